@@ -1,0 +1,313 @@
+package em
+
+import (
+	"crypto/sha256"
+	"encoding"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+)
+
+// EventID identifies an event through all its versions: the first 16 bytes of
+// a SHA-256 over Subject, Rule, Detail.Kind, About and Anchor.
+type EventID [16]byte
+
+// String returns 32 hexadecimal digits.
+func (id EventID) String() string { return hex.EncodeToString(id[:]) }
+
+// MarshalText writes the hexadecimal form.
+func (id EventID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads 32 hexadecimal digits.
+func (id *EventID) UnmarshalText(b []byte) error { return unhex(id[:], b) }
+
+// MaxBecause bounds Event.Because: a verdict names the observations that
+// decided it, not all that it saw.
+const MaxBecause = 16
+
+// Event is one version of a verdict: a proposal with its evidence, about an
+// interval [At, Until). An evaluator fills all but ID, Subject and Concluded,
+// which Timeline stamps. To tell a new version (a longer absence, its end) the
+// evaluator emits an event with the same Rule, Detail.Kind, About and Anchor
+// again. Once a version with Until was emitted the event is closed, and its ID
+// is not emitted again.
+type Event struct {
+	ID        EventID         `json:"id"`
+	Subject   SubjectID       `json:"subject"`
+	Rule      string          `json:"rule"`              // "zones", "curfew", "alcohol", …
+	Version   string          `json:"version,omitempty"` // of the rule's configuration: order or zone version
+	About     string          `json:"about,omitempty"`   // zone, place or device
+	Anchor    time.Time       `json:"anchor"`            // tells two events of one kind and About apart
+	At        time.Time       `json:"at"`
+	Until     time.Time       `json:"until,omitzero"` // zero: still open
+	Concluded time.Time       `json:"concluded"`      // evaluator-clock instant of the deciding step
+	Because   []ObservationID `json:"because,omitempty"`
+	Detail    Detail          `json:"detail"`
+}
+
+// Open reports whether the event has no end yet.
+func (e *Event) Open() bool { return e.Until.IsZero() }
+
+// Equal reports whether two versions are the same in every field.
+func (e *Event) Equal(o *Event) bool {
+	return e.ID == o.ID && e.Subject == o.Subject && e.Rule == o.Rule && e.Version == o.Version &&
+		e.About == o.About && e.Anchor.Equal(o.Anchor) && e.At.Equal(o.At) && e.Until.Equal(o.Until) &&
+		e.Concluded.Equal(o.Concluded) && slices.Equal(e.Because, o.Because) && e.Detail.Equal(&o.Detail)
+}
+
+// Stamp sets Subject and ID, and Concluded to at. Timeline calls it.
+func (e *Event) Stamp(s SubjectID, at time.Time) {
+	e.Subject, e.Concluded = s, at
+	var buf [192]byte
+	b := AppendString(buf[:0], string(s))
+	b = AppendString(b, e.Rule)
+	b = AppendString(b, string(e.Detail.Kind))
+	b = AppendString(b, e.About)
+	b = AppendTime(b, e.Anchor)
+	sum := sha256.Sum256(b)
+	e.ID = EventID(sum[:16])
+}
+
+// EventKind names what happened: "zone.enter", "curfew.absence". Each
+// evaluator's package lists its own.
+type EventKind string
+
+// Severity proposes how urgent an event is; the center's policy decides.
+type Severity uint8
+
+// Severities, rising. Info is never an incident: it notes that all was well.
+const (
+	Info Severity = iota
+	Technical
+	Warning
+	Violation
+	Critical
+)
+
+var severities = [...]string{"info", "technical", "warning", "violation", "critical"}
+
+// String returns the lower-case name.
+func (s Severity) String() string {
+	if int(s) < len(severities) {
+		return severities[s]
+	}
+	return fmt.Sprintf("severity(%d)", s)
+}
+
+// MarshalText writes the name.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the name.
+func (s *Severity) UnmarshalText(b []byte) error {
+	i := slices.Index(severities[:], string(b))
+	if i < 0 {
+		return fmt.Errorf("em: unknown severity %q", b)
+	}
+	*s = Severity(i)
+	return nil
+}
+
+// Detail is what an event says, as data and in words.
+type Detail struct {
+	Kind     EventKind `json:"kind"`
+	Class    string    `json:"class,omitempty"` // the verdict within the kind: "RETURN_LATE"; a later version may change it
+	Severity Severity  `json:"severity"`
+	Reason   string    `json:"reason"` // one English sentence that a person understands
+	Facts    []Fact    `json:"facts,omitempty"`
+}
+
+// Fact is one number or word that a verdict rests on: measured values, limits
+// and parameters, in a fixed order.
+type Fact struct {
+	Name string  `json:"name"`
+	Text string  `json:"text,omitempty"`
+	Num  float64 `json:"num,omitempty"` // meaningful where Unit is set; never NaN
+	Unit string  `json:"unit,omitempty"`
+}
+
+// Equal reports whether two details say the same.
+func (d *Detail) Equal(o *Detail) bool {
+	return d.Kind == o.Kind && d.Class == o.Class && d.Severity == o.Severity && d.Reason == o.Reason &&
+		slices.Equal(d.Facts, o.Facts)
+}
+
+const eventVersion = 1
+
+// AppendBinary appends the canonical form. It implements encoding.BinaryAppender.
+func (e Event) AppendBinary(dst []byte) ([]byte, error) {
+	dst = append(dst, eventVersion)
+	dst = append(dst, e.ID[:]...)
+	for _, s := range []string{string(e.Subject), e.Rule, e.Version, e.About} {
+		dst = AppendString(dst, s)
+	}
+	for _, t := range []time.Time{e.Anchor, e.At, e.Until, e.Concluded} {
+		dst = AppendTime(dst, t)
+	}
+	dst = AppendUint(dst, uint64(len(e.Because)))
+	for _, id := range e.Because {
+		dst = append(dst, id[:]...)
+	}
+	d := &e.Detail
+	dst = AppendString(AppendString(dst, string(d.Kind)), d.Class)
+	dst = AppendString(append(dst, byte(d.Severity)), d.Reason)
+	dst = AppendUint(dst, uint64(len(d.Facts)))
+	for _, f := range d.Facts {
+		dst = AppendString(AppendString(dst, f.Name), f.Text)
+		dst = AppendString(AppendFloat(dst, f.Num), f.Unit)
+	}
+	return dst, nil
+}
+
+// UnmarshalBinary reads what AppendBinary wrote; errors wrap ErrState.
+func (e *Event) UnmarshalBinary(b []byte) error {
+	r := NewStateReader(b)
+	v := ReadEvent(r)
+	if err := r.Close(); err != nil {
+		return err
+	}
+	*e = v
+	return nil
+}
+
+// ReadEvent reads one event inside a larger state.
+func ReadEvent(r *StateReader) Event {
+	var e Event
+	if v := r.Bytes(1); v != nil && v[0] != eventVersion {
+		r.fail(fmt.Sprintf("event version %d", v[0]))
+	}
+	copy(e.ID[:], r.Bytes(len(e.ID)))
+	e.Subject, e.Rule, e.Version, e.About = SubjectID(r.String()), r.String(), r.String(), r.String()
+	e.Anchor, e.At, e.Until, e.Concluded = r.Time(), r.Time(), r.Time(), r.Time()
+	for n := r.Len(); n > 0 && r.err == nil; n-- {
+		var id ObservationID
+		copy(id[:], r.Bytes(len(id)))
+		e.Because = append(e.Because, id)
+	}
+	d := &e.Detail
+	d.Kind, d.Class = EventKind(r.String()), r.String()
+	if s := r.Bytes(1); s != nil {
+		d.Severity = Severity(s[0])
+	}
+	d.Reason = r.String()
+	for n := r.Len(); n > 0 && r.err == nil; n-- {
+		d.Facts = append(d.Facts, Fact{r.String(), r.String(), r.Float(), r.String()})
+	}
+	return e
+}
+
+// Clock says by which of an observation's times an evaluator is fed.
+type Clock uint8
+
+// EventTime evaluators judge what happened and when: zones, curfew, alcohol.
+// They see zero Received and Stored. ReceiveTime evaluators judge what we heard
+// and when: silence. A re-sent observation is a new reception to them.
+const (
+	EventTime Clock = iota
+	ReceiveTime
+)
+
+// Evaluator turns the observations of one subject into events. Its output is a
+// function of its configuration, its state bytes and the calls alone: it reads
+// no clock, does no I/O, starts no goroutine. Timeline is its only caller.
+type Evaluator interface {
+	Clock() Clock
+
+	// Observe takes the next observation in Compare order and appends the
+	// events that it decides to dst.
+	Observe(dst []Event, o Observation) []Event
+
+	// Deadline is the instant of the evaluator's clock at which it wants to be
+	// woken if nothing comes before; zero for none. It always lies after the
+	// instant of the last call.
+	Deadline() time.Time
+
+	// Wake tells that at, which is Deadline(), has been reached. It comes
+	// before observations of the same instant.
+	Wake(dst []Event, at time.Time) []Event
+
+	// The state in canonical bytes: what the past decided, nothing that the
+	// configuration says of the future (no cached next obligation, no running
+	// totals). UnmarshalBinary of no bytes is the state before the first call.
+	encoding.BinaryAppender
+	encoding.BinaryUnmarshaler
+}
+
+// ChangeKind says how what was told before has changed.
+type ChangeKind uint8
+
+// Kinds of change.
+const (
+	Opened    ChangeKind = iota + 1 // first told; may already be closed
+	Updated                         // a new version of an open event, or one revised by late data
+	Closed                          // got its end
+	Withdrawn                       // evidence no longer supports it; Event is the version told before
+	Moved                           // late data moved its anchor; Was has the old ID
+)
+
+var changeKinds = [...]string{"", "opened", "updated", "closed", "withdrawn", "moved"}
+
+// String returns the lower-case name.
+func (k ChangeKind) String() string {
+	if int(k) < len(changeKinds) && k > 0 {
+		return changeKinds[k]
+	}
+	return fmt.Sprintf("change(%d)", k)
+}
+
+// MarshalText writes the name.
+func (k ChangeKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// Change is one entry of the ledger of what was told. Applying all changes in
+// order gives the present events.
+type Change struct {
+	Kind       ChangeKind
+	Event, Was Event         // Was: the version told before, zero for Opened
+	Known      time.Time     // wall clock, as the caller gave it
+	Cause      ObservationID // the observation that brought it, zero for a deadline
+}
+
+// Checkpoint is the state of all evaluators of one clock after every step
+// strictly before At, on a fixed grid.
+type Checkpoint struct {
+	Clock Clock
+	At    time.Time
+	State [][]byte // one per evaluator of that clock, in their order
+	Open  []Event  // versions as of At of the events that were open then
+}
+
+// History is what the caller's store knows of one subject. It sees the
+// committed results of all earlier calls, and may already hold the observations
+// that are being fed.
+type History interface {
+	// Checkpoints yields stored checkpoints with At <= notAfter, newest first.
+	Checkpoints(c Clock, notAfter time.Time) iter.Seq2[Checkpoint, error]
+	// Observations yields those in [from, to) of that clock in Compare order.
+	Observations(c Clock, from, to time.Time) iter.Seq2[Observation, error]
+	// Events yields the present versions with Concluded >= from, of the
+	// evaluators of that clock.
+	Events(c Clock, from time.Time) iter.Seq2[Event, error]
+}
+
+// Span is the half-open interval (From, To] of a clock.
+type Span struct {
+	Clock    Clock
+	From, To time.Time
+}
+
+// Result is what one call decided. The caller commits it in one transaction
+// with its position in the log; if that fails it drops the Timeline and
+// restores it. Appending several calls to one Result is allowed.
+type Result struct {
+	Changes []Change
+	Void    []Span       // delete stored checkpoints with At in (From, To] first
+	Save    []Checkpoint // then insert these
+	Refused []Refused    // observations beyond the late limits: kept and shown, never judged
+}
+
+// Refused is an observation that the late limits kept from the evaluators.
+type Refused struct {
+	Observation Observation
+	Reason      string
+}

@@ -1,0 +1,41 @@
+// Package checksum names the check codes of the devices' frames, each with its
+// parameters and the catalogue's value over "123456789" as a test.
+package checksum
+
+import "github.com/sigurn/crc16"
+
+var (
+	x25    = crc16.MakeTable(crc16.CRC16_X_25)
+	xmodem = crc16.MakeTable(crc16.CRC16_XMODEM)
+	arc    = crc16.MakeTable(crc16.CRC16_ARC)
+)
+
+// X25 is CRC-16/X-25 (also called CRC-ITU): polynomial 0x1021 reflected, start
+// and final XOR 0xFFFF, check value 0x906E.
+func X25(b []byte) uint16 { return crc16.Checksum(b, x25) }
+
+// XModem is CRC-16/XMODEM: polynomial 0x1021, start 0, check value 0x31C3.
+func XModem(b []byte) uint16 { return crc16.Checksum(b, xmodem) }
+
+// ARC is CRC-16/ARC (also called CRC-IBM): polynomial 0x8005 reflected, start
+// 0, check value 0xBB3D.
+func ARC(b []byte) uint16 { return crc16.Checksum(b, arc) }
+
+// Xor8 is the exclusive or of all bytes.
+func Xor8(b []byte) (x byte) {
+	for _, v := range b {
+		x ^= v
+	}
+	return x
+}
+
+// Sum8 is the sum of all bytes modulo 256.
+func Sum8(b []byte) (s byte) {
+	for _, v := range b {
+		s += v
+	}
+	return s
+}
+
+// NegSum8 is the two's complement of Sum8: data and code together sum to zero.
+func NegSum8(b []byte) byte { return -Sum8(b) }

@@ -1,0 +1,53 @@
+package protocol
+
+import "github.com/sargas-em/em/protocol/wire"
+
+// Message is one decoded frame. Each codec has its own types; a message owns
+// its memory and never aliases the frame.
+type Message interface {
+	// Type is the name of the kind of message: "login", "gps". It depends on
+	// the type byte or word alone and is from a fixed small set.
+	Type() string
+}
+
+// Raw is a well-formed frame of a type that the codec does not know. It is
+// data, not an error: it is kept, and acknowledged where the dialect asks for it.
+type Raw struct {
+	Code string // the type as the wire has it: "0x7B", "AVXYZ"
+	Data []byte // the payload, owned
+}
+
+// Type returns "unsupported " and the code.
+func (r *Raw) Type() string { return "unsupported " + r.Code }
+
+// Codec is the wire format of one dialect. It has no state: one value serves
+// any number of streams at once.
+type Codec interface {
+	// Split finds the next frame in b, the unread bytes of a stream.
+	// It returns
+	//   - the frame, which aliases b, and the number n of bytes it took with
+	//     what separates it from the next;
+	//   - no frame and n == 0 if more bytes are needed;
+	//   - no frame and n > 0 to skip n bytes: with an error if they are junk,
+	//     without if they mean nothing, such as blank lines.
+	// n is never above len(b). Split looks no further than it must: a frame that
+	// is complete is returned whatever follows it.
+	Split(b []byte) (frame []byte, n int, err error)
+
+	// Decode reads one frame as Split returned it. An unknown type gives a *Raw
+	// and no error. Errors are a *wire.FieldError, a *ChecksumError or wrap
+	// ErrMalformed.
+	Decode(frame []byte) (Message, error)
+
+	// Append encodes m to dst as it goes over the wire. A message that the
+	// codec cannot encode is an error that wraps ErrUnsupported; dst is
+	// returned unchanged then.
+	Append(dst []byte, m Message) ([]byte, error)
+}
+
+// Dissector is a Codec that can say what each byte of a frame means.
+type Dissector interface {
+	// Dissect decodes like Decode and returns the frame's fields: every byte is
+	// in exactly one span, also where decoding fails.
+	Dissect(frame []byte) (Message, []wire.Span, error)
+}

@@ -1,0 +1,156 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// Splitter cuts a stream of bytes into frames, skips junk, and never holds more
+// than MaxFrame bytes and one chunk. Feed it with Write; take with Next until
+// it has no more. The zero value is not usable: see NewSplitter.
+type Splitter struct {
+	codec  Codec
+	max    int
+	buf    []byte
+	start  int   // of the unread bytes in buf
+	offset int64 // of buf[start] in the stream
+	junk   *FrameError
+	eof    bool
+}
+
+// NewSplitter splits the frames of d.
+func NewSplitter(d Device) *Splitter { return &Splitter{codec: d.Codec, max: d.MaxFrame} }
+
+// Write appends bytes of the stream; it keeps a copy. Take all frames with Next
+// before the next Write: the bound on memory rests on it.
+func (s *Splitter) Write(p []byte) (int, error) {
+	if s.start > 0 {
+		s.buf = s.buf[:copy(s.buf, s.buf[s.start:])]
+		s.start = 0
+	}
+	s.buf = append(s.buf, p...)
+	return len(p), nil
+}
+
+// End tells that the stream is over: Next then reports an unfinished frame.
+func (s *Splitter) End() { s.eof = true }
+
+// Buffered returns how many bytes wait for the rest of their frame.
+func (s *Splitter) Buffered() int { return len(s.buf) - s.start }
+
+// Next returns the next frame and its offset in the stream. The frame is valid
+// until the next Write. A *FrameError is junk or a frame that is too long: the
+// stream goes on behind it. ok is false when more bytes are needed.
+func (s *Splitter) Next() (frame []byte, offset int64, ok bool, err *FrameError) {
+	for {
+		b := s.buf[s.start:]
+		if len(b) == 0 {
+			err := s.takeJunk()
+			return nil, s.offset, err != nil, err
+		}
+		frame, n, serr := s.codec.Split(b)
+		switch {
+		case n < 0 || n > len(b):
+			// A codec that breaks its contract must not take the stream down.
+			s.skip(len(b), fmt.Errorf("%w: codec split %d of %d bytes", ErrMalformed, n, len(b)))
+		case n == 0 && len(b) > s.max:
+			s.skip(1, ErrFrameTooLong)
+		case n == 0 && s.eof:
+			s.skip(len(b), fmt.Errorf("%w: stream ends inside a frame", io.ErrUnexpectedEOF))
+		case n == 0:
+			// Junk in front is told at once: the rest may never come.
+			err := s.takeJunk()
+			return nil, s.offset, err != nil, err
+		case serr != nil:
+			s.skip(n, serr)
+		case frame == nil:
+			s.advance(n)
+		case len(frame) > s.max:
+			s.skip(n, ErrFrameTooLong)
+		default:
+			if err := s.takeJunk(); err != nil {
+				return nil, s.offset, true, err // the frame comes with the next call
+			}
+			offset = s.offset
+			s.advance(n)
+			return frame, offset, true, nil
+		}
+	}
+}
+
+func (s *Splitter) advance(n int) {
+	s.start += n
+	s.offset += int64(n)
+}
+
+// skip adds n bytes to the junk that is being collected. Neighbouring junk is
+// one error, with the first cause; no more than max bytes of it are kept.
+func (s *Splitter) skip(n int, cause error) {
+	if s.junk == nil {
+		s.junk = &FrameError{Offset: s.offset, Err: cause}
+	} else if errors.Is(s.junk.Err, ErrJunk) && !errors.Is(cause, ErrJunk) {
+		s.junk.Err = cause
+	}
+	keep := min(n, max(0, s.max-len(s.junk.Raw)))
+	s.junk.Raw = append(s.junk.Raw, s.buf[s.start:s.start+keep]...)
+	s.advance(n)
+}
+
+func (s *Splitter) takeJunk() *FrameError {
+	j := s.junk
+	s.junk = nil
+	return j
+}
+
+// Decoder reads messages from a stream. It is not safe for concurrent use.
+type Decoder struct {
+	r       io.Reader
+	d       Device
+	s       *Splitter
+	chunk   []byte
+	readErr error
+}
+
+// NewDecoder returns a decoder of d's messages.
+func NewDecoder(r io.Reader, d Device) *Decoder {
+	return &Decoder{r: r, d: d, s: NewSplitter(d), chunk: make([]byte, min(4096, max(512, d.MaxFrame)))}
+}
+
+// Frame is one frame of a stream with what became of it.
+type Frame struct {
+	Offset  int64
+	Raw     []byte // owned
+	Message Message
+}
+
+// Next returns the next frame, decoded. A *FrameError is a part of the stream
+// that gave no message; call Next again. Other errors are the reader's: io.EOF
+// at the end.
+func (d *Decoder) Next() (Frame, error) {
+	for {
+		raw, off, ok, ferr := d.s.Next()
+		switch {
+		case ferr != nil:
+			return Frame{}, ferr
+		case ok:
+			raw = slices.Clone(raw)
+			m, err := d.d.Codec.Decode(raw)
+			if err != nil {
+				return Frame{}, &FrameError{Offset: off, Raw: raw, Err: err}
+			}
+			return Frame{off, raw, m}, nil
+		case d.readErr != nil:
+			return Frame{}, d.readErr
+		}
+		n, err := d.r.Read(d.chunk)
+		d.s.Write(d.chunk[:n])
+		if err != nil {
+			d.readErr = err
+			if errors.Is(err, io.EOF) {
+				d.s.End()
+			}
+		}
+	}
+}

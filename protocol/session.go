@@ -1,0 +1,64 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/sargas-em/em"
+)
+
+// Session is one conversation with one device. It does no I/O and reads no
+// clock; its caller is single-threaded.
+type Session interface {
+	// Handle takes the next message. It appends to out what the message says
+	// and what to answer. An error means that the message could not be used (it
+	// wraps ErrNoIdentity, ErrIdentity or ErrMalformed); replies already in out
+	// are still sent, and the conversation goes on.
+	Handle(now time.Time, m Message, out *Output) error
+
+	// Deadline is when the session wants to be woken; zero for never.
+	Deadline() time.Time
+
+	// Wake tells that Deadline has been reached.
+	Wake(now time.Time, out *Output) error
+
+	// Device is the identity that the device has given; empty before.
+	Device() em.DeviceID
+}
+
+// Output collects what a session decides. Observations need Device, DeviceAt
+// (where the frame has a time), Seq, Part, Stored and Body; At only where the
+// session corrects the clock. Whoever drives the session stamps the rest.
+type Output struct {
+	Send         []Message // in order, after the observations are durable
+	Observations []em.Observation
+	Close        bool // hang up after sending
+}
+
+// Reset empties the output for the next call, keeping its memory.
+func (o *Output) Reset() {
+	clear(o.Send)
+	clear(o.Observations)
+	*o = Output{Send: o.Send[:0], Observations: o.Observations[:0]}
+}
+
+// Observe appends one observation with the next Part number of this frame.
+// deviceAt is zero where the frame carries no time.
+func (o *Output) Observe(d em.DeviceID, deviceAt time.Time, b em.Body) *em.Observation {
+	o.Observations = append(o.Observations, em.Observation{
+		Device: d, DeviceAt: deviceAt, Part: uint16(len(o.Observations)), Body: b,
+	})
+	return &o.Observations[len(o.Observations)-1]
+}
+
+// Simulator is the device's side of a conversation: a Session that is handed
+// the center's messages and sends a device's. Wake at the zero time or at
+// Deadline starts and continues it.
+type Simulator interface {
+	Session
+
+	// Report gives the device something to say: it goes out at the next Wake as
+	// the dialect's own message, with DeviceAt (or At where that is zero) as
+	// its time, and as backlog where Stored is set. A body for which the
+	// dialect has no message is an error that wraps ErrUnsupported.
+	Report(obs ...em.Observation) error
+}

@@ -1,0 +1,330 @@
+// Package wire reads the fields of a frame. A Cursor walks over the bytes once,
+// keeps the first error, and on request records which bytes each field took, so
+// that decoding and the annotated dump of a frame are one piece of code.
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Errors that a FieldError wraps.
+var (
+	// ErrTruncated: the frame ends inside the field.
+	ErrTruncated = errors.New("truncated")
+	// ErrValue: the field holds what its format does not allow.
+	ErrValue = errors.New("bad value")
+)
+
+// FieldError names the field of a frame that could not be read, and where.
+type FieldError struct {
+	Field  string
+	Offset int // of the field's first byte in the frame
+	Err    error
+}
+
+func (e *FieldError) Error() string {
+	return fmt.Sprintf("%s at byte %d: %v", e.Field, e.Offset, e.Err)
+}
+
+func (e *FieldError) Unwrap() error { return e.Err }
+
+// Span says which bytes of a frame hold a field and what they mean.
+type Span struct {
+	Offset, Len int
+	Name        string
+	Value       string // for people
+	Note        string // "OK", "expected …": what a check of the field found
+}
+
+// Cursor reads a frame from front to back. After the first error all reads give
+// zero values. Slices that it returns alias the frame; strings do not.
+type Cursor struct {
+	frame []byte
+	pos   int
+	end   int // reads stop here
+	err   error
+	spans []Span
+	rec   bool
+}
+
+// New returns a cursor over frame, which it never changes.
+func New(frame []byte) Cursor { return Cursor{frame: frame, end: len(frame)} }
+
+// Record makes the cursor keep a Span for every field that it reads.
+func (c *Cursor) Record() { c.rec = true }
+
+// Recording reports whether spans are kept: only then is text for a Note worth making.
+func (c *Cursor) Recording() bool { return c.rec }
+
+// Err returns the first error, a *FieldError.
+func (c *Cursor) Err() error { return c.err }
+
+// Pos returns the offset of the next byte.
+func (c *Cursor) Pos() int { return c.pos }
+
+// Len returns how many bytes are left.
+func (c *Cursor) Len() int {
+	if c.err != nil {
+		return 0
+	}
+	return c.end - c.pos
+}
+
+// Limit makes the next n bytes all that is left, and returns a function that
+// restores the end. It fails where fewer are left.
+func (c *Cursor) Limit(n int, name string) (restore func()) {
+	old := c.end
+	if n < 0 || n > c.Len() {
+		c.fail(name, c.pos, ErrTruncated)
+		return func() {}
+	}
+	c.end = c.pos + n
+	return func() { c.end = old }
+}
+
+// Fail records err for the field that was read last, or at the present place
+// where spans are not kept. The first error stays.
+func (c *Cursor) Fail(name string, err error) { c.fail(name, c.pos, err) }
+
+// FailAt records err for a field at an offset.
+func (c *Cursor) FailAt(name string, offset int, err error) { c.fail(name, offset, err) }
+
+func (c *Cursor) fail(name string, off int, err error) {
+	if c.err == nil {
+		c.err = &FieldError{Field: name, Offset: off, Err: err}
+	}
+}
+
+// Note adds a remark to the field that was read last.
+func (c *Cursor) Note(format string, args ...any) {
+	if c.rec && len(c.spans) > 0 {
+		c.spans[len(c.spans)-1].Note = fmt.Sprintf(format, args...)
+	}
+}
+
+// Value replaces the text of the field that was read last: "login" for 0x01.
+func (c *Cursor) Value(format string, args ...any) {
+	if c.rec && len(c.spans) > 0 {
+		c.spans[len(c.spans)-1].Value = fmt.Sprintf(format, args...)
+	}
+}
+
+// Spans returns the recorded fields. Bytes that were not read are in a last
+// span named "unparsed", so that every byte of the frame is in exactly one.
+func (c *Cursor) Spans() []Span {
+	if c.rec && c.pos < len(c.frame) {
+		c.spans = append(c.spans, Span{c.pos, len(c.frame) - c.pos, "unparsed", hexText(c.frame[c.pos:]), ""})
+		c.pos = len(c.frame)
+	}
+	return c.spans
+}
+
+func (c *Cursor) take(n int, name string) []byte {
+	if c.err != nil {
+		return nil
+	}
+	if n < 0 || n > c.end-c.pos {
+		c.fail(name, c.pos, ErrTruncated)
+		return nil
+	}
+	b := c.frame[c.pos : c.pos+n : c.pos+n]
+	c.pos += n
+	return b
+}
+
+func (c *Cursor) span(n int, name, value string) {
+	c.spans = append(c.spans, Span{Offset: c.pos - n, Len: n, Name: name, Value: value})
+}
+
+func (c *Cursor) num(n int, name string, v uint64) {
+	if c.rec {
+		c.span(n, name, strconv.FormatUint(v, 10))
+	}
+}
+
+// U8 reads one byte.
+func (c *Cursor) U8(name string) uint8 {
+	b := c.take(1, name)
+	if b == nil {
+		return 0
+	}
+	c.num(1, name, uint64(b[0]))
+	return b[0]
+}
+
+// U16 reads two bytes, big-endian.
+func (c *Cursor) U16(name string) uint16 {
+	b := c.take(2, name)
+	if b == nil {
+		return 0
+	}
+	v := binary.BigEndian.Uint16(b)
+	c.num(2, name, uint64(v))
+	return v
+}
+
+// U24 reads three bytes, big-endian.
+func (c *Cursor) U24(name string) uint32 {
+	b := c.take(3, name)
+	if b == nil {
+		return 0
+	}
+	v := uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
+	c.num(3, name, uint64(v))
+	return v
+}
+
+// U32 reads four bytes, big-endian.
+func (c *Cursor) U32(name string) uint32 {
+	b := c.take(4, name)
+	if b == nil {
+		return 0
+	}
+	v := binary.BigEndian.Uint32(b)
+	c.num(4, name, uint64(v))
+	return v
+}
+
+// U64 reads eight bytes, big-endian.
+func (c *Cursor) U64(name string) uint64 {
+	b := c.take(8, name)
+	if b == nil {
+		return 0
+	}
+	v := binary.BigEndian.Uint64(b)
+	c.num(8, name, v)
+	return v
+}
+
+// LE16 reads two bytes, little-endian.
+func (c *Cursor) LE16(name string) uint16 {
+	b := c.take(2, name)
+	if b == nil {
+		return 0
+	}
+	v := binary.LittleEndian.Uint16(b)
+	c.num(2, name, uint64(v))
+	return v
+}
+
+// LE32 reads four bytes, little-endian.
+func (c *Cursor) LE32(name string) uint32 {
+	b := c.take(4, name)
+	if b == nil {
+		return 0
+	}
+	v := binary.LittleEndian.Uint32(b)
+	c.num(4, name, uint64(v))
+	return v
+}
+
+// Bytes reads n bytes, shown in hexadecimal. The result aliases the frame.
+func (c *Cursor) Bytes(n int, name string) []byte {
+	b := c.take(n, name)
+	if c.rec && b != nil {
+		c.span(n, name, hexText(b))
+	}
+	return b
+}
+
+// Rest reads all that is left, which may be nothing.
+func (c *Cursor) Rest(name string) []byte {
+	if n := c.Len(); n > 0 {
+		return c.Bytes(n, name)
+	}
+	return nil
+}
+
+// Text reads n bytes of text, of which the result is a copy.
+func (c *Cursor) Text(n int, name string) string {
+	b := c.take(n, name)
+	if c.rec && b != nil {
+		c.span(n, name, strconv.Quote(string(b)))
+	}
+	return string(b)
+}
+
+// BCD reads n bytes of two decimal digits each; another digit is ErrValue.
+func (c *Cursor) BCD(n int, name string) string {
+	b := c.take(n, name)
+	if b == nil {
+		return ""
+	}
+	s := hex.EncodeToString(b)
+	if c.rec {
+		c.span(n, name, s)
+	}
+	if strings.Trim(s, "0123456789") != "" {
+		c.fail(name, c.pos-n, fmt.Errorf("%w: %s is not decimal", ErrValue, s))
+		return ""
+	}
+	return s
+}
+
+// Field reads text up to the next sep, which belongs to the field's bytes but
+// not to the result, or up to the end where there is none. The result aliases
+// the frame. At the end of the data it fails.
+func (c *Cursor) Field(sep byte, name string) []byte {
+	if c.err == nil && c.pos == c.end && (c.pos == 0 || c.frame[c.pos-1] != sep) {
+		c.fail(name, c.pos, ErrTruncated)
+	}
+	if c.err != nil {
+		return nil
+	}
+	rest := c.frame[c.pos:c.end]
+	n := bytes.IndexByte(rest, sep)
+	v := rest
+	if n < 0 {
+		n = len(rest)
+	} else {
+		v = rest[:n]
+		n++
+	}
+	c.pos += n
+	if c.rec {
+		c.span(n, name, string(v))
+	}
+	return v[:len(v):len(v)]
+}
+
+// Expect reads the bytes of want; others are ErrValue.
+func (c *Cursor) Expect(want, name string) {
+	off := c.pos
+	b := c.take(len(want), name)
+	if b == nil {
+		return
+	}
+	if c.rec {
+		v := hexText(b)
+		if printable(b) {
+			v = strconv.Quote(string(b))
+		}
+		c.span(len(want), name, v)
+	}
+	if string(b) != want {
+		c.fail(name, off, fmt.Errorf("%w: found %x, expected %x", ErrValue, b, want))
+	}
+}
+
+func printable(b []byte) bool {
+	for _, v := range b {
+		if v < ' ' || v > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func hexText(b []byte) string {
+	const most = 32 // bytes shown of a long field
+	if len(b) > most {
+		return fmt.Sprintf("%x… (%d bytes)", b[:most], len(b))
+	}
+	return hex.EncodeToString(b)
+}
