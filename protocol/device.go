@@ -40,6 +40,14 @@ type Device struct {
 // NewSession starts a conversation in which the dialect carries the identity.
 func (d Device) NewSession() Session { return d.Sessions(SessionConfig{}) }
 
+// Relax returns the device with its relaxed codec, or as it is where it has none.
+func (d Device) Relax() Device {
+	if d.Relaxed != nil {
+		d.Codec = d.Relaxed
+	}
+	return d
+}
+
 // Registry is a fixed list of devices with distinct names, ready for look-up.
 type Registry struct{ devices []Device }
 

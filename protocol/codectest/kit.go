@@ -1,0 +1,178 @@
+// Package codectest is the conformance kit for devices: what a
+// protocol.Device promises, as a test. A dialect's own tests are one call:
+//
+//	func TestConformance(t *testing.T) {
+//		codectest.Run(t, codectest.Kit{Device: New(), Identity: "990000000000017", Login: "login"})
+//	}
+//	func FuzzStream(f *testing.F) { codectest.Fuzz(f, kit) }
+//
+// # The contract
+//
+// A Codec is held to it at every single call that the kit makes, on good and on
+// hostile bytes alike:
+//
+//   - Split returns a non-empty frame that lies within the n bytes it took, or no
+//     frame; n is in 0…len(b); no error comes with a frame or with n == 0.
+//   - Split and Decode do not change their input; both give the same result for
+//     the same bytes.
+//   - Decode returns a message or an error, never both, never neither. The error
+//     is a *wire.FieldError, a *protocol.ChecksumError or wraps
+//     protocol.ErrMalformed or protocol.ErrChecksum. A message owns its memory:
+//     overwriting the frame does not change it.
+//   - Dissect, where there is one, agrees with Decode, and its spans cover every
+//     byte of the frame exactly once and in order, also where decoding fails.
+//   - Append keeps what is in dst. Where it fails, dst comes back unchanged and
+//     the error wraps protocol.ErrUnsupported. It is deterministic.
+//
+// So is a Session (and a Simulator), at every Handle and Wake:
+//
+//   - An error wraps ErrNoIdentity, ErrIdentity, ErrMalformed or ErrUnsupported.
+//   - Observations name the session's Device, have a body, are numbered by Part
+//     from 0 within the call, carry times in UTC, and can be stored (binary and
+//     JSON form). A current fix has a valid position.
+//   - Every message to send can be encoded and is one frame of the dialect.
+//   - After Wake(now) the Deadline is zero or after now.
+//
+// Run's subtests then ask for more; each states its requirement where it is
+// defined. Panics are caught, and told with the bytes that caused them.
+package codectest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
+)
+
+// Kit is what the kit must know of a dialect. Device is required; the zero
+// value of every other field is the stricter or the usual choice.
+type Kit struct {
+	Device protocol.Device
+
+	// Vectors is the file of composed vectors; "testdata/vectors.jsonl" where empty.
+	Vectors string
+
+	// External are the files of real frames in the folder that the environment
+	// names in EM_VECTORS: "gt06.jsonl". Where the variable is unset their
+	// tests are skipped, unless EM_REQUIRE is set: then they fail.
+	External []string
+
+	// Overlaps are further files of that folder whose frames this dialect may
+	// rightly decode, because the dialects are kin.
+	Overlaps []string
+
+	// Wire completes an external vector to the bytes that go over the wire,
+	// where the file leaves out part of them. By default a vector that gives no
+	// frame is tried again with CR LF behind it.
+	Wire func(Vector) []byte
+
+	// Identity is the device's identity in the dialect's own form: what the
+	// simulator is made with. It is the SessionConfig's where the wire has none.
+	Identity string
+
+	// DeviceID is what the session must make of Identity; the device's name, a
+	// colon and Identity where empty.
+	DeviceID em.DeviceID
+
+	// Login names the vector that the session must see before the others of
+	// "from":"device"; empty where each message has the identity itself.
+	Login string
+
+	// Protected returns the half-open range of a good frame's bytes in which
+	// every single bit error must be found: the bytes under the checksum and the
+	// checksum itself. nil means that the dialect has no protection.
+	Protected func(frame []byte) (from, to int)
+
+	// LengthPrefixed says that junk can fake a length and so swallow good
+	// frames up to MaxFrame. Otherwise junk costs one good frame at most.
+	LengthPrefixed bool
+
+	// Endless is the start of a frame that any number of zero bytes, letters
+	// "A" or digits "0" do not end. Where given, it must lead to
+	// protocol.ErrFrameTooLong.
+	Endless []byte
+
+	// Resolution is the step of the dialect's time stamps; a second where zero.
+	Resolution time.Duration
+
+	// Reports are bodies for the simulator beyond the kit's own samples: what
+	// only this dialect can say. Each must be supported.
+	Reports []em.Body
+
+	// Now is the time of the vectors' observations: what stamps those without
+	// a time of their own. 2026-03-14 09:26:53 UTC where zero.
+	Now time.Time
+}
+
+// Environment variables of the tests on outside data.
+const (
+	envVectors = "EM_VECTORS"
+	envRequire = "EM_REQUIRE"
+)
+
+func (k Kit) withDefaults(t testing.TB) Kit {
+	t.Helper()
+	if _, err := protocol.NewRegistry(k.Device); err != nil {
+		t.Fatal(err)
+	}
+	if k.Vectors == "" {
+		k.Vectors = "testdata/vectors.jsonl"
+	}
+	if k.DeviceID == "" {
+		k.DeviceID = em.DeviceID(k.Device.Name + ":" + k.Identity)
+	}
+	if k.Resolution == 0 {
+		k.Resolution = time.Second
+	}
+	if k.Now.IsZero() {
+		k.Now = time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
+	}
+	return k
+}
+
+// device returns the dialect with its codec under watch.
+func (k Kit) device(t testing.TB) protocol.Device {
+	d := k.Device
+	d.Codec = watch(t, k.Device.Codec)
+	if d.Relaxed != nil {
+		d.Relaxed = watch(t, k.Device.Relaxed)
+	}
+	return d
+}
+
+// session starts a conversation under watch.
+func (k Kit) session(t testing.TB) *session {
+	return watchSession(t, k.Device, k.Device.Sessions(protocol.SessionConfig{Identity: k.Identity}))
+}
+
+// Run holds the device to the contract. The names of the subtests are stable.
+func Run(t *testing.T, k Kit) {
+	k = k.withDefaults(t)
+	vectors := loadComposed(t, k)
+	t.Run("vectors", func(t *testing.T) { runVectors(t, k, vectors) })
+	good := goodVectors(t, k, vectors)
+	if len(good) == 0 {
+		t.Fatal("no vector decodes: nothing else can be tested")
+	}
+	for _, s := range []struct {
+		name string
+		run  func(*testing.T, Kit, []goodVector)
+	}{
+		{"reencode", runReencode},
+		{"append", runAppend},
+		{"relaxed", runRelaxed},
+		{"chunking", runChunking},
+		{"truncation", runTruncation},
+		{"bitflips", runBitFlips},
+		{"resync", runResync},
+		{"maxframe", runMaxFrame},
+		{"match", runMatch},
+		{"session", runSession},
+		{"simulator", runSimulator},
+		{"foreign", runForeign},
+		{"external", runExternal},
+	} {
+		t.Run(s.name, func(t *testing.T) { s.run(t, k, good) })
+	}
+}
