@@ -138,7 +138,7 @@ func runMaxFrame(t *testing.T, k Kit, good []goodVector) {
 			s.Write(c)
 			for {
 				_, _, ok, err := s.Next()
-				if errors.Is(err, protocol.ErrFrameTooLong) {
+				if err != nil && errors.Is(err, protocol.ErrFrameTooLong) {
 					tooLong = true
 				}
 				if !ok && err == nil {

@@ -28,8 +28,8 @@ type RMC struct {
 
 	// Check is the code behind the star as it came, two digits, or empty where
 	// there is none. Trackers edit the sentence behind their receiver's back, so
-	// it often does not fit. Append writes it as it is: Seal first
-	// what was made or changed.
+	// it often does not fit. Append writes it as it is: Seal first what was made
+	// or changed.
 	Check string
 }
 
@@ -91,8 +91,11 @@ func ReadRMC(c *wire.Cursor, frame []byte) (r RMC) {
 	restore()
 	if star {
 		c.Expect("*", "rmc star")
+		off := c.Pos()
 		r.Check = c.Text(2, "rmc checksum")
-		if c.Recording() && c.Err() == nil {
+		if _, err := ParseCheck([]byte(r.Check)); err != nil {
+			c.FailAt("rmc checksum", off, err)
+		} else if c.Recording() {
 			if want := string(AppendCheck(nil, checksum.Xor8(rest[1:end]))); want == r.Check {
 				c.Note("OK XOR-8")
 			} else {
