@@ -1,0 +1,444 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sargas-em/em"
+)
+
+// Errors that end a Link.
+var (
+	// ErrIdle: no good frame came within Limits.First or Limits.Idle.
+	ErrIdle = errors.New("protocol: the peer is silent")
+	// ErrTooManyErrors: Limits.Errors frames in a row were in error.
+	ErrTooManyErrors = errors.New("protocol: too many errors in a row")
+	// ErrLinkClosed: the link has ended, or was run before.
+	ErrLinkClosed = errors.New("protocol: the link has ended")
+)
+
+// Report is what a Link took from one read: all frames that were complete, in
+// the order of the stream, with what the session made of them. It is the unit
+// of durability: Link.Commit stores it whole or not at all.
+type Report struct {
+	Conn     string      // Link.Name
+	Codec    string      // Device.Name
+	Device   em.DeviceID // as the session knows it after these frames; empty before a login
+	Received time.Time   // when the read returned; UTC, by the wall clock
+	Frames   []ReportFrame
+}
+
+// ReportFrame is one frame, one piece of junk (Err is set, Type empty), or what
+// the session said without a frame when it was woken or called (Raw is nil).
+type ReportFrame struct {
+	Offset       int64            // of Raw in the stream
+	Raw          []byte           // the evidence; of junk at most MaxFrame bytes are kept
+	Type         string           // Message.Type; empty where nothing was decoded
+	Err          error            // from splitting, decoding, handling, or encoding a reply
+	Observations []em.Observation // stamped with Received
+}
+
+// Limits bound what a peer can take from us. A field of zero has the default;
+// a negative one is no limit.
+type Limits struct {
+	First  time.Duration // to the first good frame; a minute. Slow or silent strangers go
+	Idle   time.Duration // between good frames; 30 minutes, above the usual heartbeats
+	Write  time.Duration // to write the replies of one report; 30 seconds
+	Frames int           // in one Report; 64, so that an acknowledgement does not wait for a long backlog
+	Errors int           // frames in error in a row; 32
+}
+
+func (l Limits) withDefaults() Limits {
+	def := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&l.First, time.Minute)
+	def(&l.Idle, 30*time.Minute)
+	def(&l.Write, 30*time.Second)
+	if l.Frames == 0 {
+		l.Frames = 64
+	}
+	if l.Errors == 0 {
+		l.Errors = 32
+	}
+	return l
+}
+
+// Link drives one Session over one connection: it reads, splits, decodes, hands
+// over, commits and only then answers. Fill in the fields and call Run; a Link
+// is for one run and is not copied.
+//
+// It keeps one goroutine, the caller's of Run, where Conn has read deadlines
+// (net.Conn, a pollable os.File), and one more that reads where it has none (a
+// serial port). While Commit runs nothing is read: a slow store is felt by the
+// device as back-pressure.
+//
+// Conn must buffer what is written as a socket does. Two Links over a net.Pipe
+// that write at the same instant block each other until Limits.Write.
+type Link struct {
+	Device  Device             // for a relaxed codec: Device.Relax()
+	Session Session            // Device.NewSession() where nil; a Simulator on the device's side
+	Conn    io.ReadWriteCloser // Run closes it; its Close must end a Read
+	Name    string             // of the connection, for Report.Conn
+
+	// Commit makes a report durable; it may keep it. Replies are sent after it
+	// returned nil. An error ends the link, and nothing of the report is
+	// answered, so that the device sends it again. nil, on the device's side
+	// and in tools, commits nothing. It must not call Do.
+	Commit func(context.Context, *Report) error
+
+	Limits Limits
+
+	mu    sync.Mutex
+	state linkState
+	calls []*linkCall // in order; each has a caller that waits in Do
+	kick  func()      // makes the running link look at calls and its context; under mu
+}
+
+type linkState uint8
+
+const (
+	linkNew linkState = iota
+	linkRunning
+	linkEnded
+)
+
+type linkCall struct {
+	f    func(now time.Time, s Session, out *Output) error
+	done chan struct{}
+	err  error
+}
+
+// Do runs f on the link's goroutine, between two messages: this is how commands
+// reach a session and how a simulator is told what to report. What f puts into
+// out is treated like a message's: observations are committed, then the
+// messages are sent, then Do returns. An error of f is returned as it is; its
+// output is dropped and the link goes on. Before Run, Do waits for it. After
+// the end of the link it returns ErrLinkClosed; where ctx ends before f began,
+// its error. Do is safe for concurrent use; f must not call it.
+func (l *Link) Do(ctx context.Context, f func(now time.Time, s Session, out *Output) error) error {
+	c := &linkCall{f: f, done: make(chan struct{})}
+	l.mu.Lock()
+	if l.state == linkEnded {
+		l.mu.Unlock()
+		return ErrLinkClosed
+	}
+	l.calls = append(l.calls, c)
+	if l.kick != nil {
+		l.kick()
+	}
+	l.mu.Unlock()
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+	}
+	l.mu.Lock()
+	i := slices.Index(l.calls, c)
+	if i >= 0 {
+		l.calls = slices.Delete(l.calls, i, i+1)
+	}
+	l.mu.Unlock()
+	if i >= 0 {
+		return ctx.Err()
+	}
+	<-c.done // it is running and will not take long
+	return c.err
+}
+
+func (l *Link) nextCall() *linkCall {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.calls) == 0 {
+		return nil
+	}
+	c := l.calls[0]
+	l.calls = slices.Delete(l.calls, 0, 1)
+	return c
+}
+
+// Run serves the connection until it ends, and closes it. The result is
+//   - nil where the peer closed the stream or the session hung up;
+//   - the context's cause where ctx ended;
+//   - an error that wraps what Commit returned;
+//   - ErrIdle, ErrTooManyErrors;
+//   - the connection's error otherwise.
+//
+// Where the stream ended or the peer fell silent, what there is of an unfinished
+// frame is reported, and committed, as a frame in error.
+func (l *Link) Run(ctx context.Context) error {
+	l.mu.Lock()
+	if l.state != linkNew {
+		l.mu.Unlock()
+		return ErrLinkClosed
+	}
+	l.state = linkRunning
+	l.mu.Unlock()
+	if l.Session == nil {
+		l.Session = l.Device.NewSession()
+	}
+	r := &linkRun{l: l, limits: l.Limits.withDefaults(), split: NewSplitter(l.Device)}
+	rd := newReader(l, r.chunkSize())
+	l.mu.Lock()
+	l.kick = rd.interrupt
+	l.mu.Unlock()
+	stop := context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		rd.interrupt()
+	})
+	defer func() {
+		stop()
+		l.Conn.Close() // every write was confirmed: what Close says changes nothing
+		rd.wait()
+		l.mu.Lock()
+		l.state = linkEnded
+		left := l.calls
+		l.calls = nil
+		l.mu.Unlock()
+		for _, c := range left {
+			c.err = ErrLinkClosed
+			close(c.done)
+		}
+	}()
+	if err := r.run(ctx, rd); err != errHangUp {
+		return err
+	}
+	return nil
+}
+
+// errHangUp ends a run on the session's wish. It is never wrapped.
+var errHangUp = errors.New("hang up")
+
+// linkRun is the state of a running link, of its one goroutine alone.
+type linkRun struct {
+	l      *Link
+	limits Limits
+	split  *Splitter
+	out    Output
+	report *Report
+	reply  []byte    // encoded, waiting for the commit
+	good   time.Time // of the last good frame; monotonic
+	first  bool      // a good frame has come
+	errors int       // in a row
+}
+
+// chunkSize is the size of a read. Trackers' frames have some dozens to some
+// hundreds of bytes and mostly come alone, so 512 bytes take them in one read and keep
+// a connection near 4 KB in all; dialects with longer frames get up to 4 KB, at
+// which a backlog no longer costs a system call for each frame.
+func (r *linkRun) chunkSize() int { return min(4096, max(512, r.l.Device.MaxFrame)) }
+
+func (r *linkRun) run(ctx context.Context, rd linkReader) error {
+	s := r.l.Session
+	r.good = time.Now()
+	if _, ok := s.(Simulator); ok { // its first Wake starts it
+		if err := r.wake(ctx, time.Now()); err != nil {
+			return err
+		}
+	}
+	for {
+		for c := r.l.nextCall(); c != nil; c = r.l.nextCall() {
+			if err := r.call(ctx, c); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		now := time.Now()
+		wait := time.Duration(-1)
+		if dl := s.Deadline(); !dl.IsZero() {
+			if wait = dl.Sub(now.Round(0)); wait <= 0 {
+				if err := r.wake(ctx, now); err != nil {
+					return err
+				}
+				if dl := s.Deadline(); !dl.IsZero() && !dl.After(now) {
+					return fmt.Errorf("protocol: link: %s session asks to be woken at once for ever", r.l.Device.Name)
+				}
+				continue
+			}
+		}
+		limit := r.limits.Idle
+		if !r.first {
+			limit = r.limits.First
+		}
+		if limit > 0 {
+			left := limit - now.Sub(r.good)
+			if left <= 0 {
+				return r.end(ctx, ErrIdle)
+			}
+			if wait < 0 || left < wait {
+				wait = left
+			}
+		}
+		chunk, err := rd.read(ctx, wait)
+		if len(chunk) > 0 {
+			r.split.Write(chunk)
+			if err := r.take(ctx, time.Now()); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return r.end(ctx, nil)
+		}
+		if err != nil {
+			return r.end(ctx, fmt.Errorf("protocol: link: read: %w", err))
+		}
+	}
+}
+
+// end reports what the stream holds of an unfinished frame, and returns reason.
+func (r *linkRun) end(ctx context.Context, reason error) error {
+	r.split.End()
+	if err := r.take(ctx, time.Now()); err != nil {
+		return err
+	}
+	return reason
+}
+
+// take handles all frames that the splitter has.
+func (r *linkRun) take(ctx context.Context, now time.Time) error {
+	for {
+		frame, offset, ok, ferr := r.split.Next()
+		var end error
+		switch {
+		case ferr != nil:
+			r.frame(now, ReportFrame{Offset: ferr.Offset, Raw: ferr.Raw, Err: ferr.Err})
+			end = r.count(now, false)
+		case ok:
+			end = r.handle(now, slices.Clone(frame), offset)
+		default:
+			return r.flush(ctx)
+		}
+		if full := r.limits.Frames > 0 && len(r.report.Frames) >= r.limits.Frames; full || end != nil {
+			if err := r.flush(ctx); err != nil {
+				return err
+			}
+		}
+		if end != nil {
+			return end
+		}
+	}
+}
+
+// handle decodes one frame and hands it to the session.
+func (r *linkRun) handle(now time.Time, raw []byte, offset int64) error {
+	f := ReportFrame{Offset: offset, Raw: raw}
+	m, err := r.l.Device.Codec.Decode(raw)
+	if err != nil {
+		f.Err = err
+		r.frame(now, f)
+		return r.count(now, false)
+	}
+	f.Type = m.Type()
+	r.out.Reset()
+	f.Err = r.l.Session.Handle(wall(now), m, &r.out)
+	hangUp := r.collect(now, f)
+	if err := r.count(now, f.Err == nil); err != nil {
+		return err
+	}
+	return hangUp
+}
+
+// count keeps the number of errors in a row and the time of the last good frame.
+func (r *linkRun) count(now time.Time, good bool) error {
+	if good {
+		r.good, r.first, r.errors = now, true, 0
+		return nil
+	}
+	if r.errors++; r.limits.Errors > 0 && r.errors >= r.limits.Errors {
+		return ErrTooManyErrors
+	}
+	return nil
+}
+
+func (r *linkRun) wake(ctx context.Context, now time.Time) error {
+	r.out.Reset()
+	err := r.l.Session.Wake(wall(now), &r.out)
+	end := r.collect(now, ReportFrame{Offset: r.split.offset, Err: err})
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	return end
+}
+
+// call runs one Do. Its error is the call's where f failed, and the link's too
+// where the output could not be committed or sent.
+func (r *linkRun) call(ctx context.Context, c *linkCall) error {
+	defer close(c.done)
+	now := time.Now()
+	r.out.Reset()
+	if c.err = c.f(wall(now), r.l.Session, &r.out); c.err != nil {
+		return nil
+	}
+	end := r.collect(now, ReportFrame{Offset: r.split.offset})
+	if err := r.flush(ctx); err != nil {
+		c.err = fmt.Errorf("%w: %w", ErrLinkClosed, err)
+		return err
+	}
+	return end
+}
+
+// collect adds the session's output to the report and encodes the replies. A
+// reply that the codec refuses is told in the frame's Err: the log has it.
+func (r *linkRun) collect(now time.Time, f ReportFrame) error {
+	for _, m := range r.out.Send {
+		var err error
+		if r.reply, err = r.l.Device.Codec.Append(r.reply, m); err != nil {
+			f.Err = errors.Join(f.Err, fmt.Errorf("protocol: link: reply: %w", err))
+		}
+	}
+	for _, o := range r.out.Observations {
+		f.Observations = append(f.Observations, o.Stamp(now))
+	}
+	if f.Raw != nil || f.Err != nil || len(f.Observations) > 0 {
+		r.frame(now, f)
+	}
+	if r.out.Close {
+		return errHangUp
+	}
+	return nil
+}
+
+func (r *linkRun) frame(now time.Time, f ReportFrame) {
+	if r.report == nil {
+		r.report = &Report{Conn: r.l.Name, Codec: r.l.Device.Name, Received: wall(now)}
+	}
+	r.report.Frames = append(r.report.Frames, f)
+}
+
+// flush commits the report, then sends the replies.
+func (r *linkRun) flush(ctx context.Context) error {
+	if rep := r.report; rep != nil {
+		r.report = nil
+		rep.Device = r.l.Session.Device()
+		if r.l.Commit != nil {
+			if err := r.l.Commit(ctx, rep); err != nil {
+				return fmt.Errorf("protocol: link: commit: %w", err)
+			}
+		}
+	}
+	if len(r.reply) == 0 {
+		return nil
+	}
+	err := write(r.l.Conn, r.reply, r.limits.Write)
+	if r.reply = r.reply[:0]; cap(r.reply) > 4096 {
+		r.reply = nil // a rare long reply must not stay with an idle connection
+	}
+	if err != nil {
+		return fmt.Errorf("protocol: link: write: %w", err)
+	}
+	return nil
+}
+
+// wall is the time without its monotonic part, in UTC: what is kept and what a
+// session sees, so that a replay of the record gives the same.
+func wall(t time.Time) time.Time { return t.Round(0).UTC() }

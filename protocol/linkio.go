@@ -1,0 +1,166 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// This file has the two ways in which a Link reads: with deadlines on the
+// connection, in the link's own goroutine, or by a goroutine that pumps.
+
+// linkReader reads chunks for a link.
+type linkReader interface {
+	// read returns what comes within wait (negative: for ever), or no bytes and
+	// no error where that is over or the reader was interrupted. The chunk is
+	// valid until the next read.
+	read(ctx context.Context, wait time.Duration) ([]byte, error)
+	// interrupt ends a read, or keeps the next one from waiting. Link.mu is held.
+	interrupt()
+	// wait returns when no goroutine is left. The connection is closed by then.
+	wait()
+}
+
+type readDeadliner interface{ SetReadDeadline(time.Time) error }
+
+func newReader(l *Link, size int) linkReader {
+	if c, ok := l.Conn.(readDeadliner); ok && c.SetReadDeadline(time.Time{}) == nil {
+		return &deadlineReader{l: l, conn: c, buf: make([]byte, size)}
+	}
+	p := &pump{
+		conn: l.Conn, chunks: make(chan pumped), stop: make(chan struct{}),
+		wakeup: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
+	go p.run(size)
+	return p
+}
+
+// deadlineReader reads in the caller's goroutine. interrupt sets a deadline in
+// the past; because both it and read's own deadline are set under Link.mu after
+// a look at what is to do, none gets lost.
+type deadlineReader struct {
+	l    *Link
+	conn readDeadliner
+	buf  []byte
+}
+
+func (r *deadlineReader) read(ctx context.Context, wait time.Duration) ([]byte, error) {
+	r.l.mu.Lock()
+	if len(r.l.calls) > 0 || ctx.Err() != nil {
+		r.l.mu.Unlock()
+		return nil, nil
+	}
+	var deadline time.Time
+	if wait >= 0 {
+		deadline = time.Now().Add(wait)
+	}
+	err := r.conn.SetReadDeadline(deadline)
+	r.l.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	n, err := r.l.Conn.Read(r.buf)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	return r.buf[:n], err
+}
+
+func (r *deadlineReader) interrupt() { r.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+func (r *deadlineReader) wait() {}
+
+// pump reads in a goroutine of its own, which ends when the connection is closed.
+type pump struct {
+	conn   io.Reader
+	chunks chan pumped
+	stop   chan struct{}
+	wakeup chan struct{} // holds one
+	ended  chan struct{}
+}
+
+type pumped struct {
+	b   []byte
+	err error
+}
+
+func (p *pump) run(size int) {
+	defer close(p.ended)
+	// While the link works on one buffer, the next read fills the other: the
+	// link asks for more only when it is done.
+	bufs := [2][]byte{make([]byte, size), make([]byte, size)}
+	for i := 0; ; i ^= 1 {
+		n, err := p.conn.Read(bufs[i])
+		if n == 0 && err == nil {
+			continue
+		}
+		select {
+		case p.chunks <- pumped{bufs[i][:n], err}:
+		case <-p.stop:
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (p *pump) read(ctx context.Context, wait time.Duration) ([]byte, error) {
+	var over <-chan time.Time
+	if wait >= 0 {
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		over = t.C
+	}
+	select {
+	case c := <-p.chunks:
+		return c.b, c.err
+	case <-over:
+	case <-p.wakeup:
+	case <-ctx.Done():
+	}
+	return nil, nil
+}
+
+func (p *pump) interrupt() {
+	select {
+	case p.wakeup <- struct{}{}:
+	default: // one is enough
+	}
+}
+
+func (p *pump) wait() {
+	close(p.stop)
+	<-p.ended
+}
+
+// write writes all of b within limit (negative: without one). Where the
+// connection has no write deadlines, running late closes it.
+func write(conn io.WriteCloser, b []byte, limit time.Duration) error {
+	if limit > 0 {
+		d, ok := conn.(interface{ SetWriteDeadline(time.Time) error })
+		if ok = ok && d.SetWriteDeadline(time.Now().Add(limit)) == nil; !ok {
+			var late bool
+			var mu sync.Mutex
+			t := time.AfterFunc(limit, func() {
+				mu.Lock()
+				late = true
+				mu.Unlock()
+				conn.Close()
+			})
+			_, err := conn.Write(b)
+			t.Stop()
+			mu.Lock()
+			defer mu.Unlock()
+			if late {
+				return os.ErrDeadlineExceeded
+			}
+			return err
+		}
+	}
+	_, err := conn.Write(b)
+	return err
+}
