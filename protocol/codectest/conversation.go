@@ -71,7 +71,7 @@ func (k Kit) converse(t testing.TB, msgs []protocol.Message, round uint64) strin
 	rnd := rand.New(rand.NewPCG(seed, round))
 	var log bytes.Buffer
 	s := k.session(t)
-	now := k.Now
+	now, clock := k.Now, k.Now
 	order := append(rnd.Perm(len(msgs)), rnd.Perm(len(msgs))...)
 	for _, i := range order {
 		now = now.Add(time.Duration(rnd.IntN(90_000)) * time.Millisecond)
@@ -79,10 +79,13 @@ func (k Kit) converse(t testing.TB, msgs []protocol.Message, round uint64) strin
 			if n > 10_000 {
 				t.Fatalf("the session wants to be woken without end: deadline %v", s.Deadline())
 			}
-			at := s.Deadline()
-			out, err := s.wake(at)
+			if at := s.Deadline(); at.After(clock) { // one in the past means at once
+				clock = at
+			}
+			out, err := s.wake(clock)
 			s.tell(&log, "wake", out, err)
 		}
+		clock = now
 		out, err := s.handle(now, msgs[i])
 		s.tell(&log, msgs[i].Type(), out, err)
 	}
