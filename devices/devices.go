@@ -1,9 +1,14 @@
 // Package devices lists the dialects that the SDK speaks.
 package devices
 
-import "github.com/sargas-em/em/protocol"
+import (
+	"github.com/sargas-em/em/devices/bactrack"
+	"github.com/sargas-em/em/protocol"
+)
 
 // All returns every device, in alphabetical order. Each call returns a new slice.
 func All() []protocol.Device {
-	return []protocol.Device{}
+	return []protocol.Device{
+		bactrack.Device(),
+	}
 }

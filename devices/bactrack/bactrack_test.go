@@ -1,0 +1,21 @@
+package bactrack
+
+import (
+	"testing"
+
+	"github.com/sargas-em/em/protocol/codectest"
+)
+
+var kit = codectest.Kit{
+	Device:         Device(),
+	External:       []string{"bactrack.jsonl"},
+	Identity:       "VIO-0017",
+	LengthPrefixed: true,
+	Resolution:     1e6,
+	// All of a frame of dialect V is protected, and all of a line.
+	Protected: func(frame []byte) (from, to int) { return 0, len(frame) },
+}
+
+func TestConformance(t *testing.T) { codectest.Run(t, kit) }
+
+func FuzzStream(f *testing.F) { codectest.Fuzz(f, kit) }
