@@ -683,3 +683,35 @@ func ExampleLink() {
 	// the device hears "#ack,1773480413*4D\r\n"
 	// the end: <nil>
 }
+
+// lateCaller is a session during whose Deadline, after the link has looked for
+// calls and before it reads, somebody calls Do.
+type lateCaller struct {
+	scripted
+	once sync.Once
+	call func()
+}
+
+func (s *lateCaller) Deadline() time.Time {
+	s.once.Do(func() {
+		go s.call()
+		time.Sleep(time.Millisecond)
+	})
+	return time.Time{}
+}
+
+func TestLinkDoIsNotLostBeforeARead(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.link.Session = &lateCaller{call: func() {
+			start := time.Now()
+			err := b.link.Do(context.Background(), func(time.Time, protocol.Session, *protocol.Output) error { return nil })
+			if d := time.Since(start); err != nil || d > time.Second {
+				b.t.Errorf("Do = %v after %v", err, d)
+			}
+		}}
+	}, func(b *bench) {
+		time.Sleep(time.Minute)
+		b.peer.Close()
+		b.ended()
+	})
+}
