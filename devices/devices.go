@@ -3,6 +3,7 @@ package devices
 
 import (
 	"github.com/sargas-em/em/devices/bactrack"
+	"github.com/sargas-em/em/devices/laipac"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -10,5 +11,6 @@ import (
 func All() []protocol.Device {
 	return []protocol.Device{
 		bactrack.Device(),
+		laipac.Device(),
 	}
 }

@@ -1,0 +1,333 @@
+package laipac
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/checksum"
+	"github.com/sargas-em/em/protocol/nmea"
+	"github.com/sargas-em/em/protocol/wire"
+)
+
+// maxFrame bounds a sentence. The longest known ones, $AVRMC with all its
+// fields and $EAVSYS with long names, are below 200 bytes.
+const maxFrame = 512
+
+// Codec is the wire format: "$", the body, "*" and the exclusive or of the
+// body's bytes as two upper-case hexadecimal digits. A line ends in CR LF; LF
+// alone is taken too. A frame is a sentence without its line end.
+type Codec struct {
+	// RelaxedChecksum takes sentences with a wrong check code.
+	RelaxedChecksum bool
+}
+
+// Split finds the next sentence. It ends behind its check code or, where it has
+// none, with its line; a "$" before that starts anew.
+func (Codec) Split(b []byte) (frame []byte, n int, err error) {
+	if n = lineEnds(b); n > 0 {
+		return nil, n, nil
+	}
+	switch start := bytes.IndexByte(b, '$'); {
+	case start < 0:
+		return nil, len(b), protocol.ErrJunk
+	case start > 0:
+		return nil, start, protocol.ErrJunk
+	}
+	for i := 1; i < len(b); i++ {
+		switch b[i] {
+		case '$':
+			return nil, i, fmt.Errorf("%w: a sentence without its end", protocol.ErrMalformed)
+		case '\r', '\n':
+			return b[:i:i], i + lineEnds(b[i:]), nil
+		case '*':
+			if len(b) < i+3 {
+				continue // a line end may stand here yet
+			}
+			if _, err := nmea.ParseCheck(b[i+1 : i+3]); err == nil {
+				i += 3
+				return b[:i:i], i + lineEnds(b[i:]), nil
+			}
+		}
+	}
+	return nil, 0, nil
+}
+
+// lineEnds counts the CRs and LFs at the start of b.
+func lineEnds(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n")) }
+
+// Decode reads one sentence.
+func (c Codec) Decode(frame []byte) (protocol.Message, error) {
+	m, _, err := c.decode(frame, false)
+	return m, err
+}
+
+// Dissect reads one sentence and tells its fields.
+func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
+	return c.decode(frame, true)
+}
+
+func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
+	f := wire.New(frame)
+	if record {
+		f.Record()
+	}
+	m, wrong := read(&f, frame)
+	spans := f.Spans()
+	switch {
+	case wrong != nil && !c.RelaxedChecksum:
+		return nil, spans, wrong // before what the broken bytes look like
+	case f.Err() != nil:
+		return nil, spans, f.Err()
+	}
+	return m, spans, nil
+}
+
+// read reads a sentence; wrong is its wrong check code, if it is.
+func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong *protocol.ChecksumError) {
+	f.Expect("$", "start")
+	star := bytes.IndexByte(frame, '*')
+	if star < 1 {
+		f.FailAt("checksum", len(frame), wire.ErrTruncated)
+		return nil, nil
+	}
+	body := frame[1:star]
+	if i := bytes.IndexAny(body, "$\r\n"); i >= 0 {
+		f.FailAt("body", 1+i, fmt.Errorf("%w: %q inside a sentence", wire.ErrValue, body[i]))
+	}
+	digits := frame[star+1:]
+	found, err := nmea.ParseCheck(digits)
+	if err != nil {
+		f.FailAt("checksum", star+1, err)
+	}
+	if want := checksum.Xor8(body); err == nil && found != want {
+		wrong = &protocol.ChecksumError{Algorithm: "XOR-8", Offset: star + 1, Found: uint32(found), Expected: uint32(want)}
+	}
+	if f.Err() != nil {
+		return nil, wrong
+	}
+
+	restore := f.Limit(len(body), "body")
+	name := string(f.Field(',', "sentence"))
+	b := fields{f, bytes.Count(body, []byte(","))}
+	switch name {
+	case "":
+		f.FailAt("sentence", 1, fmt.Errorf("%w: a sentence without a name", protocol.ErrMalformed))
+	case "AVRMC":
+		r := b.report()
+		r.Check = string(digits)
+		m = r
+	case "AVSYS":
+		t, extra := b.texts("unit", "firmware", "serial", "memory")
+		m = &System{t[0], t[1], t[2], t[3], extra}
+	case "EAVSYS":
+		t, extra := b.texts("unit", "iccid", "phone", "owner", "firmware")
+		m = &SIM{t[0], t[1], t[2], t[3], t[4], extra}
+	case "ECHK":
+		t, extra := b.texts("unit")
+		m = &KeepAlive{t[0], extra, string(digits)}
+	case "EAVACK":
+		t := b.exactly("event", "check")
+		m = &Ack{t[0], t[1]}
+	case "AVCFG":
+		t := b.exactly("password", "code")
+		m = &Release{t[0], t[1]}
+	case "AVREQ":
+		t := b.exactly("password", "mode")
+		m = &PositionRequest{t[0], t[1]}
+	case "AVRESET":
+		t := b.exactly("unit", "password")
+		m = &Restart{t[0], t[1]}
+	default:
+		raw := &protocol.Raw{Code: name}
+		if b.n > 0 {
+			raw.Data = []byte(f.Text(f.Len(), "data"))
+		}
+		m = raw
+	}
+	restore()
+	f.Expect("*", "star")
+	f.Text(2, "checksum")
+	if wrong == nil {
+		f.Note("OK XOR-8")
+	} else {
+		f.Note("expected %02X XOR-8", wrong.Expected)
+	}
+	return m, wrong
+}
+
+// fields are what stands behind a sentence's name.
+type fields struct {
+	f *wire.Cursor
+	n int
+}
+
+// texts reads all fields: those with a name, of which none may be missing, and
+// the extra ones behind them.
+func (b fields) texts(names ...string) (texts, extra []string) {
+	texts = make([]string, len(names))
+	if b.n < len(names) {
+		b.f.FailAt(names[b.n], b.f.Pos()+b.f.Len(), wire.ErrTruncated)
+		return texts, nil
+	}
+	for i := range b.n {
+		if i < len(names) {
+			texts[i] = nmea.ReadText(b.f, names[i])
+		} else {
+			extra = append(extra, nmea.ReadText(b.f, "extra"))
+		}
+	}
+	return texts, extra
+}
+
+// exactly reads the fields of a sentence that has no others.
+func (b fields) exactly(names ...string) []string {
+	if b.n > len(names) {
+		b.f.FailAt("extra", b.f.Pos(), fmt.Errorf("%w: %d fields, expected %d", wire.ErrValue, b.n, len(names)))
+	}
+	texts, _ := b.texts(names...)
+	return texts
+}
+
+// reportFields are the fields of the oldest form of $AVRMC.
+const reportFields = 16
+
+func (b fields) report() *Report {
+	f := b.f
+	if b.n < reportFields {
+		f.FailAt("AVRMC", f.Pos()+f.Len(), wire.ErrTruncated)
+	}
+	r := &Report{Unit: nmea.ReadText(f, "unit")}
+	clock := nmea.ReadClock(f, "time")
+	at := f.Pos()
+	if s := f.Field(',', "status"); len(s) == 1 && strings.IndexByte("AVRPavrp", s[0]) >= 0 {
+		r.Status = s[0]
+	} else {
+		f.FailAt("status", at, fmt.Errorf("%w: %q is not one of A, V, R, P", wire.ErrValue, s))
+	}
+	r.Lat = nmea.ReadCoord(f, nmea.Latitude, "latitude")
+	r.Lng = nmea.ReadCoord(f, nmea.Longitude, "longitude")
+	r.Speed = nmea.ReadNumber(f, "speed")
+	r.Course = nmea.ReadNumber(f, "course")
+	r.Time = nmea.Join(nmea.ReadDate(f, "date"), clock)
+	r.Event = nmea.ReadText(f, "event")
+	r.Battery = nmea.ReadNumber(f, "battery")
+	r.Mileage = nmea.ReadNumber(f, "mileage")
+	if on := nmea.ReadUint(f, "gps on", 1); on.OK {
+		r.GPSOn = em.Some(on.V == 1)
+	}
+	r.Analog1 = nmea.ReadNumber(f, "analog 1")
+	r.Analog2 = nmea.ReadNumber(f, "analog 2")
+	for i := reportFields; i < b.n && f.Err() == nil; i++ {
+		switch i {
+		case reportFields:
+			r.CellID = nmea.ReadText(f, "cell")
+		case reportFields + 1:
+			r.Network = nmea.ReadText(f, "network")
+		default:
+			r.Extra = append(r.Extra, nmea.ReadText(f, "extra"))
+		}
+	}
+	return r
+}
+
+// Append writes one sentence and CR LF; a zero time as a clock that was never
+// set, 000000 and 000000. A Raw is written with its code, a comma
+// and its data: any sentence can be sent so.
+func (Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
+	var body []byte
+	var check string
+	var err error
+	switch m := m.(type) {
+	case *Report:
+		body, err = m.body()
+	case *System:
+		body, err = join("AVSYS", append([]string{m.Unit, m.Firmware, m.Serial, m.Memory}, m.Extra...)...)
+	case *SIM:
+		body, err = join("EAVSYS", append([]string{m.Unit, m.ICCID, m.Phone, m.Owner, m.Firmware}, m.Extra...)...)
+	case *KeepAlive:
+		body, err = join("ECHK", append([]string{m.Unit}, m.Fields...)...)
+		if check = m.Check; check != "" && err == nil {
+			_, err = nmea.ParseCheck([]byte(check))
+		}
+	case *Ack:
+		body, err = join("EAVACK", m.Event, m.Check)
+	case *Release:
+		body, err = join("AVCFG", m.Password, m.Code)
+	case *PositionRequest:
+		body, err = join("AVREQ", m.Password, m.Mode)
+	case *Restart:
+		body, err = join("AVRESET", m.Unit, m.Password)
+	case *protocol.Raw:
+		if body, err = join(m.Code); m.Data != nil {
+			body = append(append(body, ','), m.Data...)
+		}
+		if m.Code == "" {
+			err = errors.New("a sentence without a name")
+		}
+	default:
+		return dst, fmt.Errorf("laipac: %T: %w", m, protocol.ErrUnsupported)
+	}
+	switch {
+	case err != nil:
+	case bytes.ContainsAny(body, "$*\r\n"):
+		err = fmt.Errorf("%q has a sign that no sentence can hold", body)
+	case len(body) > maxFrame-len("$*00"):
+		err = fmt.Errorf("%d bytes are too long", len(body))
+	}
+	if err != nil {
+		return dst, fmt.Errorf("laipac: %s: %w: %w", m.Type(), protocol.ErrUnsupported, err)
+	}
+	if check == "" {
+		check = string(nmea.AppendCheck(nil, checksum.Xor8(body)))
+	}
+	dst = append(append(dst, '$'), body...)
+	return append(append(append(dst, '*'), check...), "\r\n"...), nil
+}
+
+// join returns a body of text fields, of which none may hold a comma.
+func join(name string, texts ...string) ([]byte, error) {
+	for _, s := range append(texts, name) {
+		if strings.Contains(s, ",") {
+			return nil, fmt.Errorf("the field %q has a comma", s)
+		}
+	}
+	return nmea.AppendFields([]byte(name), texts...), nil
+}
+
+func (r *Report) body() ([]byte, error) {
+	clock, date, err := nmea.FormatTime(r.Time, 0)
+	if err != nil {
+		return nil, err
+	}
+	if r.Time.IsZero() {
+		clock, date = "000000", "000000"
+	}
+	if strings.IndexByte("AVRPavrp", r.Status) < 0 {
+		return nil, fmt.Errorf("status %q", r.Status)
+	}
+	b, err := join("AVRMC", r.Unit, clock, string(r.Status), "")
+	if err != nil {
+		return nil, err
+	}
+	b = append(nmea.AppendCoord(b, nmea.Latitude, r.Lat), ',')
+	b = append(nmea.AppendCoord(b, nmea.Longitude, r.Lng), ',')
+	b = append(nmea.AppendNumber(b, r.Speed), ',')
+	b = append(nmea.AppendNumber(b, r.Course), ',')
+	texts := []string{r.Event, string(nmea.AppendNumber(nil, r.Battery)), string(nmea.AppendNumber(nil, r.Mileage)), "",
+		string(nmea.AppendNumber(nil, r.Analog1)), string(nmea.AppendNumber(nil, r.Analog2))}
+	if r.GPSOn.OK {
+		texts[3] = "0"
+		if r.GPSOn.V {
+			texts[3] = "1"
+		}
+	}
+	if r.CellID != "" || r.Network != "" || r.Extra != nil {
+		texts = append(append(texts, r.CellID, r.Network), r.Extra...)
+	}
+	rest, err := join(date, texts...)
+	return append(b, rest...), err
+}
