@@ -7,6 +7,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/nmea"
 )
 
 const name = "laipac"
@@ -42,7 +43,7 @@ func New(c Config) (protocol.Device, error) {
 	if c.Password == "" {
 		c.Password = DefaultPassword
 	}
-	if _, err := (Codec{}).Append(nil, &Release{c.Password, "t"}); err != nil || !word(c.Password) {
+	if _, err := (Codec{}).Append(nil, &Release{c.Password, "t"}); err != nil || !nmea.Word(c.Password, maxWord) {
 		return protocol.Device{}, fmt.Errorf("laipac: the password is not of 1 to %d letters, digits and - . _", maxWord)
 	}
 	return protocol.Device{
@@ -74,15 +75,5 @@ func match(prefix []byte) protocol.Match {
 
 // maxWord bounds identities and passwords.
 const maxWord = 32
-
-// word reports whether s is 1 to maxWord letters, digits and "-._".
-func word(s string) bool {
-	for _, c := range []byte(s) {
-		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || strings.IndexByte("-._", c) >= 0) {
-			return false
-		}
-	}
-	return s != "" && len(s) <= maxWord
-}
 
 func deviceID(unit string) em.DeviceID { return em.DeviceID(name + ":" + unit) }

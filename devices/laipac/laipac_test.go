@@ -179,6 +179,9 @@ func TestSimulatorRepeats(t *testing.T) {
 		}
 		return out.Send
 	}
+	if !sim.Deadline().Before(now) {
+		t.Errorf("with something to say it waits until %v", sim.Deadline())
+	}
 	first := step(nil)
 	if len(first) != 2 || first[0].Type() != "AVSYS" || first[1].Type() != "AVRMC" {
 		t.Fatalf("at first it sends %v", first)
@@ -212,6 +215,12 @@ func TestSimulatorRepeats(t *testing.T) {
 	if sent := step(nil); len(sent) != 1 || sent[0].Type() != "ECHK" || !sim.Deadline().Equal(at.Add(heartbeat)) {
 		t.Errorf("idle it sends %v until %v", sent, sim.Deadline())
 	}
+	if err := sim.Report(em.Observation{DeviceAt: at, Body: &em.Alarm{What: em.AlarmSOS}}); err != nil || !sim.Deadline().Before(at) {
+		t.Errorf("with something to say again it waits until %v, %v", sim.Deadline(), err)
+	}
+	sos := step(nil)
+	b, _ = Codec{}.Append(nil, sos[0])
+	step(&Ack{"3", string(b[len(b)-4 : len(b)-2])})
 	// Commands need the password.
 	if sent := step(&PositionRequest{"1", "1"}); sent != nil {
 		t.Errorf("without the password it sends %v", sent)

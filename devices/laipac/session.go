@@ -16,9 +16,6 @@ type session struct {
 	device em.DeviceID
 }
 
-// knots in metres a second.
-const knots = 1852.0 / 3600
-
 // identify checks the unit number of a sentence against the conversation's.
 func (s *session) identify(unit, what string) error {
 	id := deviceID(unit)
@@ -27,7 +24,7 @@ func (s *session) identify(unit, what string) error {
 		return fmt.Errorf("laipac: %s: %w", what, protocol.ErrNoIdentity)
 	case unit == "":
 		return nil
-	case !word(unit):
+	case !nmea.Word(unit, maxWord):
 		return fmt.Errorf("laipac: %s: %w: not 1 to %d letters, digits and - . _", what, protocol.ErrIdentity, maxWord)
 	case s.device != "" && s.device != id:
 		return fmt.Errorf("laipac: %s: %w: another unit on the connection", what, protocol.ErrIdentity)
@@ -91,7 +88,7 @@ func (s *session) report(m *Report, out *protocol.Output) {
 		fix.Validity = em.FixLastKnown
 	}
 	if m.Speed.OK {
-		fix.Speed = em.Some(m.Speed.V.Float() * knots)
+		fix.Speed = em.Some(m.Speed.V.Float() * nmea.Knot)
 	}
 	if m.Course.OK {
 		fix.Course = em.Some(m.Course.V.Float())

@@ -40,7 +40,7 @@ type simulator struct {
 }
 
 func newSimulator(unit, password string, seed uint64) (protocol.Simulator, error) {
-	if !word(unit) {
+	if !nmea.Word(unit, maxWord) {
 		return nil, fmt.Errorf("laipac: simulator: %w: the unit is not 1 to %d letters, digits and - . _", protocol.ErrIdentity, maxWord)
 	}
 	s := &simulator{unit: unit, password: password, rnd: rand.New(rand.NewPCG(seed, 0))}
@@ -111,7 +111,7 @@ func (s *simulator) message(o em.Observation) (protocol.Message, error) {
 func (s *simulator) position(b *em.Fix) error {
 	lat, err1 := nmea.NewCoord(nmea.Latitude, b.Lat, 4)
 	lng, err2 := nmea.NewCoord(nmea.Longitude, b.Lng, 4)
-	speed, course := b.Speed.V/knots, b.Course.V
+	speed, course := b.Speed.V/nmea.Knot, b.Course.V
 	if err1 != nil || err2 != nil || !(speed >= 0 && speed < 1000) || !(course >= 0 && course <= 360) {
 		return fmt.Errorf("fix %+v: %w", b, protocol.ErrUnsupported)
 	}
@@ -205,8 +205,14 @@ func (s *simulator) send(now time.Time, out *protocol.Output) error {
 	return nil
 }
 
-// Deadline is when the report is sent again, or the next keep-alive.
-func (s *simulator) Deadline() time.Time { return s.next }
+// Deadline is when the report is sent again, or the next keep-alive; in the past,
+// which means at once, where there is something to say for the first time.
+func (s *simulator) Deadline() time.Time {
+	if !s.on || s.check == "" && len(s.queue) > 0 {
+		return time.Unix(0, 0).UTC()
+	}
+	return s.next
+}
 
 // Wake starts and continues the conversation.
 func (s *simulator) Wake(now time.Time, out *protocol.Output) error {

@@ -16,6 +16,21 @@ func field(c *wire.Cursor, name string) (v []byte, offset int) {
 	return bytes.TrimSpace(c.Field(',', name)), offset
 }
 
+// Knot is one nautical mile an hour in metres a second.
+const Knot = 1852.0 / 3600
+
+// Word reports whether s is 1 to most letters, digits and "-", "." or "_": what
+// can be a device's number or a password in any of these dialects, and is safe
+// in a DeviceID.
+func Word(s string, most int) bool {
+	for _, c := range []byte(s) {
+		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == '-' || c == '.' || c == '_') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= most
+}
+
 func bad(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{wire.ErrValue}, args...)...)
 }

@@ -209,6 +209,14 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestWord(t *testing.T) {
+	for s, want := range map[string]bool{"990000000000017": true, "MSG-0.1_z": true, "": false, "a b": false, "a:b": false, "ž": false, "a,b": false, "9900000000000170": false} {
+		if Word(s, 15) != want {
+			t.Errorf("%q: %t", s, !want)
+		}
+	}
+}
+
 // The check codes of the sentences were computed with a python snippet.
 func TestReadRMC(t *testing.T) {
 	at := time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
