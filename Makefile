@@ -1,0 +1,58 @@
+# Every command runs from the root over all three modules (go.work).
+#
+#   make check        what CI runs: formatting, vet, staticcheck, tidy, generate, tests, bounded fuzzing, cross-builds
+#   make test         the tests alone
+#   make fuzz         every fuzz target for FUZZTIME
+#
+# EM_VECTORS and EM_DATA name folders with outside frames and data; tests that
+# need them say that they were skipped, or fail where EM_REQUIRE is set.
+
+GO          ?= go
+STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+MODULES      = . examples benchmarks
+PACKAGES     = ./... ./examples/... ./benchmarks/...
+FUZZTIME    ?= 3s
+
+# The race detector needs a C compiler; in CI it is required.
+RACE := $(if $(shell command -v cc gcc clang 2>/dev/null),-race,$(if $(EM_REQUIRE),$(error the race detector needs a C compiler)))
+
+.PHONY: check fmt vet staticcheck tidy generate build cross test fuzz
+
+check: fmt vet staticcheck tidy generate build cross test fuzz
+	@echo "make check: all passed"
+
+fmt:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt: these files are not formatted:"; echo "$$out"; exit 1; fi
+
+vet:
+	$(GO) vet $(PACKAGES)
+
+staticcheck:
+	$(GO) run $(STATICCHECK) $(PACKAGES)
+
+tidy:
+	@for m in $(MODULES); do echo "go mod tidy -diff ($$m)"; (cd $$m && GOWORK=off $(GO) mod tidy -diff) || exit 1; done
+
+# Generated files are committed: generating again must change nothing.
+generate:
+	@before=$$(git status --porcelain); $(GO) generate $(PACKAGES) && after=$$(git status --porcelain); \
+	if [ "$$before" != "$$after" ]; then echo "go generate changed files:"; echo "$$after"; exit 1; fi
+
+build:
+	CGO_ENABLED=0 $(GO) build $(PACKAGES)
+
+cross:
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build $(PACKAGES)
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build $(PACKAGES)
+
+test:
+	$(GO) test $(RACE) -shuffle=on -timeout 20m $(PACKAGES)
+
+# One target after the other; without -race, which makes fuzzing slow.
+fuzz:
+	@$(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(PACKAGES) | while read -r p; do \
+		dir=$$($(GO) list -f '{{.Dir}}' $$p); grep -lqs '^func Fuzz' $$dir/*_test.go || continue; \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "fuzz $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p > /tmp/em-fuzz.$$$$ 2>&1 || { cat /tmp/em-fuzz.$$$$; exit 1; }; \
+		done; \
+	done
