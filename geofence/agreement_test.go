@@ -1,0 +1,352 @@
+package geofence_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/golang/geo/s2"
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/planar"
+
+	"github.com/sargas-em/em"
+	. "github.com/sargas-em/em/geofence"
+	"github.com/sargas-em/em/geofence/zonejson"
+)
+
+// oracle is golang/geo by itself: each zone one polygon whose interior is to
+// the left of its rings, as their direction in longitude and latitude says.
+type oracle struct {
+	index *s2.ShapeIndex
+	query *s2.ContainsPointQuery
+	zone  map[s2.Shape]int
+}
+
+func newOracle(areas []Area) *oracle {
+	o := &oracle{index: s2.NewShapeIndex(), zone: map[s2.Shape]int{}}
+	for i, a := range areas {
+		var loops [][]s2.Point
+		for _, polygon := range a {
+			for j, r := range polygon {
+				r = slices.Clone(r)
+				if (r.Orientation() == orb.CCW) != (j == 0) {
+					r.Reverse()
+				}
+				var points []s2.Point
+				for k, v := range r[:len(r)-1] {
+					points = AppendEdge(points, v, r[k+1], r[k+1][0]-v[0], nil)
+				}
+				loops = append(loops, slices.Compact(points))
+			}
+		}
+		shape := s2.LaxPolygonFromPoints(loops)
+		o.zone[shape] = i
+		o.index.Add(shape)
+	}
+	o.index.Build()
+	o.query = s2.NewContainsPointQuery(o.index, s2.VertexModelSemiOpen)
+	return o
+}
+
+func (o *oracle) zones(p em.LatLng) []int {
+	var zones []int
+	for _, s := range o.query.ContainingShapes(ToPoint(p.Lng, p.Lat)) {
+		zones = append(zones, o.zone[s])
+	}
+	slices.Sort(zones)
+	return zones
+}
+
+// hardPoints are points anywhere in and near the areas, on their vertices, and a hair
+// to each side of their edges.
+func hardPoints(r *rand.Rand, areas []Area, n int) []em.LatLng {
+	var rings []orb.Ring
+	bound := orb.Bound{Min: orb.Point{180, 90}, Max: orb.Point{-180, -90}}
+	for _, a := range areas {
+		bound = bound.Union(orb.MultiPolygon(a).Bound())
+		for _, polygon := range a {
+			rings = append(rings, polygon...)
+		}
+	}
+	points := []em.LatLng{{Lat: 90}, {Lat: -90}, {Lat: 90, Lng: 25}, {Lng: 180}, {Lng: -180}}
+	for len(points) < n {
+		switch ring := rings[r.IntN(len(rings))]; r.IntN(4) {
+		case 0:
+			points = append(points, em.LatLng{
+				Lat: bound.Min[1] + r.Float64()*(bound.Max[1]-bound.Min[1]),
+				Lng: bound.Min[0] + r.Float64()*(bound.Max[0]-bound.Min[0])})
+		case 1:
+			v := ring[r.IntN(len(ring))]
+			points = append(points, em.LatLng{Lat: v[1], Lng: v[0]})
+		default:
+			k := r.IntN(len(ring) - 1)
+			a, b, t := ring[k], ring[k+1], r.Float64()
+			off := func() float64 { return (r.Float64() - .5) * math.Pow10(-5-r.IntN(12)) }
+			points = append(points, em.LatLng{Lat: a[1] + t*(b[1]-a[1]) + off(), Lng: a[0] + t*(b[0]-a[0]) + off()})
+		}
+	}
+	return points
+}
+
+// hexagons is an invented map: a mosaic that shares all its borders, with a hole
+// in each tile and an island in each hole.
+func hexagons() []Area {
+	var areas []Area
+	corner := func(x, y, size float64, k int) orb.Point {
+		sin, cos := math.Sincos(float64(k) * math.Pi / 3)
+		return orb.Point{x + size*cos, y + size*sin}
+	}
+	ring := func(x, y, size float64) orb.Ring {
+		var r orb.Ring
+		for k := range 7 {
+			p := corner(x, y, size, k%6)
+			r = append(r, orb.Point{math.Round(p[0]*1e6) / 1e6, math.Round(p[1]*1e6) / 1e6})
+		}
+		return r
+	}
+	const size = .05
+	for i := range 8 {
+		for j := range 8 {
+			x, y := 24+1.5*size*float64(i), 54+math.Sqrt(3)*size*(float64(j)+float64(i%2)/2)
+			areas = append(areas, Area{{ring(x, y, size), ring(x, y, size/2)}, {ring(x, y, size/4)}})
+		}
+	}
+	return areas
+}
+
+// readAreas reads a file of real zones, in which that property tells them apart.
+func readAreas(t *testing.T, file, id string) []Area {
+	t.Helper()
+	dir := os.Getenv("EM_DATA")
+	if dir == "" {
+		if os.Getenv("EM_REQUIRE") != "" {
+			t.Fatal("EM_DATA is not set")
+		}
+		t.Skip("EM_DATA is not set: not compared on real zones")
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "zones", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	zones, err := zonejson.Unmarshal(b, zonejson.Defaults{Kind: KindPlace, ID: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var areas []Area
+	for _, z := range zones {
+		areas = append(areas, z.Shape.(Area))
+	}
+	return areas
+}
+
+func TestAgreesWithS2(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		areas  func(*testing.T) []Area
+		points int
+	}{
+		{"hexagons", func(*testing.T) []Area { return hexagons() }, 40_000},
+		{"elderships", func(t *testing.T) []Area { return readAreas(t, "lt_vilnius_elderships_osm.geojson", "name") }, 100_000},
+		{"municipalities", func(t *testing.T) []Area { return readAreas(t, "lt_municipalities_osm.geojson", "name") }, 100_000},
+		{"land with lakes", func(t *testing.T) []Area { return readAreas(t, "osm_land10m_LTU.geojson", "A3") }, 20_000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			areas := c.areas(t)
+			zones := make([]Zone, len(areas))
+			for i, a := range areas {
+				zones[i] = Zone{ID: fmt.Sprint(i), Kind: KindPlace, Shape: a}
+			}
+			x, o := mustIndex(t, zones...), newOracle(areas)
+			seed := uint64(0x5a26a5)
+			points := hardPoints(rand.New(rand.NewPCG(seed, 1)), areas, c.points)
+			hits := x.AppendBatch(nil, points)
+			found := len(hits)
+			for i, p := range points {
+				var got []int
+				for ; len(hits) > 0 && int(hits[0].Point) == i; hits = hits[1:] {
+					got = append(got, int(hits[0].Zone))
+				}
+				if want := o.zones(p); !slices.Equal(got, want) {
+					t.Fatalf("seed %#x, point %d (%v): in %v, golang/geo says %v", seed, i, p, got, want)
+				}
+			}
+			if found < c.points/4 {
+				t.Fatalf("only %d hits: the points are not where the zones are", found)
+			}
+			t.Logf("seed %#x: %d zones, %d points, %d hits", seed, len(areas), len(points), found)
+
+			// The plane of longitude and latitude is what GeoJSON means.
+			checked := 0
+			for i := 0; checked < 2000 && i < len(points); i++ {
+				p := points[i]
+				for zone, a := range areas {
+					q := orb.Point{p.Lng, p.Lat}
+					if !orb.MultiPolygon(a).Bound().Contains(q) {
+						continue
+					}
+					d := x.Distance(zone, p)
+					if math.Abs(d) < .1 {
+						continue
+					}
+					checked++
+					if want := planar.MultiPolygonContains(orb.MultiPolygon(a), q); (d < 0) != want {
+						t.Fatalf("seed %#x, point %d: %v m from the edge, in the plane inside is %v", seed, i, d, want)
+					}
+				}
+			}
+			if checked < 500 {
+				t.Fatalf("only %d points compared in the plane", checked)
+			}
+		})
+	}
+}
+
+func TestDistanceAgreesWithS2(t *testing.T) {
+	areas := hexagons()[:6]
+	seed := uint64(7)
+	r := rand.New(rand.NewPCG(seed, 2))
+	for i, a := range areas {
+		x, o := mustIndex(t, Zone{ID: "z", Kind: KindPlace, Shape: a}), newOracle([]Area{a})
+		query := s2.NewClosestEdgeQuery(o.index, s2.NewClosestEdgeQueryOptions().MaxResults(1).IncludeInteriors(false))
+		points := hardPoints(r, areas, 500)
+		for range 100 {
+			points = append(points, em.LatLng{Lat: r.Float64()*180 - 90, Lng: r.Float64()*360 - 180})
+		}
+		for _, p := range points {
+			want := query.Distance(s2.NewMinDistanceToPointTarget(ToPoint(p.Lng, p.Lat))).Angle().Radians() * em.EarthRadius
+			got := x.Distance(0, p)
+			if math.Abs(math.Abs(got)-want) > 1e-6 {
+				t.Fatalf("seed %d, hexagon %d, %v: %v m, golang/geo says %v", seed, i, p, got, want)
+			}
+		}
+	}
+}
+
+// TestSplitEdges walks straight lines in longitude and latitude and measures how far
+// the split edge is off.
+func TestSplitEdges(t *testing.T) {
+	seed := uint64(11)
+	r := rand.New(rand.NewPCG(seed, 3))
+	worst := 0.0
+	for i := range 2000 {
+		size := math.Pow(10, 2.2-4*r.Float64()) // degrees
+		a := orb.Point{r.Float64()*360 - 180, r.Float64()*180 - 90}
+		b := orb.Point{math.Remainder(a[0]+(r.Float64()-.5)*min(size*2, 358), 360), max(-90, min(90, a[1]+(r.Float64()-.5)*size))}
+		if i%10 == 0 {
+			b[1] = a[1]
+		}
+		d, err := Turn(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		points := append(AppendEdge(nil, a, b, d, nil), ToPoint(b[0], b[1]))
+		back := append(AppendEdge(nil, b, a, -d, nil), ToPoint(a[0], a[1]))
+		if slices.Reverse(back); !slices.Equal(points, back) {
+			t.Fatalf("seed %d: %v to %v differs from the way back", seed, a, b)
+		}
+		n := len(points) - 1
+		for range 50 {
+			u := r.Float64()
+			p := ToPoint(a[0]+u*d, a[1]+u*(b[1]-a[1]))
+			k := min(int(u*float64(n)), n-1)
+			off := s2.DistanceFromSegment(p, points[k], points[k+1]).Radians() * em.EarthRadius
+			if worst = max(worst, off); off > .1 {
+				t.Fatalf("seed %d: %v to %v in %d parts is %v m off at %v", seed, a, b, n, off, u)
+			}
+		}
+	}
+	if worst < .02 {
+		t.Errorf("never more than %v m off: edges are split more than they need", worst)
+	}
+}
+
+// same reports whether two zones agree on every point.
+func same(t *testing.T, name string, seed uint64, a, b Area, points []em.LatLng, move func(em.LatLng) em.LatLng) {
+	t.Helper()
+	x := mustIndex(t, Zone{ID: "z", Kind: KindPlace, Shape: a})
+	y := mustIndex(t, Zone{ID: "z", Kind: KindPlace, Shape: b})
+	for _, p := range points {
+		q := move(p)
+		if x.Append(nil, p) == nil != (y.Append(nil, q) == nil) {
+			t.Fatalf("%s, seed %d: %v and %v are not on the same side", name, seed, p, q)
+		}
+		if dx, dy := x.Distance(0, p), y.Distance(0, q); math.Abs(dx-dy) > 1e-6 {
+			t.Fatalf("%s, seed %d: %v is at %v, %v at %v", name, seed, p, dx, q, dy)
+		}
+	}
+}
+
+func TestMetamorphic(t *testing.T) {
+	seed := uint64(13)
+	r := rand.New(rand.NewPCG(seed, 4))
+	still := func(p em.LatLng) em.LatLng { return p }
+	for _, a := range hexagons()[:12] {
+		points := hardPoints(r, []Area{a}, 300)
+		border, hole, island := a[0][0], a[0][1], a[1][0]
+
+		k := 1 + r.IntN(5)
+		turned := append(slices.Clone(border[k:]), border[1:k+1]...)
+		same(t, "start elsewhere", seed, a, Area{{turned, hole}, {island}}, points, still)
+
+		reversed := slices.Clone(border)
+		reversed.Reverse()
+		back := slices.Clone(hole)
+		back.Reverse()
+		same(t, "run the other way", seed, a, Area{{reversed, back}, {island}}, points, still)
+		same(t, "open rings", seed, a, Area{{border[:6], hole[:6]}, {island[:6]}}, points, still)
+		same(t, "other order", seed, a, Area{{island}, {border, hole}}, points, still)
+
+		left := orb.Ring{border[0], border[1], border[2], border[3]}
+		right := orb.Ring{border[3], border[4], border[5], border[0]}
+		same(t, "cut in two", seed, Area{{border}}, Area{{left}, {right}}, points, still)
+
+		// Each point lies in exactly one half if it lies in the whole.
+		halves := mustIndex(t, Zone{ID: "l", Kind: KindPlace, Shape: Area{{left}}}, Zone{ID: "r", Kind: KindPlace, Shape: Area{{right}}},
+			Zone{ID: "w", Kind: KindPlace, Shape: Area{{border}}})
+		for _, p := range append(points, em.LatLng{Lat: border[0][1], Lng: border[0][0]}, em.LatLng{Lat: border[3][1], Lng: border[3][0]}) {
+			if in := halves.Append(nil, p); len(in) != 0 && (len(in) != 2 || in[1] != 2) {
+				t.Fatalf("seed %d: %v is in %v", seed, p, in)
+			}
+		}
+	}
+}
+
+// TestTranslate moves zones and points round the globe, over the antimeridian too.
+// Longitudes are multiples of 1/1024, so that the sums are exact; points near an
+// edge are left out, as the sines are not.
+func TestTranslate(t *testing.T) {
+	seed := uint64(17)
+	r := rand.New(rand.NewPCG(seed, 5))
+	grid := func(v float64) float64 { return math.Round(v*1024) / 1024 }
+	move := func(lng, by float64) float64 { return math.Remainder(lng+by, 360) }
+	for i := range 20 {
+		var ring orb.Ring
+		lat := float64(r.IntN(160) - 80)
+		for k := range 12 {
+			sin, cos := math.Sincos(float64(k) * math.Pi / 6)
+			size := 1 + 4*r.Float64()
+			ring = append(ring, orb.Point{grid(size * cos), grid(lat + size*sin)})
+		}
+		x := mustIndex(t, area("z", orb.Polygon{ring}))
+		by := float64(r.IntN(360*1024)) / 1024
+		if i == 0 {
+			by = 180
+		}
+		moved := slices.Clone(ring)
+		for k := range moved {
+			moved[k][0] = move(moved[k][0], by)
+		}
+		y := mustIndex(t, area("z", orb.Polygon{moved}))
+		for range 200 {
+			p := em.LatLng{Lat: grid(lat + 12*r.Float64() - 6), Lng: grid(12*r.Float64() - 6)}
+			q := em.LatLng{Lat: p.Lat, Lng: move(p.Lng, by)}
+			if dx, dy := x.Distance(0, p), y.Distance(0, q); math.Abs(dx-dy) > 1e-5 {
+				t.Fatalf("seed %d: moved by %v, %v is at %v instead of %v", seed, by, p, dy, dx)
+			}
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package geofence
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/golang/geo/r3"
+	"github.com/golang/geo/s1"
+	"github.com/golang/geo/s2"
+
+	"github.com/sargas-em/em"
+)
+
+// touchTolerance is the depth in metres up to which a crossing of two edges is a
+// contact. Coordinates are often rounded to five decimals, a metre, after they were
+// checked; and straight edges that touch in longitude and latitude may
+// cross by twice what splitting moves them.
+const touchTolerance = 1.0
+
+// border returns the edges of the area that have it on one side only, on their
+// left; an edge that two rings or parts share has it on both.
+func border(loops []*loop) ([]edgeSite, error) {
+	n := 0
+	for _, l := range loops {
+		n += len(l.points)
+	}
+	sites := make([]edgeSite, 0, n)
+	live := make(map[s2.Edge]int, n)
+	for _, l := range loops {
+		keep := l.left == (l.ring == 0)
+		for i := range l.points {
+			e := l.edge(i)
+			if !keep {
+				e.V0, e.V1 = e.V1, e.V0
+			}
+			if twin, ok := live[s2.Edge{V0: e.V1, V1: e.V0}]; ok {
+				delete(live, s2.Edge{V0: e.V1, V1: e.V0})
+				sites[twin].loop = nil
+				continue
+			}
+			site := edgeSite{l, i}
+			if first, ok := live[e]; ok {
+				return nil, site.conflict(sites[first], "the edge runs along that of ")
+			}
+			live[e] = len(sites)
+			sites = append(sites, site)
+		}
+	}
+	return slices.DeleteFunc(sites, func(s edgeSite) bool { return s.loop == nil }), nil
+}
+
+// conflict is the error for two edges of one area that do not go together.
+func (s edgeSite) conflict(o edgeSite, how string) *ZoneError {
+	kind := ErrIntersection
+	if s.loop.polygon != o.loop.polygon {
+		kind = ErrOverlap
+	}
+	if compareSites(s, o) > 0 {
+		s, o = o, s
+	}
+	return s.err(kind, how+o.String())
+}
+
+// checkCrossings finds edges that cross within, by a sweep along the Earth's axis.
+func checkCrossings(sites []edgeSite) error {
+	type box struct {
+		lo, hi r3.Vector
+		site   edgeSite
+	}
+	boxes := make([]box, len(sites))
+	for i, s := range sites {
+		e := s.s2()
+		pad := e.V0.Sub(e.V1.Vector).Norm2() / 4 // an arc leaves its chord by an eighth of this, or so
+		pad += 1e-15
+		p := r3.Vector{X: pad, Y: pad, Z: pad}
+		lo := r3.Vector{X: min(e.V0.X, e.V1.X), Y: min(e.V0.Y, e.V1.Y), Z: min(e.V0.Z, e.V1.Z)}
+		hi := r3.Vector{X: max(e.V0.X, e.V1.X), Y: max(e.V0.Y, e.V1.Y), Z: max(e.V0.Z, e.V1.Z)}
+		boxes[i] = box{lo.Sub(p), hi.Add(p), s}
+	}
+	slices.SortFunc(boxes, func(a, b box) int { // a total order, so that the first error is always the same
+		switch {
+		case a.lo.Z < b.lo.Z:
+			return -1
+		case a.lo.Z > b.lo.Z:
+			return 1
+		}
+		return compareSites(a.site, b.site)
+	})
+	for i := range boxes {
+		a := &boxes[i]
+		ea := a.site.s2()
+		for j := i + 1; j < len(boxes) && boxes[j].lo.Z <= a.hi.Z; j++ {
+			b := &boxes[j]
+			if a.lo.X > b.hi.X || b.lo.X > a.hi.X || a.lo.Y > b.hi.Y || b.lo.Y > a.hi.Y {
+				continue
+			}
+			eb := b.site.s2()
+			if s2.CrossingSign(ea.V0, ea.V1, eb.V0, eb.V1) != s2.Cross {
+				continue
+			}
+			if depth := crossingDepth(a.site, b.site); depth > touchTolerance {
+				return a.site.conflict(b.site, fmt.Sprintf("the edge crosses, %.1f m deep, that of ", depth))
+			}
+		}
+	}
+	return nil
+}
+
+// crossingDepth returns by how many metres an end of one of two crossing edges, as they
+// were before they were split, reaches over the other at least.
+func crossingDepth(a, b edgeSite) float64 {
+	edgesA, edgesB := a.whole(), b.whole()
+	depth := s1.InfAngle()
+	reach := func(ends, over []s2.Edge) {
+		for _, end := range []s2.Point{ends[0].V0, ends[len(ends)-1].V1} {
+			d := s1.InfChordAngle()
+			for _, e := range over {
+				d, _ = s2.UpdateMinDistance(end, e.V0, e.V1, d)
+			}
+			depth = min(depth, d.Angle())
+		}
+	}
+	reach(edgesA, edgesB)
+	reach(edgesB, edgesA)
+	return depth.Radians() * em.EarthRadius
+}
+
+// whole returns all parts of the input edge that s is a part of.
+func (s edgeSite) whole() []s2.Edge {
+	vertex := s.loop.vertex
+	var edges []s2.Edge
+	for i, _ := slices.BinarySearch(vertex, vertex[s.edge]); i < len(vertex) && vertex[i] == vertex[s.edge]; i++ {
+		edges = append(edges, s.loop.edge(i))
+	}
+	return edges
+}
+
+// checkVertexCrossings finds rings that pass through each other, or through
+// themselves, at a vertex that both have.
+func checkVertexCrossings(loops []*loop) error {
+	n := 0
+	for _, l := range loops {
+		n += len(l.points)
+	}
+	type vertex struct {
+		p    s2.Point
+		site edgeSite // the edge that leaves it
+	}
+	all := make([]vertex, 0, n)
+	for _, l := range loops {
+		for i, p := range l.points {
+			all = append(all, vertex{p, edgeSite{l, i}})
+		}
+	}
+	slices.SortFunc(all, func(a, b vertex) int {
+		if c := a.p.Cmp(b.p.Vector); c != 0 {
+			return c
+		}
+		return compareSites(a.site, b.site)
+	})
+	neighbours := func(s edgeSite) (before, after s2.Point) {
+		n := len(s.loop.points)
+		return s.loop.points[(s.edge+n-1)%n], s.loop.points[(s.edge+1)%n]
+	}
+	for from := 0; from < len(all); {
+		to := from + 1
+		for to < len(all) && all[to].p == all[from].p {
+			to++
+		}
+		if to-from > maxVisits {
+			return all[from].site.err(ErrTooLarge, "too many rings meet at the vertex")
+		}
+		for i := from; i < to; i++ {
+			a0, a1 := neighbours(all[i].site)
+			for j := i + 1; j < to; j++ {
+				b0, b1 := neighbours(all[j].site)
+				if a0 == a1 || b0 == b1 || a0 == b0 || a0 == b1 || a1 == b0 || a1 == b1 {
+					continue // along each other: border has judged them
+				}
+				v := all[i].p
+				if s2.OrderedCCW(a0, b0, a1, v) != s2.OrderedCCW(a0, b1, a1, v) {
+					return all[i].site.conflict(all[j].site, "the ring passes through that at ")
+				}
+			}
+		}
+		from = to
+	}
+	return nil
+}
+
+// maxVisits bounds how often rings of one area may meet at one vertex, as each
+// pair is compared. All meridians of a pole are fewer.
+const maxVisits = 1024
+
+// probes returns points just inside what the ring encloses, at its longest
+// edges: two or none for a ring that is thinner than that everywhere.
+func (l *loop) probes() []s2.Point {
+	const inward = 1.5 * touchTolerance / em.EarthRadius
+	longest := make([]int, len(l.points))
+	length := make([]float64, len(l.points))
+	for i := range longest {
+		e := l.edge(i)
+		longest[i], length[i] = i, e.V0.Sub(e.V1.Vector).Norm2()
+	}
+	slices.SortFunc(longest, func(a, b int) int {
+		switch {
+		case length[a] > length[b]:
+			return -1
+		case length[a] < length[b]:
+			return 1
+		}
+		return a - b
+	})
+	var ps []s2.Point
+	for _, i := range longest[:min(len(longest), 8)] {
+		e := l.edge(i)
+		if !l.left {
+			e.V0, e.V1 = e.V1, e.V0
+		}
+		mid := s2.Interpolate(0.5, e.V0, e.V1)
+		if p := s2.PointToLeft(mid, e.V1, s1.Angle(inward)); !math.IsNaN(p.X) {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
