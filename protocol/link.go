@@ -91,7 +91,9 @@ type Link struct {
 	// Commit makes a report durable; it may keep it. Replies are sent after it
 	// returned nil. An error ends the link, and nothing of the report is
 	// answered, so that the device sends it again. nil, on the device's side
-	// and in tools, commits nothing. It must not call Do.
+	// and in tools, commits nothing. It must not call Do. Its context has the
+	// values of Run's but not its end: what has begun is brought to an end, and
+	// a limit of time is the store's own.
 	Commit func(context.Context, *Report) error
 
 	Limits Limits
@@ -231,9 +233,9 @@ type linkRun struct {
 }
 
 // chunkSize is the size of a read. Trackers' frames have some dozens to some
-// hundreds of bytes and mostly come alone, so 512 bytes take them in one read and keep
-// a connection near 4 KB in all; dialects with longer frames get up to 4 KB, at
-// which a backlog no longer costs a system call for each frame.
+// hundreds of bytes and mostly come alone: 512 bytes take them in one read, and
+// an idle connection's memory is its stack, not its buffer. Dialects with longer
+// frames get up to 4 KB, so that a backlog does not cost a system call a frame.
 func (r *linkRun) chunkSize() int { return min(4096, max(512, r.l.Device.MaxFrame)) }
 
 func (r *linkRun) run(ctx context.Context, rd linkReader) error {
@@ -421,7 +423,7 @@ func (r *linkRun) flush(ctx context.Context) error {
 		r.report = nil
 		rep.Device = r.l.Session.Device()
 		if r.l.Commit != nil {
-			if err := r.l.Commit(ctx, rep); err != nil {
+			if err := r.l.Commit(context.WithoutCancel(ctx), rep); err != nil {
 				return fmt.Errorf("protocol: link: commit: %w", err)
 			}
 		}
