@@ -3,6 +3,7 @@ package devices
 
 import (
 	"github.com/sargas-em/em/devices/bactrack"
+	"github.com/sargas-em/em/devices/gt06"
 	"github.com/sargas-em/em/devices/laipac"
 	"github.com/sargas-em/em/protocol"
 )
@@ -11,6 +12,7 @@ import (
 func All() []protocol.Device {
 	return []protocol.Device{
 		bactrack.Device(),
+		gt06.Device(),
 		laipac.Device(),
 	}
 }

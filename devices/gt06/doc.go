@@ -1,0 +1,51 @@
+// Package gt06 speaks the binary protocol of the Concox and Jimi "GT06" family:
+// general trackers, among them personal and asset units that tell when they are
+// taken off. A device logs in with its IMEI, numbers its messages, and repeats
+// them until they are acknowledged.
+//
+//	short  78 78  length(1)  type(1)  payload  serial(2)  check(2)  0D 0A
+//	long   79 79  length(2)  type(1)  payload  serial(2)  check(2)  0D 0A
+//
+// All numbers are big-endian. The length counts type to check; the check code is
+// CRC-16/X-25 over length to serial. Some firmware states a wrong length, and
+// Wi-Fi trackers send neither serial nor check code: a frame then ends at the
+// next 0D 0A, and a check code that is right excuses a wrong length.
+//
+// [Codec] cuts and reads frames. Messages keep the numbers of the wire, so that
+// nothing is lost; their methods convert. The session, made by [Device], turns
+// them into observations, acknowledges them and answers requests for the time
+// and for an address.
+//
+// # Source
+//
+// The protocol as the GT06 device family speaks it, in the common subset of its
+// vendors' editions with the firmware variants that open decoders know. No
+// edition of the vendor's own manual was at hand.
+//
+// # Unverified
+//
+//   - Positions are UTC; where the login names a time zone they are taken for
+//     local time of that zone.
+//   - The alarm byte means different things to different models: 0x09 vibration
+//     or towing, 0x18 removal or (LW models) collision, 0x30 jamming or (VL
+//     models) braking. The reading that matters to monitoring is used, so a
+//     VL model in a car shows braking as jamming.
+//   - 0x13 "disassembly" is taken for a removal from the body. No alarm of the
+//     family names a strap.
+//   - The time in an event of a modular message (type 0x70, module 0x34) is
+//     little-endian in the source, big-endian in captures: the reading nearer to
+//     the message's own time is used. Module 0x2B's values are from open decoders.
+//   - The level of a cell is in dBm (sign dropped) only in the 4G types 0xA1 and
+//     0xA2, and of access points everywhere; elsewhere the scale is unknown and
+//     the raw number is kept as a vendor field.
+//   - A tracker that sends a position without serial and check code is answered
+//     like a Wi-Fi message.
+//   - In a status (0x13) an alarm byte of 0xF0 means that the next byte is the
+//     supply in 0.1 V.
+//   - Layouts of the firmware variants rest on few captures each; what follows
+//     the known fields is kept as a vendor field "tail".
+//   - Replies echo the serial of the request. The simulator's timing (three
+//     minutes between heartbeats, ten seconds to a repeat) is usual, not stated.
+//   - Type 0x39, short types 0x33 and 0x34 other than X1, and two forms of 0x24
+//     are not read: they become *protocol.Raw, or keep their cells as "tail".
+package gt06

@@ -1,0 +1,74 @@
+package gt06
+
+import (
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/wire"
+)
+
+// readPayload reads the payload of a frame by its type; the cursor ends with it.
+func readPayload(c *wire.Cursor, h Header, frame []byte) protocol.Message {
+	if c.Err() != nil {
+		return nil
+	}
+	n := c.Len()
+	if h.Bare {
+		switch {
+		case len(frame) == bareReplyLen:
+			m := &BareAck{Header: h}
+			copy(m.Time[:], c.Bytes(len(m.Time), "time, BCD"))
+			return m
+		case h.Code == typeGPS:
+			l, f, _ := positionLayout(h, n)
+			return readPosition(c, h, l, f)
+		}
+		return readBareWiFi(c, h, int(frame[2]))
+	}
+	switch {
+	case n == 0 && h.Code == typeTime:
+		return &TimeRequest{h}
+	case n == 0:
+		return &Ack{h}
+	}
+	if l, f, ok := positionLayout(h, n); ok {
+		return readPosition(c, h, l, f)
+	}
+	if isScan(h, n) {
+		return readScan(c, h)
+	}
+	switch h.Code {
+	case typeLogin:
+		return readLogin(c, h)
+	case typeStatus:
+		return readStatus(c, h)
+	case typeHeartbeat:
+		return readGK310(c, h)
+	case 0x19, 0xA5:
+		return readCellAlarm(c, h)
+	case typeReply:
+		return readReply(c, h)
+	case typeReplyLong:
+		if h.Long {
+			return readReply(c, h)
+		}
+	case typeTime:
+		if n == 6 {
+			return &TimeReply{h, readClock(c)}
+		}
+	case typeAddressReply:
+		m := &AddressReply{Header: h}
+		m.Flag, m.Text = readFlaggedText(c)
+		return m
+	case typeInfo:
+		return readInfo(c, h)
+	case typeModular:
+		if h.Long {
+			return readModular(c, h)
+		}
+	case typeCommand:
+		return readCommand(c, h)
+	case typeDriving:
+		return readDriving(c, h)
+	}
+	c.Rest("payload")
+	return &protocol.Raw{Code: code(h.Code), Data: clone(frame)}
+}
