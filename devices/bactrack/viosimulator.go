@@ -15,6 +15,10 @@ type SimulatorConfig struct {
 	Identity string     // required in a tunnel; the serial line does not carry it
 	Tunnel   TunnelMode // empty: the instrument on a plain serial line
 	Seed     uint64     // of versions, battery and use count
+
+	// Speed shortens the states of a test: 1 where zero, at which it takes about
+	// ten seconds; 10 makes it one.
+	Speed float64
 }
 
 // Simulator is a breathalyser of dialect V, on a serial line or with the host
@@ -76,7 +80,12 @@ const (
 // NewSimulator returns a simulator; an identity that the tunnel does not allow
 // is an error that wraps protocol.ErrIdentity.
 func NewSimulator(c SimulatorConfig) (*Simulator, error) {
+	if c.Speed == 0 {
+		c.Speed = 1
+	}
 	switch {
+	case !(c.Speed > 0 && c.Speed <= 1000):
+		return nil, fmt.Errorf("bactrack: simulator: speed %v is not within 0 to 1000", c.Speed)
 	case c.Tunnel != "" && c.Tunnel != TunnelRaw && c.Tunnel != TunnelKept:
 		return nil, fmt.Errorf("bactrack: simulator: no tunnel mode %q", c.Tunnel)
 	case (c.Tunnel != "" || c.Identity != "") && !ValidIdentity(c.Identity):
@@ -257,7 +266,7 @@ func (s *Simulator) step(now time.Time, out *protocol.Output) {
 
 func (s *Simulator) begin(now time.Time, t vioTest) {
 	s.test, s.last = &t, VioError{}
-	s.enter(VioCountdown, now.Add(simCountdown))
+	s.enter(VioCountdown, now, simCountdown)
 }
 
 func (s *Simulator) unqueue() vioTest {
@@ -266,7 +275,13 @@ func (s *Simulator) unqueue() vioTest {
 	return t
 }
 
-func (s *Simulator) enter(state VioState, until time.Time) { s.state, s.until = state, until }
+// enter begins a state that lasts d, or until something happens where d is zero.
+func (s *Simulator) enter(state VioState, now time.Time, d time.Duration) {
+	s.state, s.until = state, time.Time{}
+	if d > 0 {
+		s.until = now.Add(time.Duration(float64(d) / s.c.Speed))
+	}
+}
 
 // next enters the state that follows.
 func (s *Simulator) next(now time.Time) {
@@ -278,9 +293,9 @@ func (s *Simulator) next(now time.Time) {
 	case VioCountdown:
 		switch {
 		case !code.OK, code.V == VioErrBlow, code.V == VioErrInflow, code.V == VioErrUpperLimit, code.V == VioErrSensor:
-			s.enter(VioReady, now.Add(simReady))
+			s.enter(VioReady, now, simReady)
 		case code.V == VioErrTimeout, code.V == VioErrNone:
-			s.enter(VioReady, now.Add(simWait))
+			s.enter(VioReady, now, simWait)
 		default: // it refuses before a breath is taken
 			s.finish(now)
 		}
@@ -288,20 +303,20 @@ func (s *Simulator) next(now time.Time) {
 		if code.OK && (code.V == VioErrTimeout || code.V == VioErrNone) {
 			s.finish(now)
 		} else {
-			s.enter(VioBlowing, now.Add(simBlowing))
+			s.enter(VioBlowing, now, simBlowing)
 		}
 	case VioBlowing:
 		if code.OK && (code.V == VioErrBlow || code.V == VioErrInflow) {
 			s.finish(now)
 		} else {
-			s.enter(VioAnalysing, now.Add(simAnalysing))
+			s.enter(VioAnalysing, now, simAnalysing)
 		}
 	case VioAnalysing:
 		s.finish(now)
 	case VioResult:
-		s.enter(VioIdle, now.Add(simRest))
+		s.enter(VioIdle, now, simRest)
 	default:
-		s.enter(s.state, time.Time{})
+		s.enter(s.state, now, 0)
 	}
 }
 
@@ -313,10 +328,10 @@ func (s *Simulator) finish(now time.Time) {
 	m := s.outcome(t)
 	if e, failed := m.(*VioError); failed {
 		s.last = *e
-		s.enter(VioIdle, now.Add(simRest))
+		s.enter(VioIdle, now, simRest)
 	} else {
 		s.bac = t.bac
-		s.enter(VioResult, now.Add(simShown))
+		s.enter(VioResult, now, simShown)
 	}
 	if s.c.Tunnel == TunnelKept {
 		at := t.at
@@ -404,7 +419,7 @@ func (s *Simulator) control(now time.Time, a VioAction) {
 			s.finish(now)
 		}
 		if a == VioShutDown {
-			s.enter(VioPowerDown, time.Time{})
+			s.enter(VioPowerDown, now, 0)
 		}
 	}
 }

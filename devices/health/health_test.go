@@ -460,6 +460,22 @@ func TestOneInstant(t *testing.T) {
 	}
 }
 
+// TestBounded has a strap flutter for an hour: the state does not grow.
+func TestBounded(t *testing.T) {
+	ev := must(NewTamper(TamperConfig{}))()
+	var size int
+	for i := range 1800 {
+		ev.Observe(nil, at(time.Duration(2*i)*s, bracelet, strap(false)))
+		ev.Observe(nil, at(time.Duration(2*i+1)*s, bracelet, strap(true)))
+		state, _ := ev.AppendBinary(nil)
+		if i == 2 {
+			size = len(state)
+		} else if i > 2 && len(state) != size {
+			t.Fatalf("after %d transients the state has %d bytes, after 3 it had %d", i+1, len(state), size)
+		}
+	}
+}
+
 // TestWords pins what people read.
 func TestWords(t *testing.T) {
 	for _, c := range []struct{ script, reason string }{

@@ -81,7 +81,7 @@ func (s *Silence) due() time.Time { return s.base().Add(s.c.Interval + s.c.Buffe
 
 // Observe implements em.Evaluator.
 func (s *Silence) Observe(dst []em.Event, o em.Observation) []em.Event {
-	if s.c.Device != "" && o.Device != s.c.Device || o.Received.Before(s.last) {
+	if s.c.Device != "" && o.Device != s.c.Device {
 		return dst
 	}
 	if s.open {
