@@ -24,7 +24,7 @@ func (id EventID) MarshalText() ([]byte, error) { return []byte(id.String()), ni
 func (id *EventID) UnmarshalText(b []byte) error { return unhex(id[:], b) }
 
 // MaxBecause bounds Event.Because: a verdict names the observations that
-// decided it, not all that it saw.
+// decided it, not all that it saw. Timeline keeps the first MaxBecause.
 const MaxBecause = 16
 
 // Event is one version of a verdict: a proposal with its evidence, about an
@@ -220,7 +220,8 @@ type Evaluator interface {
 
 	// Deadline is the instant of the evaluator's clock at which it wants to be
 	// woken if nothing comes before; zero for none. It always lies after the
-	// instant of the last call.
+	// instant of the last call. Before the first call it is zero, unless the
+	// configuration itself has a beginning.
 	Deadline() time.Time
 
 	// Wake tells that at, which is Deadline(), has been reached. It comes
@@ -259,13 +260,25 @@ func (k ChangeKind) String() string {
 // MarshalText writes the name.
 func (k ChangeKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
+// UnmarshalText reads the name.
+func (k *ChangeKind) UnmarshalText(b []byte) error {
+	i := slices.Index(changeKinds[:], string(b))
+	if i < 1 {
+		return fmt.Errorf("em: unknown change %q", b)
+	}
+	*k = ChangeKind(i)
+	return nil
+}
+
 // Change is one entry of the ledger of what was told. Applying all changes in
-// order gives the present events.
+// order gives the present events: Withdrawn removes Event.ID, Moved removes
+// Was.ID, and all but Withdrawn put Event in place.
 type Change struct {
 	Kind       ChangeKind
+	Clock      Clock         // of the evaluator that decided; History.Events asks by it
 	Event, Was Event         // Was: the version told before, zero for Opened
 	Known      time.Time     // wall clock, as the caller gave it
-	Cause      ObservationID // the observation that brought it, zero for a deadline
+	Cause      ObservationID // the observation that brought it, zero for a deadline or a change of rules
 }
 
 // Checkpoint is the state of all evaluators of one clock after every step
@@ -274,19 +287,86 @@ type Checkpoint struct {
 	Clock Clock
 	At    time.Time
 	State [][]byte // one per evaluator of that clock, in their order
-	Open  []Event  // versions as of At of the events that were open then
+	Open  []Event  // versions as of At of the events that were open then, by ID
+}
+
+const checkpointVersion = 1
+
+// AppendBinary appends a canonical form for stores. It implements
+// encoding.BinaryAppender.
+func (c Checkpoint) AppendBinary(dst []byte) ([]byte, error) {
+	dst = append(dst, checkpointVersion, byte(c.Clock))
+	dst = AppendTime(dst, c.At)
+	dst = AppendUint(dst, uint64(len(c.State)))
+	for _, s := range c.State {
+		dst = append(AppendUint(dst, uint64(len(s))), s...)
+	}
+	dst = AppendUint(dst, uint64(len(c.Open)))
+	var err error
+	for _, e := range c.Open {
+		if dst, err = e.AppendBinary(dst); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+// UnmarshalBinary reads what AppendBinary wrote; errors wrap ErrState. The
+// checkpoint owns its memory.
+func (c *Checkpoint) UnmarshalBinary(b []byte) error {
+	r := NewStateReader(b)
+	v := readCheckpoint(r)
+	if err := r.Close(); err != nil {
+		return err
+	}
+	*c = v
+	return nil
+}
+
+func readCheckpoint(r *StateReader) Checkpoint {
+	var c Checkpoint
+	if v := r.Bytes(1); v != nil && v[0] != checkpointVersion {
+		r.fail(fmt.Sprintf("checkpoint version %d", v[0]))
+	}
+	if k := r.Bytes(1); k != nil {
+		if c.Clock = Clock(k[0]); c.Clock > ReceiveTime {
+			r.fail("unknown clock")
+		}
+	}
+	c.At = r.Time()
+	for n := r.Len(); n > 0 && r.err == nil; n-- {
+		c.State = append(c.State, slices.Clone(r.Bytes(r.Len())))
+	}
+	for n := r.Len(); n > 0 && r.err == nil; n-- {
+		c.Open = append(c.Open, ReadEvent(r))
+	}
+	return c
 }
 
 // History is what the caller's store knows of one subject. It sees the
 // committed results of all earlier calls, and may already hold the observations
-// that are being fed.
+// that are being fed. MemoryHistory is the reference implementation.
+//
+// All instants that Timeline asks for lie in [1970, 2262), so that they fit
+// nanoseconds in an int64. Timeline may stop an iteration early (implementations
+// should read lazily), and never starts one while another is under way, so that
+// one database connection is enough. What is yielded is not changed, and must
+// not change later.
 type History interface {
 	// Checkpoints yields stored checkpoints with At <= notAfter, newest first.
 	Checkpoints(c Clock, notAfter time.Time) iter.Seq2[Checkpoint, error]
-	// Observations yields those in [from, to) of that clock in Compare order.
+
+	// Observations yields those with from <= instant < to of that clock in
+	// Compare order, the refused among them. For EventTime the instant is At,
+	// and of several receptions with one ID the one with the earliest Received
+	// counts (others may be yielded too if they have the same At). For
+	// ReceiveTime the instant is Received, and every reception counts: a re-sent
+	// observation is yielded again. Body, DeviceAt, Received and Stored are as
+	// they were fed.
 	Observations(c Clock, from, to time.Time) iter.Seq2[Observation, error]
+
 	// Events yields the present versions with Concluded >= from, of the
-	// evaluators of that clock.
+	// evaluators of that clock (Change.Clock), in any order.
 	Events(c Clock, from time.Time) iter.Seq2[Event, error]
 }
 
@@ -296,18 +376,41 @@ type Span struct {
 	From, To time.Time
 }
 
-// Result is what one call decided. The caller commits it in one transaction
-// with its position in the log; if that fails it drops the Timeline and
-// restores it. Appending several calls to one Result is allowed.
+// Result is what one call decided. The caller commits it, with the observations
+// fed and its position in the log, in one transaction and before the next call
+// to the same Timeline; if that fails it calls Timeline.Restore. A Result
+// belongs to one Timeline; after the commit, Reset makes it ready for the next
+// call.
 type Result struct {
 	Changes []Change
 	Void    []Span       // delete stored checkpoints with At in (From, To] first
-	Save    []Checkpoint // then insert these
+	Save    []Checkpoint // then insert these, replacing those of the same Clock and At
 	Refused []Refused    // observations beyond the late limits: kept and shown, never judged
 }
 
-// Refused is an observation that the late limits kept from the evaluators.
+// Reset empties r and keeps its memory for the next call.
+func (r *Result) Reset() {
+	clear(r.Changes)
+	clear(r.Save)
+	clear(r.Refused)
+	r.Changes, r.Void, r.Save, r.Refused = r.Changes[:0], r.Void[:0], r.Save[:0], r.Refused[:0]
+}
+
+// Refused is an observation that the late limits kept from the evaluators of
+// EventTime. Evaluators of ReceiveTime see it: a device with a wrong clock was
+// heard.
 type Refused struct {
 	Observation Observation
-	Reason      string
+	Reason      RefusedReason
+	Off         time.Duration // Received-At of the observation
 }
+
+// RefusedReason says which limit refused an observation.
+type RefusedReason string
+
+// Reasons to refuse an observation.
+const (
+	TooLate     RefusedReason = "late"   // Received-At > MaxLate
+	TooFarAhead RefusedReason = "ahead"  // At-Received > MaxAhead
+	BeforeStart RefusedReason = "before" // At before Config.Start
+)
