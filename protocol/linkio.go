@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"sync"
 	"time"
 )
 
@@ -135,29 +134,29 @@ func (p *pump) wait() {
 }
 
 // write writes all of b within limit (negative: without one). Where the
-// connection has no write deadlines, running late closes it.
+// connection has no write deadlines, running late closes it, and leaves a
+// goroutine behind for as long as Close does not end the Write.
 func write(conn io.WriteCloser, b []byte, limit time.Duration) error {
-	if limit > 0 {
-		d, ok := conn.(interface{ SetWriteDeadline(time.Time) error })
-		if ok = ok && d.SetWriteDeadline(time.Now().Add(limit)) == nil; !ok {
-			var late bool
-			var mu sync.Mutex
-			t := time.AfterFunc(limit, func() {
-				mu.Lock()
-				late = true
-				mu.Unlock()
-				conn.Close()
-			})
-			_, err := conn.Write(b)
-			t.Stop()
-			mu.Lock()
-			defer mu.Unlock()
-			if late {
-				return os.ErrDeadlineExceeded
-			}
-			return err
-		}
+	if limit < 0 {
+		_, err := conn.Write(b)
+		return err
 	}
-	_, err := conn.Write(b)
-	return err
+	if d, ok := conn.(interface{ SetWriteDeadline(time.Time) error }); ok && d.SetWriteDeadline(time.Now().Add(limit)) == nil {
+		_, err := conn.Write(b)
+		return err
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := conn.Write(b)
+		done <- err
+	}()
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-late.C:
+		conn.Close()
+		return os.ErrDeadlineExceeded
+	}
 }

@@ -381,7 +381,7 @@ func TestServerAcceptErrors(t *testing.T) {
 		}
 		l.connect("198.51.100.7").Close()
 		synctest.Wait()
-		// 5, 10, 20 … 640 ms are 1,275 ms; then four times a second.
+		// 5, 10, 20 … 640 ms are 1,275 ms, then four times one second.
 		if d := time.Since(start); d != 5275*time.Millisecond {
 			t.Errorf("twelve failures took %v", d)
 		}
