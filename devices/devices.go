@@ -5,6 +5,7 @@ import (
 	"github.com/sargas-em/em/devices/bactrack"
 	"github.com/sargas-em/em/devices/gt06"
 	"github.com/sargas-em/em/devices/laipac"
+	"github.com/sargas-em/em/devices/megastek"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -14,5 +15,6 @@ func All() []protocol.Device {
 		bactrack.Device(),
 		gt06.Device(),
 		laipac.Device(),
+		megastek.Device(),
 	}
 }
