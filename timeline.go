@@ -130,6 +130,7 @@ type Timeline struct {
 	lanes    [2]lane // by Clock
 	complete time.Time
 	buf      []Event // reused: what an evaluator appends to
+	full     bool    // replays never stop early; tests compare
 }
 
 // NewTimeline returns the timeline of one subject, judged by evs, which from
@@ -487,7 +488,7 @@ func (x *call) rederive(from time.Time, split [2][]Evaluator) error {
 		if l.idle() {
 			continue
 		}
-		if err := l.rederive(x, from); err != nil {
+		if err := l.rederive(x, before[c], from); err != nil {
 			return x.undo(before, err)
 		}
 	}

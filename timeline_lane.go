@@ -88,7 +88,9 @@ func (l *lane) idle() bool { return len(l.epochs[len(l.epochs)-1].evs) == 0 }
 
 func (l *lane) forget() { *l = lane{clock: l.clock, epochs: l.epochs, horizon: l.horizon} }
 
-// kept is a lane with the state of its evaluators.
+// kept is a lane with the state of its evaluators. It shares the lane's memory:
+// replays only append to it, and once steps in order reuse it, what was kept is
+// needed no more.
 type kept struct {
 	lane  lane
 	state mark
@@ -96,22 +98,11 @@ type kept struct {
 
 func (l *lane) keep() (kept, error) {
 	k := kept{lane: *l}
-	if l.warm {
-		// Steps reuse the memory of these.
-		k.lane.ties = slices.Clone(l.ties)
-		k.lane.marks = slices.Clone(l.marks)
-		l.marks = slices.Clone(l.marks)
-		for i := range l.marks {
-			l.marks[i].state = slices.Clip(slices.Clone(l.marks[i].state))
-			l.marks[i].cut = slices.Clone(l.marks[i].cut)
-		}
-		k.lane.obs = l.obs[:len(l.obs):len(l.obs)]
-		l.obs = slices.Clone(l.obs)
-		if err := l.capture(&k.state, l.floor); err != nil {
-			return k, err
-		}
+	k.lane.marks, k.lane.obs = slices.Clip(l.marks), slices.Clip(l.obs)
+	if !l.warm {
+		return k, nil
 	}
-	return k, nil
+	return k, l.capture(&k.state, l.floor)
 }
 
 func (l *lane) restore(k kept) error {
@@ -371,25 +362,26 @@ func (l *lane) mark(x *call, at time.Time) error {
 		}
 	}
 	l.marks = append(l.marks, m)
-	l.trim(line.Add(-cfg.Window))
+	l.trim(line.Add(-cfg.Window), x.re == nil)
 	return nil
 }
 
 // trim drops the checkpoints that are not needed to go back to since, and the
-// observations before the oldest that stays.
-func (l *lane) trim(since time.Time) {
-	n := 0
+// observations before the oldest that stays. Reuse says that nobody else holds
+// their memory.
+func (l *lane) trim(since time.Time, reuse bool) {
+	n, k := 0, len(l.obs)
 	for n+1 < len(l.marks) && !l.marks[n+1].at.After(since) {
 		n++
 	}
-	if n > 0 {
-		l.marks = slices.Delete(l.marks, 0, n)
+	if len(l.marks) > 0 {
+		k = l.before(l.obs, l.marks[n].at)
 	}
-	if len(l.marks) == 0 {
-		l.obs = nil
-		return
+	if reuse {
+		l.marks, l.obs = slices.Delete(l.marks, 0, n), slices.Delete(l.obs, 0, k)
+	} else {
+		l.marks, l.obs = l.marks[n:], l.obs[k:]
 	}
-	l.obs = slices.Delete(l.obs, 0, l.before(l.obs, l.marks[0].at))
 }
 
 // before returns how many of a sorted list lie before at.

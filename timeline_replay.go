@@ -59,7 +59,7 @@ func (l *lane) settle(x *call, list []Observation) error {
 		if err != nil {
 			return err
 		}
-		re := &rewrite{old: old, base: &base, from: from, void: true, stop: true}
+		re := &rewrite{old: old, base: &base, from: from, void: true, stop: !x.t.full}
 		if err := l.replay(x, re, list); err != nil {
 			return err
 		}
@@ -69,13 +69,9 @@ func (l *lane) settle(x *call, list []Observation) error {
 }
 
 // rederive replays from that instant on because the rules have changed there.
-func (l *lane) rederive(x *call, from time.Time) error {
+func (l *lane) rederive(x *call, old kept, from time.Time) error {
 	if l.warm && from.After(l.floor) && (l.last.ID == ObservationID{} || from.After(l.last.instant(l.clock))) {
 		return nil // nothing was judged there yet
-	}
-	old, err := l.keep()
-	if err != nil {
-		return err
 	}
 	base, err := l.base(x, from)
 	if err != nil {
@@ -143,13 +139,13 @@ func (l *lane) replay(x *call, re *rewrite, list []Observation) error {
 	old := &re.old.lane
 	src := l.source(x, re)
 	*l = lane{
-		clock: old.clock, epochs: old.epochs, warm: true, horizon: old.horizon,
-		cur: old.epochAt(re.base.at), floor: re.base.at, open: re.base.open,
+		clock: old.clock, epochs: l.epochs, warm: true, horizon: old.horizon,
+		cur: l.epochAt(re.base.at), floor: re.base.at, open: re.base.open,
 	}
 	l.next = re.base.at.Add(-1).Truncate(x.t.cfg.Every).Add(x.t.cfg.Every)
 	if n := sort.Search(len(old.marks), func(i int) bool { return old.marks[i].at.After(re.base.at) }); n > 0 {
-		l.marks = slices.Clone(old.marks[:n])
-		l.obs = slices.Clone(old.obs[:l.before(old.obs, re.base.at)])
+		k := l.before(old.obs, re.base.at)
+		l.marks, l.obs = old.marks[:n:n], old.obs[:k:k]
 	}
 	if err := l.load(re.base); err != nil {
 		return err
@@ -279,6 +275,9 @@ func (s *source) peek() (*Observation, error) {
 
 // read fills the page with all observations of a number of instants.
 func (s *source) read() error {
+	if s.page == nil {
+		s.page = make([]Observation, 0, 32)
+	}
 	s.page, s.i, s.more = s.page[:0], 0, false
 	from := s.from
 	for o, err := range s.history.Observations(s.clock, from, s.to) {
@@ -346,7 +345,7 @@ func (l *lane) rejoin(x *call, re *rewrite) error {
 	obs = obs[:l.before(obs, at)]
 	l.obs = append(obs[:len(obs):len(obs)], l.obs[l.before(l.obs, at):]...)
 	if len(l.marks) > 0 {
-		l.trim(l.marks[len(l.marks)-1].at.Add(-x.t.cfg.Window))
+		l.trim(l.marks[len(l.marks)-1].at.Add(-x.t.cfg.Window), false)
 	}
 	return nil
 }

@@ -223,6 +223,7 @@ func (c *crossing) UnmarshalBinary(b []byte) error {
 type episode struct {
 	limit   int64
 	version string
+	about   string
 
 	from, last time.Time
 	peak       int64
@@ -239,7 +240,7 @@ func (e *episode) Deadline() time.Time {
 }
 
 func (e *episode) event(until time.Time) em.Event {
-	return em.Event{Rule: "episode", Version: e.version, Anchor: e.from, At: e.from, Until: until, Because: e.ids,
+	return em.Event{Rule: "episode", Version: e.version, About: e.about, Anchor: e.from, At: e.from, Until: until, Because: e.ids,
 		Detail: em.Detail{Kind: "alcohol.episode", Class: fmt.Sprint("peak ", e.peak/100), Severity: em.Critical, Reason: "alcohol at the skin"}}
 }
 
@@ -261,7 +262,7 @@ func (e *episode) Observe(dst []em.Event, o em.Observation) []em.Event {
 
 func (e *episode) Wake(dst []em.Event, at time.Time) []em.Event {
 	dst = append(dst, e.event(e.last))
-	*e = episode{limit: e.limit, version: e.version}
+	*e = episode{limit: e.limit, version: e.version, about: e.about}
 	return dst
 }
 
@@ -278,7 +279,7 @@ func (e *episode) AppendBinary(dst []byte) ([]byte, error) {
 }
 
 func (e *episode) UnmarshalBinary(b []byte) error {
-	v := episode{limit: e.limit, version: e.version}
+	v := episode{limit: e.limit, version: e.version, about: e.about}
 	if len(b) > 0 {
 		r := em.NewStateReader(b)
 		v.from, v.last, v.peak = r.Time(), r.Time(), r.Int()

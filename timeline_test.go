@@ -3,7 +3,9 @@ package em_test
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -213,7 +215,7 @@ type world struct {
 
 func newWorld(rng *rand.Rand) world {
 	var w world
-	hours := 12 + rng.IntN(40)
+	hours := 6 + rng.IntN(20)
 	// Coarse times put observations on grid lines, on deadlines and on each other.
 	coarse := []time.Duration{time.Second, time.Minute, 5 * time.Minute}[rng.IntN(3)]
 	lat := -3.0
@@ -521,4 +523,284 @@ func TestAnyDeliveryGivesTheSameEvents(t *testing.T) {
 	if !t.Failed() && os.Getenv("EM_SEED") == "" && (replays == 0 || restarts == 0 || events == 0) {
 		t.Error("the histories try nothing")
 	}
+}
+
+// mirror runs the same calls on two timelines that must not differ.
+type mirror struct{ a, b *center }
+
+func newMirror(t *testing.T, seed uint64) mirror {
+	t.Helper()
+	mk := func() []em.Evaluator { return rules(1) }
+	m := mirror{newCenter(t, rand.New(rand.NewPCG(seed, 2)), mk), newCenter(t, rand.New(rand.NewPCG(seed, 2)), mk)}
+	return m
+}
+
+// commit commits both, after which both must have told the same.
+func (m mirror) commit(t *testing.T, obs []em.Observation) {
+	t.Helper()
+	m.a.commit(obs...)
+	m.b.commit(obs...)
+	sameEvents(t, "b against a", m.b.told, m.a.told)
+	if a, b := m.a.tl.Deadline(), m.b.tl.Deadline(); !a.Equal(b) {
+		t.Errorf("Deadline %v of a, %v of b", a, b)
+	}
+}
+
+// batches cuts deliveries at random.
+func batches(rng *rand.Rand, obs []em.Observation, f func(batch []em.Observation)) {
+	for i := 0; i < len(obs); {
+		n := min(len(obs)-i, 1+rng.IntN(6))
+		if rng.IntN(10) == 0 {
+			n = min(len(obs)-i, 1+rng.IntN(60))
+		}
+		f(obs[i : i+n])
+		i += n
+	}
+}
+
+// both feeds the same batches to two timelines, after prepare.
+func both(t *testing.T, rng *rand.Rand, prepare func(m mirror, batch []em.Observation)) {
+	t.Helper()
+	w := newWorld(rng)
+	m := newMirror(t, rng.Uint64())
+	batches(rng, w.deliver(rng), func(batch []em.Observation) {
+		now := batch[len(batch)-1].Received
+		m.a.now, m.b.now = now, now
+		prepare(m, batch)
+		m.a.must(m.a.tl.Feed(&m.a.r, now, batch...))
+		m.b.must(m.b.tl.Feed(&m.b.r, now, batch...))
+		m.commit(t, batch)
+	})
+}
+
+// Invariant 2: stopping a replay where it has converged changes nothing, after
+// no call.
+func TestStoppingIsNotStopping(t *testing.T) {
+	forSeeds(t, 60, func(t *testing.T, rng *rand.Rand) {
+		both(t, rng, func(m mirror, _ []em.Observation) { em.ReplayFully(m.b.tl) })
+	})
+}
+
+// Invariant 3: storing observations before they are fed changes nothing.
+func TestStoringBeforeIsStoringAfter(t *testing.T) {
+	forSeeds(t, 60, func(t *testing.T, rng *rand.Rand) {
+		both(t, rng, func(m mirror, batch []em.Observation) { m.b.h.Store(batch...) })
+	})
+}
+
+// Invariant 5: state and snapshots survive a round trip at every step, and an
+// evaluator's deadline lies after its last step (the oracle checks that).
+func TestSnapshotAtEveryStep(t *testing.T) {
+	forSeeds(t, 40, func(t *testing.T, rng *rand.Rand) {
+		both(t, rng, func(m mirror, _ []em.Observation) {
+			snap, err := m.b.tl.AppendBinary(nil)
+			m.b.must(err)
+			m.b.build()
+			m.b.must(m.b.tl.UnmarshalBinary(snap))
+		})
+	})
+}
+
+// Invariant 6: without late data, what is closed stays as it is, nothing is
+// withdrawn, and no replay is needed.
+func TestInOrderClosedStaysClosed(t *testing.T) {
+	forSeeds(t, 40, func(t *testing.T, rng *rand.Rand) {
+		w := newWorld(rng)
+		c := newCenter(t, rng, func() []em.Evaluator {
+			return slices.DeleteFunc(rules(1), func(e em.Evaluator) bool { return e.Clock() == em.ReceiveTime })
+		})
+		obs := slices.Clone(w.obs) // first receptions, as they happened
+		slices.SortFunc(obs, func(a, b em.Observation) int { return a.Received.Compare(b.Received) })
+		seen := map[em.ObservationID]bool{}
+		obs = slices.DeleteFunc(obs, func(o em.Observation) bool {
+			again := seen[o.ID]
+			seen[o.ID] = true
+			return again || o.Received.Sub(o.At) > c.cfg.MaxLate
+		})
+		slices.SortFunc(obs, func(a, b em.Observation) int { return em.Compare(em.EventTime, &a, &b) })
+		closed := map[em.EventID]bool{}
+		batches(rng, obs, func(batch []em.Observation) {
+			c.now = batch[len(batch)-1].At
+			c.must(c.tl.Feed(&c.r, c.now, batch...))
+			for _, ch := range c.r.Changes {
+				if closed[ch.Event.ID] || ch.Kind == em.Withdrawn || ch.Kind == em.Moved {
+					t.Errorf("%v after it was closed, or without late data: %s", ch.Kind, show(ch.Event))
+				}
+				closed[ch.Event.ID] = !ch.Event.Open()
+			}
+			c.commit(batch...)
+		})
+		if c.replays > 0 {
+			t.Errorf("%d replays", c.replays)
+		}
+	})
+}
+
+// faulty is a History that fails at a chosen step of its reading.
+type faulty struct {
+	em.History
+	left int // steps until it fails; negative: never
+}
+
+var errDisk = errors.New("disk on fire")
+
+func faultySeq[T any](f *faulty, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		for v, err := range seq {
+			if f.left == 0 {
+				yield(zero, errDisk)
+				return
+			}
+			f.left--
+			if !yield(v, err) {
+				return
+			}
+		}
+		if f.left == 0 {
+			yield(zero, errDisk)
+			return
+		}
+		f.left--
+	}
+}
+
+func (f *faulty) Checkpoints(c em.Clock, notAfter time.Time) iter.Seq2[em.Checkpoint, error] {
+	return faultySeq(f, f.History.Checkpoints(c, notAfter))
+}
+
+func (f *faulty) Observations(c em.Clock, from, to time.Time) iter.Seq2[em.Observation, error] {
+	return faultySeq(f, f.History.Observations(c, from, to))
+}
+
+func (f *faulty) Events(c em.Clock, from time.Time) iter.Seq2[em.Event, error] {
+	return faultySeq(f, f.History.Events(c, from))
+}
+
+// Invariant 8: an error of the History, wherever it comes, leaves Timeline and
+// Result as they were, and the same call succeeds later.
+func TestHistoryErrorLeavesItAsItWas(t *testing.T) {
+	failed := 0
+	forSeeds(t, 20, func(t *testing.T, rng *rand.Rand) {
+		w := newWorld(rng)
+		c := newCenter(t, rng, func() []em.Evaluator { return rules(1) })
+		f := &faulty{History: c.h, left: -1}
+		c.cfg.History = f
+		c.build()
+		snapshot := func() []byte {
+			b, err := c.tl.AppendBinary(nil)
+			c.must(err)
+			return b
+		}
+		batches(rng, w.deliver(rng), func(batch []em.Observation) {
+			c.now = batch[len(batch)-1].Received
+			if rng.IntN(15) == 0 {
+				c.build()
+			}
+			before, deadline := snapshot(), c.tl.Deadline()
+			mark := em.Result{Void: []em.Span{{Clock: 7}}, Save: []em.Checkpoint{{}}, Changes: []em.Change{{}}, Refused: []em.Refused{{}}}
+			for f.left = rng.IntN(4); ; f.left += rng.IntN(150) {
+				n := f.left
+				r := mark
+				err := c.tl.Feed(&r, c.now, batch...)
+				if err == nil {
+					r.Void, r.Save, r.Changes, r.Refused = r.Void[1:], r.Save[1:], r.Changes[1:], r.Refused[1:]
+					c.r = r
+					break
+				}
+				failed++
+				if !errors.Is(err, errDisk) || !errors.Is(err, em.ErrHistory) {
+					t.Fatalf("unexpected error %v", err)
+				}
+				if !bytes.Equal(before, snapshot()) || !deadline.Equal(c.tl.Deadline()) {
+					t.Fatal("an error changed the timeline")
+				}
+				if len(r.Void) != 1 || len(r.Save) != 1 || len(r.Changes) != 1 || len(r.Refused) != 1 {
+					t.Fatal("an error left something in the result")
+				}
+				f.left = n + 1
+			}
+			f.left = -1
+			c.commit(batch...)
+		})
+		c.now = w.until
+		c.must(c.tl.Advance(&c.r, c.now))
+		c.commit()
+		want := w.oracle(c.cfg, oracleRules{c.cfg.Start, rules(1)}).events(t, w.obs)
+		sameEvents(t, "store", byID(c.h.Present()), want)
+	})
+	if failed == 0 && os.Getenv("EM_SEED") == "" {
+		t.Error("nothing failed")
+	}
+}
+
+// Invariant 9: Rederive is a fresh run with the new rules from then on, and with
+// the old ones before, whenever and how often it is called.
+func TestRederiveIsAFreshRun(t *testing.T) {
+	forSeeds(t, 80, func(t *testing.T, rng *rand.Rand) {
+		w := newWorld(rng)
+		var changes []oracleRules // in force, by from
+		c := newCenter(t, rng, func() []em.Evaluator { return rules(1) })
+		changes = []oracleRules{{c.cfg.Start, nil}}
+		versions := []int{1}
+		mkRules := func(v int) []em.Evaluator {
+			evs := rules(v)
+			if v > 2 { // a rule is added
+				evs = append(evs, &episode{limit: 250, version: "added", about: "added"})
+			}
+			return evs
+		}
+		rebuild := func() {
+			c.build()
+			for i, e := range changes[1:] {
+				c.must(c.tl.Since(e.from, mkRules(versions[i+1])...))
+			}
+		}
+		next := 2
+		batches(rng, w.deliver(rng), func(batch []em.Observation) {
+			c.now = batch[len(batch)-1].Received
+			c.must(c.tl.Feed(&c.r, c.now, batch...))
+			c.commit(batch...)
+			if rng.IntN(25) == 0 && next < 6 {
+				from := c.now.Add(time.Duration(rng.IntN(20*60)-15*60) * time.Minute)
+				if rng.IntN(3) == 0 {
+					from = from.Truncate(5 * time.Minute)
+				}
+				if !from.After(c.cfg.Start) {
+					from = c.cfg.Start
+				}
+				n := slices.IndexFunc(changes, func(e oracleRules) bool { return !e.from.Before(from) })
+				if n < 0 {
+					n = len(changes)
+				}
+				if from.Equal(c.cfg.Start) {
+					return // these would be other first rules: build and mk differ
+				}
+				if rng.IntN(3) == 0 {
+					rebuild() // cold
+				}
+				c.must(c.tl.Rederive(&c.r, c.now, from, mkRules(next)...))
+				changes, versions = append(changes[:n], oracleRules{from, nil}), append(versions[:n], next)
+				next++
+				c.commit()
+			}
+			if rng.IntN(15) == 0 {
+				snap, err := c.tl.AppendBinary(nil)
+				c.must(err)
+				rebuild()
+				if rng.IntN(2) == 0 {
+					c.must(c.tl.UnmarshalBinary(snap))
+				}
+			}
+		})
+		c.now = w.until
+		c.must(c.tl.Advance(&c.r, c.now))
+		c.commit()
+		for i := range changes {
+			changes[i].evs = mkRules(versions[i])
+		}
+		want := w.oracle(c.cfg, changes...).events(t, w.obs)
+		sameEvents(t, fmt.Sprint("store, rules ", versions), byID(c.h.Present()), want)
+		sameEvents(t, "ledger", c.told, want)
+	})
 }
