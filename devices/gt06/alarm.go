@@ -110,21 +110,25 @@ func classBody(flags byte) em.Body {
 	case 7:
 		return &em.Tamper{What: em.TamperRemoval, Code: text}
 	}
-	return &em.Alarm{What: em.AlarmOther, Code: text} // 6 is a geofence, which way is not said
+	return &em.Alarm{What: em.AlarmOther, Code: text} // 6 is a fence, which way is not said; 5 is unknown
 }
 
-// sameAlarm reports whether two bodies call out the same thing.
-func sameAlarm(a, b em.Body) bool {
-	switch a := a.(type) {
+// covers reports whether an alarm byte says what the class says too, or more
+// exactly. A class without a meaning adds nothing to an alarm.
+func covers(called, class em.Body) bool {
+	switch class := class.(type) {
 	case *em.Tamper:
-		b, ok := b.(*em.Tamper)
-		return ok && (a.What == b.What || b.What == em.TamperOther)
+		t, ok := called.(*em.Tamper)
+		return ok && (t.What == class.What || t.What == em.TamperOther)
 	case *em.Power:
-		b, ok := b.(*em.Power)
-		return ok && a.Event == b.Event
+		p, ok := called.(*em.Power)
+		return ok && p.Event == class.Event
 	case *em.Alarm:
-		b, ok := b.(*em.Alarm)
-		return ok && a.What == b.What
+		if class.What == em.AlarmOther {
+			return called != nil
+		}
+		a, ok := called.(*em.Alarm)
+		return ok && a.What == class.What
 	}
 	return false
 }

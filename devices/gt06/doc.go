@@ -39,13 +39,15 @@
 //     0xA2, and of access points everywhere; elsewhere the scale is unknown and
 //     the raw number is kept as a vendor field.
 //   - A tracker that sends a position without serial and check code is answered
-//     like a Wi-Fi message.
+//     like a Wi-Fi message, one that logs in so with 78 78 01 01 0D 0A.
 //   - In a status (0x13) an alarm byte of 0xF0 means that the next byte is the
 //     supply in 0.1 V.
 //   - Layouts of the firmware variants rest on few captures each; what follows
 //     the known fields is kept as a vendor field "tail".
 //   - Replies echo the serial of the request. The simulator's timing (three
 //     minutes between heartbeats, ten seconds to a repeat) is usual, not stated.
+//   - Types 0x21, 0x36 and 0x38 in short frames are read as positions where they
+//     begin with a date and a fix; the cell in 0x36 and 0x38 is assumed.
 //   - Type 0x39, short types 0x33 and 0x34 other than X1, and two forms of 0x24
 //     are not read: they become *protocol.Raw, or keep their cells as "tail".
 package gt06

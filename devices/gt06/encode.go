@@ -31,8 +31,12 @@ func (Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
 	switch {
 	case h.Bare:
 		a, ok := m.(*BareAck)
-		if !ok || h.Long || h.Code != typeGPS && h.Code != typeWiFi && h.Code != typeWiFiOffline {
+		switch {
+		case !ok || h.Long, h.Code == typeLogin && a.Time != [6]byte{},
+			h.Code != typeGPS && h.Code != typeWiFi && h.Code != typeWiFiOffline && h.Code != typeLogin:
 			return dst, unsupported("a " + m.Type() + " without serial")
+		case h.Code == typeLogin:
+			return append(append(out, short, short, 1, h.Code), trailer...), nil
 		}
 		out = append(out, short, short, 0, h.Code)
 		out = append(out, a.Time[:]...)

@@ -62,6 +62,8 @@ func endsAt(b []byte, n int) bool {
 const (
 	bareGPSLen   = 3 + 1 + gpsLen + 2 // length field 18: the payload alone
 	bareReplyLen = 3 + 1 + 6 + 2      // length field 0: the answer, a time
+	bareLoginLen = 3 + 1 + 8 + 1 + 2  // length field 13, as if serial and check code were there
+	bareLoginAck = 3 + 1 + 2          // length field 1
 	bareCountAt  = 3 + 1 + 6          // start of the access points
 )
 
@@ -72,6 +74,14 @@ func bareLen(b []byte) int {
 		return 0
 	}
 	switch {
+	case b[3] == typeLogin && b[2] == 8+overhead:
+		// A login with serial 13 can look like one without serial; it is longer.
+		if n, _ := announced(b); endsAt(b, bareLoginLen) && !endsAt(b, n) {
+			return bareLoginLen
+		}
+		return 0
+	case b[3] == typeLogin && b[2] == 1:
+		return bareLoginAck
 	case b[3] == typeGPS && b[2] == gpsLen:
 		return bareGPSLen
 	case b[3] == typeGPS && b[2] == 0:
@@ -106,9 +116,12 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 		return nil, junkLen(b), protocol.ErrJunk
 	}
 	n, ok := announced(b)
+	bare := bareLen(b)
 	switch {
 	case len(b) < 2 || !ok:
 		return nil, 0, nil
+	case bare == bareLoginLen && b[3] == typeLogin:
+		return b[:bare:bare], bare, nil // shorter than announced
 	case n > MaxFrame: // damage
 		n = 0
 	case n > len(b):
@@ -116,9 +129,10 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 	case n >= headLen(b)+overhead+len(trailer) && endsAt(b, n):
 		return b[:n:n], n, nil
 	}
-	if bare := bareLen(b); bare > len(b) {
+	if bare > len(b) {
 		return nil, 0, nil
-	} else if bare > 0 && endsAt(b, bare) {
+	}
+	if bare > 0 && endsAt(b, bare) {
 		return b[:bare:bare], bare, nil
 	}
 	from := headLen(b) + 1
@@ -252,12 +266,11 @@ func check(c *wire.Cursor, frame []byte) error {
 	return &protocol.ChecksumError{Algorithm: "CRC-16/X-25", Offset: at, Found: uint32(found), Expected: uint32(want)}
 }
 
-// isBare says whether a whole frame is one without serial and check code. A
-// frame that is as long as it announces is not.
+// isBare says whether a whole frame is one without serial and check code. One
+// that is as long as it announces, and long enough for them, is not.
 func isBare(frame []byte) bool {
 	n, ok := announced(frame)
-	bare := bareLen(frame)
-	return ok && n != len(frame) && bare == len(frame)
+	return ok && bareLen(frame) == len(frame) && (n != len(frame) || n < 3+overhead+len(trailer))
 }
 
 func wholeSpan(frame []byte, record bool) []wire.Span {

@@ -18,6 +18,7 @@ func kit() codectest.Kit {
 		LengthPrefixed: true,
 		Endless:        []byte("xx\x0d\x01"),
 		Protected:      protected,
+		Wire:           wireBytes,
 	}
 }
 

@@ -320,11 +320,10 @@ type Ack struct{ Header }
 // Type returns "ack".
 func (*Ack) Type() string { return "ack" }
 
-// BareAck acknowledges a frame without serial: it repeats the frame's time as it is on
-// the wire. The server sends it.
+// BareAck acknowledges a frame without serial. The server sends it.
 type BareAck struct {
 	Header
-	Time [6]byte
+	Time [6]byte // of the frame, as it is on the wire; not with a login
 }
 
 // Type returns "bare ack".

@@ -177,7 +177,7 @@ func (v *view) state(h Header, s *em.Opt[State], p em.Power) {
 			called = alarmBody(code)
 			v.alarm(called, &p)
 		}
-		if class := classBody(s.V.Flags); class != nil && (called == nil || !sameAlarm(class, called)) {
+		if class := classBody(s.V.Flags); class != nil && !covers(called, class) {
 			v.alarm(class, &p)
 		}
 		if !p.Level.OK {

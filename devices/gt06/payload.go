@@ -1,9 +1,21 @@
 package gt06
 
 import (
+	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/wire"
 )
+
+// mayBePosition reports whether a payload of a type that is a position in some
+// firmware begins with a date, a place on earth and the flag of a fix.
+func mayBePosition(b []byte, code byte) bool {
+	if code != 0x21 && code != 0x36 && code != 0x38 || len(b) < gpsLen {
+		return false
+	}
+	c := wire.New(b)
+	g := readGPS(&c)
+	return !g.Clock.Time().IsZero() && g.Fixed() && (&em.Fix{LatLng: g.Position()}).Valid()
+}
 
 // readPayload reads the payload of a frame by its type; the cursor ends with it.
 func readPayload(c *wire.Cursor, h Header, frame []byte) protocol.Message {
@@ -13,6 +25,10 @@ func readPayload(c *wire.Cursor, h Header, frame []byte) protocol.Message {
 	n := c.Len()
 	if h.Bare {
 		switch {
+		case h.Code == typeLogin && n == 0:
+			return &BareAck{Header: h}
+		case h.Code == typeLogin:
+			return readLogin(c, h)
 		case len(frame) == bareReplyLen:
 			m := &BareAck{Header: h}
 			copy(m.Time[:], c.Bytes(len(m.Time), "time, BCD"))
@@ -34,6 +50,11 @@ func readPayload(c *wire.Cursor, h Header, frame []byte) protocol.Message {
 	}
 	if isScan(h, n) {
 		return readScan(c, h)
+	}
+	if !h.Long && mayBePosition(frame[3+1:3+1+n], h.Code) {
+		l := layout{cell: h.Code != 0x21}
+		l.cellIs.cid4 = h.Code == 0x36
+		return readPosition(c, h, l, FirmwareStandard)
 	}
 	switch h.Code {
 	case typeLogin:

@@ -13,7 +13,7 @@ type Scan struct {
 	Header
 	Clock   Clock
 	GPS     em.Opt[GPS] // types 0x1E and, where known, long 0x32 and 0x33
-	Cells   []em.Cell   // with a level in dBm in types 0xA1 and 0xA2 only
+	Cells   []em.Cell   // with a level in types 0xA1 and 0xA2 only, where it is one in dBm
 	Levels  []byte      // of Cells, as on the wire
 	Advance byte        // timing advance of the serving cell; 0xFF unknown
 	WiFi    []em.AccessPoint
@@ -105,7 +105,7 @@ func (m *Scan) addCell(c *wire.Cursor, cell em.Cell, dBm bool) {
 	if cell.LAC == 0 && cell.CID == 0 || c.Err() != nil {
 		return
 	}
-	if dBm {
+	if dBm && level >= 30 && level <= 140 {
 		cell.RSSI = em.Some(-int(level))
 	}
 	m.Cells, m.Levels = append(m.Cells, cell), append(m.Levels, level)
@@ -139,13 +139,13 @@ func mac(b []byte) string {
 // part has a length.
 func (m *Scan) readStation(c *wire.Cursor) {
 	m.Clock = readClock(c)
-	if n := int(c.U8("GPS length")); n > 0 {
-		restore := c.Limit(n, "GPS length")
-		g := GPS{Clock: m.Clock}
-		g.read(c, true, true)
-		m.GPS = em.Some(g)
-		c.Rest("rest of GPS")
-		restore()
+	if end := readPart(c, "GPS"); end > c.Pos() {
+		if end-c.Pos() >= gpsLen-6 {
+			g := GPS{Clock: m.Clock}
+			g.read(c, true, true)
+			m.GPS = em.Some(g)
+		}
+		skip(c, end, "rest of GPS")
 	}
 	b := readCell(c, cellLayout{counted: true})
 	if b.Length.V > 0 {
@@ -154,27 +154,40 @@ func (m *Scan) readStation(c *wire.Cursor) {
 		}
 		m.addCell(c, b.Cell, false)
 	}
-	if n := int(c.U8("length of further cells")); n > 0 {
-		restore := c.Limit(n, "length of further cells")
-		for c.Len() >= 6 {
-			m.readCells(c, 1, b.MCC, b.MNC, cellLayout{})
-		}
-		c.Rest("rest of the cells")
-		restore()
+	if end := readPart(c, "further cells"); end > c.Pos() {
+		m.readCells(c, (end-c.Pos())/6, b.MCC, b.MNC, cellLayout{})
+		skip(c, end, "rest of the cells")
 	}
-	if n := int(c.U8("length of access points")); n > 0 {
-		restore := c.Limit(n, "length of access points")
-		for c.Len() >= 7 {
+	if end := readPart(c, "access points"); end > c.Pos() {
+		for end-c.Pos() >= 7 {
 			m.WiFi = append(m.WiFi, readAccessPoint(c))
 		}
-		c.Rest("rest of the access points")
-		restore()
+		skip(c, end, "rest of the access points")
 	}
 	m.Status = em.Some(c.U8("status"))
 	if c.Recording() {
 		c.Value("0x%02X", m.Status.V)
 	}
 	m.Tail = readTail(c)
+}
+
+// readPart reads the length of a part and returns where the part ends; it fails
+// where the frame ends before.
+func readPart(c *wire.Cursor, what string) (end int) {
+	name := what + " length"
+	n := int(c.U8(name))
+	if n > c.Len() {
+		c.FailAt(name, c.Pos()-1, wire.ErrTruncated)
+		return 0
+	}
+	return c.Pos() + n
+}
+
+// skip reads what is left of a part.
+func skip(c *wire.Cursor, end int, name string) {
+	if n := end - c.Pos(); n > 0 {
+		c.Bytes(n, name)
+	}
 }
 
 // WiFi is what a Wi-Fi tracker hears (types 0x17 and 0x69). Its frame has

@@ -88,14 +88,17 @@ func (s *session) login(m *Login, out *protocol.Output) error {
 	}
 	v := view{out: out, device: s.device, from: len(out.Observations)}
 	v.see(&em.Comms{Event: em.CommsLogin})
+	var f []em.Field
 	if m.Model.OK {
-		f := []em.Field{{Name: "model", Value: fmt.Sprintf("0x%04X", m.Model.V)}}
-		if m.Zone.OK {
-			f = append(f, em.Field{Name: "time zone", Value: m.Zone.V.String()}, num("language", uint64(m.Zone.V&7)))
-		}
-		v.vendor(m.Header, f, m.Tail)
+		f = append(f, em.Field{Name: "model", Value: fmt.Sprintf("0x%04X", m.Model.V)})
 	}
-	s.number(&v, s.seq.login(m.Serial))
+	if m.Zone.OK {
+		f = append(f, em.Field{Name: "time zone", Value: m.Zone.V.String()}, num("language", uint64(m.Zone.V&7)))
+	}
+	v.vendor(m.Header, f, m.Tail)
+	if !m.Bare {
+		s.number(&v, s.seq.login(m.Serial))
+	}
 	out.Send = append(out.Send, acknowledge(m.Header, m, true))
 	return nil
 }
