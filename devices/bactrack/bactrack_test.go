@@ -19,3 +19,12 @@ var kit = codectest.Kit{
 func TestConformance(t *testing.T) { codectest.Run(t, kit) }
 
 func FuzzStream(f *testing.F) { codectest.Fuzz(f, kit) }
+
+// TestExternal pins what becomes of the frames from outside: those of dialect V
+// decode; those of the Mobile and C6 dialects, which are not spoken yet, are junk.
+func TestExternal(t *testing.T) {
+	got := codectest.Count(t, Device(), "bactrack.jsonl").String()
+	if want := "10 vectors, 3 frames: 3 messages, 0 unsupported, 7 junk"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
