@@ -85,18 +85,13 @@ func naive(t *testing.T, ev em.Evaluator, obs []em.Observation, end time.Time) (
 		return o.At
 	}
 	obs = slices.Clone(obs)
-	slices.SortFunc(obs, func(a, b em.Observation) int {
-		if c := when(a).Compare(when(b)); c != 0 {
-			return c
-		}
-		return bytes.Compare(a.ID[:], b.ID[:])
-	})
-	if clock == em.EventTime { // as Timeline does: each once, without what belongs to the reception
-		obs = slices.CompactFunc(obs, func(a, b em.Observation) bool { return a.ID == b.ID })
+	if clock == em.EventTime { // without what belongs to the reception
 		for i := range obs {
 			obs[i].Received, obs[i].Stored = time.Time{}, false
 		}
 	}
+	slices.SortFunc(obs, func(a, b em.Observation) int { return em.Compare(clock, &a, &b) })
+	obs = slices.CompactFunc(obs, func(a, b em.Observation) bool { return em.Compare(clock, &a, &b) == 0 })
 	index := map[em.EventID]int{}
 	step := func(now time.Time, f func(dst []em.Event) []em.Event) {
 		t.Helper()
