@@ -1,0 +1,46 @@
+package center
+
+import (
+	"context"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
+)
+
+// backend is what the page sees of a center.
+type backend struct{ c *Center }
+
+func (b backend) Store() *record.Store { return b.c.store }
+
+func (b backend) People() []web.Person { return b.c.engine.people() }
+
+func (b backend) Name(s em.SubjectID) string { return b.c.engine.name(s) }
+
+func (b backend) Subscribe() (<-chan record.FeedItem, func()) { return b.c.hub.subscribe() }
+
+func (b backend) PutPerson(ctx context.Context, actor string, doc []byte) error {
+	return b.c.engine.putPerson(ctx, actor, doc)
+}
+
+func (b backend) PutZones(ctx context.Context, actor string, doc []byte) error {
+	return b.c.engine.putZones(ctx, actor, doc)
+}
+
+func (b backend) Handle(ctx context.Context, actor string, id int64, to record.Handling, note string) (record.Incident, error) {
+	return b.c.engine.handle(ctx, actor, id, to, note)
+}
+
+func (b backend) Health(ctx context.Context) web.Health {
+	h := web.Health{Status: "ok", Evaluated: b.c.engine.position(), Devices: b.c.conns.count(), People: len(b.c.engine.people())}
+	_, end, err := b.c.journal.Bounds(ctx)
+	h.LogEnd = end
+	const maxLag = 1000 // group commits that the record may be behind
+	switch {
+	case err != nil:
+		h.Status, h.Problem = "degraded", "the log does not answer"
+	case end > h.Evaluated+maxLag:
+		h.Status, h.Problem = "degraded", "evaluation is behind the log"
+	}
+	return h
+}

@@ -1,0 +1,280 @@
+// Package center is a monitoring center that can be embedded: it listens to
+// devices, keeps what they send, evaluates it and shows people and incidents.
+//
+//	c, err := center.New(center.Options{DataDir: dir, Listen: "127.0.0.1:0", Devices: …})
+//	err = c.Run(ctx)
+//
+// Data flows one way: connections (listen.go) → journal, where it becomes
+// durable and the device is acknowledged → engine (engine.go), which evaluates
+// it and commits effects, audit and log position in one transaction → record →
+// page and API (package web).
+package center
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
+	"github.com/sargas-em/em/protocol"
+)
+
+// Options configure a center. DataDir and Registry are required.
+type Options struct {
+	DataDir  string             // journal and record; created if missing
+	Registry *protocol.Registry // the dialects that Devices and Serial may name
+
+	Devices []DeviceListener // TCP
+	Serial  []SerialPort
+
+	Listen  string      // page and API; "127.0.0.1:8080" if empty, port 0 for any free one
+	TLS     *tls.Config // for Listen; needed where Listen is not loopback
+	Token   string      // bearer token for tools; made at random if empty
+	Basemap string      // folder of GeoJSON layers under the map; empty for the built-in outline
+	Roster  *roster.File
+	Out     io.Writer    // addresses and the one-time password are printed here; nothing if nil
+	Log     *slog.Logger // never holds a person, device or position above debug; discarded if nil
+	Version string
+
+	// MaxLate bounds how late an observation may be judged; 7 days by default.
+	MaxLate time.Duration
+}
+
+// DeviceListener is one TCP address for devices of one dialect.
+type DeviceListener struct {
+	Codec string
+	Addr  string
+	TLS   *tls.Config // nil for plain TCP, as most devices speak
+}
+
+// SerialPort is one serial line with one device on it.
+type SerialPort struct {
+	Codec    string
+	Port     string // "/dev/ttyUSB0"
+	Identity string // the device's own, where the dialect carries none
+	Baud     int    // the dialect's usual one if 0
+}
+
+// Center is a monitoring center. Run it once.
+type Center struct {
+	opts    Options
+	log     *slog.Logger
+	secrets *web.Secrets
+	token   string
+
+	store   *record.Store
+	journal *journal.Journal
+	engine  *engine
+	hub     *hub
+	conns   connections
+
+	ready     chan struct{}
+	addresses Addresses
+}
+
+// Addresses are where a running center listens.
+type Addresses struct {
+	Web     string // "http://127.0.0.1:8080"
+	Devices []DeviceListener
+}
+
+// New checks options; it opens nothing yet.
+func New(opts Options) (*Center, error) {
+	if opts.DataDir == "" {
+		return nil, errors.New("center: no data folder given")
+	}
+	if opts.Registry == nil {
+		return nil, errors.New("center: no registry of dialects given")
+	}
+	if opts.Listen == "" {
+		opts.Listen = "127.0.0.1:8080"
+	}
+	if !web.Loopback(opts.Listen) && (opts.TLS == nil || opts.Token == "") {
+		return nil, fmt.Errorf("center: %s can be reached from other machines: give a TLS certificate and a token of your own, or listen on 127.0.0.1", opts.Listen)
+	}
+	for _, d := range opts.Devices {
+		if _, err := opts.Registry.Device(d.Codec); err != nil {
+			return nil, fmt.Errorf("center: %w", err)
+		}
+	}
+	for _, s := range opts.Serial {
+		if _, err := opts.Registry.Device(s.Codec); err != nil {
+			return nil, fmt.Errorf("center: %w", err)
+		}
+	}
+	if opts.MaxLate == 0 {
+		opts.MaxLate = 7 * 24 * time.Hour
+	}
+	if opts.Out == nil {
+		opts.Out = io.Discard
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Version == "" {
+		opts.Version = "development"
+	}
+	token := opts.Token
+	if token == "" {
+		token = web.RandomSecret()
+	}
+	secrets, err := web.NewSecrets(token, time.Now)
+	if err != nil {
+		return nil, fmt.Errorf("center: %w", err)
+	}
+	return &Center{opts: opts, log: opts.Log, secrets: secrets, token: token, hub: newHub(), ready: make(chan struct{})}, nil
+}
+
+// Ready is closed when the center listens; Addresses is valid then.
+func (c *Center) Ready() <-chan struct{} { return c.ready }
+
+// Addresses returns where the center listens. It is valid once Ready is closed.
+func (c *Center) Addresses() Addresses { return c.addresses }
+
+// Token returns the bearer token for tools.
+func (c *Center) Token() string { return c.token }
+
+// NewPassword returns a fresh one-time password for the page.
+func (c *Center) NewPassword() string { return c.secrets.NewPassword() }
+
+// drain is how long connections and requests may take to finish at the end:
+// SIGTERM must lead to exit within 5 s.
+const drain = 3 * time.Second
+
+// Run opens log and record, listens, and works until ctx ends or something
+// without which the center would lose data fails. It returns nil after a clean
+// stop, and leaves no goroutine behind.
+func (c *Center) Run(ctx context.Context) (err error) {
+	if err := os.MkdirAll(c.opts.DataDir, 0o700); err != nil {
+		return fmt.Errorf("center: %w", err)
+	}
+	unlock, err := lockDir(c.opts.DataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if c.store, err = record.Open(ctx, filepath.Join(c.opts.DataDir, "record.db")); err != nil {
+		return fmt.Errorf("center: %w", err)
+	}
+	defer func() { err = errors.Join(err, c.store.Close()) }()
+	if c.journal, err = journal.Open(ctx, journal.Config{Dir: filepath.Join(c.opts.DataDir, "journal")}); err != nil {
+		return fmt.Errorf("center: %w", err)
+	}
+	defer c.journal.Close()
+	if c.engine, err = newEngine(ctx, c); err != nil {
+		return err
+	}
+
+	// Listen on everything before anything is printed or served.
+	listeners, err := c.listenDevices()
+	if err != nil {
+		return err
+	}
+	webListener, err := net.Listen("tcp", c.opts.Listen)
+	if err != nil {
+		closeAll(listeners)
+		return fmt.Errorf("center: %w", err)
+	}
+	handler, err := web.Handler(backend{c}, web.Config{Secrets: c.secrets, Secure: c.opts.TLS != nil, Basemap: c.opts.Basemap, Version: c.opts.Version})
+	if err != nil {
+		closeAll(listeners)
+		webListener.Close()
+		return fmt.Errorf("center: %w", err)
+	}
+	c.announce(webListener, listeners)
+
+	// Stopping goes upstream to downstream: devices, page, then the engine, so
+	// that what was acknowledged is in the log and what is in the log may wait.
+	work, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEngine()
+	var devices, rest sync.WaitGroup
+	run := func(wg *sync.WaitGroup, what string, f func() error) {
+		wg.Go(func() {
+			if err := f(); err != nil {
+				cancel(fmt.Errorf("center: %s: %w", what, err))
+			}
+		})
+	}
+	run(&rest, "engine", func() error { return c.engine.run(engineCtx) })
+	run(&rest, "web", func() error { return c.serveWeb(work, webListener, handler) })
+	for _, l := range listeners {
+		run(&devices, "devices", func() error { return c.serveDevices(work, l) })
+	}
+	for _, p := range c.opts.Serial {
+		run(&devices, "serial", func() error { return c.serveSerial(work, p) })
+	}
+	close(c.ready)
+
+	<-work.Done()
+	devices.Wait()
+	stopEngine()
+	rest.Wait()
+	if cause := context.Cause(work); ctx.Err() == nil {
+		return cause
+	}
+	return nil
+}
+
+func (c *Center) announce(l net.Listener, devices []boundListener) {
+	scheme := "http"
+	if c.opts.TLS != nil {
+		scheme = "https"
+	}
+	c.addresses.Web = scheme + "://" + l.Addr().String()
+	for _, d := range devices {
+		d.DeviceListener.Addr = d.Listener.Addr().String()
+		c.addresses.Devices = append(c.addresses.Devices, d.DeviceListener)
+	}
+	fmt.Fprintf(c.opts.Out, "page      %s\n", c.addresses.Web)
+	fmt.Fprintf(c.opts.Out, "password  %s   (works once)\n", c.secrets.NewPassword())
+	fmt.Fprintf(c.opts.Out, "token     %s   (for tools: Authorization: Bearer …)\n", c.token)
+	for _, d := range c.addresses.Devices {
+		fmt.Fprintf(c.opts.Out, "devices   %-10s tcp %s\n", d.Codec, d.Addr)
+	}
+	for _, s := range c.opts.Serial {
+		fmt.Fprintf(c.opts.Out, "devices   %-10s serial %s\n", s.Codec, s.Port)
+	}
+}
+
+func (c *Center) serveWeb(ctx context.Context, l net.Listener, h http.Handler) error {
+	if c.opts.TLS != nil {
+		l = tls.NewListener(l, c.opts.TLS)
+	}
+	// Live feeds never end by themselves: their base context ends them.
+	base, stop := context.WithCancel(context.Background())
+	defer stop()
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ErrorLog:          slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
+	}
+	defer context.AfterFunc(ctx, func() {
+		stop()
+		end, cancel := context.WithTimeout(context.Background(), drain)
+		defer cancel()
+		if srv.Shutdown(end) != nil {
+			srv.Close()
+		}
+	})()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

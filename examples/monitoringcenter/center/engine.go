@@ -1,0 +1,397 @@
+package center
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
+	"github.com/sargas-em/em/protocol"
+)
+
+// engine is the one writer: it takes commits from the log, feeds each person's
+// Timeline, and writes evidence, verdicts, incidents, audit and log position in
+// one transaction. All its fields but mu's are its goroutine's alone.
+type engine struct {
+	store   *record.Store
+	journal *journal.Journal
+	hub     *hub
+	log     *slog.Logger
+	maxLate time.Duration
+
+	roster   *roster.Roster
+	subjects map[em.SubjectID]*subject
+	calls    chan call
+
+	tx *record.Tx // of the present step, through which Timelines read history
+
+	mu    sync.RWMutex // guards what the page reads
+	seq   uint64
+	views map[em.SubjectID]*view
+}
+
+// subject is one person under evaluation.
+type subject struct {
+	id em.SubjectID
+	tl *em.Timeline
+}
+
+type call struct {
+	f    func(*step) error
+	done chan error
+}
+
+// Pace of the engine.
+const (
+	// wakeEvery is how late a deadline may be noticed.
+	wakeEvery = 200 * time.Millisecond
+	// commitsAtOnce bounds the commits of the log that share a transaction.
+	commitsAtOnce = 32
+	// Timeline grid: states every half hour, two hours in memory; all else is in
+	// the record.
+	gridEvery  = 30 * time.Minute
+	gridWindow = 2 * time.Hour
+)
+
+func newEngine(ctx context.Context, c *Center) (*engine, error) {
+	e := &engine{
+		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate,
+		subjects: map[em.SubjectID]*subject{}, views: map[em.SubjectID]*view{},
+		calls: make(chan call),
+	}
+	zones, err := c.store.Zones(ctx)
+	if err != nil {
+		return nil, err
+	}
+	persons, err := c.store.Persons(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if e.roster, err = roster.Load(zones, persons); err != nil {
+		return nil, fmt.Errorf("center: stored people and zones: %w", err)
+	}
+	err = e.update(ctx, func(s *step) error {
+		if s.seq, err = s.tx.Position(); err != nil {
+			return err
+		}
+		for _, p := range e.roster.People() {
+			s.showPerson(p)
+			if err := s.restore(p); err != nil {
+				return err
+			}
+		}
+		if err := s.showStored(ctx); err != nil {
+			return err
+		}
+		if c.opts.Roster != nil {
+			return s.load(c.opts.Roster)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("center: %w", err)
+	}
+	return e, e.checkLog(ctx)
+}
+
+// checkLog compares where the record and the log stand: a log that has lost
+// what the record has not seen, or is not the record's, must not go unnoticed.
+func (e *engine) checkLog(ctx context.Context) error {
+	first, last, err := e.journal.Bounds(ctx)
+	switch {
+	case err != nil:
+		return err
+	case last < e.seq:
+		return fmt.Errorf("center: the record has seen position %d of the log, which ends at %d: they do not belong together", e.seq, last)
+	case last > e.seq && first > e.seq+1:
+		return fmt.Errorf("center: the log begins at %d, but the record has seen only %d: reports in between are gone", first, e.seq)
+	}
+	return nil
+}
+
+// run works until ctx ends. An error is final: the center must stop, and a new
+// start resumes from the last transaction.
+func (e *engine) run(ctx context.Context) error {
+	commits := make(chan journal.Commit, commitsAtOnce)
+	reading, stop := context.WithCancel(ctx)
+	readErr := make(chan error, 1)
+	go func() { readErr <- e.journal.Read(reading, e.seq, commits) }()
+	defer func() { stop(); <-readErr }()
+	tick := time.NewTicker(wakeEvery)
+	defer tick.Stop()
+	for {
+		var err error
+		select {
+		case c := <-commits:
+			batch := []journal.Commit{c}
+			for len(batch) < commitsAtOnce && len(commits) > 0 {
+				batch = append(batch, <-commits)
+			}
+			err = e.update(ctx, func(s *step) error { return s.commits(batch) })
+		case call := <-e.calls:
+			cerr := e.update(ctx, call.f)
+			call.done <- cerr
+			if cerr != nil && !errors.Is(cerr, web.ErrBadInput) && !errors.Is(cerr, record.ErrNoIncident) {
+				err = cerr
+			}
+		case now := <-tick.C:
+			if due := e.due(now); len(due) > 0 {
+				err = e.update(ctx, func(s *step) error { return s.advance(due) })
+			}
+		case err = <-readErr:
+			readErr <- err
+		case <-ctx.Done():
+			return nil
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// do runs f in the engine's next transaction.
+func (e *engine) do(ctx context.Context, f func(*step) error) error {
+	c := call{f, make(chan error, 1)}
+	select {
+	case e.calls <- c:
+		return <-c.done
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// update runs f in one transaction and publishes what it decided. If it fails,
+// the timelines that it touched are restored from the record.
+func (e *engine) update(ctx context.Context, f func(*step) error) error {
+	var s *step
+	now := time.Now()
+	err := e.store.Update(ctx, func(tx *record.Tx) error {
+		s = e.newStep(tx, now)
+		return f(s)
+	})
+	if err != nil {
+		if s != nil {
+			err = errors.Join(err, e.rollback(ctx, s))
+		}
+		return err
+	}
+	e.mu.Lock()
+	e.seq = max(e.seq, s.seq)
+	for _, change := range s.views {
+		change()
+	}
+	e.mu.Unlock()
+	e.hub.publish(s.feed)
+	return nil
+}
+
+func (e *engine) rollback(ctx context.Context, s *step) error {
+	if s.undo != nil {
+		s.undo()
+	}
+	if len(s.touched) == 0 {
+		return nil
+	}
+	return e.store.Update(ctx, func(tx *record.Tx) error {
+		again := e.newStep(tx, s.now)
+		for id := range s.touched {
+			delete(e.subjects, id)
+			if p, ok := e.roster.Person(string(id)); ok {
+				if err := again.restore(p); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func (e *engine) due(now time.Time) []*subject {
+	var due []*subject
+	for _, s := range e.subjects {
+		if d := s.tl.Deadline(); !d.IsZero() && !d.After(now) {
+			due = append(due, s)
+		}
+	}
+	slices.SortFunc(due, func(a, b *subject) int { return cmp.Compare(a.id, b.id) })
+	return due
+}
+
+func (e *engine) position() uint64 {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.seq
+}
+
+// step is one transaction of the engine.
+type step struct {
+	*engine
+	tx      *record.Tx
+	now     time.Time
+	seq     uint64
+	feed    []record.FeedItem
+	views   []func() // changes of views, applied under mu once the transaction is through
+	touched map[em.SubjectID]bool
+	undo    func() // takes back a change of the roster
+}
+
+func (e *engine) newStep(tx *record.Tx, now time.Time) *step {
+	e.tx = tx
+	return &step{engine: e, tx: tx, now: now.Round(0).UTC(), touched: map[em.SubjectID]bool{}}
+}
+
+// commits takes what the log holds next.
+func (s *step) commits(batch []journal.Commit) error {
+	fed := map[em.SubjectID][]em.Observation{}
+	for _, c := range batch {
+		for i := range c.Reports {
+			if err := s.report(c.Seq, &c.Reports[i], fed); err != nil {
+				return err
+			}
+		}
+		s.seq = c.Seq
+	}
+	for _, id := range slices.Sorted(maps.Keys(fed)) {
+		if err := s.feedSubject(s.subjects[id], fed[id]); err != nil {
+			return err
+		}
+	}
+	return s.tx.SetPosition(s.seq)
+}
+
+// report stores one report and sorts its observations by person.
+func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.Observation) error {
+	unknown := map[em.DeviceID]int{}
+	for i := range r.Frames {
+		f := &r.Frames[i]
+		frame, err := s.tx.AddFrame(seq, r, f)
+		if err != nil {
+			return err
+		}
+		for _, o := range f.Observations {
+			id := s.roster.Carrier(o.Device, o.At)
+			o, _, err := s.tx.AddObservation(o, id, frame)
+			if err != nil {
+				return err
+			}
+			if id == "" {
+				continue
+			}
+			fed[id] = append(fed[id], o)
+			s.seen(id, o)
+		}
+		if s.roster.Carrier(r.Device, r.Received) == "" {
+			unknown[r.Device]++
+		}
+	}
+	for device, frames := range unknown {
+		reason := "nobody is known to carry this device"
+		if device == "" {
+			reason = "the connection named no device"
+			if n := len(r.Frames); n > 0 && r.Frames[n-1].Err != nil {
+				reason += ": " + r.Frames[n-1].Err.Error()
+			}
+		}
+		if err := s.tx.Quarantine(r, device, reason, frames); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *step) feedSubject(sub *subject, obs []em.Observation) error {
+	s.touched[sub.id] = true
+	var r em.Result
+	if err := sub.tl.Feed(&r, s.now, obs...); err != nil {
+		return fmt.Errorf("center: feed: %w", err)
+	}
+	return s.apply(sub, &r)
+}
+
+func (s *step) advance(due []*subject) error {
+	for _, sub := range due {
+		s.touched[sub.id] = true
+		var r em.Result
+		if err := sub.tl.Advance(&r, s.now); err != nil {
+			return fmt.Errorf("center: advance: %w", err)
+		}
+		if err := s.apply(sub, &r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply writes what a Timeline decided and lets the policy act on it.
+func (s *step) apply(sub *subject, r *em.Result) error {
+	if err := s.tx.Apply(sub.id, r); err != nil {
+		return err
+	}
+	for _, ref := range r.Refused {
+		if err := s.tx.Refuse(sub.id, s.now, ref); err != nil {
+			return err
+		}
+	}
+	for i := range r.Changes {
+		if err := s.incident(&r.Changes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore brings a stored person under evaluation, by all the rules that ever
+// were: late data about the time before a change is judged by those of then.
+func (s *step) restore(p roster.Person) error {
+	stored, err := s.tx.Rules(p.ID)
+	if err != nil {
+		return err
+	}
+	sub := &subject{id: em.SubjectID(p.ID)}
+	for i, d := range stored {
+		evs, err := roster.Evaluators(d.JSON)
+		if err != nil {
+			return fmt.Errorf("center: stored rules: %w", err)
+		}
+		if i == 0 {
+			sub.tl, err = em.NewTimeline(s.timelineConfig(p), evs...)
+		} else {
+			err = sub.tl.Since(d.Since, evs...)
+		}
+		if err != nil {
+			return fmt.Errorf("center: stored rules: %w", err)
+		}
+	}
+	if sub.tl == nil {
+		return fmt.Errorf("center: person without stored rules")
+	}
+	var r em.Result
+	if err := sub.tl.Restore(&r, s.now); err != nil {
+		return fmt.Errorf("center: restore: %w", err)
+	}
+	s.subjects[sub.id] = sub
+	return s.apply(sub, &r)
+}
+
+func (s *step) timelineConfig(p roster.Person) em.Config {
+	return em.Config{
+		Subject: em.SubjectID(p.ID),
+		Start:   p.Since,
+		Every:   gridEvery, Window: gridWindow, Save: gridEvery,
+		MaxLate: s.maxLate, MaxAhead: 15 * time.Minute,
+		History: record.NewHistory(em.SubjectID(p.ID), func() *record.Tx { return s.engine.tx }),
+	}
+}

@@ -1,0 +1,253 @@
+package center
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
+)
+
+// view is what the page is told about one person; the engine keeps it current.
+type view struct {
+	web.Person
+	fixAt time.Time
+	open  map[int64]em.Severity // incidents that are not closed
+}
+
+// people returns all persons by ID.
+func (e *engine) people() []web.Person {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	all := make([]web.Person, 0, len(e.views))
+	for _, id := range slices.Sorted(maps.Keys(e.views)) {
+		v := e.views[id]
+		p := v.Person
+		p.OpenIncidents = len(v.open)
+		worst := em.Info
+		for _, s := range v.open {
+			worst = max(worst, s)
+		}
+		if len(v.open) > 0 {
+			p.Worst = worst.String()
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+func (e *engine) name(s em.SubjectID) string {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if v := e.views[s]; v != nil {
+		return v.Name
+	}
+	return string(s)
+}
+
+// show schedules a change of a person's view for when the transaction is through.
+func (s *step) show(id em.SubjectID, f func(*view)) {
+	s.views = append(s.views, func() {
+		if v := s.engine.views[id]; v != nil {
+			f(v)
+		}
+	})
+}
+
+// seen notes what an observation says about the person's present state.
+func (s *step) seen(id em.SubjectID, o em.Observation) {
+	s.show(id, func(v *view) {
+		if o.Received.After(v.LastHeard) {
+			v.LastHeard = o.Received
+		}
+		switch b := o.Body.(type) {
+		case *em.Fix:
+			// A fix without validity says nothing new about where the person is.
+			if !b.Valid() || b.Validity == em.FixInvalid || o.At.Before(v.fixAt) {
+				return
+			}
+			r, reported := b.Radius95(roster.AssumedAccuracy)
+			v.fixAt = o.At
+			v.Position = &web.Position{Lat: b.Lat, Lon: b.Lng, At: o.At, Radius95: r, Assumed: !reported, Validity: string(b.Validity)}
+		case *em.Power:
+			if b.Level.OK {
+				v.Battery = &b.Level.V
+			}
+		}
+	})
+}
+
+// recount keeps the number of open incidents.
+func (s *step) recount(was, is record.Incident) {
+	s.show(is.Event.Subject, func(v *view) {
+		delete(v.open, was.ID)
+		if is.Handling != record.Closed {
+			v.open[is.ID] = is.Event.Detail.Severity
+		}
+	})
+}
+
+// showPerson makes or renews a person's view from the roster.
+func (s *step) showPerson(p roster.Person) {
+	id := em.SubjectID(p.ID)
+	s.views = append(s.views, func() {
+		v := s.engine.views[id]
+		if v == nil {
+			v = &view{open: map[int64]em.Severity{}}
+			s.engine.views[id] = v
+		}
+		v.ID, v.Name, v.Since, v.Zones = p.ID, p.Name, p.Since, p.Zones
+		v.Devices = nil
+		for _, a := range p.Devices {
+			v.Devices = append(v.Devices, string(a.ID))
+		}
+		v.Home = nil
+		if h := p.Home; h != nil {
+			v.Home = &web.Circle{Lat: h.Lat, Lon: h.Lon, Radius: h.Radius}
+		}
+	})
+}
+
+// showStored fills the views of a new start from the record.
+func (s *step) showStored(ctx context.Context) error {
+	for id := range s.subjects {
+		latest, err := s.tx.Latest(id)
+		if err != nil {
+			return err
+		}
+		for _, o := range latest {
+			s.seen(id, o)
+		}
+	}
+	open, err := s.store.Incidents(ctx, false, 0, 1<<31)
+	for _, i := range open {
+		s.recount(i, i)
+	}
+	return err
+}
+
+// load takes a whole people file.
+func (s *step) load(f *roster.File) error {
+	zones, err := s.roster.WithZones(f.Zones)
+	if err != nil {
+		return err
+	}
+	next, err := zones.With(s.now, f.People...)
+	if err != nil {
+		return err
+	}
+	return s.adopt("center", next, f.People)
+}
+
+// adopt makes next the roster, stores what changed, brings new and changed
+// persons under evaluation and gives them what their devices sent before.
+func (s *step) adopt(actor string, next *roster.Roster, changed []roster.Person) error {
+	old := s.engine.roster
+	s.undo = func() { s.engine.roster = old }
+	s.engine.roster = next
+	for _, z := range next.ZoneDocs() {
+		if err := s.tx.PutZone(z); err != nil {
+			return err
+		}
+	}
+	for _, p := range changed {
+		p, _ := next.Person(p.ID)
+		doc, err := json.Marshal(p)
+		if err != nil {
+			return err
+		}
+		if err := s.tx.PutPerson(record.Doc{ID: p.ID, Since: p.Since, JSON: doc}); err != nil {
+			return err
+		}
+		if err := s.tx.Audit(s.now, actor, "put person", "person "+p.ID, map[string]string{"version": p.Version}); err != nil {
+			return err
+		}
+		rules, err := next.Rules(p)
+		if err != nil {
+			return err
+		}
+		since := s.now
+		if s.subjects[em.SubjectID(p.ID)] == nil {
+			since = p.Since
+		}
+		if err := s.tx.PutRules(p.ID, since, rules); err != nil {
+			return err
+		}
+		if err := s.enrol(p, rules); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enrol starts evaluation of a new person, or goes on under a changed person's
+// new rules from now, and then judges what waited in quarantine.
+func (s *step) enrol(p roster.Person, rules []byte) error {
+	id := em.SubjectID(p.ID)
+	s.showPerson(p)
+	if sub := s.subjects[id]; sub != nil {
+		s.touched[id] = true
+		evs, err := roster.Evaluators(rules)
+		if err != nil {
+			return err
+		}
+		var r em.Result
+		if err := sub.tl.Rederive(&r, s.now, s.now, evs...); err != nil {
+			return fmt.Errorf("center: new rules: %w", err)
+		}
+		if err := s.apply(sub, &r); err != nil {
+			return err
+		}
+	} else if err := s.restore(p); err != nil {
+		return err
+	}
+	var waiting []em.Observation
+	for _, a := range p.Devices {
+		obs, err := s.tx.Adopt(a.ID, id, a.From, a.To)
+		if err != nil {
+			return err
+		}
+		waiting = append(waiting, obs...)
+		if err := s.tx.Release(a.ID); err != nil {
+			return err
+		}
+	}
+	for _, o := range waiting {
+		s.seen(id, o)
+	}
+	if len(waiting) == 0 {
+		return nil
+	}
+	return s.feedSubject(s.subjects[id], waiting)
+}
+
+func (e *engine) putPerson(ctx context.Context, actor string, doc []byte) error {
+	p, err := roster.ParsePerson(doc)
+	if err != nil {
+		return fmt.Errorf("%w: %w", web.ErrBadInput, err)
+	}
+	return e.do(ctx, func(s *step) error {
+		next, err := s.engine.roster.With(s.now, p)
+		if err != nil {
+			return fmt.Errorf("%w: %w", web.ErrBadInput, err)
+		}
+		return s.adopt(actor, next, []roster.Person{p})
+	})
+}
+
+func (e *engine) putZones(ctx context.Context, actor string, doc []byte) error {
+	return e.do(ctx, func(s *step) error {
+		next, err := s.engine.roster.WithZones(doc)
+		if err != nil {
+			return fmt.Errorf("%w: %w", web.ErrBadInput, err)
+		}
+		// Whoever has one of the zones goes on under its new shape.
+		return s.adopt(actor, next, next.People())
+	})
+}

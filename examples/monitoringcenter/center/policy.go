@@ -1,0 +1,115 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
+)
+
+// incident is the center's policy from verdicts to incidents:
+//
+//   - An event of severity Technical or above is one incident, through all its
+//     versions; Info is kept as an event and shown on the track only.
+//   - Evidence changes an incident's verdict, never its handling: a withdrawn
+//     one stays in the queue until a person closes it.
+//   - A closed incident whose event gets worse, or comes back, is new again.
+func (s *step) incident(c *em.Change) error {
+	id := c.Event.ID
+	if c.Kind == em.Moved {
+		id = c.Was.ID
+	}
+	inc, err := s.tx.IncidentOf(id)
+	known := err == nil
+	switch {
+	case err != nil && !errors.Is(err, record.ErrNoIncident):
+		return err
+	case !known && (c.Event.Detail.Severity == em.Info || c.Kind == em.Withdrawn):
+		return nil
+	}
+	action := "verdict " + c.Kind.String()
+	was := inc
+	inc.Changed = c.Known
+	switch {
+	case !known:
+		action = "raise"
+		inc = record.Incident{Verdict: record.Stands, Handling: record.New, Raised: c.Known, Changed: c.Known, Event: c.Event}
+	case c.Kind == em.Withdrawn || c.Event.Detail.Severity == em.Info:
+		// Info: the evidence now says that nothing was wrong.
+		inc.Verdict = record.Withdrawn
+		if c.Kind != em.Withdrawn {
+			inc.Event = c.Event
+		}
+	default:
+		inc.Verdict, inc.Event = record.Stands, c.Event
+		if was.Handling == record.Closed && (was.Verdict == record.Withdrawn || c.Event.Detail.Severity > was.Event.Detail.Severity) {
+			action, inc.Handling = "raise again", record.New
+		}
+	}
+	if inc.ID, err = s.tx.PutIncident(inc); err != nil {
+		return err
+	}
+	err = s.tx.Audit(s.now, "center", action, web.IncidentTarget(inc.ID), map[string]string{
+		"class": c.Event.Detail.Class, "verdict": inc.Verdict, "cause": c.Cause.String(),
+	})
+	if err != nil {
+		return err
+	}
+	s.recount(was, inc)
+	return s.tell(inc)
+}
+
+// tell puts an incident's present state into the live feed.
+func (s *step) tell(inc record.Incident) error {
+	item, err := s.tx.Tell("incident", web.NewIncident(inc, s.name(inc.Event.Subject)))
+	if err == nil {
+		s.feed = append(s.feed, item)
+	}
+	return err
+}
+
+// ErrHandling: the incident is not in a state from which it can go there.
+var ErrHandling = fmt.Errorf("%w: the incident is closed already", web.ErrBadInput)
+
+// handle records what a person did about an incident.
+func (e *engine) handle(ctx context.Context, actor string, id int64, to record.Handling, note string) (record.Incident, error) {
+	var inc record.Incident
+	err := e.do(ctx, func(s *step) error {
+		var err error
+		if inc, err = s.tx.Incident(id); err != nil {
+			return err
+		}
+		if inc.Handling == record.Closed {
+			return ErrHandling
+		}
+		if to == record.Closed && note == "" {
+			return fmt.Errorf("%w: closing an incident needs a note that says why", web.ErrBadInput)
+		}
+		was := inc
+		inc.Handling, inc.By, inc.Changed = to, actor, s.now
+		if note != "" {
+			inc.Note = note
+		}
+		if _, err := s.tx.PutIncident(inc); err != nil {
+			return err
+		}
+		if err := s.tx.Audit(s.now, actor, string(to), web.IncidentTarget(id), map[string]string{"note": note}); err != nil {
+			return err
+		}
+		s.recount(was, inc)
+		return s.tell(inc)
+	})
+	return inc, err
+}
+
+// raise makes an incident of something that the center itself found.
+func (s *step) raise(subject em.SubjectID, kind em.EventKind, about string, anchor time.Time, severity em.Severity, reason string, facts ...em.Fact) error {
+	e := em.Event{Rule: "center", Version: "1", About: about, Anchor: anchor, At: anchor,
+		Detail: em.Detail{Kind: kind, Severity: severity, Reason: reason, Facts: facts}}
+	e.Stamp(subject, anchor)
+	return s.incident(&em.Change{Kind: em.Opened, Event: e, Known: s.now})
+}

@@ -1,0 +1,326 @@
+package record
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
+)
+
+// AddFrame keeps one frame of a report as it came, and returns its number.
+func (t *Tx) AddFrame(seq uint64, r *protocol.Report, f *protocol.ReportFrame) (int64, error) {
+	msg := ""
+	if f.Err != nil {
+		msg = f.Err.Error()
+	}
+	raw := f.Raw
+	if raw == nil {
+		raw = []byte{}
+	}
+	res, err := t.tx.ExecContext(t.ctx, `INSERT INTO frame (seq, received, conn, codec, device, type, error, raw) VALUES (?,?,?,?,?,?,?,?)`,
+		int64(seq), nanos(r.Received), r.Conn, r.Codec, string(r.Device), f.Type, msg, raw)
+	if err != nil {
+		return 0, fmt.Errorf("record: %w", err)
+	}
+	id, err := res.LastInsertId()
+	if err != nil {
+		return 0, fmt.Errorf("record: %w", err)
+	}
+	return id, nil
+}
+
+// AddObservation keeps o as seen by subject, which is empty while nobody is
+// known to carry the device. A known observation is not stored again, but its
+// arrival is. It reports whether o was new, and returns it as first stored.
+func (t *Tx) AddObservation(o em.Observation, subject em.SubjectID, frame int64) (first em.Observation, isNew bool, err error) {
+	data, err := o.AppendBinary(nil)
+	if err != nil {
+		return o, false, fmt.Errorf("record: %w", err)
+	}
+	res, err := t.tx.ExecContext(t.ctx, `INSERT OR IGNORE INTO observation (id, device, subject, at, body, frame, data) VALUES (?,?,?,?,?,?,?)`,
+		o.ID[:], string(o.Device), string(subject), nanos(o.At), string(o.Body.Kind()), frame, data)
+	if err != nil {
+		return o, false, fmt.Errorf("record: %w", err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return o, false, fmt.Errorf("record: %w", err)
+	}
+	if err := t.exec(`INSERT OR IGNORE INTO reception (subject, received, id, device, stored) VALUES (?,?,?,?,?)`,
+		string(subject), nanos(o.Received), o.ID[:], string(o.Device), o.Stored); err != nil {
+		return o, false, err
+	}
+	if n == 1 {
+		return o, true, nil
+	}
+	// At is fixed when the ID is first stored; this arrival keeps its own
+	// Received and store marker.
+	var at int64
+	if err := t.tx.QueryRowContext(t.ctx, `SELECT at FROM observation WHERE id = ?`, o.ID[:]).Scan(&at); err != nil {
+		return o, false, fmt.Errorf("record: %w", err)
+	}
+	o.At = fromNanos(at)
+	return o, false, nil
+}
+
+// Adopt gives the observations of a device in [from, to) to a subject; a zero
+// to is open. It returns them in order of arrival.
+func (t *Tx) Adopt(d em.DeviceID, subject em.SubjectID, from, to time.Time) ([]em.Observation, error) {
+	until := int64(1<<63 - 1)
+	if !to.IsZero() {
+		until = nanos(to)
+	}
+	obs, err := collect(t.ctx, t.tx, scanReception, `SELECT o.data, r.received, r.stored FROM observation o JOIN reception r ON r.id = o.id AND r.subject = ''
+		WHERE o.device = ? AND o.subject = '' AND o.at >= ? AND o.at < ? ORDER BY r.received, o.id`, string(d), nanos(from), until)
+	if err != nil {
+		return nil, err
+	}
+	// Receptions first: their rows are found through the observations' old subject.
+	if err := t.exec(`UPDATE OR IGNORE reception SET subject = ?1 WHERE subject = '' AND device = ?2 AND id IN
+		(SELECT id FROM observation WHERE device = ?2 AND subject = '' AND at >= ?3 AND at < ?4)`,
+		string(subject), string(d), nanos(from), until); err != nil {
+		return nil, err
+	}
+	if err := t.exec(`UPDATE observation SET subject = ?1 WHERE device = ?2 AND subject = '' AND at >= ?3 AND at < ?4`,
+		string(subject), string(d), nanos(from), until); err != nil {
+		return nil, err
+	}
+	return obs, nil
+}
+
+func scanObservation(rows *sql.Rows, o *em.Observation) error {
+	var data []byte
+	if err := rows.Scan(&data); err != nil {
+		return err
+	}
+	return o.UnmarshalBinary(data)
+}
+
+func scanReception(rows *sql.Rows, o *em.Observation) error {
+	var (
+		data     []byte
+		received int64
+		stored   bool
+	)
+	if err := rows.Scan(&data, &received, &stored); err != nil {
+		return err
+	}
+	if err := o.UnmarshalBinary(data); err != nil {
+		return err
+	}
+	o.Received, o.Stored = fromNanos(received), stored
+	return nil
+}
+
+// Refuse keeps that an observation lies beyond the late limits.
+func (t *Tx) Refuse(subject em.SubjectID, known time.Time, r em.Refused) error {
+	return t.exec(`INSERT OR IGNORE INTO refused (id, subject, known, reason) VALUES (?,?,?,?)`,
+		r.Observation.ID[:], string(subject), nanos(known), string(r.Reason))
+}
+
+// history is a subject's em.History inside the present transaction.
+type history struct {
+	tx      func() *Tx
+	subject em.SubjectID
+}
+
+// NewHistory returns what the record knows of a subject. It reads within the
+// transaction that tx gives, so that it sees what earlier calls have written.
+func NewHistory(subject em.SubjectID, tx func() *Tx) em.History { return history{tx, subject} }
+
+func yieldAll[T any](all []T, err error, yield func(T, error) bool) {
+	if err != nil {
+		var zero T
+		yield(zero, err)
+		return
+	}
+	for _, v := range all {
+		if !yield(v, nil) {
+			return
+		}
+	}
+}
+
+// Checkpoints implements em.History. It reads one row a step: mostly the first
+// one serves.
+func (h history) Checkpoints(c em.Clock, notAfter time.Time) iter.Seq2[em.Checkpoint, error] {
+	return func(yield func(em.Checkpoint, error) bool) {
+		t, at := h.tx(), nanos(notAfter)
+		for first := true; ; first = false {
+			q := `SELECT at, data FROM checkpoint WHERE subject = ? AND clock = ? AND at < ? ORDER BY at DESC LIMIT 1`
+			if first {
+				q = `SELECT at, data FROM checkpoint WHERE subject = ? AND clock = ? AND at <= ? ORDER BY at DESC LIMIT 1`
+			}
+			var data []byte
+			err := t.tx.QueryRowContext(t.ctx, q, string(h.subject), int(c), at).Scan(&at, &data)
+			if errors.Is(err, sql.ErrNoRows) {
+				return
+			}
+			var cp em.Checkpoint
+			if err == nil {
+				err = cp.UnmarshalBinary(data)
+			}
+			if err != nil {
+				yield(em.Checkpoint{}, fmt.Errorf("record: checkpoint: %w", err))
+				return
+			}
+			if !yield(cp, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Observations implements em.History.
+func (h history) Observations(c em.Clock, from, to time.Time) iter.Seq2[em.Observation, error] {
+	return func(yield func(em.Observation, error) bool) {
+		scan, query := scanObservation, `SELECT data FROM observation WHERE subject = ? AND at >= ? AND at < ?`
+		if c == em.ReceiveTime {
+			scan, query = scanReception, `SELECT o.data, r.received, r.stored FROM reception r JOIN observation o ON o.id = r.id
+				WHERE r.subject = ? AND r.received >= ? AND r.received < ?`
+		}
+		t := h.tx()
+		all, err := collect(t.ctx, t.tx, scan, query, string(h.subject), nanos(from), nanos(to))
+		slices.SortFunc(all, func(a, b em.Observation) int { return em.Compare(c, &a, &b) })
+		yieldAll(all, err, yield)
+	}
+}
+
+// Events implements em.History.
+func (h history) Events(c em.Clock, from time.Time) iter.Seq2[em.Event, error] {
+	return func(yield func(em.Event, error) bool) {
+		t := h.tx()
+		all, err := collect(t.ctx, t.tx, scanEvent,
+			`SELECT data FROM event WHERE subject = ? AND clock = ? AND concluded >= ? ORDER BY concluded, id`, string(h.subject), int(c), nanos(from))
+		yieldAll(all, err, yield)
+	}
+}
+
+func scanEvent(rows *sql.Rows, e *em.Event) error {
+	var data []byte
+	if err := rows.Scan(&data); err != nil {
+		return err
+	}
+	return e.UnmarshalBinary(data)
+}
+
+// Apply writes what a Timeline decided: checkpoints, present events and the
+// ledger of changes.
+func (t *Tx) Apply(subject em.SubjectID, r *em.Result) error {
+	for _, v := range r.Void {
+		if err := t.exec(`DELETE FROM checkpoint WHERE subject = ? AND clock = ? AND at > ? AND at <= ?`,
+			string(subject), int(v.Clock), nanos(v.From), nanos(v.To)); err != nil {
+			return err
+		}
+	}
+	for i := range r.Save {
+		cp := &r.Save[i]
+		data, err := cp.AppendBinary(nil)
+		if err != nil {
+			return fmt.Errorf("record: %w", err)
+		}
+		if err := t.exec(`INSERT OR REPLACE INTO checkpoint (subject, clock, at, data) VALUES (?,?,?,?)`,
+			string(subject), int(cp.Clock), nanos(cp.At), data); err != nil {
+			return err
+		}
+	}
+	for i := range r.Changes {
+		if err := t.applyChange(subject, &r.Changes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tx) applyChange(subject em.SubjectID, c *em.Change) error {
+	now, err := c.Event.AppendBinary(nil)
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	was := []byte{}
+	if c.Was.ID != (em.EventID{}) {
+		if was, err = c.Was.AppendBinary(nil); err != nil {
+			return fmt.Errorf("record: %w", err)
+		}
+	}
+	if err := t.exec(`INSERT INTO change (subject, kind, event, known, cause, now, was) VALUES (?,?,?,?,?,?,?)`,
+		string(subject), c.Kind.String(), c.Event.ID[:], nanos(c.Known), c.Cause[:], now, was); err != nil {
+		return err
+	}
+	switch c.Kind {
+	case em.Withdrawn:
+		return t.exec(`DELETE FROM event WHERE id = ?`, c.Event.ID[:])
+	case em.Moved:
+		if err := t.exec(`DELETE FROM event WHERE id = ?`, c.Was.ID[:]); err != nil {
+			return err
+		}
+	}
+	return t.exec(`INSERT OR REPLACE INTO event (id, subject, clock, concluded, at, data) VALUES (?,?,?,?,?,?)`,
+		c.Event.ID[:], string(subject), int(c.Clock), nanos(c.Event.Concluded), nanos(c.Event.At), now)
+}
+
+// Track is the positions of a subject in [from, to), oldest first, at most n of
+// the newest.
+func (s *Store) Track(ctx context.Context, subject em.SubjectID, from, to time.Time, n int) ([]em.Observation, error) {
+	return collect(ctx, s.r, scanObservation, `SELECT data FROM (SELECT at, id, data FROM observation WHERE subject = ? AND at >= ? AND at < ? AND body = 'fix'
+		ORDER BY at DESC, id LIMIT ?) ORDER BY at, id`, string(subject), nanos(from), nanos(to), n)
+}
+
+// Latest returns, of a subject, the newest position and battery report and what
+// was received last, with the reception's own times.
+func (t *Tx) Latest(subject em.SubjectID) ([]em.Observation, error) {
+	var all []em.Observation
+	for _, kind := range []em.BodyKind{em.KindFix, em.KindPower} {
+		one, err := collect(t.ctx, t.tx, scanObservation, `SELECT data FROM observation WHERE subject = ? AND body = ? ORDER BY at DESC LIMIT 1`, string(subject), string(kind))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one...)
+	}
+	last, err := collect(t.ctx, t.tx, scanReception, `SELECT o.data, r.received, r.stored FROM reception r JOIN observation o ON o.id = r.id
+		WHERE r.subject = ? ORDER BY r.received DESC LIMIT 1`, string(subject))
+	return append(all, last...), err
+}
+
+// Observations returns evidence by ID; unknown IDs are left out.
+func (s *Store) Observations(ctx context.Context, ids []em.ObservationID) ([]em.Observation, error) {
+	var all []em.Observation
+	for _, id := range ids {
+		one, err := collect(ctx, s.r, scanObservation, `SELECT data FROM observation WHERE id = ?`, id[:])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one...)
+	}
+	return all, nil
+}
+
+// Counts says how much the record holds.
+type Counts struct {
+	Frames       int64 `json:"frames"`
+	FrameErrors  int64 `json:"frame_errors"`
+	Observations int64 `json:"observations"`
+	Fixes        int64 `json:"fixes"`
+	Receptions   int64 `json:"receptions"`
+	Events       int64 `json:"events"`
+	Incidents    int64 `json:"incidents"`
+	Position     int64 `json:"log_position"`
+}
+
+// Counts counts rows; it reads whole indexes and is meant for people and tests.
+func (s *Store) Counts(ctx context.Context) (c Counts, err error) {
+	err = s.r.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM frame), (SELECT count(*) FROM frame WHERE error <> ''),
+		(SELECT count(*) FROM observation), (SELECT count(*) FROM observation WHERE body = 'fix'), (SELECT count(*) FROM reception),
+		(SELECT count(*) FROM event), (SELECT count(*) FROM incident), (SELECT seq FROM position)`).
+		Scan(&c.Frames, &c.FrameErrors, &c.Observations, &c.Fixes, &c.Receptions, &c.Events, &c.Incidents, &c.Position)
+	if err != nil {
+		err = fmt.Errorf("record: %w", err)
+	}
+	return c, err
+}

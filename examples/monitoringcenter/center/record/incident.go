@@ -1,0 +1,187 @@
+package record
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sargas-em/em"
+)
+
+// Handling is what people have done about an incident. Only people change it.
+type Handling string
+
+// Handlings of an incident.
+const (
+	New          Handling = "new"
+	Acknowledged Handling = "acknowledged"
+	Closed       Handling = "closed"
+)
+
+// Verdicts of an incident, which evidence changes.
+const (
+	Stands    = "stands"
+	Withdrawn = "withdrawn"
+)
+
+// Incident is an event that people are to handle. Late evidence changes its
+// verdict, never its handling.
+type Incident struct {
+	ID       int64
+	Verdict  string
+	Handling Handling
+	Raised   time.Time // when the center first told it
+	Changed  time.Time
+	By       string // who handled it last
+	Note     string
+	Event    em.Event // its present version, or the last one before it was withdrawn
+}
+
+// ErrNoIncident: no incident has that number, or not in the handling asked for.
+var ErrNoIncident = errors.New("record: no such incident")
+
+const incidentColumns = `id, verdict, handling, raised, changed, by, note, data`
+
+func scanIncident(row interface{ Scan(...any) error }, i *Incident) error {
+	var (
+		raised, changed int64
+		data            []byte
+	)
+	if err := row.Scan(&i.ID, &i.Verdict, &i.Handling, &raised, &changed, &i.By, &i.Note, &data); err != nil {
+		return err
+	}
+	i.Raised, i.Changed = fromNanos(raised), fromNanos(changed)
+	return i.Event.UnmarshalBinary(data)
+}
+
+func scanIncidentRow(rows *sql.Rows, i *Incident) error { return scanIncident(rows, i) }
+
+// IncidentOf returns the incident of an event; ErrNoIncident where there is none.
+func (t *Tx) IncidentOf(id em.EventID) (Incident, error) {
+	return t.oneIncident(`SELECT `+incidentColumns+` FROM incident WHERE event = ?`, id[:])
+}
+
+// Incident returns one incident by its number.
+func (t *Tx) Incident(id int64) (Incident, error) {
+	return t.oneIncident(`SELECT `+incidentColumns+` FROM incident WHERE id = ?`, id)
+}
+
+func (t *Tx) oneIncident(query string, arg any) (Incident, error) {
+	var i Incident
+	err := scanIncident(t.tx.QueryRowContext(t.ctx, query, arg), &i)
+	if errors.Is(err, sql.ErrNoRows) {
+		return i, ErrNoIncident
+	}
+	if err != nil {
+		return i, fmt.Errorf("record: %w", err)
+	}
+	return i, nil
+}
+
+// PutIncident stores an incident: a new one where ID is zero, whose number it
+// returns, else a changed one.
+func (t *Tx) PutIncident(i Incident) (int64, error) {
+	data, err := i.Event.AppendBinary(nil)
+	if err != nil {
+		return 0, fmt.Errorf("record: %w", err)
+	}
+	e := &i.Event
+	if i.ID == 0 {
+		res, err := t.tx.ExecContext(t.ctx, `INSERT INTO incident (event, subject, kind, severity, verdict, handling, raised, changed, by, note, data)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?)`, e.ID[:], string(e.Subject), string(e.Detail.Kind), int(e.Detail.Severity), i.Verdict, string(i.Handling),
+			nanos(i.Raised), nanos(i.Changed), i.By, i.Note, data)
+		if err != nil {
+			return 0, fmt.Errorf("record: %w", err)
+		}
+		return res.LastInsertId()
+	}
+	return i.ID, t.exec(`UPDATE incident SET event = ?, severity = ?, verdict = ?, handling = ?, changed = ?, by = ?, note = ?, data = ? WHERE id = ?`,
+		e.ID[:], int(e.Detail.Severity), i.Verdict, string(i.Handling), nanos(i.Changed), i.By, i.Note, data, i.ID)
+}
+
+// Incidents returns the newest incidents first: those not closed, or all; at
+// most n with numbers below before (0 for no bound).
+func (s *Store) Incidents(ctx context.Context, closed bool, before int64, n int) ([]Incident, error) {
+	if before <= 0 {
+		before = 1<<63 - 1
+	}
+	where := `handling <> 'closed' AND`
+	if closed {
+		where = ``
+	}
+	return collect(ctx, s.r, scanIncidentRow, `SELECT `+incidentColumns+` FROM incident WHERE `+where+` id < ? ORDER BY id DESC LIMIT ?`, before, n)
+}
+
+// Incident returns one incident by its number.
+func (s *Store) Incident(ctx context.Context, id int64) (Incident, error) {
+	all, err := collect(ctx, s.r, scanIncidentRow, `SELECT `+incidentColumns+` FROM incident WHERE id = ?`, id)
+	if err == nil && len(all) == 0 {
+		err = ErrNoIncident
+	}
+	if err != nil {
+		return Incident{}, err
+	}
+	return all[0], nil
+}
+
+// ChangeRow is one entry of the ledger.
+type ChangeRow struct {
+	N     int64
+	Kind  string
+	Known time.Time
+	Event em.Event
+}
+
+// ChangesOf returns the ledger of one event, oldest first, at most n entries,
+// following it back through moves of its anchor.
+func (s *Store) ChangesOf(ctx context.Context, id em.EventID, n int) ([]ChangeRow, error) {
+	var all []ChangeRow
+	for range n {
+		rows, err := collect(ctx, s.r, func(rows *sql.Rows, c *movedRow) error { return c.scan(rows) },
+			`SELECT n, kind, known, now, was FROM change WHERE event = ? ORDER BY n DESC LIMIT ?`, id[:], n)
+		if err != nil {
+			return nil, err
+		}
+		moved := false
+		for _, r := range rows {
+			all = append(all, r.ChangeRow)
+			if r.Kind == em.Moved.String() && len(all) < n {
+				id, moved = r.was, true
+			}
+		}
+		if !moved {
+			break
+		}
+	}
+	// Newest first so far, chain by chain.
+	for i, j := 0, len(all)-1; i < j; i, j = i+1, j-1 {
+		all[i], all[j] = all[j], all[i]
+	}
+	return all, nil
+}
+
+type movedRow struct {
+	ChangeRow
+	was em.EventID
+}
+
+func (c *movedRow) scan(rows *sql.Rows) error {
+	var (
+		known    int64
+		now, was []byte
+	)
+	if err := rows.Scan(&c.N, &c.Kind, &known, &now, &was); err != nil {
+		return err
+	}
+	c.Known = fromNanos(known)
+	if len(was) > 0 {
+		var w em.Event
+		if err := w.UnmarshalBinary(was); err != nil {
+			return err
+		}
+		c.was = w.ID
+	}
+	return c.Event.UnmarshalBinary(now)
+}

@@ -1,0 +1,136 @@
+package record
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
+)
+
+// Doc is a stored person, zone or set of rules: the JSON document as it was accepted.
+type Doc struct {
+	ID    string
+	Since time.Time // persons: when monitoring began; rules: from when they hold
+	JSON  []byte
+}
+
+// PutPerson stores a person's document; Since stays that of the first one.
+func (t *Tx) PutPerson(d Doc) error {
+	return t.exec(`INSERT INTO person (id, since, doc) VALUES (?,?,?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		d.ID, nanos(d.Since), string(d.JSON))
+}
+
+// PutRules stores the rules that a person is judged by from an instant on.
+func (t *Tx) PutRules(person string, since time.Time, doc []byte) error {
+	return t.exec(`INSERT OR REPLACE INTO rules (person, since, doc) VALUES (?,?,?)`, person, nanos(since), string(doc))
+}
+
+// Rules returns all rules that a person was ever judged by, oldest first.
+func (t *Tx) Rules(person string) ([]Doc, error) {
+	return collect(t.ctx, t.tx, func(rows *sql.Rows, d *Doc) error {
+		var since int64
+		err := rows.Scan(&d.ID, &since, &d.JSON)
+		d.Since = fromNanos(since)
+		return err
+	}, `SELECT person, since, doc FROM rules WHERE person = ? ORDER BY since`, person)
+}
+
+// PutZone stores a zone's document.
+func (t *Tx) PutZone(d Doc) error {
+	return t.exec(`INSERT INTO zone (id, doc) VALUES (?,?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`, d.ID, string(d.JSON))
+}
+
+// Persons returns all persons by ID.
+func (s *Store) Persons(ctx context.Context) ([]Doc, error) {
+	return collect(ctx, s.r, func(rows *sql.Rows, d *Doc) error {
+		var since int64
+		err := rows.Scan(&d.ID, &since, &d.JSON)
+		d.Since = fromNanos(since)
+		return err
+	}, `SELECT id, since, doc FROM person ORDER BY id`)
+}
+
+// Zones returns all zones by ID.
+func (s *Store) Zones(ctx context.Context) ([]Doc, error) {
+	return collect(ctx, s.r, func(rows *sql.Rows, d *Doc) error { return rows.Scan(&d.ID, &d.JSON) }, `SELECT id, doc FROM zone ORDER BY id`)
+}
+
+// quarantineMost bounds the list of unknown devices: whoever can reach the port
+// can invent identities. Their frames are in the log and the record all the same.
+const quarantineMost = 10_000
+
+// Quarantine notes frames of a device that nobody is known to carry, or of a
+// connection that named none.
+func (t *Tx) Quarantine(r *protocol.Report, device em.DeviceID, reason string, frames int) error {
+	return t.exec(`INSERT INTO quarantine (device, codec, reason, first, last, frames)
+		SELECT ?1, ?2, ?3, ?4, ?4, ?5 WHERE (SELECT count(*) FROM quarantine) < ?6 OR EXISTS (SELECT 1 FROM quarantine WHERE device = ?1)
+		ON CONFLICT (device) DO UPDATE SET reason = excluded.reason, last = excluded.last, frames = frames + excluded.frames`,
+		string(device), r.Codec, reason, nanos(r.Received), frames, quarantineMost)
+}
+
+// Release takes a device off the quarantine list.
+func (t *Tx) Release(device em.DeviceID) error {
+	return t.exec(`DELETE FROM quarantine WHERE device = ?`, string(device))
+}
+
+// FrameRow is one stored frame.
+type FrameRow struct {
+	Received time.Time
+	Type     string
+	Error    string
+	Raw      []byte
+}
+
+// Quarantined is one unknown device with its last frames.
+type Quarantined struct {
+	Device, Codec, Reason string
+	First, Last           time.Time
+	Frames                int64
+	LastFrames            []FrameRow // newest first
+}
+
+// Quarantined lists unknown devices, those heard last first, at most n, each
+// with its last few frames.
+func (s *Store) Quarantined(ctx context.Context, n, frames int) ([]Quarantined, error) {
+	all, err := collect(ctx, s.r, func(rows *sql.Rows, q *Quarantined) error {
+		var first, last int64
+		err := rows.Scan(&q.Device, &q.Codec, &q.Reason, &first, &last, &q.Frames)
+		q.First, q.Last = fromNanos(first), fromNanos(last)
+		return err
+	}, `SELECT device, codec, reason, first, last, frames FROM quarantine ORDER BY last DESC, device LIMIT ?`, n)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		all[i].LastFrames, err = s.frames(ctx, `WHERE device = ? ORDER BY id DESC LIMIT ?`, all[i].Device, frames)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", all[i].Codec, err)
+		}
+	}
+	return all, nil
+}
+
+// FramesOf returns the raw frames that observations came in, oldest first.
+func (s *Store) FramesOf(ctx context.Context, ids []em.ObservationID) ([]FrameRow, error) {
+	var all []FrameRow
+	for _, id := range ids {
+		one, err := s.frames(ctx, `WHERE id = (SELECT frame FROM observation WHERE id = ?)`, id[:])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one...)
+	}
+	return all, nil
+}
+
+func (s *Store) frames(ctx context.Context, where string, args ...any) ([]FrameRow, error) {
+	return collect(ctx, s.r, func(rows *sql.Rows, f *FrameRow) error {
+		var received int64
+		err := rows.Scan(&received, &f.Type, &f.Error, &f.Raw)
+		f.Received = fromNanos(received)
+		return err
+	}, `SELECT received, type, error, raw FROM frame `+where, args...)
+}

@@ -1,0 +1,37 @@
+package center
+
+import (
+	"context"
+	"time"
+
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/serialline"
+)
+
+// serveSerial keeps a serial line open, and opens it again when it fails: a
+// breathalyser is unplugged and plugged in.
+func (c *Center) serveSerial(ctx context.Context, p SerialPort) error {
+	dev, err := c.opts.Registry.Device(p.Codec)
+	if err != nil {
+		return err
+	}
+	baud := p.Baud
+	if baud == 0 {
+		baud = dev.BaudRate
+	}
+	for ctx.Err() == nil {
+		port, err := serialline.Open(serialline.Config{Port: p.Port, Baud: baud})
+		if err == nil {
+			// An instrument may be switched off for days: its silence ends nothing.
+			c.talk(ctx, dev, dev.Sessions(protocol.SessionConfig{Identity: p.Identity}), port, p.Port, protocol.Limits{First: -1, Idle: -1})
+		} else {
+			c.log.Warn("serial line does not open", "codec", p.Codec, "error", err)
+		}
+		const pause = 2 * time.Second // before the line is tried again
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}

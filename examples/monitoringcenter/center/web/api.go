@@ -1,0 +1,337 @@
+package web
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+)
+
+// Incident is an incident as the page and tools see it.
+type Incident struct {
+	ID       int64     `json:"id"`
+	Event    string    `json:"event" doc:"the event's ID, the same through all its versions"`
+	Person   string    `json:"person"`
+	Name     string    `json:"name"`
+	Kind     string    `json:"kind"`
+	Class    string    `json:"class,omitempty"`
+	Severity string    `json:"severity" enum:"info,technical,warning,violation,critical"`
+	Reason   string    `json:"reason" doc:"the verdict in words"`
+	About    string    `json:"about,omitempty" doc:"zone, place or device"`
+	Rule     string    `json:"rule"`
+	Version  string    `json:"version,omitempty"`
+	At       time.Time `json:"at"`
+	Until    time.Time `json:"until,omitzero" doc:"absent while it goes on"`
+	Verdict  string    `json:"verdict" enum:"stands,withdrawn" doc:"withdrawn: later evidence no longer supports it; it stays until a person closes it"`
+	Handling string    `json:"handling" enum:"new,acknowledged,closed"`
+	Raised   time.Time `json:"raised"`
+	Changed  time.Time `json:"changed"`
+	By       string    `json:"by,omitempty"`
+	Note     string    `json:"note,omitempty"`
+	Facts    []Fact    `json:"facts"`
+}
+
+// Fact is one number or word that a verdict rests on.
+type Fact struct {
+	Name  string `json:"name"`
+	Value any    `json:"value"`
+	Unit  string `json:"unit,omitempty"`
+}
+
+// IncidentTarget names an incident in the audit.
+func IncidentTarget(id int64) string { return "incident " + strconv.FormatInt(id, 10) }
+
+// NewIncident builds the view of an incident.
+func NewIncident(i record.Incident, name string) Incident {
+	e := &i.Event
+	v := Incident{
+		ID: i.ID, Event: e.ID.String(), Person: string(e.Subject), Name: name,
+		Kind: string(e.Detail.Kind), Class: e.Detail.Class, Severity: e.Detail.Severity.String(), Reason: e.Detail.Reason,
+		About: e.About, Rule: e.Rule, Version: e.Version, At: e.At, Until: e.Until,
+		Verdict: i.Verdict, Handling: string(i.Handling), Raised: i.Raised, Changed: i.Changed, By: i.By, Note: i.Note,
+		Facts: []Fact{},
+	}
+	for _, f := range e.Detail.Facts {
+		fact := Fact{Name: f.Name, Value: f.Text, Unit: f.Unit}
+		if f.Unit != "" || f.Text == "" {
+			fact.Value = f.Num
+		}
+		v.Facts = append(v.Facts, fact)
+	}
+	return v
+}
+
+// Evidence is what an incident rests on.
+type Evidence struct {
+	Incident     Incident          `json:"incident"`
+	Observations []json.RawMessage `json:"observations" doc:"in the SDK's JSON form of an observation"`
+	Frames       []FrameView       `json:"frames" doc:"the raw frames they came in"`
+	History      []VersionView     `json:"history" doc:"all that was told, oldest first"`
+	Audit        []record.Entry    `json:"audit"`
+}
+
+// FrameView is one raw frame.
+type FrameView struct {
+	Received time.Time `json:"received"`
+	Type     string    `json:"type"`
+	Error    string    `json:"error,omitempty"`
+	Hex      string    `json:"hex"`
+}
+
+// VersionView is one entry of the ledger of changes.
+type VersionView struct {
+	Change string    `json:"change" enum:"opened,updated,closed,withdrawn,moved"`
+	Known  time.Time `json:"known" doc:"when the center told it"`
+	Class  string    `json:"class,omitempty"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+	Until  time.Time `json:"until,omitzero"`
+}
+
+// QuarantineView is one unknown device.
+type QuarantineView struct {
+	Device string      `json:"device" doc:"empty for connections that named none"`
+	Codec  string      `json:"codec"`
+	Reason string      `json:"reason"`
+	First  time.Time   `json:"first"`
+	Last   time.Time   `json:"last"`
+	Frames int64       `json:"frames"`
+	Latest []FrameView `json:"latest"`
+}
+
+func marshal(v any) (string, error) {
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+type body[T any] struct{ Body T }
+
+// Bounds of what one request returns or takes.
+const (
+	mostRows  = 1000
+	mostFixes = 20_000
+	mostBody  = 8 << 20
+	ledgerTop = 200
+)
+
+func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
+	hc := huma.DefaultConfig("Sargas monitoring center", cfg.Version)
+	hc.DocsPath = "" // its page would load scripts from elsewhere
+	hc.CreateHooks = nil
+	hc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token":  {Type: "http", Scheme: "bearer"},
+		"cookie": {Type: "apiKey", In: "cookie", Name: cookieName},
+	}
+	hc.Security = []map[string][]string{{"token": {}}, {"cookie": {}}}
+	api := humago.New(mux, hc)
+
+	huma.Get(api, "/api/v1/people", func(ctx context.Context, _ *struct{}) (*body[[]Person], error) {
+		return &body[[]Person]{b.People()}, nil
+	}, summary("list-people", "Everybody who is monitored, with the last position"))
+
+	huma.Get(api, "/api/v1/incidents", func(ctx context.Context, in *struct {
+		Closed bool  `query:"closed" doc:"closed ones too"`
+		Before int64 `query:"before" doc:"only numbers below, to page backwards"`
+		Limit  int   `query:"limit" minimum:"1" maximum:"1000" default:"200"`
+	}) (*body[[]Incident], error) {
+		all, err := b.Store().Incidents(ctx, in.Closed, in.Before, in.Limit)
+		views := []Incident{}
+		for _, i := range all {
+			views = append(views, NewIncident(i, b.Name(i.Event.Subject)))
+		}
+		return &body[[]Incident]{views}, problem(err)
+	}, summary("list-incidents", "Incidents, newest first"))
+
+	type one struct {
+		ID int64 `path:"id"`
+	}
+	huma.Get(api, "/api/v1/incidents/{id}", func(ctx context.Context, in *one) (*body[Evidence], error) {
+		e, err := evidence(ctx, b, in.ID)
+		return &body[Evidence]{e}, problem(err)
+	}, summary("get-incident", "One incident with its evidence"))
+
+	type handle struct {
+		one
+		Body struct {
+			Note string `json:"note,omitempty" maxLength:"2000"`
+		}
+	}
+	for name, to := range map[string]record.Handling{"acknowledge": record.Acknowledged, "close": record.Closed} {
+		huma.Post(api, "/api/v1/incidents/{id}/"+name, func(ctx context.Context, in *handle) (*body[Incident], error) {
+			i, err := b.Handle(ctx, actorOf(ctx), in.ID, to, in.Body.Note)
+			return &body[Incident]{NewIncident(i, b.Name(i.Event.Subject))}, problem(err)
+		}, summary(name+"-incident", "Say that a person has "+name+"d an incident"))
+	}
+
+	huma.Get(api, "/api/v1/people/{person}/track", func(ctx context.Context, in *struct {
+		Person string    `path:"person"`
+		From   time.Time `query:"from" doc:"24 hours before to, if absent"`
+		To     time.Time `query:"to" doc:"now, if absent"`
+	}) (*body[json.RawMessage], error) {
+		doc, err := track(ctx, b, em.SubjectID(in.Person), in.From, in.To)
+		return &body[json.RawMessage]{doc}, problem(err)
+	}, summary("get-track", "A person's positions as GeoJSON points, oldest first"))
+
+	huma.Get(api, "/api/v1/zones", func(ctx context.Context, _ *struct{}) (*body[json.RawMessage], error) {
+		zones, err := b.Store().Zones(ctx)
+		features := []json.RawMessage{}
+		for _, z := range zones {
+			features = append(features, z.JSON)
+		}
+		if err != nil {
+			return nil, problem(err)
+		}
+		doc, err := marshal(map[string]any{"type": "FeatureCollection", "features": features})
+		return &body[json.RawMessage]{json.RawMessage(doc)}, problem(err)
+	}, summary("list-zones", "All zones as GeoJSON"))
+
+	huma.Get(api, "/api/v1/quarantine", func(ctx context.Context, _ *struct{}) (*body[[]QuarantineView], error) {
+		all, err := b.Store().Quarantined(ctx, mostRows, 5)
+		views := []QuarantineView{}
+		for _, q := range all {
+			views = append(views, QuarantineView{q.Device, q.Codec, q.Reason, q.First, q.Last, q.Frames, frameViews(q.LastFrames)})
+		}
+		return &body[[]QuarantineView]{views}, problem(err)
+	}, summary("list-quarantine", "Devices that nobody is known to carry"))
+
+	type document struct{ RawBody []byte }
+	huma.Put(api, "/api/v1/people", func(ctx context.Context, in *document) (*struct{}, error) {
+		return nil, problem(b.PutPerson(ctx, actorOf(ctx), in.RawBody))
+	}, summary("put-person", "Add or replace one person with devices, order and zones, as in the people file"), limit)
+	huma.Put(api, "/api/v1/zones", func(ctx context.Context, in *document) (*struct{}, error) {
+		return nil, problem(b.PutZones(ctx, actorOf(ctx), in.RawBody))
+	}, summary("put-zones", "Add or replace zones, as a GeoJSON FeatureCollection"), limit)
+
+	huma.Get(api, "/api/v1/counts", func(ctx context.Context, _ *struct{}) (*body[record.Counts], error) {
+		c, err := b.Store().Counts(ctx)
+		return &body[record.Counts]{c}, problem(err)
+	}, summary("get-counts", "How much the record holds"))
+
+	huma.Get(api, "/api/v1/health", func(ctx context.Context, _ *struct{}) (*body[Health], error) {
+		return &body[Health]{b.Health(ctx)}, nil
+	}, summary("get-health", "Log, record and connections"))
+
+	huma.Get(api, "/api/v1/audit", func(ctx context.Context, in *struct {
+		Target string `query:"target"`
+		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
+	}) (*body[[]record.Entry], error) {
+		all, err := b.Store().AuditLog(ctx, in.Target, in.Limit)
+		if all == nil {
+			all = []record.Entry{}
+		}
+		return &body[[]record.Entry]{all}, problem(err)
+	}, summary("list-audit", "What people and the center did, newest first"))
+
+	huma.Get(api, "/api/v1/audit/verify", func(ctx context.Context, _ *struct{}) (*body[map[string]any], error) {
+		n, err := b.Store().VerifyAudit(ctx)
+		var broken *record.AuditError
+		if errors.As(err, &broken) {
+			return &body[map[string]any]{map[string]any{"whole": false, "breaks_at": broken.N}}, nil
+		}
+		return &body[map[string]any]{map[string]any{"whole": true, "entries": n}}, problem(err)
+	}, summary("verify-audit", "Whether the chain of the audit is whole"))
+
+	huma.Post(api, "/api/v1/passwords", func(ctx context.Context, _ *struct{}) (*body[map[string]string], error) {
+		return &body[map[string]string]{map[string]string{"password": cfg.Secrets.NewPassword()}}, nil
+	}, summary("new-password", "A one-time password for another browser"))
+}
+
+func summary(id, text string) func(*huma.Operation) {
+	return func(o *huma.Operation) { o.OperationID, o.Summary = id, text }
+}
+
+func limit(o *huma.Operation) { o.MaxBodyBytes = mostBody }
+
+// problem maps errors to RFC 9457 problems. Others than the caller's own are
+// not told in full: they may hold personal data.
+func problem(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, record.ErrNoIncident):
+		return huma.Error404NotFound("no such incident")
+	case errors.Is(err, ErrBadInput):
+		return huma.Error422UnprocessableEntity(err.Error())
+	}
+	return huma.Error500InternalServerError("the center could not do this; its log says why", err)
+}
+
+func frameViews(rows []record.FrameRow) []FrameView {
+	views := []FrameView{}
+	for _, f := range rows {
+		views = append(views, FrameView{f.Received, f.Type, f.Error, hex.EncodeToString(f.Raw)})
+	}
+	return views
+}
+
+func evidence(ctx context.Context, b Backend, id int64) (Evidence, error) {
+	i, err := b.Store().Incident(ctx, id)
+	if err != nil {
+		return Evidence{}, err
+	}
+	e := Evidence{Incident: NewIncident(i, b.Name(i.Event.Subject)), Observations: []json.RawMessage{}, History: []VersionView{}, Audit: []record.Entry{}}
+	obs, err := b.Store().Observations(ctx, i.Event.Because)
+	if err != nil {
+		return e, err
+	}
+	for _, o := range obs {
+		doc, err := json.Marshal(o)
+		if err != nil {
+			return e, err
+		}
+		e.Observations = append(e.Observations, doc)
+	}
+	frames, err := b.Store().FramesOf(ctx, i.Event.Because)
+	if err != nil {
+		return e, err
+	}
+	e.Frames = frameViews(frames)
+	changes, err := b.Store().ChangesOf(ctx, i.Event.ID, ledgerTop)
+	if err != nil {
+		return e, err
+	}
+	for _, c := range changes {
+		e.History = append(e.History, VersionView{c.Kind, c.Known, c.Event.Detail.Class, c.Event.Detail.Reason, c.Event.At, c.Event.Until})
+	}
+	audit, err := b.Store().AuditLog(ctx, IncidentTarget(id), mostRows)
+	e.Audit = append(e.Audit, audit...)
+	return e, err
+}
+
+// track returns a person's positions as a GeoJSON FeatureCollection (RFC 7946).
+func track(ctx context.Context, b Backend, s em.SubjectID, from, to time.Time) (json.RawMessage, error) {
+	if to.IsZero() {
+		to = time.Now()
+	}
+	if from.IsZero() {
+		from = to.Add(-24 * time.Hour)
+	}
+	fixes, err := b.Store().Track(ctx, s, from, to, mostFixes)
+	if err != nil {
+		return nil, err
+	}
+	features := []map[string]any{}
+	for _, o := range fixes {
+		f := o.Body.(*em.Fix)
+		radius, reported := f.Radius95(0)
+		properties := map[string]any{"at": o.At, "received": o.Received, "device": o.Device, "validity": f.Validity, "stored": o.Stored}
+		if radius > 0 {
+			properties["radius95_m"], properties["reported"] = radius, reported
+		}
+		features = append(features, map[string]any{
+			"type": "Feature", "id": o.ID.String(), "properties": properties,
+			"geometry": map[string]any{"type": "Point", "coordinates": [2]float64{f.Lng, f.Lat}},
+		})
+	}
+	doc, err := marshal(map[string]any{"type": "FeatureCollection", "features": features})
+	return json.RawMessage(doc), err
+}

@@ -1,0 +1,118 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+)
+
+// Pace of the live feed: positions are sent together this often, and a comment
+// keeps idle connections alive through proxies.
+const (
+	positionPace = time.Second
+	keepAlive    = 20 * time.Second
+)
+
+// feed serves server-sent events. "incident" events carry an id: a page that
+// reconnects with Last-Event-ID gets exactly those that it missed, in order;
+// where they are no longer kept it gets "reload". "people" events carry no id:
+// the last one is always the whole truth.
+func feed(b Backend) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		rc := http.NewResponseController(w)
+		// Subscribe before reading what was missed, so that nothing falls between.
+		items, cancel := b.Subscribe()
+		defer cancel()
+		last, resumed, err := resumeFrom(r, b)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.WriteHeader(http.StatusOK)
+		send := func(item record.FeedItem) error {
+			if item.N <= last {
+				return nil
+			}
+			last = item.N
+			_, err := fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", item.N, item.Kind, item.Data)
+			return err
+		}
+		if resumed {
+			missed, ok, err := b.Store().FeedAfter(ctx, last)
+			if err != nil {
+				return
+			}
+			if !ok {
+				if last, err = b.Store().FeedEnd(ctx); err != nil {
+					return
+				}
+				fmt.Fprintf(w, "id: %d\nevent: reload\ndata: {}\n\n", last)
+				missed = nil
+			}
+			for _, item := range missed {
+				if send(item) != nil {
+					return
+				}
+			}
+		} else {
+			// A first id, so that a page that saw no incident can resume too.
+			fmt.Fprintf(w, "id: %d\nevent: hello\ndata: {}\n\n", last)
+		}
+		people := time.NewTicker(positionPace)
+		defer people.Stop()
+		alive := time.NewTicker(keepAlive)
+		defer alive.Stop()
+		var told string
+		for {
+			if err := rc.Flush(); err != nil {
+				return
+			}
+			select {
+			case item, ok := <-items:
+				if !ok || send(item) != nil {
+					return // the page reconnects and resumes
+				}
+			case <-people.C:
+				now, err := marshal(b.People())
+				if err != nil {
+					return
+				}
+				if now == told {
+					continue
+				}
+				told = now
+				if _, err := fmt.Fprintf(w, "event: people\ndata: %s\n\n", now); err != nil {
+					return
+				}
+			case <-alive.C:
+				if _, err := fmt.Fprint(w, ": alive\n\n"); err != nil {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// resumeFrom returns the last item that the page has. EventSource sends a
+// header when it reconnects by itself; a page may also give ?after=.
+func resumeFrom(r *http.Request, b Backend) (n int64, resumed bool, err error) {
+	id := r.Header.Get("Last-Event-ID")
+	if id == "" {
+		id = r.URL.Query().Get("after")
+	}
+	if id == "" {
+		n, err = b.Store().FeedEnd(r.Context())
+		return n, false, err
+	}
+	if n, err = strconv.ParseInt(id, 10, 64); err != nil || n < 0 {
+		return 0, false, fmt.Errorf("Last-Event-ID %q is not a number", id)
+	}
+	return n, true, nil
+}

@@ -1,0 +1,218 @@
+// The page: a queue of incidents, the people, and the evidence of one incident.
+// Everything shown comes from the API as text; nothing is inserted as HTML.
+
+import { createMap } from "/static/map.js";
+
+const $ = (id) => document.getElementById(id);
+const api = async (path, options) => {
+  const r = await fetch(path, options);
+  if (r.status === 401) location.assign("/login");
+  const doc = r.status === 204 ? null : await r.json();
+  if (!r.ok) throw new Error(doc.detail ?? doc.title ?? r.statusText);
+  return doc;
+};
+const post = (path, body) => api(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+// el makes an element from properties and children; strings become text.
+function el(tag, props = {}, ...children) {
+  const e = document.createElement(tag);
+  for (const [k, v] of Object.entries(props)) {
+    if (v === undefined || v === null || v === false) continue;
+    if (k === "on") for (const [name, f] of Object.entries(v)) e.addEventListener(name, f);
+    else if (k === "data") Object.assign(e.dataset, v);
+    else if (k === "class") e.className = v;
+    else e.setAttribute(k, v === true ? "" : v);
+  }
+  e.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  return e;
+}
+
+const when = (t) => (t ? new Date(t).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" }) : "");
+const clock = (t) => el("time", { datetime: t, title: when(t) }, when(t));
+const words = (s) => s.replaceAll(/[._]/g, " ");
+const rank = { critical: 4, violation: 3, warning: 2, technical: 1, info: 0 };
+
+const state = { incidents: new Map(), people: new Map(), selected: null, person: null };
+const map = createMap($("map"), (id) => openPerson(id));
+
+// Queue
+
+function queue() {
+  return [...state.incidents.values()].filter((i) => i.handling !== "closed").sort((a, b) =>
+    (a.verdict === "withdrawn") - (b.verdict === "withdrawn") || (a.handling === "acknowledged") - (b.handling === "acknowledged") ||
+    rank[b.severity] - rank[a.severity] || b.id - a.id);
+}
+
+function drawQueue() {
+  const list = queue();
+  $("queue").replaceChildren(...(list.length ? list.map(queueItem) : [el("li", { class: "empty" }, "No open incidents.")]));
+  $("n-queue").textContent = list.length;
+  const by = Object.groupBy(list.filter((i) => i.verdict === "stands"), (i) => i.severity);
+  $("summary").textContent = `${state.people.size} people · ` +
+    (["critical", "violation", "warning", "technical"].filter((s) => by[s]).map((s) => `${by[s].length} ${s}`).join(" · ") || "no open incidents");
+}
+
+function queueItem(i) {
+  return el("li", { data: { id: i.id, severity: i.severity, verdict: i.verdict }, tabindex: 0, "aria-current": i.id === state.selected && "true",
+    on: { click: () => openIncident(i.id), keydown: (e) => e.key === "Enter" && openIncident(i.id) } },
+  el("div", { class: "row" }, el("b", {}, i.name), clock(i.at)),
+  el("div", { class: "reason" }, i.reason),
+  el("div", { class: "row" },
+    el("span", {}, el("span", { class: "tag " + i.severity }, words(i.class || i.kind)), " ",
+      i.verdict === "withdrawn" && el("span", { class: "tag withdrawn" }, "withdrawn by evidence"), " ",
+      i.handling === "acknowledged" && el("span", { class: "tag acknowledged" }, "acknowledged")),
+    el("span", { class: "soft" }, i.until ? "ended" : "going on")));
+}
+
+// Evidence of one incident
+
+const factText = (f) => (typeof f.value === "number" ? `${Number.isInteger(f.value) ? f.value : f.value.toPrecision(5).replace(/\.?0+$/, "")} ${f.unit ?? ""}` : String(f.value));
+
+async function openIncident(id) {
+  state.selected = id;
+  drawQueue();
+  const e = await api("/api/v1/incidents/" + id);
+  if (state.selected !== id) return;
+  const i = e.incident;
+  const note = el("textarea", { id: "note", "aria-label": "Note", placeholder: "What was found, who was told" });
+  const problem = el("p", { role: "alert", class: "soft" });
+  const act = (what) => async () => {
+    try {
+      await post(`/api/v1/incidents/${id}/${what}`, { note: note.value });
+      await openIncident(id);
+    } catch (err) {
+      problem.textContent = err.message;
+      note.focus();
+    }
+  };
+  $("detail").replaceChildren(
+    el("div", { class: "row" }, el("span", { class: "tag " + i.severity }, i.severity), el("button", { class: "quiet", on: { click: closeDetail } }, "Back")),
+    el("h2", {}, i.name),
+    el("p", { class: "soft" }, `Incident ${i.id} · ${words(i.kind)}${i.class ? " · " + words(i.class) : ""} · rule ${i.rule}${i.version ? "@" + i.version : ""}`),
+    i.verdict === "withdrawn" && el("p", { class: "notice" }, "Later evidence no longer supports this. It stays here until a person closes it."),
+    el("p", { class: "reason" }, i.reason),
+    el("dl", {}, el("dt", {}, "From"), el("dd", {}, when(i.at)), el("dt", {}, "Until"), el("dd", {}, i.until ? when(i.until) : "going on"),
+      i.about && [el("dt", {}, "About"), el("dd", {}, i.about)], i.facts.map((f) => [el("dt", {}, words(f.name)), el("dd", {}, factText(f))])),
+    i.handling === "closed" ? el("p", { class: "notice" }, `Closed by ${i.by}: ${i.note}`) : el("div", {}, el("h3", {}, "Handling"), note, problem,
+      el("div", { class: "actions" },
+        el("button", { id: "acknowledge", disabled: i.handling !== "new", on: { click: act("acknowledge") } }, "Acknowledge"),
+        el("button", { id: "close", class: "main", on: { click: act("close") } }, "Close with note"))),
+    el("h3", {}, "What was told"),
+    el("ul", {}, e.history.map((h) => el("li", {}, el("div", { class: "row" }, el("b", {}, h.change), clock(h.known)), h.reason))),
+    el("h3", {}, "Evidence"),
+    el("ul", {}, e.observations.map((o) => el("li", {}, el("div", { class: "row" }, el("b", {}, o.body), clock(o.at)), observationText(o)))),
+    el("h3", {}, "Raw frames"),
+    el("ul", {}, e.frames.map((f) => el("li", {}, el("div", { class: "row" }, el("b", {}, f.type || "frame"), clock(f.received)), el("code", {}, f.hex)))),
+    el("h3", {}, "Audit"),
+    el("ul", {}, e.audit.map((a) => el("li", {}, el("div", { class: "row" }, el("b", {}, a.action), clock(a.at)), el("span", { class: "soft" }, a.actor)))),
+  );
+  $("detail").hidden = false;
+  await showPerson(i.person);
+}
+
+const hidden = new Set(["id", "body", "at", "device", "received", "device_at", "part", "seq"]);
+const observationText = (o) => el("span", { class: "soft" }, o.device + " · " + Object.entries(o).filter(([k]) => !hidden.has(k)).map(([k, v]) => `${words(k)} ${typeof v === "object" ? JSON.stringify(v) : v}`).join(", "));
+
+function closeDetail() {
+  state.selected = null;
+  $("detail").hidden = true;
+  map.showTrack(null);
+  drawQueue();
+}
+
+// People
+
+function drawPeople() {
+  $("n-people").textContent = state.people.size;
+  $("people").replaceChildren(...[...state.people.values()].map((p) =>
+    el("li", { tabindex: 0, data: { severity: p.worst ?? "" }, "aria-current": p.id === state.person && "true",
+      on: { click: () => openPerson(p.id), keydown: (e) => e.key === "Enter" && openPerson(p.id) } },
+    el("div", { class: "row" }, el("b", {}, p.name), el("span", { class: "soft" }, p.battery === undefined ? "" : `${Math.round(p.battery * 100)} %`)),
+    el("div", { class: "row soft" }, el("span", {}, (p.devices ?? []).join(", ")), el("span", {}, p.last_heard ? "heard " + when(p.last_heard) : "never heard")),
+    p.open_incidents > 0 && el("span", { class: "tag " + p.worst }, `${p.open_incidents} open`))));
+}
+
+async function showPerson(id) {
+  state.person = id;
+  map.centre(state.people.get(id));
+  map.showTrack(await api(`/api/v1/people/${encodeURIComponent(id)}/track`));
+}
+
+async function openPerson(id) {
+  await showPerson(id);
+  drawPeople();
+}
+
+// Unknown devices
+
+async function drawUnknown() {
+  const list = await api("/api/v1/quarantine");
+  $("n-unknown").textContent = list.length || "";
+  $("unknown").replaceChildren(...(list.length ? list.map((q) => el("li", {},
+    el("div", { class: "row" }, el("b", {}, q.device || "no identity"), clock(q.last)),
+    el("div", {}, `${q.reason} · ${q.frames} frames of ${q.codec}`),
+    q.latest.slice(0, 2).map((f) => el("div", {}, el("code", {}, f.hex.slice(0, 120)))))) : [el("li", { class: "empty" }, "Every device that reports is assigned to a person.")]));
+}
+
+// Tabs and keys
+
+for (const name of ["queue", "people", "unknown"]) {
+  $("tab-" + name).addEventListener("click", () => {
+    for (const other of ["queue", "people", "unknown"]) {
+      $("tab-" + other).setAttribute("aria-selected", String(other === name));
+      $(other).hidden = other !== name;
+    }
+    if (name === "unknown") drawUnknown();
+  });
+}
+
+document.addEventListener("keydown", (e) => {
+  if (e.target.matches("textarea, input")) {
+    if (e.key === "Escape") e.target.blur();
+    return;
+  }
+  if (e.ctrlKey || e.metaKey || e.altKey) return;
+  const list = queue(), at = list.findIndex((i) => i.id === state.selected);
+  const move = (n) => list.length && openIncident(list[Math.max(0, Math.min(list.length - 1, at + n))].id);
+  switch (e.key) {
+    case "j": return move(1);
+    case "k": return move(-1);
+    case "Escape": return closeDetail();
+    case "a": return $("acknowledge")?.click();
+    case "c": e.preventDefault(); return $("note")?.value ? $("close").click() : $("note")?.focus();
+  }
+});
+
+// Live feed. EventSource reconnects by itself and resumes from the last id.
+
+function setPeople(list) {
+  state.people = new Map(list.map((p) => [p.id, p]));
+  map.showPeople(list);
+  drawPeople();
+  drawQueue();
+}
+
+async function loadAll() {
+  const [incidents, people, zones] = await Promise.all([api("/api/v1/incidents?limit=1000"), api("/api/v1/people"), api("/api/v1/zones")]);
+  state.incidents = new Map(incidents.map((i) => [i.id, i]));
+  map.showZones(zones);
+  setPeople(people);
+  await drawUnknown();
+}
+
+function listen() {
+  const feed = new EventSource("/api/v1/feed");
+  const link = (s, text) => { $("link").dataset.state = s; $("link").textContent = text; };
+  feed.addEventListener("open", () => link("live", "live"));
+  feed.addEventListener("error", () => link("lost", "connection lost, trying again"));
+  feed.addEventListener("reload", loadAll);
+  feed.addEventListener("people", (e) => setPeople(JSON.parse(e.data)));
+  feed.addEventListener("incident", (e) => {
+    const i = JSON.parse(e.data);
+    state.incidents.set(i.id, i);
+    drawQueue();
+  });
+}
+
+listen();
+await Promise.all([map.loadGround(), loadAll()]);

@@ -1,0 +1,2 @@
+// Shows why the last attempt failed.
+document.getElementById("wrong").hidden = !new URLSearchParams(location.search).has("wrong");

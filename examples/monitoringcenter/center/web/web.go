@@ -1,0 +1,225 @@
+// Package web is the center's page and API: a live map, the incident queue with
+// its evidence, and JSON for tools under /api/v1 with its description in
+// /openapi.json.
+package web
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+)
+
+//go:embed static
+var static embed.FS
+
+// Backend is what the page shows and does.
+type Backend interface {
+	Store() *record.Store
+	People() []Person
+	PutPerson(ctx context.Context, actor string, doc []byte) error
+	PutZones(ctx context.Context, actor string, doc []byte) error
+	Handle(ctx context.Context, actor string, id int64, to record.Handling, note string) (record.Incident, error)
+	Name(s em.SubjectID) string
+	Health(ctx context.Context) Health
+	// Subscribe sends what is told from now on; cancel ends it. A subscriber
+	// that does not keep up gets its channel closed.
+	Subscribe() (items <-chan record.FeedItem, cancel func())
+}
+
+// ErrBadInput marks errors that the caller can mend.
+var ErrBadInput = errors.New("bad input")
+
+// Person is one monitored person as the page shows him.
+type Person struct {
+	ID            string     `json:"id"`
+	Name          string     `json:"name"`
+	Devices       []string   `json:"devices"`
+	LastHeard     time.Time  `json:"last_heard,omitzero"`
+	Position      *Position  `json:"position,omitempty"`
+	Battery       *float64   `json:"battery,omitempty" doc:"0 empty to 1 full"`
+	Home          *Circle    `json:"home,omitempty"`
+	Zones         []string   `json:"zones,omitempty"`
+	OpenIncidents int        `json:"open_incidents"`
+	Worst         string     `json:"worst,omitempty" doc:"severity of the worst incident that is not closed"`
+	Since         time.Time  `json:"since"`
+	NextCurfew    *time.Time `json:"next_curfew,omitempty"`
+}
+
+// Position is a person's last known position.
+type Position struct {
+	Lat      float64   `json:"lat"`
+	Lon      float64   `json:"lon"`
+	At       time.Time `json:"at"`
+	Radius95 float64   `json:"radius95_m"`
+	Assumed  bool      `json:"assumed,omitempty" doc:"the radius is assumed, not reported"`
+	Validity string    `json:"validity"`
+}
+
+// Circle is a circular zone.
+type Circle struct {
+	Lat    float64 `json:"lat"`
+	Lon    float64 `json:"lon"`
+	Radius float64 `json:"radius_m"`
+}
+
+// Health says whether the center works.
+type Health struct {
+	Status    string `json:"status" enum:"ok,degraded"`
+	Problem   string `json:"problem,omitempty"`
+	LogEnd    uint64 `json:"log_end" doc:"last position written to the log"`
+	Evaluated uint64 `json:"evaluated" doc:"last position in the record"`
+	Devices   int    `json:"connections"`
+	People    int    `json:"people"`
+}
+
+// Config configures the handler.
+type Config struct {
+	Secrets *Secrets
+	Secure  bool   // set on the cookie: served over TLS
+	Basemap string // folder of *.geojson layers drawn under the people; empty for the built-in outline
+	Version string
+}
+
+// Handler serves page and API.
+func Handler(b Backend, cfg Config) (http.Handler, error) {
+	files, err := fs.Sub(static, "static")
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	layers, err := basemapLayers(cfg.Basemap)
+	if err != nil {
+		return nil, err
+	}
+	open := http.NewServeMux() // no secret needed
+	open.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		h := b.Health(r.Context())
+		status := http.StatusOK
+		if h.Status != "ok" {
+			status = http.StatusServiceUnavailable
+		}
+		// Without a secret only whether it works, not how much there is.
+		writeJSON(w, status, map[string]string{"status": h.Status})
+	})
+	open.Handle("GET /login", page(files, "login.html"))
+	open.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(files)))
+	open.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 4096)
+		value, err := cfg.Secrets.login(r.PostFormValue("password"))
+		if err != nil {
+			http.Redirect(w, r, "/login?wrong=1", http.StatusSeeOther)
+			return
+		}
+		http.SetCookie(w, &http.Cookie{
+			Name: cookieName, Value: value, Path: "/", HttpOnly: true, Secure: cfg.Secure,
+			SameSite: http.SameSiteStrictMode, MaxAge: int(sessionLife.Seconds()),
+		})
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+	})
+
+	guarded := http.NewServeMux()
+	guarded.Handle("GET /{$}", page(files, "index.html"))
+	guarded.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+		cfg.Secrets.logout(r)
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
+	})
+	guarded.HandleFunc("GET /api/v1/feed", feed(b))
+	guarded.HandleFunc("GET /basemap", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, layers) })
+	guarded.HandleFunc("GET /basemap/{layer}", func(w http.ResponseWriter, r *http.Request) {
+		name := r.PathValue("layer")
+		if cfg.Basemap == "" || !slices.Contains(layers, name) {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/geo+json")
+		http.ServeFile(w, r, filepath.Join(cfg.Basemap, name))
+	})
+	registerAPI(guarded, b, cfg)
+	open.Handle("/", requireSecret(cfg.Secrets, guarded))
+	return headers(http.NewCrossOriginProtection().Handler(open)), nil
+}
+
+// basemapLayers lists the GeoJSON files of a folder, in the order of their names.
+func basemapLayers(dir string) ([]string, error) {
+	names := []string{}
+	if dir == "" {
+		return names, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("web: basemap: %w", err)
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".geojson") {
+			names = append(names, e.Name())
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("web: basemap: no *.geojson in %s", dir)
+	}
+	return names, nil
+}
+
+type actorKey struct{}
+
+func actorOf(ctx context.Context) string {
+	a, _ := ctx.Value(actorKey{}).(string)
+	return a
+}
+
+func requireSecret(s *Secrets, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who := s.who(r)
+		if who == "" {
+			if r.Method == http.MethodGet && r.URL.Path == "/" {
+				http.Redirect(w, r, "/login", http.StatusSeeOther)
+				return
+			}
+			w.Header().Set("WWW-Authenticate", `Bearer realm="sargas"`)
+			writeJSON(w, http.StatusUnauthorized, map[string]any{"status": 401, "title": "Unauthorized",
+				"detail": "log in at /login, or send the token as Authorization: Bearer"})
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), actorKey{}, who)))
+	})
+}
+
+// headers keeps browsers to our own files.
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		if !strings.HasPrefix(r.URL.Path, "/static/") {
+			h.Set("Cache-Control", "no-store")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func page(files fs.FS, name string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, name) })
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(b)
+}

@@ -1,0 +1,304 @@
+// Command monitoringcenter runs a monitoring center in one process, with its log
+// and its record embedded.
+//
+//	monitoringcenter demo                     twenty invented people with simulated devices
+//	monitoringcenter serve --data DIR …       a center for real devices
+//	monitoringcenter replay FILE --codec NAME send a file of captured frames to a running center
+//
+// Each command's -h lists its flags. Exit status: 0 ok, 1 failed, 2 usage.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	_ "time/tzdata" // schedules work where the system has no time zones
+
+	"github.com/sargas-em/em/devices"
+	"github.com/sargas-em/em/examples/monitoringcenter/center"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
+	"github.com/sargas-em/em/examples/monitoringcenter/demo"
+	"github.com/sargas-em/em/examples/monitoringcenter/replay"
+	"github.com/sargas-em/em/protocol"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	var usage usageError
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case errors.As(err, &usage):
+		fmt.Fprintln(os.Stderr, "monitoringcenter:", err)
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "monitoringcenter:", err)
+		os.Exit(1)
+	}
+}
+
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func run(ctx context.Context, args []string, out, errs io.Writer) error {
+	if len(args) == 0 {
+		return usagef("say what to do: demo, serve or replay (each with -h for its flags)")
+	}
+	reg, err := protocol.NewRegistry(devices.All()...)
+	if err != nil {
+		return err
+	}
+	switch args[0] {
+	case "demo":
+		return runDemo(ctx, args[1:], reg, out, errs)
+	case "serve":
+		return runServe(ctx, args[1:], reg, out, errs)
+	case "replay":
+		return runReplay(ctx, args[1:], reg, out, errs)
+	case "help", "-h", "--help":
+		fmt.Fprintln(out, "usage: monitoringcenter demo | serve --data DIR [--device CODEC=ADDR …] | replay FILE --codec NAME --to ADDR\nEach command lists its flags with -h.")
+		return nil
+	}
+	return usagef("unknown command %q: demo, serve or replay", args[0])
+}
+
+// list is a flag that may be repeated.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, " ") }
+func (l *list) Set(v string) error { *l = append(*l, v); return nil }
+
+// common are the flags that demo and serve share.
+type common struct {
+	listen, token, cert, key, basemap string
+	duration                          time.Duration
+	verbose                           bool
+}
+
+func (c *common) register(fs *flag.FlagSet) {
+	fs.StringVar(&c.listen, "listen", "127.0.0.1:8080", "`address` of page and API; port 0 for any free one; off loopback it needs --tls-cert, --tls-key and --token")
+	fs.StringVar(&c.token, "token", "", "bearer `token` of the API for tools; made at random and printed if absent")
+	fs.StringVar(&c.cert, "tls-cert", "", "certificate `file` in PEM for page and API")
+	fs.StringVar(&c.key, "tls-key", "", "its key `file`")
+	fs.StringVar(&c.basemap, "basemap", "", "`folder` of GeoJSON layers to draw under the people")
+	fs.DurationVar(&c.duration, "for", 0, "stop by itself after this `time`")
+	fs.BoolVar(&c.verbose, "v", false, "log debug messages, which may name devices, to standard error")
+}
+
+func (c *common) options(reg *protocol.Registry, out, errs io.Writer) (center.Options, error) {
+	level := slog.LevelInfo
+	if c.verbose {
+		level = slog.LevelDebug
+	}
+	o := center.Options{
+		Registry: reg, Listen: c.listen, Token: c.token, Basemap: c.basemap, Out: out,
+		Log: slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level})),
+	}
+	if (c.cert == "") != (c.key == "") {
+		return o, usagef("--tls-cert and --tls-key go together")
+	}
+	if c.cert != "" {
+		pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+		if err != nil {
+			return o, err
+		}
+		o.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
+	return o, nil
+}
+
+func (c *common) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.duration > 0 {
+		return context.WithTimeout(ctx, c.duration)
+	}
+	return context.WithCancel(ctx)
+}
+
+func parse(fs *flag.FlagSet, args []string, errs io.Writer) ([]string, error) {
+	fs.SetOutput(errs)
+	var rest []string
+	for {
+		if err := fs.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, err
+			}
+			return nil, usageError{err}
+		}
+		if fs.NArg() == 0 {
+			return rest, nil
+		}
+		// Flags may stand behind arguments too.
+		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
+	}
+}
+
+func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, errs io.Writer) error {
+	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
+	var (
+		c             common
+		devs, serials list
+		data, people  string
+		relaxed       bool
+	)
+	c.register(fs)
+	fs.StringVar(&data, "data", "", "`folder` of log and record; made if missing")
+	fs.Var(&devs, "device", "`CODEC=ADDR` to listen on for devices over TCP; may be repeated")
+	fs.Var(&serials, "serial", "`CODEC=PORT[,identity=ID][,baud=N]`: a serial port with one device on it; may be repeated")
+	fs.StringVar(&people, "people", "", "people `file` to take at the start: people, devices, orders and zones in JSON")
+	fs.BoolVar(&relaxed, "relaxed", false, "take frames with a wrong checksum, as in anonymised captures; never for real devices")
+	rest, err := parse(fs, args, errs)
+	switch {
+	case err != nil:
+		return err
+	case len(rest) > 0:
+		return usagef("serve: unexpected argument %q", rest[0])
+	case data == "":
+		return usagef("serve: --data DIR is missing")
+	}
+	if relaxed {
+		fmt.Fprintln(errs, "monitoringcenter: --relaxed: wrong checksums are accepted; verdicts on such frames prove nothing")
+		if reg, err = relax(reg); err != nil {
+			return err
+		}
+	}
+	o, err := c.options(reg, out, errs)
+	if err != nil {
+		return err
+	}
+	o.DataDir = data
+	for _, d := range devs {
+		codec, addr, ok := strings.Cut(d, "=")
+		if !ok {
+			return usagef("serve: --device %q is not CODEC=ADDR", d)
+		}
+		o.Devices = append(o.Devices, center.DeviceListener{Codec: codec, Addr: addr})
+	}
+	for _, s := range serials {
+		p, err := parseSerial(s)
+		if err != nil {
+			return err
+		}
+		o.Serial = append(o.Serial, p)
+	}
+	if people != "" {
+		doc, err := os.ReadFile(people)
+		if err != nil {
+			return err
+		}
+		if o.Roster, err = roster.Parse(doc); err != nil {
+			return fmt.Errorf("%s: %w", people, err)
+		}
+	}
+	ctr, err := center.New(o)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	return ctr.Run(ctx)
+}
+
+func parseSerial(s string) (center.SerialPort, error) {
+	codec, rest, ok := strings.Cut(s, "=")
+	parts := strings.Split(rest, ",")
+	if !ok || parts[0] == "" {
+		return center.SerialPort{}, usagef("serve: --serial %q is not CODEC=PORT[,identity=ID][,baud=N]", s)
+	}
+	p := center.SerialPort{Codec: codec, Port: parts[0]}
+	for _, opt := range parts[1:] {
+		name, value, _ := strings.Cut(opt, "=")
+		switch name {
+		case "identity":
+			p.Identity = value
+		case "baud":
+			n, err := strconv.Atoi(value)
+			if err != nil || n <= 0 {
+				return p, usagef("serve: --serial: baud %q is not a positive number", value)
+			}
+			p.Baud = n
+		default:
+			return p, usagef("serve: --serial: unknown option %q", opt)
+		}
+	}
+	return p, nil
+}
+
+func relax(reg *protocol.Registry) (*protocol.Registry, error) {
+	all := reg.All()
+	for i, d := range all {
+		all[i] = d.Relax()
+	}
+	return protocol.NewRegistry(all...)
+}
+
+func runDemo(ctx context.Context, args []string, reg *protocol.Registry, out, errs io.Writer) error {
+	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
+	var (
+		c    common
+		seed uint64
+		data string
+	)
+	c.register(fs)
+	fs.Uint64Var(&seed, "seed", 1, "`number` that the invented movements follow from")
+	fs.StringVar(&data, "data", "", "`folder` for log and record; a temporary one that is removed at the end, if absent")
+	rest, err := parse(fs, args, errs)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return usagef("demo: unexpected argument %q", rest[0])
+	}
+	o, err := c.options(reg, out, errs)
+	if err != nil {
+		return err
+	}
+	if o.DataDir = data; data == "" {
+		if o.DataDir, err = os.MkdirTemp("", "sargas-demo-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(o.DataDir)
+	}
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	return demo.Run(ctx, o, seed)
+}
+
+func runReplay(ctx context.Context, args []string, reg *protocol.Registry, out, errs io.Writer) error {
+	fs := flag.NewFlagSet("replay", flag.ContinueOnError)
+	o := replay.Options{Out: out}
+	var codec string
+	fs.StringVar(&codec, "codec", "", "dialect of the frames")
+	fs.StringVar(&o.To, "to", "", "`address` where the center listens for this dialect")
+	fs.StringVar(&o.API, "api", "http://127.0.0.1:8080", "`URL` of the center's page and API")
+	fs.StringVar(&o.Token, "token", "", "the center's bearer `token`")
+	fs.BoolVar(&o.Enrol, "enrol", false, "create people and devices for the identities met; needs --token")
+	fs.IntVar(&o.Repeat, "repeat", 1, "send the file this `often`")
+	rest, err := parse(fs, args, errs)
+	switch {
+	case err != nil:
+		return err
+	case len(rest) != 1:
+		return usagef("replay: name one file")
+	case codec == "" || o.To == "":
+		return usagef("replay: --codec NAME and --to ADDR are needed")
+	case o.Enrol && o.Token == "":
+		return usagef("replay: --enrol needs --token")
+	}
+	if o.Device, err = reg.Device(codec); err != nil {
+		return usageError{err}
+	}
+	o.File = rest[0]
+	return replay.Run(ctx, o)
+}
