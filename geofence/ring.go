@@ -241,11 +241,13 @@ func at(vertex int, err error) error {
 	return err
 }
 
-// dropRepeats removes points that equal the one before them.
+// dropRepeats removes points that equal the one before them. An edge belongs to
+// the last of the vertices at its beginning.
 func (l *loop) dropRepeats() {
 	n := 0
 	for i, p := range l.points {
 		if n > 0 && p == l.points[n-1] {
+			l.vertex[n-1] = l.vertex[i]
 			continue
 		}
 		l.points[n], l.vertex[n] = p, l.vertex[i]

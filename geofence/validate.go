@@ -1,11 +1,11 @@
 package geofence
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 
-	"github.com/golang/geo/r3"
 	"github.com/golang/geo/s1"
 	"github.com/golang/geo/s2"
 
@@ -25,29 +25,45 @@ func border(loops []*loop) ([]edgeSite, error) {
 	for _, l := range loops {
 		n += len(l.points)
 	}
-	sites := make([]edgeSite, 0, n)
-	live := make(map[s2.Edge]int, n)
+	type use struct {
+		count, net int // net: one way less the other way
+		first      edgeSite
+	}
+	uses := make(map[s2.Edge]use, n)
+	directed := func(l *loop, i int) (e s2.Edge, way int) {
+		e, way = l.edge(i), 1
+		if e.V0.Cmp(e.V1.Vector) > 0 {
+			e.V0, e.V1, way = e.V1, e.V0, -1
+		}
+		if l.left != (l.ring == 0) {
+			way = -way
+		}
+		return e, way
+	}
 	for _, l := range loops {
-		keep := l.left == (l.ring == 0)
 		for i := range l.points {
-			e := l.edge(i)
-			if !keep {
-				e.V0, e.V1 = e.V1, e.V0
+			e, way := directed(l, i)
+			u, known := uses[e]
+			if !known {
+				u.first = edgeSite{l, i}
 			}
-			if twin, ok := live[s2.Edge{V0: e.V1, V1: e.V0}]; ok {
-				delete(live, s2.Edge{V0: e.V1, V1: e.V0})
-				sites[twin].loop = nil
-				continue
-			}
-			site := edgeSite{l, i}
-			if first, ok := live[e]; ok {
-				return nil, site.conflict(sites[first], "the edge runs along that of ")
-			}
-			live[e] = len(sites)
-			sites = append(sites, site)
+			u.count, u.net = u.count+1, u.net+way
+			uses[e] = u
 		}
 	}
-	return slices.DeleteFunc(sites, func(s edgeSite) bool { return s.loop == nil }), nil
+	sites := make([]edgeSite, 0, n)
+	for _, l := range loops {
+		for i := range l.points {
+			e, _ := directed(l, i)
+			u, site := uses[e], edgeSite{l, i}
+			if u.count == 1 {
+				sites = append(sites, site)
+			} else if (u.count > 2 || u.net != 0) && site != u.first {
+				return nil, site.conflict(u.first, "the edge runs along that of ")
+			}
+		}
+	}
+	return sites, nil
 }
 
 // conflict is the error for two edges of one area that do not go together.
@@ -62,37 +78,45 @@ func (s edgeSite) conflict(o edgeSite, how string) *ZoneError {
 	return s.err(kind, how+o.String())
 }
 
-// checkCrossings finds edges that cross within, by a sweep along the Earth's axis.
+// checkCrossings finds edges that cross within, by a sweep along one axis.
 func checkCrossings(sites []edgeSite) error {
 	type box struct {
-		lo, hi r3.Vector
+		lo, hi [3]float64
 		site   edgeSite
 	}
 	boxes := make([]box, len(sites))
+	var size, low, high [3]float64
 	for i, s := range sites {
 		e := s.s2()
-		pad := e.V0.Sub(e.V1.Vector).Norm2() / 4 // an arc leaves its chord by an eighth of this, or so
-		pad += 1e-15
-		p := r3.Vector{X: pad, Y: pad, Z: pad}
-		lo := r3.Vector{X: min(e.V0.X, e.V1.X), Y: min(e.V0.Y, e.V1.Y), Z: min(e.V0.Z, e.V1.Z)}
-		hi := r3.Vector{X: max(e.V0.X, e.V1.X), Y: max(e.V0.Y, e.V1.Y), Z: max(e.V0.Z, e.V1.Z)}
-		boxes[i] = box{lo.Sub(p), hi.Add(p), s}
+		// An arc leaves its chord by an eighth of the chord's square, or so.
+		pad := e.V0.Sub(e.V1.Vector).Norm2()/4 + 1e-15
+		b := box{[3]float64{e.V0.X, e.V0.Y, e.V0.Z}, [3]float64{e.V1.X, e.V1.Y, e.V1.Z}, s}
+		for k := range 3 {
+			b.lo[k], b.hi[k] = min(b.lo[k], b.hi[k])-pad, max(b.lo[k], b.hi[k])+pad
+			size[k] += b.hi[k] - b.lo[k]
+			low[k], high[k] = min(low[k], b.lo[k]), max(high[k], b.hi[k])
+			if i == 0 {
+				low[k], high[k] = b.lo[k], b.hi[k]
+			}
+		}
+		boxes[i] = b
+	}
+	// Along this axis the fewest boxes lie side by side.
+	axis := 0
+	for k := range 3 {
+		if size[k]*(high[axis]-low[axis]) < size[axis]*(high[k]-low[k]) {
+			axis = k
+		}
 	}
 	slices.SortFunc(boxes, func(a, b box) int { // a total order, so that the first error is always the same
-		switch {
-		case a.lo.Z < b.lo.Z:
-			return -1
-		case a.lo.Z > b.lo.Z:
-			return 1
-		}
-		return compareSites(a.site, b.site)
+		return cmp.Or(cmp.Compare(a.lo[axis], b.lo[axis]), compareSites(a.site, b.site))
 	})
 	for i := range boxes {
 		a := &boxes[i]
 		ea := a.site.s2()
-		for j := i + 1; j < len(boxes) && boxes[j].lo.Z <= a.hi.Z; j++ {
+		for j := i + 1; j < len(boxes) && boxes[j].lo[axis] <= a.hi[axis]; j++ {
 			b := &boxes[j]
-			if a.lo.X > b.hi.X || b.lo.X > a.hi.X || a.lo.Y > b.hi.Y || b.lo.Y > a.hi.Y {
+			if a.lo[0] > b.hi[0] || b.lo[0] > a.hi[0] || a.lo[1] > b.hi[1] || b.lo[1] > a.hi[1] || a.lo[2] > b.hi[2] || b.lo[2] > a.hi[2] {
 				continue
 			}
 			eb := b.site.s2()
@@ -204,13 +228,7 @@ func (l *loop) probes() []s2.Point {
 		longest[i], length[i] = i, e.V0.Sub(e.V1.Vector).Norm2()
 	}
 	slices.SortFunc(longest, func(a, b int) int {
-		switch {
-		case length[a] > length[b]:
-			return -1
-		case length[a] < length[b]:
-			return 1
-		}
-		return a - b
+		return cmp.Or(cmp.Compare(length[b], length[a]), a-b)
 	})
 	var ps []s2.Point
 	for _, i := range longest[:min(len(longest), 8)] {

@@ -1,0 +1,76 @@
+package geofence_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/paulmach/orb"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/geofence"
+)
+
+// An exclusion zone of 300 m round a school: the wearer comes near, goes in, and
+// leaves. The second fix is inside, but too uncertain to say so.
+func ExampleTracker() {
+	index, err := geofence.NewIndex(geofence.Zone{
+		ID: "school-12", Version: "v3", Kind: geofence.KindExclusion,
+		Shape: geofence.Circle{Center: orb.Point{25.2797, 54.6872}, Radius: 300},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	tracker, err := geofence.NewTracker(index, geofence.Config{Enter: geofence.Confirm{Fixes: 2}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	start := time.Date(2026, 10, 3, 4, 10, 0, 0, time.UTC)
+	var events []em.Event
+	for i, f := range []struct{ lat, accuracy float64 }{
+		{54.6920, 12}, {54.6895, 200}, {54.6880, 12}, {54.6876, 12}, {54.6950, 8},
+	} {
+		o := em.Observation{
+			Device:   "example:990000000000017",
+			DeviceAt: start.Add(time.Duration(i) * time.Minute),
+			Body: &em.Fix{
+				LatLng:   em.LatLng{Lat: f.lat, Lng: 25.2797},
+				Validity: em.FixCurrent, Source: em.SourceGNSS, Accuracy: em.Some(f.accuracy),
+			},
+		}
+		// An em.Timeline does this, and puts late observations in order.
+		events = tracker.Observe(events[:0], o.Stamp(o.DeviceAt))
+		for _, e := range events {
+			fmt.Println(e.Detail.Severity, e.Detail.Kind, e.At.Format(time.TimeOnly), e.Detail.Reason)
+		}
+	}
+	// Output:
+	// violation zone.exclusion 04:12:00 Entered exclusion zone school-12: 256 m inside its edge, position good to ±19 m.
+	// violation zone.exclusion 04:12:00 In exclusion zone school-12 for 2m0s, then left it: 567 m outside its edge, position good to ±13 m.
+}
+
+// Zones that contain a position, and how far it is from their edges.
+func ExampleIndex() {
+	index, err := geofence.NewIndex(
+		geofence.Zone{ID: "park", Kind: geofence.KindPlace, Shape: geofence.Area{{{
+			{25.27, 54.68}, {25.29, 54.68}, {25.29, 54.69}, {25.27, 54.69}, {25.27, 54.68},
+		}}}},
+		geofence.Zone{ID: "road", Kind: geofence.KindPlace, Shape: geofence.Corridor{
+			Line: orb.LineString{{25.20, 54.685}, {25.35, 54.685}}, HalfWidth: 50,
+		}},
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	p := em.LatLng{Lat: 54.6852, Lng: 25.28}
+	for _, i := range index.Append(nil, p) {
+		side, distance := index.Classify(i, p, 30)
+		fmt.Printf("%s: %.0f m, %v\n", index.Zone(i).ID, distance, side)
+	}
+	// Output:
+	// park: -534 m, inside
+	// road: -28 m, unknown
+}
