@@ -9,7 +9,9 @@ import (
 
 // Splitter cuts a stream of bytes into frames, skips junk, and never holds more
 // than MaxFrame bytes and one chunk. Feed it with Write; take with Next until
-// it has no more. The zero value is not usable: see NewSplitter.
+// it has no more. Every byte of the stream is in a frame, between frames where
+// the codec says that it means nothing, or in a *FrameError. The zero value is
+// not usable: see NewSplitter. A Splitter is not safe for concurrent use.
 type Splitter struct {
 	codec  Codec
 	max    int
@@ -34,15 +36,17 @@ func (s *Splitter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// End tells that the stream is over: Next then reports an unfinished frame.
+// End tells that the stream is over. Next then reports an unfinished frame as an
+// error that wraps io.ErrUnexpectedEOF, and finds the frames that it hid.
 func (s *Splitter) End() { s.eof = true }
 
 // Buffered returns how many bytes wait for the rest of their frame.
 func (s *Splitter) Buffered() int { return len(s.buf) - s.start }
 
 // Next returns the next frame and its offset in the stream. The frame is valid
-// until the next Write. A *FrameError is junk or a frame that is too long: the
-// stream goes on behind it. ok is false when more bytes are needed.
+// until the next Write. Where err is set there is no frame: it is junk, or a
+// frame that is too long or unfinished, and the stream goes on behind it; call
+// Next again. ok is false, and err nil, when more bytes are needed.
 func (s *Splitter) Next() (frame []byte, offset int64, ok bool, err *FrameError) {
 	for {
 		b := s.buf[s.start:]
@@ -58,7 +62,8 @@ func (s *Splitter) Next() (frame []byte, offset int64, ok bool, err *FrameError)
 		case n == 0 && len(b) > s.max:
 			s.skip(1, ErrFrameTooLong)
 		case n == 0 && s.eof:
-			s.skip(len(b), fmt.Errorf("%w: stream ends inside a frame", io.ErrUnexpectedEOF))
+			// Byte by byte: what junk took for a frame may hide good ones.
+			s.skip(1, fmt.Errorf("%w: the stream ends inside a frame", io.ErrUnexpectedEOF))
 		case n == 0:
 			// Junk in front is told at once: the rest may never come.
 			err := s.takeJunk()
@@ -104,13 +109,15 @@ func (s *Splitter) takeJunk() *FrameError {
 	return j
 }
 
-// Decoder reads messages from a stream. It is not safe for concurrent use.
+// Decoder reads messages from a stream, for tools and tests; a Link is for
+// conversations. It is not safe for concurrent use.
 type Decoder struct {
 	r       io.Reader
 	d       Device
 	s       *Splitter
 	chunk   []byte
 	readErr error
+	idle    int // reads in a row without bytes
 }
 
 // NewDecoder returns a decoder of d's messages.
@@ -126,8 +133,9 @@ type Frame struct {
 }
 
 // Next returns the next frame, decoded. A *FrameError is a part of the stream
-// that gave no message; call Next again. Other errors are the reader's: io.EOF
-// at the end.
+// that gave no message; call Next again. Other errors are the reader's, io.EOF
+// at the end, and stay; what was unfinished is told before. A reader that
+// returns neither bytes nor an error a hundred times gives io.ErrNoProgress.
 func (d *Decoder) Next() (Frame, error) {
 	for {
 		raw, off, ok, ferr := d.s.Next()
@@ -146,11 +154,15 @@ func (d *Decoder) Next() (Frame, error) {
 		}
 		n, err := d.r.Read(d.chunk)
 		d.s.Write(d.chunk[:n])
+		if d.idle++; n > 0 {
+			d.idle = 0
+		}
+		if err == nil && d.idle == 100 {
+			err = io.ErrNoProgress
+		}
 		if err != nil {
 			d.readErr = err
-			if errors.Is(err, io.EOF) {
-				d.s.End()
-			}
+			d.s.End()
 		}
 	}
 }

@@ -48,6 +48,7 @@ type Cursor struct {
 	frame []byte
 	pos   int
 	end   int // reads stop here
+	empty int // where Field has given the empty last field
 	err   error
 	spans []Span
 	rec   bool
@@ -88,8 +89,8 @@ func (c *Cursor) Limit(n int, name string) (restore func()) {
 	return func() { c.end = old }
 }
 
-// Fail records err for the field that was read last, or at the present place
-// where spans are not kept. The first error stays.
+// Fail records err at the next byte: what should stand there, or should not. The
+// first error stays.
 func (c *Cursor) Fail(name string, err error) { c.fail(name, c.pos, err) }
 
 // FailAt records err for a field at an offset.
@@ -269,13 +270,18 @@ func (c *Cursor) BCD(n int, name string) string {
 
 // Field reads text up to the next sep, which belongs to the field's bytes but
 // not to the result, or up to the end where there is none. The result aliases
-// the frame. At the end of the data it fails.
+// the frame. Behind a sep that ends the data there is one more, empty field;
+// at the end of the data it fails.
 func (c *Cursor) Field(sep byte, name string) []byte {
-	if c.err == nil && c.pos == c.end && (c.pos == 0 || c.frame[c.pos-1] != sep) {
-		c.fail(name, c.pos, ErrTruncated)
-	}
 	if c.err != nil {
 		return nil
+	}
+	if c.pos == c.end {
+		if c.pos == 0 || c.frame[c.pos-1] != sep || c.empty == c.pos {
+			c.fail(name, c.pos, ErrTruncated)
+			return nil
+		}
+		c.empty = c.pos
 	}
 	rest := c.frame[c.pos:c.end]
 	n := bytes.IndexByte(rest, sep)
