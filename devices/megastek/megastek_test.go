@@ -85,6 +85,17 @@ func TestPowerState(t *testing.T) {
 	}
 }
 
+func TestSignal(t *testing.T) {
+	for level, want := range map[em.Opt[uint64]]em.Opt[float64]{
+		{}: {}, em.Some(uint64(0)): em.Some(0.0), em.Some(uint64(31)): em.Some(1.0), em.Some(uint64(32)): {}, em.Some(uint64(99)): {},
+	} {
+		r := Report{GSM: level}
+		if got := r.observe().comms.Signal; got != want {
+			t.Errorf("level %v: %v, want %v", level, got, want)
+		}
+	}
+}
+
 func TestWiFi(t *testing.T) {
 	r := Report{Tail: []string{"02C0FFEE0017:50|02c0ffee0018:0|02c0ffee001:1|02c0ffee0019|02c0ffee0019:-4|zzc0ffee0019:4||02c0ffee0019:255", "02c0ffee0020:50"}}
 	want := []em.AccessPoint{{MAC: "02:c0:ff:ee:00:17", RSSI: em.Some(-50)}, {MAC: "02:c0:ff:ee:00:18", RSSI: em.Some(0)}, {MAC: "02:c0:ff:ee:00:19", RSSI: em.Some(-255)}}
@@ -136,6 +147,7 @@ func TestSplit(t *testing.T) {
 		{"length beyond the longest", "9999" + bare, []string{"!9999", bare}},
 		{"five digits", "1" + goodReport, []string{"!1", goodReport}},
 		{"cut, then whole", goodReport[:70] + goodReport, []string{"!" + goodReport[:70], goodReport}},
+		{"cut, then a short one", goodReport[:12] + "0010$MGV002,;!" + goodReport, []string{"!" + goodReport[:12], "0010$MGV002,;!", goodReport}},
 		{"bare cut, then whole", bare[:70] + bare, []string{"!" + bare[:70], bare}},
 		{"stx cut, then stored", goodSTX[:70] + "LOG" + goodSTX, []string{"!" + goodSTX[:70], "LOG" + goodSTX}},
 		{"padded cut, then whole", goodPadded[:12] + goodPadded, []string{"!" + goodPadded[:12], goodPadded}},
