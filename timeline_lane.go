@@ -178,12 +178,8 @@ func (l *lane) place(o *Observation) place {
 			}
 			return known
 		}
-		d = Compare(l.clock, o, &l.last)
-		if len(l.ties) >= maxTies {
-			d = -1
-		}
 	}
-	if d > 0 && !at.Before(l.floor) {
+	if l.after(o) && (d > 0 || len(l.ties) < maxTies) {
 		return inOrder
 	}
 	i := sort.Search(len(l.obs), func(i int) bool { return !l.obs[i].instant(l.clock).Before(at) })
@@ -196,6 +192,11 @@ func (l *lane) place(o *Observation) place {
 		}
 	}
 	return late
+}
+
+// after reports whether o comes after all steps.
+func (l *lane) after(o *Observation) bool {
+	return !o.instant(l.clock).Before(l.floor) && (l.last.ID == (ObservationID{}) || Compare(l.clock, o, &l.last) > 0)
 }
 
 // sift divides a sorted list: what must be settled by a replay, all up to the
@@ -251,7 +252,9 @@ func (l *lane) observe(x *call, o *Observation) error {
 		}
 		l.ties = l.ties[:0]
 	}
-	l.ties = append(l.ties, tie{o.ID, o.Received, o.Seq})
+	if len(l.ties) < maxTies {
+		l.ties = append(l.ties, tie{o.ID, o.Received, o.Seq})
+	}
 	l.last = *o
 	l.last.Body = nil
 	if x.t.cfg.Window > 0 && len(l.marks) > 0 {

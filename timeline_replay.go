@@ -48,7 +48,8 @@ func (l *lane) start(x *call) error {
 
 // settle shows late observations, each cluster of them by one replay that
 // begins before it and stops where the state is again as it was.
-func (l *lane) settle(x *call, list []Observation) error {
+func (l *lane) settle(x *call, behind []Observation) error {
+	list := slices.Clone(behind) // so that the caller's may stay on its stack
 	for len(list) > 0 {
 		from := list[0].instant(l.clock)
 		old, err := l.keep()
@@ -90,6 +91,7 @@ func (l *lane) base(x *call, notAfter time.Time) (mark, error) {
 			return l.marks[i], nil
 		}
 	}
+	start := x.t.cfg.Start
 	for cp, err := range x.t.cfg.History.Checkpoints(l.clock, notAfter) {
 		if err != nil {
 			return mark{}, fmt.Errorf("%w: checkpoints: %w", ErrHistory, err)
@@ -97,7 +99,7 @@ func (l *lane) base(x *call, notAfter time.Time) (mark, error) {
 		if cp.At.After(notAfter) || cp.Clock != l.clock {
 			return mark{}, fmt.Errorf("%w: a checkpoint of %v, asked for clock %d until %v", ErrHistory, cp.At, l.clock, notAfter)
 		}
-		if cp.At.Before(x.t.cfg.Start) {
+		if cp.At.Before(start) {
 			break
 		}
 		m := markOf(&cp)
@@ -110,7 +112,7 @@ func (l *lane) base(x *call, notAfter time.Time) (mark, error) {
 			return m, nil
 		}
 	}
-	return mark{at: x.t.cfg.Start}, nil
+	return mark{at: start}, nil
 }
 
 // epochAt returns which rules judge the steps at that instant.

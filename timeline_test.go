@@ -86,7 +86,7 @@ func (or oracle) events(t *testing.T, obs []em.Observation) map[em.EventID]em.Ev
 	return told
 }
 
-func (or oracle) judge(t *testing.T, clock em.Clock, obs []em.Observation, told map[em.EventID]em.Event) {
+func (or oracle) judge(t testing.TB, clock em.Clock, obs []em.Observation, told map[em.EventID]em.Event) {
 	t.Helper()
 	type key struct {
 		id       em.ObservationID
@@ -198,7 +198,7 @@ func (or oracle) judge(t *testing.T, clock em.Clock, obs []em.Observation, told 
 	until(or.until)
 }
 
-func stateOf(t *testing.T, e em.Evaluator) []byte {
+func stateOf(t testing.TB, e em.Evaluator) []byte {
 	t.Helper()
 	b, err := e.AppendBinary(nil)
 	if err != nil {
