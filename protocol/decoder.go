@@ -70,6 +70,8 @@ func (s *Splitter) Next() (frame []byte, offset int64, ok bool, err *FrameError)
 			return nil, s.offset, err != nil, err
 		case serr != nil:
 			s.skip(n, serr)
+		case frame == nil && s.junk != nil:
+			s.skip(n, ErrJunk) // inside junk, so that what is kept of it is as it came
 		case frame == nil:
 			s.advance(n)
 		case len(frame) > s.max:
