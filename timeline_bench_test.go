@@ -183,3 +183,23 @@ func BenchmarkRestart(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRulesAlone is what the three rules cost without a Timeline.
+func BenchmarkRulesAlone(b *testing.B) {
+	obs := track(20_000)
+	evs := threeRules()
+	var buf []em.Event
+	i := 0
+	for b.Loop() {
+		if i == len(obs) {
+			i, evs = 0, threeRules()
+		}
+		for _, e := range evs {
+			for d := e.Deadline(); !d.IsZero() && !d.After(obs[i].At); d = e.Deadline() {
+				buf = e.Wake(buf[:0], d)
+			}
+			buf = e.Observe(buf[:0], obs[i])
+		}
+		i++
+	}
+}
