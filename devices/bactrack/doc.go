@@ -1,9 +1,9 @@
 // Package bactrack speaks with BACtrack breathalysers: dialect V, the serial
 // line of the Vio and Go instruments, and a tunnel that carries it over TCP.
 //
-// Source: the manufacturer's own SDK for phones (BACtrackSDKV2), whose rules the
-// project's notes on the four BACtrack dialects (M, V, C, S) restate. The
-// dialects of the other instruments come as files of their own beside vio.go.
+// Source: the manufacturer's own SDK for phones (BACtrackSDKV2), which has four
+// dialects: M, V, C and S. Only V is spoken here so far; the others get files of
+// their own beside vio.go.
 //
 // # Dialect V
 //

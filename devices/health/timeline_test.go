@@ -45,10 +45,9 @@ func TestTimeline(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		now := start
 		for left := obs; len(left) > 0; {
 			n := min(1+rnd.IntN(5), len(left))
-			now = left[n-1].Received
+			now := left[n-1].Received
 			var r em.Result
 			if err := tl.Feed(&r, now, left[:n]...); err != nil {
 				t.Fatal(err)
