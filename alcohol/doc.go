@@ -64,6 +64,9 @@
 //
 // # What is not verified
 //
+// [Presets] has the limits of some countries with the source of each number, or
+// that it has none; it is a start, not the law.
+//
 // Defaults without a source say so at their declaration: DefaultCompleteBy
 // outside Lithuania, DefaultMaxUpload, the limit of the air blank, and that a
 // guard band be made of the error that a standard allows. These are readings of

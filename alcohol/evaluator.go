@@ -218,12 +218,12 @@ func (e *Evaluator) windowOver(dst []em.Event, w Test, end time.Time) []em.Event
 	return dst
 }
 
+// pendingDeadline is when a window that ended without a sample is told, or
+// given up. Where Grace is longer than NotReceived that was due before the window
+// was over, and Wake does it at once.
 func (e *Evaluator) pendingDeadline(p *pending) time.Time {
 	final := p.over.Add(e.l.MaxUpload)
 	if told := p.test.To.Add(e.l.NotReceived); p.class == "" && told.Before(final) {
-		if told.Before(p.over) {
-			return p.over
-		}
 		return told
 	}
 	return final

@@ -261,7 +261,7 @@ func genHistory(t *rapid.T, days int) []em.Observation {
 				rapid.SampledFrom([]int64{0, 0, 0, 190, 210, 300, 310, 500, -1}).Draw(t, "figure"),
 				rapid.SampledFrom([]em.Identity{em.IdentityMatch, em.IdentityMatch, em.IdentityMatch, em.IdentityMismatch, em.IdentityUnsure, em.IdentityNone}).Draw(t, "identity"))
 			if rapid.IntRange(0, 9).Draw(t, "due") == 0 {
-				o.Body.(*em.AlcoholReading).CalDue = monday.AddDate(0, 0, rapid.IntRange(0, 3).Draw(t, "day"))
+				readingOf(o).CalDue = monday.AddDate(0, 0, rapid.IntRange(0, 3).Draw(t, "day"))
 				o = o.Stamp(at)
 			}
 			obs = append(obs, o)
@@ -447,7 +447,7 @@ func TestBounds(t *testing.T) {
 		for i := range maxCalibrations + 5 {
 			o := ok(monday.Add(time.Duration(i)*time.Second), 0)
 			o.Device = em.DeviceID(fmt.Sprintf("bt:%02d", i))
-			o.Body.(*em.AlcoholReading).CalDue = monday.AddDate(0, 0, 1+i%3)
+			readingOf(o).CalDue = monday.AddDate(0, 0, 1+i%3)
 			n += len(e.Observe(nil, o))
 		}
 		if n != 2*(maxCalibrations+5) || len(e.warned) != maxCalibrations {

@@ -164,6 +164,8 @@ func observation(w []string) (em.Observation, error) {
 	return o.Stamp(at), err
 }
 
+func readingOf(o em.Observation) *em.AlcoholReading { return o.Body.(*em.AlcoholReading) }
+
 func (s *script) print(h *history) string {
 	var b strings.Builder
 	short := func(t time.Time) string {
