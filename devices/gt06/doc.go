@@ -16,6 +16,25 @@
 // them into observations, acknowledges them and answers requests for the time
 // and for an address.
 //
+// # Sessions
+//
+// A session is with nobody until a login names the IMEI; what comes before it is
+// refused and not acknowledged, but for a request for the time. All frames of a
+// known type are acknowledged with the short header, the long ones of stations
+// (0x32, 0x33) and multimedia (0x41) with the long one; the frames 0x80–0x82 and
+// long ones of an unknown type are not.
+//
+// Observation.Seq is the frame's serial number, unwrapped: it grows over the wrap
+// at 65,535, takes the next multiple of 65,536 where the device starts counting
+// anew, and is that of the first where a frame is sent again. Frames without a
+// serial have none.
+//
+// Observations are marked as stored where the message says that it comes from
+// memory: types 0x22, 0x2D, 0x31, 0x37 and 0xA0. An alarm byte and the class of
+// alarm in a status byte that say the same are one observation. What has no body
+// in package em (ACC, mileage, inputs, RFID, tags' temperatures, unknown bytes) is
+// in an em.Vendor named "gt06 " and the type.
+//
 // # Source
 //
 // The protocol as the GT06 device family speaks it, in the common subset of its

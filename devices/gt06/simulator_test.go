@@ -62,6 +62,10 @@ func TestSimulatorRepeats(t *testing.T) {
 	if sent = wake(t, sim, at); len(sent) != 1 || sent[0].(*gt06.Login).Serial != 1 {
 		t.Fatalf("repeated %v", sent)
 	}
+	at = sim.Deadline()
+	if sent = wake(t, sim, at); at.Sub(now) != 20*time.Second || len(sent) != 1 {
+		t.Fatalf("repeated %v after %v", sent, at.Sub(now))
+	}
 	// An answer to another frame changes nothing; the right one lets the report out.
 	if sent = ack(t, sim, at, 1, 9); len(sent) != 0 {
 		t.Fatalf("sent %v after a wrong answer", sent)
@@ -75,7 +79,7 @@ func TestSimulatorRepeats(t *testing.T) {
 	if sent = wake(t, sim, at); len(sent) != 1 || sent[0].(*gt06.Position).Serial != 2 {
 		t.Fatalf("repeated %v", sent)
 	}
-	if ack(t, sim, at, 0x22, 2); sim.Deadline() != now.Add(10*time.Second+3*time.Minute) {
+	if ack(t, sim, at, 0x22, 2); sim.Deadline() != now.Add(20*time.Second+3*time.Minute) {
 		t.Fatalf("the next deadline is %v, want the heartbeat", sim.Deadline())
 	}
 	if sent = wake(t, sim, sim.Deadline()); len(sent) != 1 || sent[0].Type() != "status" {
