@@ -25,13 +25,15 @@ func (r *Raw) Type() string { return "unsupported " + r.Code }
 type Codec interface {
 	// Split finds the next frame in b, the unread bytes of a stream.
 	// It returns
-	//   - the frame, which aliases b, and the number n of bytes it took with
-	//     what separates it from the next;
+	//   - the frame, which is not empty and aliases b, and the number n of bytes
+	//     it took with what separates it from the next;
 	//   - no frame and n == 0 if more bytes are needed;
 	//   - no frame and n > 0 to skip n bytes: with an error if they are junk,
 	//     without if they mean nothing, such as blank lines.
 	// n is never above len(b). Split looks no further than it must: a frame that
-	// is complete is returned whatever follows it.
+	// is complete is returned whatever follows it. Errors wrap ErrJunk,
+	// ErrFrameTooLong or one of Decode's. See package codectest for the whole
+	// contract, as a test.
 	Split(b []byte) (frame []byte, n int, err error)
 
 	// Decode reads one frame as Split returned it. An unknown type gives a *Raw

@@ -8,6 +8,14 @@
 //
 //	bytes ─Codec.Split→ frame ─Codec.Decode→ Message ─Session.Handle→ Output{Observations, Send}
 //
+// Time is an argument everywhere but in Link, which reads the clock once for
+// each read; the same instant is Report.Received and the session's now, so that
+// a record can be replayed to the same observations.
+//
+// What comes from the network is bounded: a Splitter keeps MaxFrame bytes, a
+// Report has a limited number of frames, and Limits say how long and how wrong
+// a peer may be.
+//
 // To support another device, fill in a Device (see the packages under devices)
 // and run the kit of package codectest on it.
 package protocol

@@ -15,7 +15,8 @@ type Session interface {
 	// are still sent, and the conversation goes on.
 	Handle(now time.Time, m Message, out *Output) error
 
-	// Deadline is when the session wants to be woken; zero for never.
+	// Deadline is when the session wants to be woken; zero for never. One in the
+	// past means at once. After Wake(now) it is zero or after now.
 	Deadline() time.Time
 
 	// Wake tells that Deadline has been reached.
@@ -51,13 +52,13 @@ func (o *Output) Observe(d em.DeviceID, deviceAt time.Time, b em.Body) *em.Obser
 }
 
 // Simulator is the device's side of a conversation: a Session that is handed
-// the center's messages and sends a device's. Wake at the zero time or at
-// Deadline starts and continues it.
+// the center's messages and sends a device's. Its first Wake, which Link makes
+// whatever Deadline says, starts it; further ones at Deadline continue it.
 type Simulator interface {
 	Session
 
-	// Report gives the device something to say: it goes out at the next Wake as
-	// the dialect's own message, with DeviceAt (or At where that is zero) as
+	// Report gives the device something to say: it goes out at the next Wake, or
+	// as soon as the dialect's login and order allow, as the dialect's own message, with DeviceAt (or At where that is zero) as
 	// its time, and as backlog where Stored is set. A body for which the
 	// dialect has no message is an error that wraps ErrUnsupported.
 	Report(obs ...em.Observation) error

@@ -324,10 +324,10 @@ func runSimulator(t *testing.T, k Kit, _ []goodVector) {
 				}
 				supported++
 				kinds[b.Kind()]++
-				for n := 0; n < 20 && !found(k, x.obs[from:], at, b); n++ {
+				for n := 0; n < 20 && !arrived(k, x.obs[from:], at, b); n++ {
 					x.run(10 * time.Second) // pacing and repeats of the dialect
 				}
-				if !found(k, x.obs[from:], at, b) {
+				if !arrived(k, x.obs[from:], at, b) {
 					t.Errorf("reported %s %+v of %v (stored %t); seen:\n%s\non the wire:\n%s", b.Kind(), b, at, stored,
 						list(k, x.obs[from:], at, b), x.log.String()[sent:])
 					continue
@@ -360,7 +360,7 @@ func runSimulator(t *testing.T, k Kit, _ []goodVector) {
 		x.start()
 		x.run(30 * time.Minute)
 		for _, o := range taken {
-			if !found(k, x.obs, o.At, o.Body) {
+			if !arrived(k, x.obs, o.At, o.Body) {
 				t.Errorf("reported %s %+v of %v among %d; it never came", o.Body.Kind(), o.Body, o.At, len(taken))
 			}
 		}
@@ -399,7 +399,7 @@ func runSimulator(t *testing.T, k Kit, _ []goodVector) {
 	})
 }
 
-func found(k Kit, obs []em.Observation, at time.Time, b em.Body) bool {
+func arrived(k Kit, obs []em.Observation, at time.Time, b em.Body) bool {
 	return slices.ContainsFunc(obs, func(o em.Observation) bool { return mismatch(k, o, at, b) == "" })
 }
 

@@ -71,7 +71,8 @@ var foreign = []struct {
 
 // runResync: after junk the good frames are found again. With junk and copies
 // of one good frame behind it, all but one come out; where junk can fake a
-// length (Kit.LengthPrefixed), all but what one longest frame can swallow.
+// length (Kit.LengthPrefixed), all but what one longest frame can swallow. That
+// holds whether they come one by one or in one piece.
 // Junk is random bytes, others' frames, and the dialect's own frame cut off at
 // every length. How many were lost is logged.
 func runResync(t *testing.T, k Kit, good []goodVector) {
@@ -104,38 +105,42 @@ func runResync(t *testing.T, k Kit, good []goodVector) {
 		}
 		copies := allowed + 3
 		for _, j := range junks {
-			found := 0
-			guard(t, "Split", j.bytes, func() { found = count(d, v, j.bytes, copies) })
-			tries++
-			lost += max(0, copies-found)
-			worst = max(worst, copies-found)
-			if copies-found > allowed {
-				t.Errorf("%s after %s: %d of %d frames found, %d may be lost\n\tjunk %s", v.Name, j.name, found, copies, allowed, show(j.bytes))
+			for _, glued := range []bool{false, true} {
+				n := 0
+				guard(t, "Split", j.bytes, func() { n = found(d, v, j.bytes, copies, glued) })
+				tries++
+				lost += max(0, copies-n)
+				worst = max(worst, copies-n)
+				if copies-n > allowed {
+					t.Errorf("%s after %s: %d of %d frames found, %d may be lost (glued %t)\n\tjunk %s", v.Name, j.name, n, copies, allowed, glued, show(j.bytes))
+				}
 			}
 		}
 	}
 	t.Logf("%d tries, %d good frames lost in all, %d at worst", tries, lost, worst)
 }
 
-// count returns how many copies of v's frame are found behind junk.
-func count(d protocol.Device, v goodVector, junk []byte, copies int) (found int) {
+// found returns how many copies of v's frame come out behind junk, of pieces
+// that come one by one or all at once.
+func found(d protocol.Device, v goodVector, junk []byte, copies int, glued bool) (n int) {
+	pieces := append([][]byte{junk}, slices.Repeat([][]byte{v.wire}, copies)...)
+	if glued {
+		pieces = [][]byte{slices.Concat(pieces...)}
+	}
 	s := protocol.NewSplitter(d)
-	s.Write(junk)
-	for i := 0; ; i++ {
+	for _, p := range pieces {
+		s.Write(p)
 		for {
 			frame, _, ok, _ := s.Next()
 			if !ok {
 				break
 			}
 			if bytes.Equal(frame, v.frame) {
-				found++
+				n++
 			}
 		}
-		if i == copies {
-			return found
-		}
-		s.Write(v.wire)
 	}
+	return n
 }
 
 // runMaxFrame: the start of a frame that never ends keeps no more than MaxFrame
