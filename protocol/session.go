@@ -58,8 +58,9 @@ type Simulator interface {
 	Session
 
 	// Report gives the device something to say: it goes out at the next Wake, or
-	// as soon as the dialect's login and order allow, as the dialect's own message, with DeviceAt (or At where that is zero) as
-	// its time, and as backlog where Stored is set. A body for which the
-	// dialect has no message is an error that wraps ErrUnsupported.
+	// as soon as the dialect's login and order allow, as the dialect's own
+	// message, with DeviceAt (or At where that is zero) as its time, and as
+	// backlog where Stored is set. A body for which the dialect has no message,
+	// or that it cannot tell as it is, is an error that wraps ErrUnsupported.
 	Report(obs ...em.Observation) error
 }

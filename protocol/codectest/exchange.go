@@ -18,17 +18,16 @@ import (
 // bytes, on a clock of its own. Every byte goes through Append, Splitter and
 // Decode on its way.
 type exchange struct {
-	t       testing.TB
-	k       Kit
-	d       protocol.Device
-	sim     simulator
-	ses     *session
-	toSim   *protocol.Splitter
-	toSes   *protocol.Splitter
-	now     time.Time
-	obs     []em.Observation // stamped
-	log     bytes.Buffer     // every byte on the wire, with its direction
-	started bool
+	t     testing.TB
+	k     Kit
+	d     protocol.Device
+	sim   simulator
+	ses   *session
+	toSim *protocol.Splitter
+	toSes *protocol.Splitter
+	now   time.Time
+	obs   []em.Observation // stamped
+	log   bytes.Buffer     // every byte on the wire, with its direction
 }
 
 func newExchange(t testing.TB, k Kit, simSeed uint64) *exchange {
