@@ -36,8 +36,8 @@ var cities = []city{
 	{"Vilnius", em.LatLng{Lat: 54.687, Lng: 25.280}},
 	{"Kaunas", em.LatLng{Lat: 54.898, Lng: 23.904}},
 	{"Klaipėda", em.LatLng{Lat: 55.703, Lng: 21.144}},
+	{"Šiauliai", em.LatLng{Lat: 55.933, Lng: 23.317}},
 	{"Rīga", em.LatLng{Lat: 56.949, Lng: 24.105}},
-	{"Oslo", em.LatLng{Lat: 59.913, Lng: 10.752}},
 }
 
 var names = []string{

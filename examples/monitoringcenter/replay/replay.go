@@ -94,6 +94,9 @@ func Run(ctx context.Context, o Options) error {
 	if o.Token == "" {
 		return nil
 	}
+	if err := caughtUp(ctx, o); err != nil {
+		return err
+	}
 	doc, err := call(ctx, o, http.MethodGet, "/api/v1/counts", nil)
 	if err != nil {
 		return err
@@ -197,6 +200,34 @@ func send(ctx context.Context, addr string, data []byte) (reply []byte, err erro
 	}
 	// The center closes once all is durable and answered.
 	return io.ReadAll(io.LimitReader(conn, 1<<20))
+}
+
+// caughtUp waits until all that is in the center's log is in its record.
+func caughtUp(ctx context.Context, o Options) error {
+	for end := time.Now().Add(patience); ; {
+		doc, err := call(ctx, o, http.MethodGet, "/api/v1/health", nil)
+		if err != nil {
+			return err
+		}
+		var h struct {
+			LogEnd    uint64 `json:"log_end"`
+			Evaluated uint64 `json:"evaluated"`
+		}
+		if err := json.Unmarshal(doc, &h); err != nil {
+			return fmt.Errorf("replay: %w", err)
+		}
+		if h.Evaluated >= h.LogEnd {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("replay: the center has evaluated %d of %d after %v", h.Evaluated, h.LogEnd, patience)
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func enrol(ctx context.Context, o Options, id em.DeviceID) error {

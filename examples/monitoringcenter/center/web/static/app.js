@@ -23,9 +23,10 @@ function el(tag, props = {}, ...children) {
     else if (k === "class") e.className = v;
     else e.setAttribute(k, v === true ? "" : v);
   }
-  e.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  e.append(...shown(children));
   return e;
 }
+const shown = (children) => children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false);
 
 const when = (t) => (t ? new Date(t).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" }) : "");
 const clock = (t) => el("time", { datetime: t, title: when(t) }, when(t));
@@ -66,7 +67,8 @@ function queueItem(i) {
 
 // Evidence of one incident
 
-const factText = (f) => (typeof f.value === "number" ? `${Number.isInteger(f.value) ? f.value : f.value.toPrecision(5).replace(/\.?0+$/, "")} ${f.unit ?? ""}` : String(f.value));
+const factName = (f) => words(f.name.replace(/_(m|s|mps)$/, ""));
+const factText = (f) => (typeof f.value === "number" ? `${Number(f.value.toPrecision(5))} ${f.unit === "1" ? "" : f.unit ?? ""}` : String(f.value));
 
 async function openIncident(id) {
   state.selected = id;
@@ -85,14 +87,14 @@ async function openIncident(id) {
       note.focus();
     }
   };
-  $("detail").replaceChildren(
+  $("detail").replaceChildren(...shown([
     el("div", { class: "row" }, el("span", { class: "tag " + i.severity }, i.severity), el("button", { class: "quiet", on: { click: closeDetail } }, "Back")),
     el("h2", {}, i.name),
     el("p", { class: "soft" }, `Incident ${i.id} · ${words(i.kind)}${i.class ? " · " + words(i.class) : ""} · rule ${i.rule}${i.version ? "@" + i.version : ""}`),
     i.verdict === "withdrawn" && el("p", { class: "notice" }, "Later evidence no longer supports this. It stays here until a person closes it."),
     el("p", { class: "reason" }, i.reason),
     el("dl", {}, el("dt", {}, "From"), el("dd", {}, when(i.at)), el("dt", {}, "Until"), el("dd", {}, i.until ? when(i.until) : "going on"),
-      i.about && [el("dt", {}, "About"), el("dd", {}, i.about)], i.facts.map((f) => [el("dt", {}, words(f.name)), el("dd", {}, factText(f))])),
+      i.about && [el("dt", {}, "About"), el("dd", {}, i.about)], i.facts.map((f) => [el("dt", {}, factName(f)), el("dd", {}, factText(f))])),
     i.handling === "closed" ? el("p", { class: "notice" }, `Closed by ${i.by}: ${i.note}`) : el("div", {}, el("h3", {}, "Handling"), note, problem,
       el("div", { class: "actions" },
         el("button", { id: "acknowledge", disabled: i.handling !== "new", on: { click: act("acknowledge") } }, "Acknowledge"),
@@ -105,7 +107,7 @@ async function openIncident(id) {
     el("ul", {}, e.frames.map((f) => el("li", {}, el("div", { class: "row" }, el("b", {}, f.type || "frame"), clock(f.received)), el("code", {}, f.hex)))),
     el("h3", {}, "Audit"),
     el("ul", {}, e.audit.map((a) => el("li", {}, el("div", { class: "row" }, el("b", {}, a.action), clock(a.at)), el("span", { class: "soft" }, a.actor)))),
-  );
+  ]));
   $("detail").hidden = false;
   await showPerson(i.person);
 }

@@ -33,7 +33,7 @@ export function createMap(element, onPerson) {
     for (const f of features) {
       const [lng, lat] = f.geometry.coordinates;
       const p = f.properties.population ?? 0;
-      const label = L.tooltip({ permanent: true, direction: "center", className: "town", pane: "towns", interactive: false })
+      const label = L.tooltip({ permanent: true, direction: "bottom", offset: [0, 4], className: "town", pane: "towns", interactive: false })
         .setLatLng([lat, lng]).setContent(document.createTextNode(f.properties.name).textContent);
       towns.push({ label, from: p > 300000 ? 4 : p > 80000 ? 6 : p > 25000 ? 8 : p > 8000 ? 9.5 : 11 });
     }
