@@ -388,6 +388,138 @@ func TestSnapshotBetweenEqualTimes(t *testing.T) {
 	}
 }
 
+// script is an evaluator of the test's own: state is its bytes.
+type script struct {
+	clock   em.Clock
+	state   []byte
+	observe func(s *script, dst []em.Event, o em.Observation) []em.Event
+}
+
+func (s *script) Clock() em.Clock { return s.clock }
+func (s *script) Observe(dst []em.Event, o em.Observation) []em.Event {
+	return s.observe(s, dst, o)
+}
+func (*script) Deadline() time.Time                         { return time.Time{} }
+func (*script) Wake(dst []em.Event, _ time.Time) []em.Event { return dst }
+func (s *script) AppendBinary(dst []byte) ([]byte, error)   { return append(dst, s.state...), nil }
+func (s *script) UnmarshalBinary(b []byte) error            { s.state = slices.Clone(b); return nil }
+
+// A replay that comes to the same state has not converged while the open event
+// rests on other evidence: the state alone does not tell.
+func TestOpenEventsDecideConvergence(t *testing.T) {
+	// Opens at the second observation, because of the first; then nothing.
+	mk := func() em.Evaluator {
+		return &script{observe: func(s *script, dst []em.Event, o em.Observation) []em.Event {
+			if f := o.Body.(*em.Fix); f.Lat > 0 && string(s.state) != "open" {
+				dst = append(dst, em.Event{Rule: "script", Anchor: clock("20:00:00"), At: clock("20:00:00"), Because: []em.ObservationID{em.ObservationID(s.state), o.ID},
+					Detail: em.Detail{Kind: "script.open"}})
+				s.state = []byte("open")
+			} else if string(s.state) != "open" {
+				s.state = slices.Clone(o.ID[:])
+			}
+			return dst
+		}}
+	}
+	d := newDesk(t, em.Config{Every: 10 * time.Minute, Window: 2 * time.Hour}, mk())
+	all := []em.Observation{fix(clock("19:00:00"), -1), fix(clock("19:20:00"), 1), fix(clock("19:40:00"), -1), fix(clock("20:00:00"), -1)}
+	d.want(d.feed(clock("20:00:00"), all...), "opened script.open  20:00:00-open")
+	late := later(fix(clock("19:10:00"), -2), clock("20:01:00"))
+	d.want(d.feed(clock("20:01:00"), late), "updated script.open  20:00:00-open")
+	if got := d.r.Changes[0].Event.Because[0]; got != late.ID {
+		t.Errorf("because %v, want %v", got, late.ID)
+	}
+	d.oracle(clock("20:01:00"), append(all, late), mk())
+}
+
+// A version that says nothing new is not told, and does not touch Concluded.
+func TestSameVersionIsToldOnce(t *testing.T) {
+	d := newDesk(t, em.Config{}, &script{observe: func(_ *script, dst []em.Event, o em.Observation) []em.Event {
+		e := em.Event{Rule: "script", Anchor: epoch, At: epoch, Detail: em.Detail{Kind: "script.open"}}
+		for range em.MaxBecause + 5 {
+			e.Because = append(e.Because, em.ObservationID{1})
+		}
+		return append(dst, e, e)
+	}})
+	d.want(d.feed(clock("19:00:00"), fix(clock("19:00:00"), 1)), "opened script.open  00:00:00-open")
+	d.want(d.feed(clock("19:01:00"), fix(clock("19:01:00"), 1)))
+	d.want(d.feed(clock("19:02:00"), later(fix(clock("19:00:30"), 1), clock("19:02:00"))))
+	e := d.h.Present()[0]
+	if !e.Concluded.Equal(clock("19:00:00")) || len(e.Because) != em.MaxBecause {
+		t.Errorf("concluded %v because of %d", e.Concluded, len(e.Because))
+	}
+}
+
+// What happened must not depend on how it reached us: evaluators of EventTime
+// do not see when and whether from memory. Those of ReceiveTime see all.
+func TestWhatEvaluatorsSee(t *testing.T) {
+	seen := map[em.Clock][]em.Observation{}
+	mk := func(c em.Clock) em.Evaluator {
+		return &script{clock: c, observe: func(_ *script, dst []em.Event, o em.Observation) []em.Event {
+			seen[c] = append(seen[c], o)
+			return dst
+		}}
+	}
+	d := newDesk(t, em.Config{}, mk(em.EventTime), mk(em.ReceiveTime))
+	o := later(fix(clock("19:00:00"), 1), clock("19:30:00"))
+	o.Seq = em.Some(uint64(7))
+	again := later(o, clock("19:40:00"))
+	d.feed(clock("19:40:00"), o, o)
+	d.feed(clock("19:40:00"), again)
+	d.feed(clock("19:40:00"), again)
+	want := o
+	want.Received, want.Stored = time.Time{}, false
+	if got := seen[em.EventTime]; !slices.Equal(got, []em.Observation{want}) {
+		t.Errorf("event time: %v", got)
+	}
+	if got := seen[em.ReceiveTime]; !slices.Equal(got, []em.Observation{o, again}) {
+		t.Errorf("receive time: %v", got)
+	}
+}
+
+// Of several receptions the earliest counts, with the serial it had, even where
+// a re-sent one was processed first: here the serials order a loss and a contact
+// of one instant.
+func TestFirstReceptionCounts(t *testing.T) {
+	for _, window := range []time.Duration{0, 2 * time.Hour} {
+		for _, more := range []bool{false, true} {
+			d := newDesk(t, em.Config{Window: window}, curfew())
+			at := clock("20:00:00")
+			o := func(seq uint64, lost bool, received time.Time) em.Observation {
+				o := beacon(at, lost)
+				o.Seq, o.Received = em.Some(seq), received
+				return o
+			}
+			all := []em.Observation{o(0, true, clock("20:05:00")), o(1, false, clock("20:00:01"))}
+			d.feed(clock("20:05:00"), all...)
+			if more {
+				all = append(all, fix(clock("20:01:00"), 1))
+				d.feed(clock("20:05:00"), all[2])
+			}
+			all = append(all, o(2, true, clock("20:00:02"))) // how the loss came at first
+			d.want(d.feed(clock("20:06:00"), all[len(all)-1]), "opened night.absence out 20:00:00-open")
+			d.oracle(clock("20:06:00"), all, curfew())
+		}
+	}
+}
+
+// A wall clock that is set back across a restart takes nothing back that was
+// told by it.
+func TestWallClockSetBackAcrossARestart(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		d := newDesk(t, em.Config{}, curfew(), &silence{after: time.Hour})
+		d.feed(clock("18:00:00"), beacon(clock("18:00:00"), true))
+		d.want(d.feed(clock("19:06:00")), "opened night.absence out 19:00:00-open", "opened device.silent  18:00:00-open")
+		d.restart(curfew(), &silence{after: time.Hour})
+		var obs []em.Observation
+		if late {
+			obs = append(obs, later(fix(clock("17:50:00"), 1), clock("17:51:00")))
+		}
+		d.want(d.feed(clock("18:30:00"), obs...))
+		d.want(d.feed(clock("18:31:00")))
+		d.want(d.feed(clock("20:00:00")))
+	}
+}
+
 func TestNewTimelineRefusesBadConfiguration(t *testing.T) {
 	h := new(em.MemoryHistory)
 	ok := func(c em.Config) em.Config {

@@ -160,9 +160,6 @@ func (l *lane) replay(x *call, re *rewrite, list []Observation) error {
 				end = e.Concluded
 			}
 		}
-		if end.After(l.horizon) {
-			l.horizon = end
-		}
 	}
 
 	x.re = re

@@ -510,7 +510,7 @@ func byID(events []em.Event) map[em.EventID]em.Event {
 // loop; the ledger adds up to them; no deadline stays pending.
 func TestAnyDeliveryGivesTheSameEvents(t *testing.T) {
 	replays, restarts, events := 0, 0, 0
-	forSeeds(t, 100, func(t *testing.T, rng *rand.Rand) {
+	forSeeds(t, 70, func(t *testing.T, rng *rand.Rand) {
 		w := newWorld(rng)
 		c := newCenter(t, rng, func() []em.Evaluator { return rules(1) })
 		c.live(w.deliver(rng), w.until)
@@ -576,14 +576,14 @@ func both(t *testing.T, rng *rand.Rand, prepare func(m mirror, batch []em.Observ
 // Invariant 2: stopping a replay where it has converged changes nothing, after
 // no call.
 func TestStoppingIsNotStopping(t *testing.T) {
-	forSeeds(t, 60, func(t *testing.T, rng *rand.Rand) {
+	forSeeds(t, 30, func(t *testing.T, rng *rand.Rand) {
 		both(t, rng, func(m mirror, _ []em.Observation) { em.ReplayFully(m.b.tl) })
 	})
 }
 
 // Invariant 3: storing observations before they are fed changes nothing.
 func TestStoringBeforeIsStoringAfter(t *testing.T) {
-	forSeeds(t, 60, func(t *testing.T, rng *rand.Rand) {
+	forSeeds(t, 30, func(t *testing.T, rng *rand.Rand) {
 		both(t, rng, func(m mirror, batch []em.Observation) { m.b.h.Store(batch...) })
 	})
 }
@@ -591,7 +591,7 @@ func TestStoringBeforeIsStoringAfter(t *testing.T) {
 // Invariant 5: state and snapshots survive a round trip at every step, and an
 // evaluator's deadline lies after its last step (the oracle checks that).
 func TestSnapshotAtEveryStep(t *testing.T) {
-	forSeeds(t, 40, func(t *testing.T, rng *rand.Rand) {
+	forSeeds(t, 30, func(t *testing.T, rng *rand.Rand) {
 		both(t, rng, func(m mirror, _ []em.Observation) {
 			snap, err := m.b.tl.AppendBinary(nil)
 			m.b.must(err)
@@ -737,7 +737,7 @@ func TestHistoryErrorLeavesItAsItWas(t *testing.T) {
 // Invariant 9: Rederive is a fresh run with the new rules from then on, and with
 // the old ones before, whenever and how often it is called.
 func TestRederiveIsAFreshRun(t *testing.T) {
-	forSeeds(t, 80, func(t *testing.T, rng *rand.Rand) {
+	forSeeds(t, 60, func(t *testing.T, rng *rand.Rand) {
 		w := newWorld(rng)
 		var changes []oracleRules // in force, by from
 		c := newCenter(t, rng, func() []em.Evaluator { return rules(1) })
