@@ -466,7 +466,7 @@ func (t *Timeline) keep() (before [2]kept, err error) {
 func (x *call) undo(before [2]kept, err error) error {
 	for c := range x.t.lanes {
 		if e := x.t.lanes[c].restore(before[c]); e != nil {
-			err = errors.Join(err, fmt.Errorf("%w: %w", ErrEvaluator, e))
+			err = errors.Join(err, e)
 			x.t.lanes[c].forget()
 		}
 	}

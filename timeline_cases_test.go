@@ -726,6 +726,39 @@ func TestEvaluatorsThatBreakTheirContract(t *testing.T) {
 	}
 }
 
+// Evaluators that cannot take over a state leave the old rules in force.
+func TestRederiveWithRulesOfAnotherKind(t *testing.T) {
+	d := newDesk(t, em.Config{}, curfew(), &crossing{})
+	d.feed(clock("18:10:00"), beacon(clock("18:00:00"), true), fix(clock("18:05:00"), -1))
+	snap := appended(t, d.tl)
+	var r em.Result
+	if err := d.tl.Rederive(&r, clock("18:10:00"), clock("18:02:00"), &crossing{}, curfew()); !errors.Is(err, em.ErrEvaluator) || !errors.Is(err, em.ErrState) {
+		t.Errorf("error %v", err)
+	}
+	if len(r.Changes)+len(r.Void)+len(r.Save) > 0 || string(appended(t, d.tl)) != string(snap) {
+		t.Error("an error changed the timeline")
+	}
+	d.want(d.feed(clock("19:05:00")), "opened night.absence out 19:00:00-open")
+}
+
+// What was stored but not fed before a restart is told after it, with its cause.
+func TestStoredButNotFedBeforeARestart(t *testing.T) {
+	d := newDesk(t, em.Config{}, &crossing{})
+	o := fix(clock("18:00:00"), 1)
+	d.h.Store(o)
+	d.restart(&crossing{})
+	var r em.Result
+	if err := d.tl.Restore(&r, clock("18:01:00")); err != nil {
+		t.Fatal(err)
+	}
+	d.h.Commit(&r)
+	d.want(d.lines(r.Changes), "opened zone.stay  18:00:00-open")
+	if c := r.Changes[0].Cause; c != o.ID {
+		t.Errorf("cause %v", c)
+	}
+	d.want(d.feed(clock("18:02:00"), o))
+}
+
 // A History that does not keep its word is an error, not a wrong verdict.
 func TestHistoryIsChecked(t *testing.T) {
 	good := new(em.MemoryHistory)

@@ -136,7 +136,7 @@ func (l *lane) load(m *mark) error {
 			state, from = m.state[from:m.cut[i]:m.cut[i]], m.cut[i]
 		}
 		if err := e.UnmarshalBinary(state); err != nil {
-			return fmt.Errorf("em: timeline: evaluator %d of clock %d: %w", i, l.clock, err)
+			return fmt.Errorf("%w: number %d of clock %d takes no state: %w", ErrEvaluator, i, l.clock, err)
 		}
 	}
 	l.due = l.deadline()

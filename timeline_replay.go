@@ -430,7 +430,10 @@ func (l *lane) tell(x *call, re *rewrite, before map[EventID]Event, list []Obser
 	for i := range changes {
 		c := &changes[i]
 		c.Clock, c.Known = l.clock, x.now
-		c.Cause = l.cause(c, after[c.Event.ID].cause, shown)
+		c.Cause = after[c.Event.ID].cause
+		if re.void {
+			c.Cause = l.cause(c, c.Cause, shown)
+		}
 	}
 	x.r.Changes = append(x.r.Changes, changes...)
 
