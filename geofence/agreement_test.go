@@ -61,8 +61,8 @@ func (o *oracle) zones(p em.LatLng) []int {
 	return zones
 }
 
-// hardPoints are points anywhere in and near the areas, on their vertices, and a hair
-// to each side of their edges.
+// hardPoints are points anywhere in and near the areas, on their vertices, and
+// a hair to each side of their edges.
 func hardPoints(r *rand.Rand, areas []Area, n int) []em.LatLng {
 	var rings []orb.Ring
 	bound := orb.Bound{Min: orb.Point{180, 90}, Max: orb.Point{-180, -90}}
@@ -92,8 +92,8 @@ func hardPoints(r *rand.Rand, areas []Area, n int) []em.LatLng {
 	return points
 }
 
-// hexagons is an invented map: a mosaic that shares all its borders, with a hole
-// in each tile and an island in each hole.
+// hexagons is an invented map: a mosaic that shares all its borders, with a
+// hole in each tile and an island in each hole.
 func hexagons() []Area {
 	var areas []Area
 	corner := func(x, y, size float64, k int) orb.Point {
@@ -230,8 +230,8 @@ func TestDistanceAgreesWithS2(t *testing.T) {
 	}
 }
 
-// TestSplitEdges walks straight lines in longitude and latitude and measures how far
-// the split edge is off.
+// TestSplitEdges walks straight lines in longitude and latitude and measures
+// how far the split edge is off.
 func TestSplitEdges(t *testing.T) {
 	seed := uint64(11)
 	r := rand.New(rand.NewPCG(seed, 3))
@@ -319,9 +319,9 @@ func TestMetamorphic(t *testing.T) {
 	}
 }
 
-// TestTranslate moves zones and points round the globe, over the antimeridian too.
-// Longitudes are multiples of 1/1024, so that the sums are exact; points near an
-// edge are left out, as the sines are not.
+// TestTranslate moves zones and points round the globe, over the antimeridian
+// too. Longitudes are multiples of 1/1024, so that the sums are exact; points
+// near an edge are left out, as the sines are not.
 func TestTranslate(t *testing.T) {
 	seed := uint64(17)
 	r := rand.New(rand.NewPCG(seed, 5))

@@ -91,8 +91,8 @@ func (c *crossing) place() string {
 }
 
 // facts appends what the crossing rests on: where the deciding fix lies
-// (negative inside), by how much that exceeds its uncertainty, and the row of fixes with
-// what was asked of it.
+// (negative inside), by how much that exceeds its uncertainty, and the row of
+// fixes with what was asked of it.
 func (c *crossing) facts(dst []em.Fact, prefix string) []em.Fact {
 	origin := "assumed"
 	if c.reported {

@@ -15,34 +15,36 @@
 //     straight line in longitude and latitude, not the shortest way over
 //     ground. Edges are split when the index is built, so that the geodesics
 //     between the resulting vertices lie within 10 cm of that line (most edges
-//     shorter than a kilometre need no split). From then on the split edges are the zone: S2's exact predicates
-//     decide, so that there is no point without a definite answer.
+//     shorter than a kilometre need no split). From then on the split edges are
+//     the zone: S2's exact predicates decide, so that every point has a
+//     definite answer.
 //   - Circle: all points at most Radius metres from Center. The edge belongs
 //     to it.
 //   - Corridor: all points at most HalfWidth metres from a line, whose edges
 //     are split in the same way. Its ends are round and its edge belongs to it.
 //
-// The border of an area is semi-open in the sense of S2: of areas that share
-// an edge or a vertex and tile the surroundings, exactly one contains a point on
-// it. Which one is fixed, but not to be guessed from the coordinates.
+// The border of an area is semi-open in the sense of S2: of areas that tile the
+// surroundings, and share their borders vertex for vertex, exactly one contains
+// a point on it. Which one is fixed, but not to be guessed from the
+// coordinates.
 //
 // # What is accepted
 //
-// Rings may run either way and start anywhere; the last vertex may repeat the first.
-// A vertex may repeat the one before it. Holes lie within their polygon,
+// Rings may run either way and start anywhere; the last vertex may repeat the
+// first. A vertex may repeat the one before it. Holes lie within their polygon,
 // polygons of one area do not overlap; both may touch at vertices or along
 // edges, and an edge that two parts share is no border. No ring crosses itself
 // or another; a crossing less than a metre deep, as rounding to five decimals
 // leaves, is taken as touching. NewIndex refuses everything else with a
 // *ZoneError that names the zone, the polygon, the ring and the vertex.
 //
-// An edge spans less than 180 degrees of longitude and takes the shorter way: from
-// 170 to -170 it crosses the antimeridian. A zone there may be
-// given as one such ring or cut at ±180 into parts, as RFC 7946 advises; both
-// mean the same, and the cut is no border. An edge of exactly 180 degrees is
-// refused as ambiguous. All longitudes of a pole are one point, and a ring may run along it
-// (Antarctica drawn down to -90). A ring that goes round a pole without touching
-// it encloses the smaller side, the one with that pole.
+// An edge spans less than 180 degrees of longitude and takes the shorter way:
+// from 170 to -170 it crosses the antimeridian. A zone there may be given as
+// one such ring or cut at ±180 into parts, as RFC 7946 advises; both mean the
+// same, and the cut is no border. An edge of exactly 180 degrees is refused as
+// ambiguous. All longitudes of a pole are one point, and a ring may run along
+// it (Antarctica drawn down to -90). A ring that goes round a pole without
+// touching it encloses the smaller side, the one with that pole.
 //
 // # Accuracy and what is not known
 //

@@ -15,19 +15,21 @@ import (
 	. "github.com/sargas-em/em/geofence"
 )
 
-// areaOf makes an area of bytes: the first picks the size of the grid on which the
-// vertices lie, so that they often coincide and line up; then each pair is a
-// vertex, or begins a ring or a polygon.
+// areaOf makes an area of bytes: the first picks the size of the grid on which
+// the vertices lie, so that they often coincide and line up; then each pair is
+// a vertex, or begins a ring or a polygon.
 func areaOf(b []byte) Area {
 	if len(b) == 0 {
 		return nil
 	}
-	grid := []float64{1. / 1024, 1. / 64, 1. / 8, 8}[b[0]%4]
-	base := []orb.Point{{25, 54}, {180, 0}, {-180, 89}, {0, -90}}[b[0]/4%4]
-	vertices, most := 0, 24
-	if grid > 1 { // long edges are split into thousands
-		most = 6
+	// Long edges are split into hundreds, so there are few of them.
+	grid := []orb.Point{{1. / 1024, 1. / 1024}, {1. / 64, 1. / 64}, {1. / 8, 1. / 64}, {22.5, 1. / 64}}[b[0]%4]
+	most := []int{24, 16, 8, 5}[b[0]%4]
+	base := []orb.Point{{25, 54}, {180, 0}, {-180, 89.5}, {0, -90}}[b[0]/4%4]
+	if grid[0] > 1 && base[1] == 54 {
+		base[1] = 0
 	}
+	vertices := 0
 	a := Area{{{}}}
 	for b = b[1:]; len(b) >= 2 && vertices < most; b = b[2:] {
 		p := len(a) - 1
@@ -38,8 +40,8 @@ func areaOf(b []byte) Area {
 		case b[0] == 0x80:
 			a = append(a, orb.Polygon{{}})
 		default:
-			lng := math.Remainder(base[0]+grid*float64(int8(b[0])), 360)
-			lat := max(-90, min(90, base[1]+grid*float64(int8(b[1]))))
+			lng := math.Remainder(base[0]+grid[0]*float64(int8(b[0])), 360)
+			lat := max(-90, min(90, base[1]+grid[1]*float64(int8(b[1]))))
 			a[p][r] = append(a[p][r], orb.Point{lng, lat})
 			vertices++
 		}
@@ -47,19 +49,19 @@ func areaOf(b []byte) Area {
 	return a
 }
 
-// FuzzArea checks that no ring makes NewIndex panic, and that what it accepts has
-// the same inside whichever way its rings run.
+// FuzzArea checks that no ring makes NewIndex panic, and that what it accepts
+// has the same inside whichever way its rings run.
 func FuzzArea(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 10, 0, 10, 10, 0, 10})
 	f.Add([]byte{4, 0xfb, 0, 5, 0, 5, 10, 0xfb, 10, 0x80, 0, 0xfe, 2, 2, 2, 2, 8, 0xfe, 8})
-	f.Add([]byte{10, 0, 0xf0, 60, 0xf0, 120, 0xf0, 0xc4, 0xf0, 0x88, 0xf0})
+	f.Add([]byte{11, 0, 0xf0, 4, 0xf0, 8, 0xf0, 12, 0xf0}) // round a pole
 	f.Add([]byte{1, 0, 0, 10, 10, 10, 0, 0, 10, 0x80, 1, 0, 0, 10, 0, 5, 0xf6})
 	f.Add([]byte{15, 0, 0, 4, 0, 4, 8, 0, 8, 2, 4})
 	f.Fuzz(func(t *testing.T, b []byte) { checkArea(t, areaOf(b)) })
 }
 
-// checkArea reports whether NewIndex accepts an area, and fails where the answers
-// depend on the way its rings run, or Append and Distance differ.
+// checkArea reports whether NewIndex accepts an area, and fails where the
+// answers depend on the way its rings run, or Append and Distance differ.
 func checkArea(t *testing.T, a Area) (*Index, bool) {
 	t.Helper()
 	x, err := NewIndex(Zone{ID: "z", Kind: KindPlace, Shape: a})
@@ -104,11 +106,12 @@ func checkArea(t *testing.T, a Area) (*Index, bool) {
 	return x, true
 }
 
-// TestRandomAreas makes areas of few vertices on a coarse grid, of which most are
-// refused, and compares the others with the plane of longitude and latitude.
+// TestRandomAreas makes areas of few vertices on a coarse grid, of which most
+// are refused, and compares the others with the plane of longitude and
+// latitude.
 func TestRandomAreas(t *testing.T) {
 	accepted, compared := 0, 0
-	for seed := range uint64(20_000) {
+	for seed := range uint64(8_000) {
 		r := rand.New(rand.NewPCG(seed, 6))
 		span := 3 + r.IntN(8)
 		b := []byte{byte(r.IntN(3))}
@@ -138,13 +141,13 @@ func TestRandomAreas(t *testing.T) {
 			}
 		}
 	}
-	if accepted < 1000 || compared < 10_000 {
+	if accepted < 400 || compared < 4000 {
 		t.Errorf("%d areas accepted, %d points compared: too few to tell", accepted, compared)
 	}
 }
 
-// FuzzState checks that bytes are refused or kept as they are, and that what they
-// say does no harm.
+// FuzzState checks that bytes are refused or kept as they are, and that what
+// they say does no harm.
 func FuzzState(f *testing.F) {
 	x, err := NewIndex(roundZone(KindExclusion))
 	if err != nil {

@@ -5,12 +5,13 @@ import "github.com/sargas-em/em"
 // Home returns a function that tells on which side of the zone's edge an
 // observation puts the wearer. It is what package curfew asks for as Where.
 //
-// A current fix is Inside if its whole em.Fix.Radius95 circle is within the zone,
-// and Outside if none of it is: for a circle of radius R round the home and a
-// fix at the distance d from it, d + r ≤ R and d - r > R. All else is
-// SideUnknown: an uncertain fix, one that is not current, and an observation that is no
-// fix. Fixes that report no accuracy are taken to have the 68 % radius of
-// assumed metres; zero is DefaultAssumedAccuracy. The zone's Active is not asked.
+// A current fix is Inside if its whole em.Fix.Radius95 circle is within the
+// zone, and Outside if none of it is: for a circle of radius R round the home
+// and a fix at the distance d from it, d + r ≤ R and d - r > R. All else is
+// SideUnknown: an uncertain fix, one that is not current, and an observation
+// that is no fix. Fixes that report no accuracy are taken to have the 68 %
+// radius of assumed metres; zero is DefaultAssumedAccuracy. The zone's Active
+// is not asked.
 //
 // The function may be used by any number of goroutines.
 func Home(zone Zone, assumed float64) (func(em.Observation) em.Side, error) {

@@ -50,8 +50,8 @@ type ring struct {
 func (r *ring) ReferencePoint() s2.ReferencePoint { return r.loop.ref }
 
 // NewIndex compiles the zones. Errors are *ZoneError, about the first zone that
-// something is wrong with. The order of the zones is the order of their numbers,
-// from zero.
+// something is wrong with. The order of the zones is the order of their
+// numbers, from zero.
 func NewIndex(zones ...Zone) (*Index, error) {
 	x := &Index{
 		zones:    slices.Clone(zones),
@@ -71,8 +71,8 @@ func NewIndex(zones ...Zone) (*Index, error) {
 			x.shapes.Add(r)
 		}
 	}
-	// Built here, as the first query would otherwise build it: under a lock that
-	// others do not see, and again not at all when shapes are added later.
+	// Built here, as the first query would otherwise build it: under a lock
+	// that others do not see, and again not at all when shapes are added later.
 	x.shapes.Build()
 	x.queries.New = func() any { return s2.NewContainsPointQuery(x.shapes, s2.VertexModelSemiOpen) }
 	for _, r := range rings {
@@ -367,8 +367,8 @@ type Hit struct {
 	Point, Zone int32
 }
 
-// AppendBatch appends one Hit for each zone that contains each of the points, in
-// order of the points and then of the zones. It is Append for many points.
+// AppendBatch appends one Hit for each zone that contains each of the points,
+// in order of the points and then of the zones. It is Append for many points.
 func (x *Index) AppendBatch(dst []Hit, pts []em.LatLng) []Hit {
 	if x.Len() == 0 {
 		return dst
@@ -423,9 +423,9 @@ func (g *geometry) distance(q s2.Point) float64 {
 }
 
 // Classify says on which side of the zone's edge a position is whose true place
-// is within radius95 metres of p: inside if all of that circle is, outside if none of
-// it is, and otherwise unknown. It also returns Distance. An invalid
-// p, and a radius that is negative or NaN, are of unknown side.
+// is within radius95 metres of p: inside if all of that circle is, outside if
+// none of it is, and otherwise unknown. It also returns Distance. An invalid p,
+// and a radius that is negative or NaN, are of unknown side.
 func (x *Index) Classify(zone int, p em.LatLng, radius95 float64) (em.Side, float64) {
 	d := x.Distance(zone, p)
 	switch {

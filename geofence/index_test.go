@@ -53,6 +53,9 @@ func TestGolden(t *testing.T) {
 	arctic := one(orb.Polygon{{{0, 80}, {90, 80}, {180, 80}, {-90, 80}}})
 	antarctic := one(orb.Polygon{{{-180, -80}, {-90, -80}, {0, -80}, {90, -80}, {180, -80}, {180, -90}, {-180, -90}, {-180, -80}}})
 	arcticRing := one(orb.Polygon{{{0, 70}, {90, 70}, {180, 70}, {-90, 70}}, {{0, 80}, {-90, 80}, {-180, 80}, {90, 80}}})
+	// A cap, which winds round the pole either way, and a tile that shares an edge with it.
+	eastCap := one(orb.Polygon{{{0, 80}, {90, 80}, {180, 80}, {-90, 80}}}, orb.Polygon{box(0, 70, 90, 80)})
+	westCap := one(orb.Polygon{{{0, 80}, {-90, 80}, {180, 80}, {90, 80}}}, orb.Polygon{box(0, 70, 90, 80)})
 	toPole := one(orb.Polygon{box(0, 80, 10, 90)})
 	overPole := one(orb.Polygon{{{170, 80}, {-170, 80}, {-170, 90}, {170, 90}}})
 	lune := one(orb.Polygon{box(0, -90, 10, 90)})
@@ -80,6 +83,8 @@ func TestGolden(t *testing.T) {
 		{"across a shared edge", halves, .5, 1, true, 55597.5401},
 		{"circle, 10 m within", circle, 54.68780938832735, 25.28, true, 10},
 		{"circle, 47.83 m out", circle, 54.687, 25.2823, false, 47.833682},
+		{"circle, 5 cm within", circle, 54.68789887, 25.28, true, .05},
+		{"circle, 5 cm out", circle, 54.68789977, 25.28, false, .05},
 		{"circle, center", circle, 54.687, 25.28, true, 100},
 		{"circle round the pole", polarCircle, 90 - 0.0044966, 123, true, 500.0},
 		{"corridor, beside", corridor, 54.5, 25.001, true, 35.428688},
@@ -107,6 +112,8 @@ func TestGolden(t *testing.T) {
 		{"ring round a pole, pole", arcticRing, 90, 0, false, 1111950.8},
 		{"ring round a pole, in it", arcticRing, 75, 33, true, 555975.4},
 		{"ring round a pole, south", arcticRing, 69, 33, false, 111195.08},
+		{"cap and tile, from the shared edge to the next", eastCap, 80.001, 10, true, 192841.098},
+		{"the same cap westwards", westCap, 80.001, 10, true, 192841.098},
 		{"to the pole, in", toPole, 85, 5, true, none},
 		{"to the pole, out", toPole, 85, 15, false, none},
 		{"to the pole across the antimeridian, in", overPole, 85, 180, true, none},
@@ -261,6 +268,7 @@ func TestZoneErrors(t *testing.T) {
 		{"bow tie", withRing(orb.Point{0, 0}, orb.Point{1, 1}, orb.Point{1, 0}, orb.Point{0, 1}), ErrIntersection, 0, 0, 0},
 		{"bow tie, unequal", withRing(orb.Point{0, 0}, orb.Point{3, 3}, orb.Point{3, 0}, orb.Point{0, 1}), ErrIntersection, 0, 0, 0},
 		{"bow tie with a vertex at the crossing", withRing(orb.Point{0, 0}, orb.Point{1, 1}, orb.Point{2, 2}, orb.Point{2, 0}, orb.Point{1, 1}, orb.Point{0, 1.5}), ErrIntersection, 0, 0, 1},
+		{"bow tie of 20 m", withRing(orb.Point{25, 54}, orb.Point{25.0003, 54.0002}, orb.Point{25.0003, 54}, orb.Point{25, 54.0002}), ErrIntersection, 0, 0, 0},
 		{"bow tie across the antimeridian", withRing(orb.Point{179, 0}, orb.Point{-179, 1}, orb.Point{-179, 0}, orb.Point{179, 1.5}), ErrIntersection, 0, 0, 0},
 		{"traced twice", withRing(orb.Point{0, 0}, orb.Point{1, 0}, orb.Point{1, 1}, orb.Point{0, 0}, orb.Point{1, 0}, orb.Point{1, 1}), ErrIntersection, 0, 0, 0},
 		{"hole crosses the border", area("z", orb.Polygon{box(0, 0, 1, 1), box(.5, .5, 2, .6)}), ErrIntersection, 0, 0, 1},

@@ -98,10 +98,10 @@ func appendEdge(dst []s2.Point, a, b orb.Point, turn float64, cuts []float64) []
 	return dst[:len(dst)-1]
 }
 
-// steps returns into how many parts the edge is split. On the curve of
-// constant d(longitude) and d(latitude) the acceleration across the ground is
-// the vector (sin cos turn², 2 sin turn rise), and the curve leaves the geodesic
-// between its ends by at most an eighth of it over the square of the parts.
+// steps returns into how many parts the edge is split. On the curve of constant
+// d(longitude) and d(latitude) the acceleration across the ground is the vector
+// (sin cos turn², 2 sin turn rise), and the curve leaves the geodesic between
+// its ends by at most an eighth of it over the square of the parts.
 func steps(a, b orb.Point, turn float64) int {
 	const rad = math.Pi / 180
 	lat0, lat1 := math.Abs(a.Lat()), math.Abs(b.Lat())

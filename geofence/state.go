@@ -10,8 +10,8 @@ import (
 const stateVersion = 1
 
 // AppendBinary appends the state. It is empty where all is as it should be, and
-// holds zones by their ID, so that it may be read by a Tracker over other zones.
-// It implements encoding.BinaryAppender.
+// holds zones by their ID, so that it may be read by a Tracker over other
+// zones. It implements encoding.BinaryAppender.
 func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 	if len(t.entries) == 0 {
 		return dst, nil
@@ -39,8 +39,8 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// UnmarshalBinary replaces the state by one that AppendBinary wrote. Errors wrap
-// em.ErrState and leave the state as it was.
+// UnmarshalBinary replaces the state by one that AppendBinary wrote. Errors
+// wrap em.ErrState and leave the state as it was.
 func (t *Tracker) UnmarshalBinary(b []byte) error {
 	n := Tracker{x: t.x, c: t.c, near: t.near}
 	if len(b) == 0 {

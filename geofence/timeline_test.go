@@ -12,9 +12,9 @@ import (
 	. "github.com/sargas-em/em/geofence"
 )
 
-// TestLateData feeds random walks to a Timeline in random order, in batches, with
-// repetitions and ticks between, and compares the events with those of a Tracker that
-// had all in order.
+// TestLateData feeds random walks to a Timeline in random order, in batches,
+// with repetitions and ticks between, and compares the events with those of a
+// Tracker that had all in order.
 func TestLateData(t *testing.T) {
 	exclusion := roundZone(KindExclusion)
 	exclusion.Active = scheduled{windows{{20, 70}, {70, 90}, {120, 170}, {200, 215}}}

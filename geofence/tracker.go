@@ -26,22 +26,24 @@ const (
 // Defaults of Config.
 const (
 	// DefaultAssumedAccuracy is the 68 % radius in metres of a fix that reports
-	// none: what receivers in a town commonly reach. Unverified for any one device.
+	// none: what receivers in a town commonly reach. Unverified for any one
+	// device.
 	DefaultAssumedAccuracy = 10
 
-	// DefaultMaxRadius95 is the 95 % radius in metres beyond which a fix decides
-	// nothing: that of a single mobile cell, about which receivers know least.
+	// DefaultMaxRadius95 is the 95 % radius in metres beyond which a fix
+	// decides nothing: satellites do better, and what one mobile cell says is
+	// not relied on. Unverified: it is for the order or the center to set.
 	DefaultMaxRadius95 = 500
 )
 
-// Config says how much evidence a Tracker asks for. The zero value works: each fix
-// decides by itself.
+// Config says how much evidence a Tracker asks for. The zero value works: each
+// fix decides by itself.
 type Config struct {
 	AssumedAccuracy float64 // 68 % radius in metres of fixes that report none; 0 is DefaultAssumedAccuracy
 	MaxRadius95     float64 // fixes with a larger 95 % radius, in metres, are not used; 0 is DefaultMaxRadius95
 
-	// ExitMargin is how many metres beyond its 95 % radius a fix must lie outside
-	// a zone to count as out of it. Going in has no margin.
+	// ExitMargin is how many metres beyond its 95 % radius a fix must lie
+	// outside a zone to count as out of it. Going in has no margin.
 	ExitMargin float64
 
 	Enter, Exit Confirm // evidence for being in, and for being out
@@ -97,14 +99,15 @@ func (c *Config) complete() error {
 // It judges on current fixes alone, each as the circle of its em.Fix.Radius95,
 // and only at times at which the zone's rule is in force. It looks at where the
 // person is, not at crossings alone: who is in an exclusion zone when its rule
-// comes into force, or when the first fix arrives, is told with the first fix from then on.
-// An event stays open while nothing is heard, and ends with the first fix of
-// those that confirm the crossing back, or when the rule is no longer in force. If
-// the zone is gone, or is of another kind, after a change of rules, it ends at
-// the next observation.
+// comes into force, or when the first fix arrives, is told with the first fix
+// from then on. An event stays open while nothing is heard, and ends with the
+// first fix of those that confirm the crossing back, or when the rule is no
+// longer in force. If the zone is gone, or is of another kind, after a change
+// of rules, it ends at the next observation.
 //
 // Its state holds only zones that are not as they should be: those with an open
-// event and those about which evidence is being gathered. Compliance takes no bytes.
+// event and those about which evidence is being gathered. Compliance takes no
+// bytes.
 type Tracker struct {
 	x       *Index
 	c       Config
@@ -130,8 +133,8 @@ type run struct {
 	ids   []em.ObservationID
 }
 
-// maxRun bounds run.ids, so that the fixes of both crossings fit into one event:
-// the first ones, and the last.
+// maxRun bounds run.ids, so that the fixes of both crossings fit into one
+// event: the first ones, and the last.
 const maxRun = em.MaxBecause / 2
 
 func (r *run) add(o em.Observation) {
@@ -310,8 +313,8 @@ func (t *Tracker) expire(dst []em.Event, at time.Time) []em.Event {
 	return dst
 }
 
-// expiry returns when, in (since, at], the rule of the entry's zone ceased to be in
-// force, and how; or no words if it did not.
+// expiry returns when, in (since, at], the rule of the entry's zone ceased to
+// be in force, and how; or no words if it did not.
 func (t *Tracker) expiry(e *entry, since, at time.Time) (end time.Time, how string) {
 	zone, ok := t.x.Lookup(e.zone)
 	if !ok {
@@ -336,8 +339,8 @@ func (t *Tracker) expiry(e *entry, since, at time.Time) (end time.Time, how stri
 	return time.Time{}, ""
 }
 
-// maxChanges bounds how many changes windowEnd looks ahead. Beyond them an event
-// is ended at the next observation.
+// maxChanges bounds how many changes windowEnd looks ahead. Beyond them an
+// event is ended at the next observation.
 const maxChanges = 1000
 
 // windowEnd returns the first instant after from at which s is not active; zero

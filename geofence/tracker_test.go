@@ -82,8 +82,8 @@ func (s scheduled) NextChange(after time.Time) time.Time {
 	return next
 }
 
-// player feeds a script to a Tracker as Timeline would, and to a second one that
-// is restored from bytes before every call.
+// player feeds a script to a Tracker as Timeline would, and to a second one
+// that is restored from bytes before every call.
 type player struct {
 	t    *testing.T
 	make func() *Tracker
@@ -328,6 +328,19 @@ func TestTrackerManyZones(t *testing.T) {
 	}
 }
 
+// TestNextZone leaves one zone while evidence gathers about the next.
+func TestNextZone(t *testing.T) {
+	next := roundZone(KindExclusion)
+	next.ID, next.Shape = "next", Circle{orb.Point{place.Lng, place.Lat + 1000/em.EarthRadius*180/math.Pi}, 100}
+	p := newPlayer(t, Config{Enter: Confirm{Fixes: 2}}, roundZone(KindExclusion), next)
+	p.play(step{at: 0, distance: -50, radius: 20}, step{at: 1, distance: -50, radius: 20},
+		step{at: 2, distance: 900, radius: 20}, step{at: 3, distance: 900, radius: 20})
+	want := []string{"zone.exclusion 0-", "zone.exclusion 0-2", "zone.exclusion 2-"}
+	if got := p.story(); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestEventInFull pins all that an event says.
 func TestEventInFull(t *testing.T) {
 	p := newPlayer(t, Config{Enter: Confirm{Fixes: 2, Dwell: time.Minute}, ExitMargin: 10}, roundZone(KindExclusion))
@@ -398,8 +411,8 @@ func TestEventInFull(t *testing.T) {
 	}
 }
 
-// TestManyFixes checks that evidence is bounded, and keeps the first fixes and the
-// last.
+// TestManyFixes checks that evidence is bounded, and keeps the first fixes and
+// the last.
 func TestManyFixes(t *testing.T) {
 	p := newPlayer(t, Config{Enter: Confirm{Fixes: 100}, Exit: Confirm{Fixes: 100}}, roundZone(KindExclusion))
 	var ids []em.ObservationID
@@ -445,17 +458,44 @@ func TestChangedRules(t *testing.T) {
 		}
 	}
 
-	// A zone of another version goes on: the event keeps the version it began under.
+	// A deadline lies after the last step, under the new rules too.
 	p := newPlayer(t, Config{}, roundZone(KindExclusion))
-	p.play(step{at: 1, distance: -50, radius: 20})
+	p.play(step{at: 1, distance: -50, radius: 20}, step{at: 20, distance: -50, radius: 20})
 	state, _ := p.main.AppendBinary(nil)
-	q := newPlayer(t, Config{}, other, moved)
+	z := roundZone(KindExclusion)
+	z.Active = scheduled{windows{{0, 10}, {15, 40}}}
+	q := newPlayer(t, Config{}, z)
+	if err := q.main.UnmarshalBinary(state); err != nil {
+		t.Fatal(err)
+	}
+	if d := q.main.Deadline(); !d.Equal(minute(40)) {
+		t.Errorf("deadline %v, want minute 40", d)
+	}
+
+	// A zone of another version goes on: the event keeps the version it began under.
+	p = newPlayer(t, Config{}, roundZone(KindExclusion))
+	p.play(step{at: 1, distance: -50, radius: 20})
+	state, _ = p.main.AppendBinary(nil)
+	q = newPlayer(t, Config{}, other, moved)
 	if err := q.main.UnmarshalBinary(state); err != nil {
 		t.Fatal(err)
 	}
 	q.play(step{at: 6, distance: 50, radius: 20})
 	if len(q.told) != 1 || q.told[0].Version != "v3" || q.told[0].Open() {
 		t.Errorf("moved: %+v", q.told)
+	}
+}
+
+// TestWithoutWake feeds a Tracker that nobody wakes: the event still ends when
+// the rule did.
+func TestWithoutWake(t *testing.T) {
+	z := roundZone(KindExclusion)
+	z.Active = scheduled{windows{{10, 20}}}
+	p := newPlayer(t, Config{}, z)
+	p.play(step{at: 15, distance: -50, radius: 20})
+	told := p.main.Observe(nil, step{at: 50, distance: -50, radius: 20}.observation())
+	if len(told) != 1 || !told[0].Until.Equal(minute(20)) {
+		t.Errorf("%+v", told)
 	}
 }
 
@@ -492,7 +532,27 @@ func TestMalformedState(t *testing.T) {
 			t.Errorf("%d bytes of %d: %v", n, len(good), err)
 		}
 	}
+	// Two states of one zone each make one of two, in the order of their IDs.
+	var header []byte
+	bodies := map[string][]byte{}
+	for _, id := range []string{"a", "b"} {
+		z := roundZone(KindExclusion)
+		z.ID = id
+		q := newPlayer(t, Config{}, z)
+		q.play(step{at: 1, distance: -50, radius: 20})
+		state, _ := q.main.AppendBinary(nil)
+		n := len(em.AppendTime([]byte{1}, minute(1)))
+		header, bodies[id] = append(slices.Clone(state[:n]), 2), state[n+1:]
+	}
+	if err := p.main.UnmarshalBinary(slices.Concat(header, bodies["a"], bodies["b"])); err != nil {
+		t.Error(err)
+	}
+	if err := p.main.UnmarshalBinary(good); err != nil {
+		t.Fatal(err)
+	}
 	for name, b := range map[string][]byte{
+		"order":    slices.Concat(header, bodies["b"], bodies["a"]),
+		"twice":    slices.Concat(header, bodies["a"], bodies["a"]),
 		"version":  append([]byte{9}, good[1:]...),
 		"trailing": append(slices.Clone(good), 0),
 		"no zones": {1, 0, 0},

@@ -12,10 +12,10 @@ import (
 	"github.com/sargas-em/em"
 )
 
-// touchTolerance is the depth in metres up to which a crossing of two edges is a
-// contact. Coordinates are often rounded to five decimals, a metre, after they were
-// checked; and straight edges that touch in longitude and latitude may
-// cross by twice what splitting moves them.
+// touchTolerance is the depth in metres up to which a crossing of two edges is
+// a contact. Coordinates are often rounded to five decimals, a metre, after
+// they were checked; and straight edges that touch in longitude and latitude
+// may cross by twice what splitting moves them.
 const touchTolerance = 1.0
 
 // border returns the edges of the area that have it on one side only, on their
@@ -131,8 +131,8 @@ func checkCrossings(sites []edgeSite) error {
 	return nil
 }
 
-// crossingDepth returns by how many metres an end of one of two crossing edges, as they
-// were before they were split, reaches over the other at least.
+// crossingDepth returns by how many metres an end of one of two crossing edges,
+// as they were before they were split, reaches over the other at least.
 func crossingDepth(a, b edgeSite) float64 {
 	edgesA, edgesB := a.whole(), b.whole()
 	depth := s1.InfAngle()

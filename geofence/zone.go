@@ -17,9 +17,10 @@ type Zone struct {
 	Kind    Kind
 	Shape   Shape
 
-	// Active says when the rule is in force; nil is always. Only a Tracker asks;
-	// Index answers about the ground alone. Where it also is a Schedule, events
-	// end when the rule does; otherwise at the next observation after it.
+	// Active says when the rule is in force; nil is always. Only a Tracker
+	// asks; Index answers about the ground alone. Where it also is a Schedule,
+	// events end when the rule does; otherwise at the next observation after
+	// it.
 	Active interface{ Active(time.Time) bool }
 }
 
@@ -27,16 +28,16 @@ type Zone struct {
 type Schedule interface {
 	Active(time.Time) bool
 
-	// NextChange returns an instant later than after such that Active gives
-	// one answer over [after, NextChange(after)); zero if it never changes again.
+	// NextChange returns an instant later than after such that Active gives one
+	// answer over [after, NextChange(after)); zero if it never changes again.
 	NextChange(after time.Time) time.Time
 }
 
 // Kind is the rule of a zone.
 type Kind string
 
-// Kinds of zone. There is no default: a zone without a kind is an error, lest an
-// exclusion zone be one in name only.
+// Kinds of zone. There is no default: a zone without a kind is an error, lest
+// an exclusion zone be one in name only.
 const (
 	KindExclusion Kind = "exclusion" // must not enter
 	KindInclusion Kind = "inclusion" // must not leave
@@ -82,8 +83,8 @@ const (
 	// little less than a quarter of the way round the Earth.
 	MaxRadius = 10_000_000
 
-	// MaxVertices bounds the vertices of one zone after its edges were split:
-	// 1 << 22 take some 400 MB. The largest time zone of the world has a tenth.
+	// MaxVertices bounds the vertices of one zone after its edges were split.
+	// Each takes about a hundred bytes in an index, and more while it is built.
 	MaxVertices = 1 << 22
 )
 

@@ -8,9 +8,9 @@
 //
 // The properties kind and version are the zone's. Its ID is the feature's
 // member "id", or else the property "id"; both may be a string or a number, of
-// which the digits are taken as they stand. Other properties are ignored, and so
-// are altitudes. The meaning of edges, and what a shape must
-// fulfil, is said in package geofence: geofence.NewIndex checks that.
+// which the digits are taken as they stand. Other properties are ignored, and
+// so are altitudes. The meaning of edges, and what a shape must fulfil, is said
+// in package geofence: geofence.NewIndex checks that.
 package zonejson
 
 import (
@@ -284,8 +284,8 @@ func readArray[T any](raw json.RawMessage, least int, read func(json.RawMessage)
 // Marshal writes a FeatureCollection, which Unmarshal reads back to the same
 // zones. Coordinates and rings are written as they are: RFC 7946 asks for outer
 // rings counter-clockwise, which is the caller's to see to. A zone with an
-// Active, a shape of an unknown type and a number that JSON does not have
-// are errors that name the zone.
+// Active, a shape of an unknown type and a number that JSON does not have are
+// errors that name the zone.
 func Marshal(zones []geofence.Zone) ([]byte, error) {
 	type properties struct {
 		Kind      geofence.Kind `json:"kind"`
@@ -339,8 +339,8 @@ func Marshal(zones []geofence.Zone) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// closed returns the polygons with the first vertex of each ring repeated at its
-// end, as GeoJSON has them. Others may leave it out.
+// closed returns the polygons with the first vertex of each ring repeated at
+// its end, as GeoJSON has them. Others may leave it out.
 func closed(a geofence.Area) []orb.Polygon {
 	polygons := make([]orb.Polygon, len(a))
 	for i, p := range a {
