@@ -14,7 +14,8 @@ import (
 // for; the order decides in every case.
 const (
 	// DefaultWait before a confirmation: 15 minutes, so that alcohol of the
-	// mouth is gone. Lithuania 15 to 30, Malta 20.
+	// mouth is gone. Lithuania 15 to 30; Montana, in its 24/7 programme, at
+	// least 20.
 	DefaultWait = 15 * time.Minute
 	// DefaultCompleteBy is when a confirmation must be done, counted from the
 	// positive sample: 30 minutes, the end of the Lithuanian 15 to 30. Unverified elsewhere.
