@@ -81,7 +81,7 @@ func newEngine(ctx context.Context, c *Center) (*engine, error) {
 		return nil, fmt.Errorf("center: stored people and zones: %w", err)
 	}
 	err = e.update(ctx, func(s *step) error {
-		if s.seq, err = s.tx.Position(); err != nil {
+		if _, s.seq, err = s.tx.Position(); err != nil {
 			return err
 		}
 		for _, p := range e.roster.People() {
@@ -282,8 +282,7 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 			return err
 		}
 		for _, o := range f.Observations {
-			id := s.roster.Carrier(o.Device, o.At)
-			o, _, err := s.tx.AddObservation(o, id, frame)
+			o, id, err := s.tx.AddObservation(o, s.roster.Carrier(o.Device, o.At), frame)
 			if err != nil {
 				return err
 			}

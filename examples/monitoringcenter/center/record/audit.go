@@ -136,15 +136,20 @@ func (t *Tx) Tell(kind string, data any) (FeedItem, error) {
 }
 
 // FeedAfter returns the items after number n, oldest first. ok is false where
-// some of them are gone: the page must load everything anew.
+// some of them are gone, or n is not of this feed: the page must load
+// everything anew.
 func (s *Store) FeedAfter(ctx context.Context, n int64) (items []FeedItem, ok bool, err error) {
 	items, err = collect(ctx, s.r, func(rows *sql.Rows, i *FeedItem) error { return rows.Scan(&i.N, &i.Kind, &i.Data) },
-		`SELECT n, kind, data FROM feed WHERE n > ? ORDER BY n`, n)
-	if err != nil {
+		`SELECT n, kind, data FROM feed WHERE n >= ? ORDER BY n`, n)
+	switch {
+	case err != nil:
 		return nil, false, err
+	case len(items) == 0:
+		return nil, n == 0, nil
+	case items[0].N == n:
+		return items[1:], true, nil
 	}
-	ok = len(items) == 0 || items[0].N == n+1
-	return items, ok, nil
+	return items, items[0].N == n+1, nil
 }
 
 // FeedEnd returns the number of the newest item.

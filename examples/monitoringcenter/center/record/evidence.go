@@ -37,46 +37,70 @@ func (t *Tx) AddFrame(seq uint64, r *protocol.Report, f *protocol.ReportFrame) (
 
 // AddObservation keeps o as seen by subject, which is empty while nobody is
 // known to carry the device. A known observation is not stored again, but its
-// arrival is. It reports whether o was new, and returns it as first stored.
-func (t *Tx) AddObservation(o em.Observation, subject em.SubjectID, frame int64) (first em.Observation, isNew bool, err error) {
+// arrival is: it stays whose it was, and at the At that it had. AddObservation
+// returns o with that At, and whose it is.
+func (t *Tx) AddObservation(o em.Observation, subject em.SubjectID, frame int64) (em.Observation, em.SubjectID, error) {
 	data, err := o.AppendBinary(nil)
 	if err != nil {
-		return o, false, fmt.Errorf("record: %w", err)
+		return o, "", fmt.Errorf("record: %w", err)
 	}
 	res, err := t.tx.ExecContext(t.ctx, `INSERT OR IGNORE INTO observation (id, device, subject, at, body, frame, data) VALUES (?,?,?,?,?,?,?)`,
 		o.ID[:], string(o.Device), string(subject), nanos(o.At), string(o.Body.Kind()), frame, data)
 	if err != nil {
-		return o, false, fmt.Errorf("record: %w", err)
+		return o, "", fmt.Errorf("record: %w", err)
 	}
 	n, err := res.RowsAffected()
 	if err != nil {
-		return o, false, fmt.Errorf("record: %w", err)
+		return o, "", fmt.Errorf("record: %w", err)
 	}
-	if err := t.exec(`INSERT OR IGNORE INTO reception (subject, received, id, device, stored) VALUES (?,?,?,?,?)`,
-		string(subject), nanos(o.Received), o.ID[:], string(o.Device), o.Stored); err != nil {
-		return o, false, err
+	if n == 0 {
+		if o, subject, err = t.again(o); err != nil {
+			return o, "", err
+		}
 	}
-	if n == 1 {
-		return o, true, nil
+	// Of two arrivals at one instant the one with the lower serial number counts.
+	var serial any
+	if o.Seq.OK {
+		serial = int64(o.Seq.V)
 	}
-	// At is fixed when the ID is first stored; this arrival keeps its own
-	// Received and store marker.
-	var at int64
-	if err := t.tx.QueryRowContext(t.ctx, `SELECT at FROM observation WHERE id = ?`, o.ID[:]).Scan(&at); err != nil {
-		return o, false, fmt.Errorf("record: %w", err)
-	}
-	o.At = fromNanos(at)
-	return o, false, nil
+	return o, subject, t.exec(`INSERT INTO reception (subject, received, id, device, seq, stored) VALUES (?,?,?,?,?,?)
+		ON CONFLICT DO UPDATE SET seq = excluded.seq, stored = excluded.stored WHERE seq IS NOT NULL AND (excluded.seq IS NULL OR excluded.seq < seq)`,
+		string(subject), nanos(o.Received), o.ID[:], string(o.Device), serial, o.Stored)
 }
 
-// Adopt gives the observations of a device in [from, to) to a subject; a zero
-// to is open. It returns them in order of arrival.
+// again takes another arrival of a stored observation: the row is that of the
+// earliest one, whichever came to us first.
+func (t *Tx) again(o em.Observation) (em.Observation, em.SubjectID, error) {
+	var (
+		was     em.Observation
+		subject string
+		data    []byte
+	)
+	err := t.tx.QueryRowContext(t.ctx, `SELECT subject, data FROM observation WHERE id = ?`, o.ID[:]).Scan(&subject, &data)
+	if err == nil {
+		err = was.UnmarshalBinary(data)
+	}
+	if err != nil {
+		return o, "", fmt.Errorf("record: %w", err)
+	}
+	o.At = was.At
+	if em.Compare(em.ReceiveTime, &o, &was) < 0 {
+		if data, err = o.AppendBinary(nil); err != nil {
+			return o, "", fmt.Errorf("record: %w", err)
+		}
+		err = t.exec(`UPDATE observation SET data = ? WHERE id = ?`, data, o.ID[:])
+	}
+	return o, em.SubjectID(subject), err
+}
+
+// Adopt gives the observations of a device in [from, to) that are nobody's yet
+// to a subject; a zero to is open. It returns all their arrivals in order.
 func (t *Tx) Adopt(d em.DeviceID, subject em.SubjectID, from, to time.Time) ([]em.Observation, error) {
-	until := int64(1<<63 - 1)
+	until := int64(maxNanos)
 	if !to.IsZero() {
 		until = nanos(to)
 	}
-	obs, err := collect(t.ctx, t.tx, scanReception, `SELECT o.data, r.received, r.stored FROM observation o JOIN reception r ON r.id = o.id AND r.subject = ''
+	obs, err := collect(t.ctx, t.tx, scanReception, `SELECT `+receptionColumns+` FROM observation o JOIN reception r ON r.id = o.id AND r.subject = ''
 		WHERE o.device = ? AND o.subject = '' AND o.at >= ? AND o.at < ? ORDER BY r.received, o.id`, string(d), nanos(from), until)
 	if err != nil {
 		return nil, err
@@ -102,19 +126,25 @@ func scanObservation(rows *sql.Rows, o *em.Observation) error {
 	return o.UnmarshalBinary(data)
 }
 
+const receptionColumns = `o.data, r.received, r.seq, r.stored`
+
 func scanReception(rows *sql.Rows, o *em.Observation) error {
 	var (
 		data     []byte
 		received int64
+		serial   sql.NullInt64
 		stored   bool
 	)
-	if err := rows.Scan(&data, &received, &stored); err != nil {
+	if err := rows.Scan(&data, &received, &serial, &stored); err != nil {
 		return err
 	}
 	if err := o.UnmarshalBinary(data); err != nil {
 		return err
 	}
-	o.Received, o.Stored = fromNanos(received), stored
+	o.Received, o.Stored, o.Seq = fromNanos(received), stored, em.Opt[uint64]{}
+	if serial.Valid {
+		o.Seq = em.Some(uint64(serial.Int64))
+	}
 	return nil
 }
 
@@ -182,7 +212,7 @@ func (h history) Observations(c em.Clock, from, to time.Time) iter.Seq2[em.Obser
 	return func(yield func(em.Observation, error) bool) {
 		scan, query := scanObservation, `SELECT data FROM observation WHERE subject = ? AND at >= ? AND at < ?`
 		if c == em.ReceiveTime {
-			scan, query = scanReception, `SELECT o.data, r.received, r.stored FROM reception r JOIN observation o ON o.id = r.id
+			scan, query = scanReception, `SELECT `+receptionColumns+` FROM reception r JOIN observation o ON o.id = r.id
 				WHERE r.subject = ? AND r.received >= ? AND r.received < ?`
 		}
 		t := h.tx()
@@ -272,18 +302,20 @@ func (s *Store) Track(ctx context.Context, subject em.SubjectID, from, to time.T
 		ORDER BY at DESC, id LIMIT ?) ORDER BY at, id`, string(subject), nanos(from), nanos(to), n)
 }
 
-// Latest returns, of a subject, the newest position and battery report and what
-// was received last, with the reception's own times.
+// Latest returns, of a subject, the newest position and battery report that the
+// late limits did not refuse, and what was received last, with the reception's
+// own times.
 func (t *Tx) Latest(subject em.SubjectID) ([]em.Observation, error) {
 	var all []em.Observation
 	for _, kind := range []em.BodyKind{em.KindFix, em.KindPower} {
-		one, err := collect(t.ctx, t.tx, scanObservation, `SELECT data FROM observation WHERE subject = ? AND body = ? ORDER BY at DESC LIMIT 1`, string(subject), string(kind))
+		one, err := collect(t.ctx, t.tx, scanObservation, `SELECT data FROM observation
+			WHERE subject = ? AND body = ? AND id NOT IN (SELECT id FROM refused) ORDER BY at DESC LIMIT 1`, string(subject), string(kind))
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, one...)
 	}
-	last, err := collect(t.ctx, t.tx, scanReception, `SELECT o.data, r.received, r.stored FROM reception r JOIN observation o ON o.id = r.id
+	last, err := collect(t.ctx, t.tx, scanReception, `SELECT `+receptionColumns+` FROM reception r JOIN observation o ON o.id = r.id
 		WHERE r.subject = ? ORDER BY r.received DESC LIMIT 1`, string(subject))
 	return append(all, last...), err
 }

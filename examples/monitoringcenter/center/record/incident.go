@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -39,7 +40,7 @@ type Incident struct {
 	Event    em.Event // its present version, or the last one before it was withdrawn
 }
 
-// ErrNoIncident: no incident has that number, or not in the handling asked for.
+// ErrNoIncident: no incident has that number, or is about that event.
 var ErrNoIncident = errors.New("record: no such incident")
 
 const incidentColumns = `id, verdict, handling, raised, changed, by, note, data`
@@ -58,9 +59,16 @@ func scanIncident(row interface{ Scan(...any) error }, i *Incident) error {
 
 func scanIncidentRow(rows *sql.Rows, i *Incident) error { return scanIncident(rows, i) }
 
-// IncidentOf returns the incident of an event; ErrNoIncident where there is none.
+// IncidentOf returns the incident of an event, the newest where late data has
+// moved an event to the place of a withdrawn one; ErrNoIncident where there is
+// none.
 func (t *Tx) IncidentOf(id em.EventID) (Incident, error) {
-	return t.oneIncident(`SELECT `+incidentColumns+` FROM incident WHERE event = ?`, id[:])
+	return t.oneIncident(`SELECT `+incidentColumns+` FROM incident WHERE event = ? ORDER BY id DESC LIMIT 1`, id[:])
+}
+
+// OpenIncidents returns all that are not closed, by number.
+func (t *Tx) OpenIncidents() ([]Incident, error) {
+	return collect(t.ctx, t.tx, scanIncidentRow, `SELECT `+incidentColumns+` FROM incident WHERE handling <> 'closed' ORDER BY id`)
 }
 
 // Incident returns one incident by its number.
@@ -134,31 +142,31 @@ type ChangeRow struct {
 	Event em.Event
 }
 
-// ChangesOf returns the ledger of one event, oldest first, at most n entries,
-// following it back through moves of its anchor.
+// ChangesOf returns the ledger of one event, oldest first, at most the n newest
+// entries, following it back through moves of its anchor.
 func (s *Store) ChangesOf(ctx context.Context, id em.EventID, n int) ([]ChangeRow, error) {
-	var all []ChangeRow
-	for range n {
+	var all []ChangeRow // newest first
+	for before := int64(maxNanos); len(all) < n; {
 		rows, err := collect(ctx, s.r, func(rows *sql.Rows, c *movedRow) error { return c.scan(rows) },
-			`SELECT n, kind, known, now, was FROM change WHERE event = ? ORDER BY n DESC LIMIT ?`, id[:], n)
+			`SELECT n, kind, known, now, was FROM change WHERE event = ? AND n < ? ORDER BY n DESC LIMIT ?`, id[:], before, n-len(all))
 		if err != nil {
 			return nil, err
 		}
-		moved := false
+		// What lies before a move has the ID from which it came. An event may
+		// come back to an ID: each of its lives there ends with a move.
+		moved := slices.IndexFunc(rows, func(r movedRow) bool { return r.Kind == em.Moved.String() })
+		if moved >= 0 {
+			rows = rows[:moved+1]
+			id, before = rows[moved].was, rows[moved].N
+		}
 		for _, r := range rows {
 			all = append(all, r.ChangeRow)
-			if r.Kind == em.Moved.String() && len(all) < n {
-				id, moved = r.was, true
-			}
 		}
-		if !moved {
+		if moved < 0 {
 			break
 		}
 	}
-	// Newest first so far, chain by chain.
-	for i, j := 0, len(all)-1; i < j; i, j = i+1, j-1 {
-		all[i], all[j] = all[j], all[i]
-	}
+	slices.Reverse(all)
 	return all, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -23,9 +24,13 @@ func (t *Tx) PutPerson(d Doc) error {
 		d.ID, nanos(d.Since), string(d.JSON))
 }
 
-// PutRules stores the rules that a person is judged by from an instant on.
+// PutRules stores the rules that a person is judged by from an instant on,
+// instead of all stored for then and later.
 func (t *Tx) PutRules(person string, since time.Time, doc []byte) error {
-	return t.exec(`INSERT OR REPLACE INTO rules (person, since, doc) VALUES (?,?,?)`, person, nanos(since), string(doc))
+	if err := t.exec(`DELETE FROM rules WHERE person = ? AND since >= ?`, person, nanos(since)); err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO rules (person, since, doc) VALUES (?,?,?)`, person, nanos(since), string(doc))
 }
 
 // Rules returns all rules that a person was ever judged by, oldest first.
@@ -66,8 +71,8 @@ const quarantineMost = 10_000
 // connection that named none.
 func (t *Tx) Quarantine(r *protocol.Report, device em.DeviceID, reason string, frames int) error {
 	return t.exec(`INSERT INTO quarantine (device, codec, reason, first, last, frames)
-		SELECT ?1, ?2, ?3, ?4, ?4, ?5 WHERE (SELECT count(*) FROM quarantine) < ?6 OR EXISTS (SELECT 1 FROM quarantine WHERE device = ?1)
-		ON CONFLICT (device) DO UPDATE SET reason = excluded.reason, last = excluded.last, frames = frames + excluded.frames`,
+		SELECT ?1, ?2, ?3, ?4, ?4, ?5 WHERE (SELECT count(*) FROM quarantine) < ?6 OR EXISTS (SELECT 1 FROM quarantine WHERE device = ?1 AND codec = ?2)
+		ON CONFLICT DO UPDATE SET reason = excluded.reason, last = excluded.last, frames = frames + excluded.frames`,
 		string(device), r.Codec, reason, nanos(r.Received), frames, quarantineMost)
 }
 
@@ -100,12 +105,12 @@ func (s *Store) Quarantined(ctx context.Context, n, frames int) ([]Quarantined, 
 		err := rows.Scan(&q.Device, &q.Codec, &q.Reason, &first, &last, &q.Frames)
 		q.First, q.Last = fromNanos(first), fromNanos(last)
 		return err
-	}, `SELECT device, codec, reason, first, last, frames FROM quarantine ORDER BY last DESC, device LIMIT ?`, n)
+	}, `SELECT device, codec, reason, first, last, frames FROM quarantine ORDER BY last DESC, device, codec LIMIT ?`, n)
 	if err != nil {
 		return nil, err
 	}
 	for i := range all {
-		all[i].LastFrames, err = s.frames(ctx, `WHERE device = ? ORDER BY id DESC LIMIT ?`, all[i].Device, frames)
+		all[i].LastFrames, err = s.frames(ctx, `WHERE device = ? AND codec = ? ORDER BY id DESC LIMIT ?`, all[i].Device, all[i].Codec, frames)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", all[i].Codec, err)
 		}
@@ -113,11 +118,23 @@ func (s *Store) Quarantined(ctx context.Context, n, frames int) ([]Quarantined, 
 	return all, nil
 }
 
-// FramesOf returns the raw frames that observations came in, oldest first.
+// FramesOf returns the raw frames that observations came in, each once, in the
+// order of the observations.
 func (s *Store) FramesOf(ctx context.Context, ids []em.ObservationID) ([]FrameRow, error) {
-	var all []FrameRow
+	var numbers []int64
 	for _, id := range ids {
-		one, err := s.frames(ctx, `WHERE id = (SELECT frame FROM observation WHERE id = ?)`, id[:])
+		one, err := collect(ctx, s.r, func(rows *sql.Rows, n *int64) error { return rows.Scan(n) },
+			`SELECT frame FROM observation WHERE id = ?`, id[:])
+		if err != nil {
+			return nil, err
+		}
+		if len(one) == 1 && !slices.Contains(numbers, one[0]) {
+			numbers = append(numbers, one[0])
+		}
+	}
+	var all []FrameRow
+	for _, n := range numbers {
+		one, err := s.frames(ctx, `WHERE id = ?`, n)
 		if err != nil {
 			return nil, err
 		}

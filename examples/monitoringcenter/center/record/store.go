@@ -127,15 +127,24 @@ func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows, *T) err
 	return all, nil
 }
 
-// nanos stores an instant; the zero time is the smallest number.
+// nanos stores an instant; the zero time is the smallest number. What lies
+// beyond the range, as a device's wrong clock may, counts as its end.
 func nanos(t time.Time) int64 {
-	if t.IsZero() {
+	switch {
+	case t.IsZero():
 		return minNanos
+	case t.Before(fromNanos(minNanos + 1)):
+		return minNanos + 1
+	case t.After(fromNanos(maxNanos)):
+		return maxNanos
 	}
 	return t.UnixNano()
 }
 
-const minNanos = -1 << 63
+const (
+	minNanos = -1 << 63
+	maxNanos = 1<<63 - 1
+)
 
 func fromNanos(n int64) time.Time {
 	if n == minNanos {
@@ -144,14 +153,18 @@ func fromNanos(n int64) time.Time {
 	return time.Unix(0, n).UTC()
 }
 
-// Position returns how far into the log the record is.
-func (t *Tx) Position() (seq uint64, err error) {
-	err = t.tx.QueryRowContext(t.ctx, `SELECT seq FROM position`).Scan(&seq)
+// Position returns how far into which log the record is; the log is empty
+// before SetLog.
+func (t *Tx) Position() (log string, seq uint64, err error) {
+	err = t.tx.QueryRowContext(t.ctx, `SELECT log, seq FROM position`).Scan(&log, &seq)
 	if err != nil {
 		err = fmt.Errorf("record: %w", err)
 	}
-	return seq, err
+	return log, seq, err
 }
+
+// SetLog says which log the record belongs to.
+func (t *Tx) SetLog(id string) error { return t.exec(`UPDATE position SET log = ?`, id) }
 
 // SetPosition says that the log up to seq is in the record.
 func (t *Tx) SetPosition(seq uint64) error { return t.exec(`UPDATE position SET seq = ?`, int64(seq)) }

@@ -1,8 +1,9 @@
 -- +goose Up
 -- Instants are nanoseconds since 1970 UTC. Blobs hold the SDK's binary forms.
 
-CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL) STRICT;
-INSERT INTO position VALUES (1, 0);
+-- How far into which log the record is; '' before it has met one.
+CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), log TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
+INSERT INTO position VALUES (1, '', 0);
 
 -- Who is monitored, with what, under which rules: one document a row.
 CREATE TABLE zone   (id TEXT PRIMARY KEY, doc TEXT NOT NULL) STRICT;
@@ -38,7 +39,7 @@ CREATE TABLE observation (
 	at      INTEGER NOT NULL,
 	body    TEXT NOT NULL,
 	frame   INTEGER NOT NULL,
-	data    BLOB NOT NULL
+	data    BLOB NOT NULL -- of its earliest reception, but with the at of the one that was stored first
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX observation_subject ON observation (subject, at);
 CREATE INDEX observation_device ON observation (device, at);
@@ -49,6 +50,7 @@ CREATE TABLE reception (
 	received INTEGER NOT NULL,
 	id       BLOB NOT NULL,
 	device   TEXT NOT NULL,
+	seq      INTEGER, -- the frame's serial number
 	stored   INTEGER NOT NULL,
 	PRIMARY KEY (subject, received, id)
 ) STRICT, WITHOUT ROWID;
@@ -87,7 +89,7 @@ CREATE INDEX change_event ON change (event, n);
 
 CREATE TABLE incident (
 	id        INTEGER PRIMARY KEY,
-	event     BLOB NOT NULL UNIQUE,
+	event     BLOB NOT NULL, -- late data may move an event to where a withdrawn one was: the newest incident is the event's
 	subject   TEXT NOT NULL,
 	kind      TEXT NOT NULL,
 	severity  INTEGER NOT NULL,
@@ -100,19 +102,21 @@ CREATE TABLE incident (
 	data      BLOB NOT NULL
 ) STRICT;
 CREATE INDEX incident_queue ON incident (handling, severity, id);
+CREATE INDEX incident_event ON incident (event, id);
 CREATE INDEX incident_subject ON incident (subject, id);
 
 -- Observations beyond the late limits: kept and shown, never judged.
 CREATE TABLE refused (id BLOB PRIMARY KEY, subject TEXT NOT NULL, known INTEGER NOT NULL, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE TABLE quarantine (
-	device TEXT PRIMARY KEY,
+	device TEXT NOT NULL, -- '' for connections that named none
 	codec  TEXT NOT NULL,
 	reason TEXT NOT NULL,
 	first  INTEGER NOT NULL,
 	last   INTEGER NOT NULL,
-	frames INTEGER NOT NULL
-) STRICT;
+	frames INTEGER NOT NULL,
+	PRIMARY KEY (device, codec)
+) STRICT, WITHOUT ROWID;
 
 -- What people and the center did. Each row's hash covers the one before.
 CREATE TABLE audit (
