@@ -1,0 +1,234 @@
+package curfew
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sargas-em/em"
+)
+
+// Evaluator judges one order for one person. It is an em.Evaluator on event
+// time, made to be driven by em.Timeline, and like all of them for one
+// goroutine.
+//
+// It looks at where the person is at each instant, not at crossings: who is out
+// when an obligation begins is found by the deadline of the grace. Deadlines
+// are the beginnings and ends of obligations, the ends of graces and of
+// evidence. Who calls Observe without having woken it at its deadlines gets
+// obligations judged from the next observation on.
+//
+// Observations earlier than the last call, or outside the years 2000 to 2199,
+// are not judged.
+type Evaluator struct {
+	order  Order
+	config Config
+	s      state
+
+	next    time.Time // start of the next obligation; zero: none
+	nextSet bool
+	out     []em.Event // what the call under way has decided
+}
+
+// state is what the past decided.
+type state struct {
+	at time.Time // of the last call; zero: none yet
+	presence
+	runs []run // by start, then row
+}
+
+var _ em.Evaluator = (*Evaluator)(nil)
+
+// NewEvaluator checks order and config; errors wrap ErrOrder or ErrConfig.
+func NewEvaluator(order Order, config Config) (*Evaluator, error) {
+	if err := config.complete(); err != nil {
+		return nil, err
+	}
+	for _, t := range []*time.Time{&order.From, &order.Until} {
+		*t = t.Round(0).UTC()
+	}
+	order.Units = slices.Clone(order.Units)
+	if err := order.check(); err != nil {
+		return nil, err
+	}
+	e := &Evaluator{order: order, config: config}
+	e.s.units = make([]unitState, len(order.Units))
+	return e, nil
+}
+
+// Clock returns em.EventTime.
+func (e *Evaluator) Clock() em.Clock { return em.EventTime }
+
+// Presence is where the wearer is as of the last call.
+func (e *Evaluator) Presence() Presence { return e.s.now }
+
+// Observe takes the next observation.
+func (e *Evaluator) Observe(dst []em.Event, o em.Observation) []em.Event {
+	if o.At.Before(e.s.at) || !judgeable(o.At) {
+		return dst
+	}
+	e.begin(o.At)
+	e.advance(o.At)
+	e.evidence(&o)
+	return e.conclude(dst)
+}
+
+// Wake takes the time.
+func (e *Evaluator) Wake(dst []em.Event, at time.Time) []em.Event {
+	if !at.After(e.s.at) || !judgeable(at) {
+		return dst
+	}
+	e.begin(at)
+	e.advance(at)
+	return e.conclude(dst)
+}
+
+// begin starts the obligations that have begun since the last call, and cuts
+// off those that a change of the order has done away with.
+func (e *Evaluator) begin(t time.Time) {
+	s := &e.s
+	for i := range s.runs {
+		if r := &s.runs[i]; !r.known {
+			r.cut = later(t, r.from.Add(tick))
+			e.orphan(r)
+		}
+	}
+	before, next := s.at, e.nextStart()
+	s.at = t
+	if before.IsZero() {
+		s.settled = t
+	} else if next.IsZero() || t.Before(next) {
+		return
+	}
+	for b := range e.order.Schedule.Between(t, t.Add(tick)) {
+		ob, ok := e.order.clip(b)
+		if !ok || !ob.interval().Contains(t) || !before.IsZero() && !ob.Start.After(before) || e.runs(b) {
+			continue
+		}
+		r := run{start: b.Start, row: b.Row.String(), from: t}
+		e.configure(&r, ob)
+		i, _ := slices.BinarySearchFunc(s.runs, r, compareRuns)
+		s.runs = slices.Insert(s.runs, i, r)
+	}
+	e.nextSet = false
+}
+
+func compareRuns(a, b run) int {
+	if c := a.start.Compare(b.start); c != 0 {
+		return c
+	}
+	if a.row < b.row {
+		return -1
+	} else if a.row > b.row {
+		return 1
+	}
+	return a.from.Compare(b.from)
+}
+
+// runs reports whether an obligation is under way.
+func (e *Evaluator) runs(b Obligation) bool {
+	return slices.ContainsFunc(e.s.runs, func(r run) bool {
+		return r.cut.IsZero() && r.start.Equal(b.Start) && r.row == b.Row.String()
+	})
+}
+
+// conclude tells what the call has decided.
+func (e *Evaluator) conclude(dst []em.Event) []em.Event {
+	s := &e.s
+	for i := range s.runs {
+		if r := &s.runs[i]; s.settled.Before(r.ob.End) {
+			e.tell(r)
+		} else {
+			e.finish(r)
+		}
+	}
+	s.runs = slices.DeleteFunc(s.runs, func(r run) bool { return !s.settled.Before(r.ob.End) })
+	if len(e.out) > 0 {
+		dst = append(dst, e.out...)
+		clear(e.out)
+		e.out = e.out[:0]
+	}
+	return dst
+}
+
+func (e *Evaluator) emit(ev em.Event) { e.out = append(e.out, ev) }
+
+// nextStart is when the next obligation begins.
+func (e *Evaluator) nextStart() time.Time {
+	if e.nextSet {
+		return e.next
+	}
+	e.next, e.nextSet = time.Time{}, true
+	after := e.s.at
+	if after.IsZero() && e.order.From.IsZero() {
+		return e.next
+	}
+	from := later(after, e.order.From)
+	for b := range e.order.Schedule.Between(from, from.Add(fortnight)) {
+		ob, ok := e.order.clip(b)
+		if ok && ob.Start.After(after) && !e.runs(b) {
+			e.next = ob.Start
+			break
+		}
+	}
+	return e.next
+}
+
+// Deadline is when the evaluator wants to be woken: before its first call, when
+// the order's first obligation begins.
+func (e *Evaluator) Deadline() time.Time {
+	s := &e.s
+	d := e.nextStart()
+	if !judgeable(d) {
+		d = time.Time{}
+	}
+	if s.at.IsZero() {
+		return d
+	}
+	due := func(t time.Time) {
+		if t.After(s.at) && (d.IsZero() || t.Before(d)) && judgeable(t) {
+			d = t
+		}
+	}
+	var level time.Time
+	switch {
+	case s.returning:
+		due(s.back.Latest.Add(e.config.Flicker))
+	case s.now == Home:
+		due(s.home.Add(e.config.MaxGap + tick))
+	case s.now == Away:
+		due(s.away.Add(e.config.MaxGap + tick))
+		level = e.level()
+	}
+	for i := range s.runs {
+		r := &s.runs[i]
+		switch {
+		case !r.known, !s.settled.Before(r.ob.End): // a change of the order
+			due(s.at.Add(tick))
+		case s.returning:
+		case s.now == Home:
+			due(r.ob.End)
+		case s.now == Unknown:
+			due(r.ob.End)
+			if !r.silence.told {
+				if t, ok := r.required.exceeded(s.settled, e.config.Unknown-r.silence.dur); ok {
+					due(t)
+				}
+			}
+		case s.settled.Before(level):
+			if !r.ob.End.After(level) {
+				due(r.ob.End)
+			}
+			a := &r.absence
+			first, late := a.first, a.late
+			if first.IsZero() {
+				first, late, _ = r.required.first(s.settled)
+			}
+			if !a.told {
+				if t, ok := r.counting.exceeded(s.settled, e.allowed(r, first, late)-a.counted); ok && !t.After(level) {
+					due(t)
+				}
+			}
+		}
+	}
+	return d
+}

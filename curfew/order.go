@@ -1,0 +1,177 @@
+package curfew
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sargas-em/em"
+)
+
+// Order is what a court or officer wants of one person, for one place.
+type Order struct {
+	ID      string // tells the person's orders apart; part of the events' About
+	Version string // of this text of the order
+
+	// From and Until bound the order, [From, Until): what is under way at From
+	// binds from then on. With a From the evaluator expects evidence from it
+	// on; without, from the first observation. A zero Until is open.
+	From, Until time.Time
+
+	Schedule Schedule
+
+	// Place says which rows of the schedule Where and Units answer for: those
+	// with the same Place. An order with two places has two evaluators.
+	Place string
+
+	Grace Grace
+
+	// CountRepeatedHour: absence in the second pass of an hour that clocks
+	// repeat counts, so that a night of 13 hours can have 780 minutes of it.
+	CountRepeatedHour bool
+
+	// Where tells whether an observation puts the wearer at the place, outside
+	// or leaves it open. It must be a function of the observation alone. It is
+	// not asked about fixes that are not current, and not about what a unit of
+	// Units reports. Nil where only units are asked.
+	Where func(em.Observation) em.Side
+
+	Units []Unit // home units and beacons at the place
+}
+
+// MaxUnits bounds Order.Units.
+const MaxUnits = 64
+
+// Grace is how much absence is no incident. Zero is none: the law is the
+// order's, not the library's.
+type Grace struct {
+	// Start is how late a return may be: at 19:05:00 with 5 minutes it is in
+	// time. What is later counts from the obligation's start.
+	Start time.Duration
+
+	// Short is how long an absence during the obligation may last.
+	Short time.Duration
+
+	// End is how long before the obligation's end one may leave: with zero, who
+	// is out at the end by a second is told.
+	End time.Duration
+}
+
+// Config is what monitoring assumes of the evidence. The zero value works.
+type Config struct {
+	// MaxGap is how long evidence holds: presence is unknown once there was
+	// none for longer. Default 15 minutes. It must not be shorter than the
+	// interval in which devices report or upload.
+	MaxGap time.Duration
+
+	// Contact is for how long after a contact that the worn device reports a
+	// fix outside is not believed. Default 3 minutes, three beacons lost at one
+	// a minute.
+	Contact time.Duration
+
+	// Flicker is how short a presence must be to not interrupt an absence.
+	// Default 60 seconds; must be shorter than MaxGap.
+	Flicker time.Duration
+
+	// Unknown is how long presence may be unknown within an obligation before
+	// it is told. Default 15 minutes.
+	Unknown time.Duration
+}
+
+// The defaults of Config.
+const (
+	DefaultMaxGap  = 15 * time.Minute
+	DefaultContact = 3 * time.Minute
+	DefaultFlicker = 60 * time.Second
+	DefaultUnknown = 15 * time.Minute
+)
+
+// maxDuration bounds all durations of Order and Config.
+const maxDuration = 7 * 24 * time.Hour
+
+// ErrOrder and ErrConfig are wrapped by errors of NewEvaluator about an Order
+// and a Config that make no sense.
+var (
+	ErrOrder  = errors.New("curfew: invalid order")
+	ErrConfig = errors.New("curfew: invalid config")
+)
+
+func (c *Config) complete() error {
+	for _, v := range [...]struct {
+		name string
+		d    *time.Duration
+		def  time.Duration
+	}{
+		{"MaxGap", &c.MaxGap, DefaultMaxGap},
+		{"Contact", &c.Contact, DefaultContact},
+		{"Flicker", &c.Flicker, DefaultFlicker},
+		{"Unknown", &c.Unknown, DefaultUnknown},
+	} {
+		if *v.d < 0 || *v.d > maxDuration {
+			return fmt.Errorf("%w: %s is %v", ErrConfig, v.name, *v.d)
+		}
+		if *v.d == 0 {
+			*v.d = v.def
+		}
+	}
+	if c.Flicker >= c.MaxGap {
+		return fmt.Errorf("%w: Flicker %v is not shorter than MaxGap %v", ErrConfig, c.Flicker, c.MaxGap)
+	}
+	return nil
+}
+
+func (o *Order) check() error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s", ErrOrder, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case o.ID == "":
+		return bad("no ID")
+	case !o.From.IsZero() && !judgeable(o.From), !o.Until.IsZero() && !judgeable(o.Until):
+		return bad("From or Until %v", ErrInstant)
+	case !o.From.IsZero() && !o.Until.IsZero() && !o.From.Before(o.Until):
+		return bad("Until is not after From")
+	case o.Where == nil && len(o.Units) == 0:
+		return bad("neither Where nor Units says whether the person is home")
+	case len(o.Units) > MaxUnits:
+		return bad("%d units", len(o.Units))
+	}
+	for _, g := range []time.Duration{o.Grace.Start, o.Grace.Short, o.Grace.End} {
+		if g < 0 || g > maxDuration {
+			return bad("a grace of %v", g)
+		}
+	}
+	seen := map[string]bool{}
+	for _, u := range o.Units {
+		if u.ID == "" || seen[u.ID] {
+			return bad("unit %q is unnamed or named twice", u.ID)
+		}
+		seen[u.ID] = true
+	}
+	rows := o.Schedule.Plan().Weekly
+	if len(rows) > 0 && !slices.ContainsFunc(rows, func(r Row) bool { return r.Place == o.Place }) {
+		return bad("no row of the schedule is for place %q", o.Place)
+	}
+	return nil
+}
+
+// clip is what of an obligation the order asks for; false where nothing is
+// left, or where it is for another place.
+func (o *Order) clip(b Obligation) (Obligation, bool) {
+	if !o.From.IsZero() {
+		b.Start = later(b.Start, o.From)
+	}
+	if !o.Until.IsZero() {
+		b.End = sooner(b.End, o.Until)
+	}
+	return b, b.Row.Place == o.Place && b.Start.Before(b.End)
+}
+
+// about is the events' About.
+func (o *Order) about() string {
+	if o.Place == "" {
+		return o.ID
+	}
+	return o.ID + "/" + o.Place
+}

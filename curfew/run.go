@@ -1,0 +1,199 @@
+package curfew
+
+import (
+	"time"
+)
+
+// run is one obligation under way: what was settled of it so far. What the
+// configuration says of it (the second part) is no state.
+type run struct {
+	start time.Time // as the row says, not clipped; with row, which obligation it is
+	row   string
+	from  time.Time // judged from; later than start where the order or monitoring began in it
+	cut   time.Time // when the order ceased to know of it; zero while it does
+
+	home, away, unknown time.Duration // of the required time
+	counted, excused    time.Duration // of incidents that are over
+	slack               time.Duration // absence that was no incident
+	incidents, silences uint64        // told
+	tail                span          // what the settled time ends with
+
+	absence absence
+	silence silence
+
+	known    bool // the order has such an obligation
+	ob       Obligation
+	required intervals // what it asks for
+	counting intervals // of that, what counts as absence
+	excuse   intervals // of that, what a late permit excuses
+}
+
+// absence is the present absence as far as it concerns one obligation.
+type absence struct {
+	first            time.Time // first required instant of it; zero: none
+	last             time.Time // up to when it is proven
+	late             bool      // out when the obligation, or what a permit left of it, began
+	broken           bool      // unknown in between
+	told             bool
+	away             time.Duration // proven, of the required time
+	counted, excused time.Duration
+}
+
+// silence is the present time of unknown presence.
+type silence struct {
+	first time.Time // first required instant of it; zero: none
+	told  bool
+	dur   time.Duration // of the required time
+}
+
+// configure fills in what the order says of a run.
+func (e *Evaluator) configure(r *run, ob Obligation) {
+	if !r.cut.IsZero() {
+		ob.End = r.cut
+	}
+	r.known, r.ob = true, ob
+	s := e.order.Schedule
+	judged := Interval{r.from, ob.End}
+	r.required = s.required(ob).within(judged)
+	r.counting = r.required
+	if !e.order.CountRepeatedHour {
+		for _, i := range repeated(s.Location(), judged) {
+			r.counting = r.counting.minus(i)
+		}
+	}
+	r.excuse = nil
+	if s.t != nil {
+		for _, i := range r.counting {
+			r.excuse = append(r.excuse, s.t.excuse.within(i)...)
+		}
+	}
+}
+
+// add takes settled time.
+func (e *Evaluator) add(r *run, k span, i Interval) {
+	i.From, i.To = later(i.From, r.from), sooner(i.To, r.ob.End)
+	if !i.From.Before(i.To) {
+		return
+	}
+	r.tail = k
+	asked := r.required.length(i.From, i.To)
+	if k != spanUnknown {
+		e.closeSilence(r, i.From)
+	}
+	a := &r.absence
+	switch k {
+	case spanHome:
+		r.home += asked
+	case spanAway:
+		r.away += asked
+		if a.first.IsZero() {
+			if at, begins, ok := r.required.first(i.From); ok && at.Before(i.To) {
+				a.first, a.late = at, begins
+			}
+		}
+		a.last = i.To
+		a.away += asked
+		a.counted += r.counting.length(i.From, i.To)
+		a.excused += r.excuse.length(i.From, i.To)
+	case spanUnknown:
+		r.unknown += asked
+		a.broken = a.broken || e.s.presence.out
+		if r.silence.first.IsZero() {
+			if at, _, ok := r.required.first(i.From); ok && at.Before(i.To) {
+				r.silence.first = at
+			}
+		}
+		r.silence.dur += asked
+	}
+}
+
+// allowed is how much of an absence is no incident as long as it is not known
+// how it ends. It began, as far as it concerns the run, at first.
+func (e *Evaluator) allowed(r *run, first time.Time, late bool) time.Duration {
+	g := &e.order.Grace
+	switch {
+	case late:
+		return g.Start
+	case r.endsRequired() && !first.Before(r.ob.End.Add(-g.End)):
+		return max(g.Short, g.End)
+	}
+	return g.Short
+}
+
+// endsRequired reports whether no permit covers the end.
+func (r *run) endsRequired() bool {
+	n := len(r.required)
+	return n > 0 && r.required[n-1].To.Equal(r.ob.End)
+}
+
+// tell opens what has become an incident.
+func (e *Evaluator) tell(r *run) {
+	if a := &r.absence; !a.told && !a.first.IsZero() && a.counted > e.allowed(r, a.first, a.late) {
+		a.told = true
+		e.emit(e.absenceEvent(r, openClass(a), time.Time{}))
+	}
+	if s := &r.silence; !s.told && !s.first.IsZero() && s.dur > e.config.Unknown {
+		s.told = true
+		e.emit(e.silenceEvent(r, time.Time{}))
+	}
+}
+
+// closeAbsence ends the absence in a run: by a return, or by its end.
+func (e *Evaluator) closeAbsence(r *run, back bool) {
+	a := &r.absence
+	if a.first.IsZero() {
+		r.absence = absence{}
+		return
+	}
+	class, until, allowed := openClass(a), a.last, e.allowed(r, a.first, a.late)
+	switch {
+	case back && a.late:
+		class = ReturnLate
+	case back || r.tail != spanAway || !r.cut.IsZero():
+	case a.late && !a.broken && e.wholeRow(r):
+		class = OutEntirePeriod
+	default:
+		class = OutAtEnd
+		if !a.late && r.endsRequired() {
+			allowed = min(allowed, e.order.Grace.End)
+		}
+	}
+	if a.told || a.counted > allowed {
+		r.incidents++
+		r.counted += a.counted
+		r.excused += a.excused
+		e.emit(e.absenceEvent(r, class, until))
+	} else {
+		r.slack += a.counted
+	}
+	r.absence = absence{}
+}
+
+// wholeRow reports whether an absence that is proven from its first required
+// instant to the end began with the row: a permit does not make a fragment the
+// entire period.
+func (e *Evaluator) wholeRow(r *run) bool {
+	return !r.from.After(r.ob.Start) && !e.s.presence.left.Latest.After(r.ob.Start)
+}
+
+// closeSilence ends unknown time at t.
+func (e *Evaluator) closeSilence(r *run, t time.Time) {
+	s := &r.silence
+	if s.first.IsZero() {
+		return
+	}
+	if s.told || s.dur > e.config.Unknown {
+		r.silences++
+		e.emit(e.silenceEvent(r, t))
+	}
+	r.silence = silence{}
+}
+
+// finish gives the verdict on an obligation that is over.
+func (e *Evaluator) finish(r *run) {
+	e.closeAbsence(r, false)
+	e.closeSilence(r, r.ob.End)
+	if len(r.required) > 0 {
+		e.emit(e.nightEvent(r))
+	}
+}

@@ -1,0 +1,385 @@
+package curfew_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	_ "time/tzdata"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/curfew"
+)
+
+var update = flag.Bool("update", false, "write what was told into the scripts of testdata; their evidence is never written")
+
+const (
+	unitDevice = em.DeviceID("rf:unit-1")
+	bracelet   = em.DeviceID("rf:bracelet-1")
+)
+
+// script is one night: what was ordered, what was observed, and what is told.
+//
+//	date 2026-03-02          the evening; times before noon are of the next day
+//	order {…}                changes to the order of newScript, as JSON
+//	18:00:00 lost            the home unit has lost the bracelet
+//	19:04:00 contact         … and hears it again
+//	18:00 beats 08:00 5m     signs of life of the unit
+//	18:00 out 08:00 1m       fixes outside; in: inside; unsure
+//	20:00:00 off             the unit's power; also on, moved, placed
+//	20:00:00 open            the bracelet's strap; also shut
+//	until 12:00              wake up to then
+//	--                       what follows is told, in this order
+type script struct {
+	order curfew.Order
+	obs   []em.Observation
+	until time.Time
+	want  string
+}
+
+const daily = `[
+	{"day": "mon", "start": "19:00", "end": "07:00"}, {"day": "tue", "start": "19:00", "end": "07:00"},
+	{"day": "wed", "start": "19:00", "end": "07:00"}, {"day": "thu", "start": "19:00", "end": "07:00"},
+	{"day": "fri", "start": "19:00", "end": "07:00"}, {"day": "sat", "start": "19:00", "end": "07:00"},
+	{"day": "sun", "start": "19:00", "end": "07:00"}]`
+
+// where reads a side out of a fix: north of the equator is inside.
+func where(o em.Observation) em.Side {
+	f, ok := o.Body.(*em.Fix)
+	switch {
+	case !ok || f.Lat == 0:
+		return em.SideUnknown
+	case f.Lat > 0:
+		return em.Inside
+	}
+	return em.Outside
+}
+
+func fix(lat float64) em.Body {
+	return &em.Fix{LatLng: em.LatLng{Lat: lat, Lng: 25}, Validity: em.FixCurrent, Source: em.SourceGNSS}
+}
+
+var bodies = map[string]struct {
+	device em.DeviceID
+	body   em.Body
+}{
+	"lost":    {unitDevice, &em.Beacon{Beacon: "unit-1", Radio: "rf", Lost: true}},
+	"contact": {unitDevice, &em.Beacon{Beacon: "unit-1", Radio: "rf"}},
+	"beats":   {unitDevice, &em.Comms{Event: em.CommsHeartbeat}},
+	"off":     {unitDevice, &em.Power{Event: em.PowerOff}},
+	"on":      {unitDevice, &em.Power{Event: em.PowerOn}},
+	"moved":   {unitDevice, &em.Tamper{What: em.TamperMoved}},
+	"placed":  {unitDevice, &em.Tamper{What: em.TamperMoved, Cleared: true}},
+	"in":      {bracelet, fix(1)},
+	"out":     {bracelet, fix(-1)},
+	"unsure":  {bracelet, fix(0)},
+	"open":    {bracelet, &em.Tamper{What: em.TamperStrap}},
+	"shut":    {bracelet, &em.Tamper{What: em.TamperStrap, Cleared: true}},
+}
+
+func observe(what string, at time.Time) em.Observation {
+	b := bodies[what]
+	return em.Observation{Device: b.device, DeviceAt: at, Body: b.body}.Stamp(at)
+}
+
+func newScript(t *testing.T, doc string) *script {
+	t.Helper()
+	s := &script{}
+	in, want, ok := strings.Cut(doc, "\n--\n")
+	if !ok {
+		t.Fatal("no line -- before what is told")
+	}
+	s.want = want
+	orderDoc := map[string]any{
+		"id": "order-1", "version": "1", "zone": "Europe/Vilnius", "weekly": json.RawMessage(daily),
+		"grace": map[string]string{"start": "5m", "short": "5m"},
+		"units": []map[string]string{{"id": "unit-1", "device": string(unitDevice)}},
+	}
+	var loc *time.Location
+	var date time.Time
+	at := func(text string) time.Time {
+		if len(text) == 5 {
+			text += ":00"
+		}
+		hms, err := time.Parse("15:04:05", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		day := date.Day()
+		if hms.Hour() < 12 {
+			day++
+		}
+		return time.Date(date.Year(), date.Month(), day, hms.Hour(), hms.Minute(), hms.Second(), 0, loc)
+	}
+	zone := func() {
+		var err error
+		if loc, err = time.LoadLocation(orderDoc["zone"].(string)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	zone()
+	for _, line := range strings.Split(in, "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		f := strings.Fields(line)
+		if len(f) == 0 {
+			continue
+		}
+		switch {
+		case f[0] == "date":
+			d, err := time.Parse(time.DateOnly, f[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			date = d
+		case f[0] == "order":
+			if err := json.Unmarshal([]byte(strings.TrimPrefix(strings.TrimSpace(line), "order")), &orderDoc); err != nil {
+				t.Fatal(err)
+			}
+			zone()
+		case f[0] == "until":
+			s.until = at(f[1])
+		case len(f) == 2:
+			s.obs = append(s.obs, observe(f[1], at(f[0])))
+		case len(f) == 4:
+			step, err := time.ParseDuration(f[3])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for x, to := at(f[0]), at(f[2]); !x.After(to); x = x.Add(step) {
+				s.obs = append(s.obs, observe(f[1], x))
+			}
+		default:
+			t.Fatalf("line %q", line)
+		}
+	}
+	b, err := json.Marshal(orderDoc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.order.Where = where
+	if err := json.Unmarshal(b, &s.order); err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(s.obs, func(a, b em.Observation) int { return em.Compare(em.EventTime, &a, &b) })
+	if s.until.IsZero() {
+		s.until = s.obs[len(s.obs)-1].At.Add(time.Hour)
+	}
+	return s
+}
+
+func (s *script) evaluator(t testing.TB) *curfew.Evaluator {
+	t.Helper()
+	e, err := curfew.NewEvaluator(s.order, curfew.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// drive feeds observations in order and wakes at each deadline, as a Timeline
+// would, and returns all versions. After each step the state goes through its
+// bytes into a fresh evaluator if there is one.
+func drive(t testing.TB, e *curfew.Evaluator, fresh func() *curfew.Evaluator, obs []em.Observation, until time.Time) []em.Event {
+	t.Helper()
+	var told []em.Event
+	closed := map[em.EventID]bool{}
+	done := func(out []em.Event, at time.Time) {
+		t.Helper()
+		for _, ev := range out {
+			ev.Stamp("person-1", at)
+			if closed[ev.ID] {
+				t.Fatalf("%v: a closed event is told again: %+v", at, ev)
+			}
+			if closed[ev.ID] = !ev.Open(); !ev.Open() && ev.Until.Before(ev.At) {
+				t.Fatalf("%v: ends before it begins: %+v", at, ev)
+			}
+			told = append(told, ev)
+		}
+		if d := e.Deadline(); !d.IsZero() && !d.After(at) {
+			t.Fatalf("deadline %v is not after %v", d, at)
+		}
+		if fresh == nil {
+			return
+		}
+		b, err := e.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		was := e.Deadline()
+		e = fresh()
+		if err := e.UnmarshalBinary(b); err != nil {
+			t.Fatal(err)
+		}
+		again, err := e.AppendBinary(nil)
+		if err != nil || !bytes.Equal(b, again) {
+			t.Fatalf("%v: state changes in a round trip (%v):\n%x\n%x", at, err, b, again)
+		}
+		if d := e.Deadline(); !d.Equal(was) {
+			t.Fatalf("%v: deadline %v becomes %v in a round trip", at, was, d)
+		}
+	}
+	wake := func(limit time.Time) {
+		t.Helper()
+		for n := 0; ; n++ {
+			d := e.Deadline()
+			if d.IsZero() || d.After(limit) {
+				return
+			}
+			if n > 1_000_000 {
+				t.Fatalf("woken for ever, now at %v", d)
+			}
+			done(e.Wake(nil, d), d)
+		}
+	}
+	for _, o := range obs {
+		wake(o.At)
+		o.Received, o.Stored = time.Time{}, false
+		done(e.Observe(nil, o), o.At)
+	}
+	wake(until)
+	return told
+}
+
+// final keeps the last version of each event, by ID.
+func final(told []em.Event) []em.Event {
+	byID := map[em.EventID]em.Event{}
+	for _, ev := range told {
+		byID[ev.ID] = ev
+	}
+	var list []em.Event
+	for _, ev := range byID {
+		list = append(list, ev)
+	}
+	slices.SortFunc(list, func(a, b em.Event) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return list
+}
+
+func fact(ev em.Event, name string) em.Fact {
+	i := slices.IndexFunc(ev.Detail.Facts, func(f em.Fact) bool { return f.Name == name })
+	if i < 0 {
+		return em.Fact{}
+	}
+	return ev.Detail.Facts[i]
+}
+
+func (s *script) tell(told []em.Event) string {
+	var b strings.Builder
+	loc := s.order.Schedule.Location()
+	hms := func(t time.Time) string {
+		if t.IsZero() {
+			return "open"
+		}
+		return t.In(loc).Format("15:04:05")
+	}
+	for _, ev := range told {
+		fmt.Fprintf(&b, "%s %s %s %s-%s\n\t%s\n\t", hms(ev.Concluded), ev.Detail.Kind, strings.TrimSpace(ev.Detail.Class+" "+ev.Detail.Severity.String()),
+			hms(ev.At), hms(ev.Until), ev.Detail.Reason)
+		for i, f := range ev.Detail.Facts {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			fmt.Fprintf(&b, "%s %s", f.Name, f.Text)
+			if f.Unit != "" {
+				fmt.Fprintf(&b, "%v", f.Num)
+			}
+		}
+		fmt.Fprintf(&b, "; because of %d\n", len(ev.Because))
+	}
+	return b.String()
+}
+
+// TestScripts compares what is told with the scripts, word by word.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) < 12 {
+		t.Fatalf("%d scripts, %v", len(files), err)
+	}
+	for _, name := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) {
+			doc, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := newScript(t, string(doc))
+			got := s.tell(drive(t, s.evaluator(t), nil, s.obs, s.until))
+			if again := s.tell(drive(t, s.evaluator(t), func() *curfew.Evaluator { return s.evaluator(t) }, s.obs, s.until)); again != got {
+				t.Errorf("a state that went through its bytes tells something else:\n%s", cmp.Diff(got, again))
+			}
+			if *update {
+				in, _, _ := strings.Cut(string(doc), "\n--\n")
+				if err := os.WriteFile(name, []byte(in+"\n--\n"+got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got != s.want {
+				t.Errorf("(-want +got):\n%s", cmp.Diff(s.want, got))
+			}
+		})
+	}
+}
+
+// TestWorkedScenarios holds the scripts against the table of verdicts, which
+// no flag writes: the code and the minutes of each incident, and the night.
+func TestWorkedScenarios(t *testing.T) {
+	for _, tt := range []struct {
+		script, want string
+	}{
+		{"01-home-all-night", "COMPLIANT 0"},
+		{"02-home-at-1904", "WITHIN_GRACE 0"},
+		{"03-home-at-1919", "AL09 19, BREACH 19"},
+		{"04-home-at-2004", "AL09 64, BREACH 64"},
+		{"05-away-all-night", "AL12 720, BREACH 720"},
+		{"06-left-0317", "AL10 77, BREACH 77"},
+		{"07-left-0602", "AL11 58, BREACH 58"},
+		{"08-contact-at-1902", "WITHIN_GRACE 0"},
+		{"09-unit-off", "unknown 60, UNKNOWN 0"},
+		{"10a-permit-home-2203", "WITHIN_GRACE 0"},
+		{"10b-permit-home-2220", "AL09 20, BREACH 20"},
+		{"12a-spring-counted", "AL12 660, BREACH 660"},
+		{"12b-spring", "AL12 660, BREACH 660"},
+		{"12c-autumn-counted", "AL12 780, BREACH 780"},
+		{"12d-autumn", "AL12 720, BREACH 720"},
+	} {
+		t.Run(tt.script, func(t *testing.T) {
+			doc, err := os.ReadFile("testdata/" + tt.script + ".txt")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := newScript(t, string(doc))
+			if got := verdict(final(drive(t, s.evaluator(t), nil, s.obs, s.until))); got != tt.want {
+				t.Errorf("verdict %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// verdict shortens final events to codes and minutes.
+func verdict(events []em.Event) string {
+	slices.SortFunc(events, func(a, b em.Event) int {
+		if c := a.Until.Compare(b.Until); c != 0 {
+			return c
+		}
+		return strings.Compare(string(a.Detail.Kind), string(b.Detail.Kind))
+	})
+	var list []string
+	for _, ev := range events {
+		switch ev.Detail.Kind {
+		case curfew.KindAbsence:
+			list = append(list, fmt.Sprintf("%s %v", fact(ev, "code").Text, fact(ev, "counted").Num))
+		case curfew.KindUnknown:
+			list = append(list, fmt.Sprintf("unknown %v", fact(ev, "minutes").Num))
+		case curfew.KindNight:
+			list = append(list, fmt.Sprintf("%s %v", ev.Detail.Class, fact(ev, "counted").Num))
+		}
+	}
+	return strings.Join(list, ", ")
+}
