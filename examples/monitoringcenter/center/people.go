@@ -1,6 +1,7 @@
 package center
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -158,6 +159,21 @@ func (s *step) adopt(actor string, next *roster.Roster, changed []roster.Person)
 	}
 	for _, p := range changed {
 		p, _ := next.Person(p.ID)
+		rules, err := next.Rules(p)
+		if err != nil {
+			return err
+		}
+		stored, err := s.tx.Rules(p.ID)
+		if err != nil {
+			return err
+		}
+		since := p.Since
+		if n := len(stored); n > 0 {
+			if bytes.Equal(stored[n-1].JSON, rules) {
+				continue // a file that is read again at every start changes nothing
+			}
+			since = s.now
+		}
 		doc, err := json.Marshal(p)
 		if err != nil {
 			return err
@@ -167,14 +183,6 @@ func (s *step) adopt(actor string, next *roster.Roster, changed []roster.Person)
 		}
 		if err := s.tx.Audit(s.now, actor, "put person", "person "+p.ID, map[string]string{"version": p.Version}); err != nil {
 			return err
-		}
-		rules, err := next.Rules(p)
-		if err != nil {
-			return err
-		}
-		since := s.now
-		if s.subjects[em.SubjectID(p.ID)] == nil {
-			since = p.Since
 		}
 		if err := s.tx.PutRules(p.ID, since, rules); err != nil {
 			return err
@@ -187,10 +195,30 @@ func (s *step) adopt(actor string, next *roster.Roster, changed []roster.Person)
 }
 
 // enrol starts evaluation of a new person, or goes on under a changed person's
-// new rules from now, and then judges what waited in quarantine.
+// new rules from now, and judges what waited in quarantine.
 func (s *step) enrol(p roster.Person, rules []byte) error {
 	id := em.SubjectID(p.ID)
 	s.showPerson(p)
+	// What waited comes first: a new person's rules then see it at once, and raise
+	// nothing that it refutes.
+	var waiting []em.Observation
+	for _, a := range p.Devices {
+		from := a.From
+		if from.IsZero() {
+			from = p.Since
+		}
+		obs, err := s.tx.Adopt(a.ID, id, from, a.To)
+		if err != nil {
+			return err
+		}
+		waiting = append(waiting, obs...)
+		if err := s.tx.Release(a.ID); err != nil {
+			return err
+		}
+	}
+	for _, o := range waiting {
+		s.seen(id, o)
+	}
 	if sub := s.subjects[id]; sub != nil {
 		s.touched[id] = true
 		evs, err := roster.Evaluators(rules)
@@ -206,20 +234,6 @@ func (s *step) enrol(p roster.Person, rules []byte) error {
 		}
 	} else if err := s.restore(p); err != nil {
 		return err
-	}
-	var waiting []em.Observation
-	for _, a := range p.Devices {
-		obs, err := s.tx.Adopt(a.ID, id, a.From, a.To)
-		if err != nil {
-			return err
-		}
-		waiting = append(waiting, obs...)
-		if err := s.tx.Release(a.ID); err != nil {
-			return err
-		}
-	}
-	for _, o := range waiting {
-		s.seen(id, o)
 	}
 	if len(waiting) == 0 {
 		return nil

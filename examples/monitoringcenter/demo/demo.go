@@ -4,12 +4,15 @@
 package demo
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -36,7 +39,9 @@ func Run(ctx context.Context, o center.Options, seed uint64) error {
 	o.Roster = &roster.File{Zones: zones}
 	var line io.ReadWriteCloser // the instrument's end of the serial line
 	for _, a := range actors {
-		o.Roster.People = append(o.Roster.People, a.person)
+		if a.enrolled == 0 {
+			o.Roster.People = append(o.Roster.People, a.person)
+		}
 		if a.serial {
 			master, port, err := serialline.OpenPTY()
 			if errors.Is(err, errors.ErrUnsupported) {
@@ -75,6 +80,13 @@ func Run(ctx context.Context, o center.Options, seed uint64) error {
 				continue
 			}
 			wg.Go(func() {
+				if a.enrolled > 0 {
+					wg.Go(func() {
+						if err := enrol(ctx, c, a); err != nil && ctx.Err() == nil {
+							cancel(fmt.Errorf("demo: %s: %w", a.person.ID, err))
+						}
+					})
+				}
 				p := &player{actor: a, start: start, noise: rand.New(rand.NewPCG(seed, uint64(i)))}
 				var err error
 				if a.serial {
@@ -94,6 +106,35 @@ func Run(ctx context.Context, o center.Options, seed uint64) error {
 	}
 	cancel(nil)
 	return err
+}
+
+// enrol enters a person through the center's API.
+func enrol(ctx context.Context, c *center.Center, a *actor) error {
+	select {
+	case <-time.After(a.enrolled):
+	case <-ctx.Done():
+		return nil
+	}
+	doc, err := json.Marshal(a.person)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.Addresses().Web+"/api/v1/people", bytes.NewReader(doc))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Token())
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		doc, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		return fmt.Errorf("%s: %s", resp.Status, doc)
+	}
+	return nil
 }
 
 // player plays one actor's part.
@@ -176,7 +217,7 @@ func (p *player) next(now time.Time) []em.Observation {
 			obs = append(obs, f(p.start.Add(time.Duration(p.done)*time.Second).UTC())...)
 		}
 	}
-	if p.every > 0 && now.Sub(p.fixed) >= p.every {
+	if p.every > 0 && elapsed >= p.hidden && now.Sub(p.fixed) >= p.every {
 		p.fixed = now
 		const metres = 3 // of receiver noise, one sigma
 		at := offset(p.where(elapsed), p.noise.NormFloat64()*metres, p.noise.NormFloat64()*metres)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/alcohol"
+	"github.com/sargas-em/em/curfew"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 )
 
@@ -24,7 +25,9 @@ type actor struct {
 	where    func(elapsed time.Duration) em.LatLng    // true position
 	extra    map[int]func(time.Time) []em.Observation // at a second of the demo: something besides
 	silent   time.Duration                            // stops reporting after this; zero for never
+	hidden   time.Duration                            // has no position before this
 	serial   bool                                     // speaks over the serial line
+	enrolled time.Duration                            // when an officer enters the person; zero: before the start
 }
 
 type city struct {
@@ -56,6 +59,10 @@ func offset(p em.LatLng, north, east float64) em.LatLng {
 func cast(seed uint64, now time.Time) ([]*actor, []byte, error) {
 	rnd := rand.New(rand.NewPCG(seed, 20))
 	codecs := []string{"gt06", "laipac", "megastek"}
+	night, err := nightOrder(now, now)
+	if err != nil {
+		return nil, nil, err
+	}
 	var actors []*actor
 	for i, name := range names {
 		c := cities[0]
@@ -78,11 +85,15 @@ func cast(seed uint64, now time.Time) ([]*actor, []byte, error) {
 		}
 		a.where = stroll(home, 25, rnd.Float64()*6)
 		if i%2 == 0 {
-			a.person.Curfew = nightOrder(now)
+			a.person.Curfew = night
 		}
 		actors = append(actors, a)
 	}
-	zones := scenes(actors, now)
+	whole, err := nightOrder(now, now.Add(-2*nightBegan))
+	if err != nil {
+		return nil, nil, err
+	}
+	zones := scenes(actors, whole, now)
 	for _, a := range actors {
 		a.person.Devices = append([]roster.Assignment{{ID: em.DeviceID(a.codec + ":" + a.identity)}}, a.person.Devices...)
 	}
@@ -112,27 +123,26 @@ func walk(from, to em.LatLng, speed float64) func(time.Duration) em.LatLng {
 // nightBegan is how long before the demo the curfew of all began.
 const nightBegan = 40 * time.Minute
 
-// nightOrder is a curfew every day from forty minutes ago, for ten hours.
-func nightOrder(now time.Time) json.RawMessage {
-	zone, err := time.LoadLocation("Europe/Vilnius")
+// nightOrder is a curfew every day from forty minutes ago, for ten hours, that
+// binds from an instant on.
+func nightOrder(now, from time.Time) (*roster.Curfew, error) {
+	const zone = "Europe/Vilnius"
+	loc, err := time.LoadLocation(zone)
 	if err != nil {
-		zone = time.UTC
+		return nil, err
 	}
-	start := now.Add(-nightBegan).In(zone)
-	type row struct {
-		Day   string `json:"day"`
-		Start string `json:"start"`
-		End   string `json:"end"`
+	clock := func(t time.Time) curfew.TimeOfDay { return curfew.TimeOfDay(t.In(loc).Hour()*60 + t.In(loc).Minute()) }
+	start := now.Add(-nightBegan)
+	plan := curfew.Plan{Zone: zone}
+	for day := range time.Saturday + 1 {
+		plan.Weekly = append(plan.Weekly, curfew.Row{Day: day, Start: clock(start), End: clock(start.Add(10 * time.Hour))})
 	}
-	var rows []row
-	for _, day := range []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"} {
-		rows = append(rows, row{day, start.Format("15:04"), start.Add(10 * time.Hour).Format("15:04")})
-	}
-	doc, err := json.Marshal(map[string]any{"zone": zone.String(), "weekly": rows})
+	schedule, err := curfew.NewSchedule(plan)
 	if err != nil {
-		panic(err) // strings only
+		return nil, err
 	}
-	return doc
+	five := roster.Duration(5 * time.Minute)
+	return &roster.Curfew{Schedule: schedule, From: from, Grace: roster.Grace{Start: five, Short: five}}, nil
 }
 
 func homeOf(a *actor) em.LatLng { return em.LatLng{Lat: a.person.Home.Lat, Lng: a.person.Home.Lon} }
@@ -158,7 +168,7 @@ func reading(ten_thousandths int64) *em.AlcoholReading {
 }
 
 func current(p em.LatLng) *em.Fix {
-	return &em.Fix{LatLng: p, Validity: em.FixCurrent, Source: em.SourceGNSS}
+	return &em.Fix{LatLng: p, Validity: em.FixCurrent, Source: em.SourceGNSS, Satellites: em.Some(9)}
 }
 
 // stored is what a device kept in its memory.
@@ -166,12 +176,28 @@ func stored(now time.Time, ago time.Duration, b em.Body) em.Observation {
 	return em.Observation{DeviceAt: now.Add(-ago).Truncate(time.Second), Stored: true, Body: b}
 }
 
+// evening is a backlog: what the device kept of the time before the demo, at one
+// place, so many minutes ago.
+func evening(at em.LatLng, minutes ...int) func(time.Time) []em.Observation {
+	return func(now time.Time) []em.Observation {
+		var obs []em.Observation
+		for _, m := range minutes {
+			obs = append(obs, stored(now, time.Duration(m)*time.Minute, current(at)))
+		}
+		return obs
+	}
+}
+
 func live(now time.Time, b em.Body) []em.Observation {
 	return []em.Observation{{DeviceAt: now.Truncate(time.Second), Body: b}}
 }
 
+// officer is when two of the people are entered through the API, as an officer
+// would: their devices wait in quarantine until then.
+const officer = 4 * time.Second
+
 // scenes gives some of the cast something to do, and returns the zones.
-func scenes(actors []*actor, now time.Time) []map[string]any {
+func scenes(actors []*actor, night *roster.Curfew, now time.Time) []map[string]any {
 	school := func(a *actor, id string, north, east float64) map[string]any {
 		p := offset(homeOf(a), north, east)
 		a.person.Zones = append(a.person.Zones, id)
@@ -191,8 +217,11 @@ func scenes(actors []*actor, now time.Time) []map[string]any {
 
 	// 2: is out although the curfew has begun.
 	a = actors[1]
-	a.person.Curfew = nightOrder(now)
-	a.where = stroll(offset(homeOf(a), 1400, -900), 60, 0)
+	a.person.Curfew = night
+	away := offset(homeOf(a), 1400, -900)
+	a.where = stroll(away, 60, 0)
+	a.extra[0] = evening(away, 50, 41, 30, 20, 10)
+	a.enrolled = officer
 
 	// 3: the strap is opened and stays open.
 	strap := actors[5] // a dialect with a word for it: megastek
@@ -221,27 +250,30 @@ func scenes(actors []*actor, now time.Time) []map[string]any {
 	a.silent = 4 * time.Second
 	a.person.Silence.Interval, a.person.Silence.Buffer = roster.Duration(8*time.Second), roster.Duration(2*time.Second)
 
-	// 7: seems to have come home late; then the device uploads what it had kept,
-	// which shows that the person was there in time.
+	// 7: was last seen outside, before the curfew, and has had no position since:
+	// so the person seems to be out. Then the device uploads what it had kept, which
+	// shows that the person came home in time.
 	a = actors[18]
+	a.person.Curfew = night
 	home := homeOf(a)
-	a.extra[0] = func(t time.Time) []em.Observation {
-		out := offset(home, 900, 200)
-		return []em.Observation{
-			stored(t, 50*time.Minute, current(out)), stored(t, 45*time.Minute, current(out)), stored(t, 41*time.Minute, current(out)),
-			stored(t, 28*time.Minute, current(home)), stored(t, 20*time.Minute, current(home)), stored(t, 12*time.Minute, current(home)),
-			stored(t, 4*time.Minute, current(home)),
-		}
-	}
-	a.extra[14] = func(t time.Time) []em.Observation {
-		var late []em.Observation
-		for _, ago := range []time.Duration{39, 37, 34, 31} {
-			late = append(late, stored(t, ago*time.Minute+14*time.Second, current(home)))
-		}
-		return late
-	}
+	a.extra[0] = evening(offset(home, 900, 200), 50, 45, 41)
+	a.extra[14] = evening(home, 39, 30, 20, 10)
+	a.hidden = 14 * time.Second
+	a.enrolled = officer
 
-	// 8: the battery runs down.
+	// 8: was to blow this afternoon, and no result has come; the host of the
+	// breathalyser had none to send until now.
+	a = actors[15]
+	*a = actor{person: a.person, codec: "bactrack", identity: "VIO-0115", extra: map[int]func(time.Time) []em.Observation{
+		16: func(t time.Time) []em.Observation {
+			return []em.Observation{stored(t, 150*time.Minute, reading(0))}
+		},
+	}}
+	a.person.Since = now.Add(-6 * time.Hour)
+	a.person.Curfew, a.person.Breath = nil, soberOrder(15*time.Minute)
+	a.person.Breath.Tests = []roster.Test{{ID: "test-1", Kind: alcohol.Scheduled, From: now.Add(-3 * time.Hour), To: now.Add(-2 * time.Hour)}}
+
+	// 9: the battery runs down.
 	low := actors[2] // megastek
 	low.extra[3] = func(t time.Time) []em.Observation {
 		return live(t, &em.Power{Event: em.PowerLow, Level: em.Some(0.09)})

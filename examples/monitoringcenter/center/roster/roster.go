@@ -28,16 +28,16 @@ type File struct {
 
 // Person is one monitored person: identity, devices and the order's rules.
 type Person struct {
-	ID      string          `json:"id"`
-	Name    string          `json:"name"`
-	Version string          `json:"version,omitempty"` // of the rules; told in every event
-	Since   time.Time       `json:"since,omitzero"`    // start of monitoring; when first accepted, if absent
-	Devices []Assignment    `json:"devices"`
-	Home    *Home           `json:"home,omitempty"`
-	Zones   []string        `json:"zones,omitempty"` // IDs of zones that bind this person
-	Curfew  json.RawMessage `json:"curfew,omitempty"`
-	Breath  *Breath         `json:"breath,omitempty"`
-	Silence *Silence        `json:"silence,omitempty"` // the defaults of package health, if absent
+	ID      string       `json:"id"`
+	Name    string       `json:"name"`
+	Version string       `json:"version,omitempty"` // of the rules; told in every event
+	Since   time.Time    `json:"since,omitzero"`    // start of monitoring; when first accepted, if absent
+	Devices []Assignment `json:"devices"`
+	Home    *Home        `json:"home,omitempty"`
+	Zones   []string     `json:"zones,omitempty"` // IDs of zones that bind this person
+	Curfew  *Curfew      `json:"curfew,omitempty"`
+	Breath  *Breath      `json:"breath,omitempty"`
+	Silence *Silence     `json:"silence,omitempty"` // the defaults of package health, if absent
 }
 
 // Assignment says that a person carries a device in [From, To).

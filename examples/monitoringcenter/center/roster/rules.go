@@ -162,13 +162,6 @@ func silenceOf(p *Person, _ json.RawMessage) (em.Evaluator, error) {
 	return health.NewSilence(c)
 }
 
-func curfewOf(p *Person, _ json.RawMessage) (em.Evaluator, error) {
-	if p.Curfew == nil {
-		return unordered{}, nil
-	}
-	return unordered{}, nil
-}
-
 // unordered stands in the place of an evaluator whose rule is not part of the
 // person's order: it judges nothing.
 type unordered struct{}
