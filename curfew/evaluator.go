@@ -82,16 +82,9 @@ func (e *Evaluator) Wake(dst []em.Event, at time.Time) []em.Event {
 	return e.conclude(dst)
 }
 
-// begin starts the obligations that have begun since the last call, and cuts
-// off those that a change of the order has done away with.
+// begin starts the obligations that have begun since the last call.
 func (e *Evaluator) begin(t time.Time) {
 	s := &e.s
-	for i := range s.runs {
-		if r := &s.runs[i]; !r.known {
-			r.cut = later(t, r.from.Add(tick))
-			e.orphan(r)
-		}
-	}
 	before, next := s.at, e.nextStart()
 	s.at = t
 	if before.IsZero() {
@@ -105,7 +98,7 @@ func (e *Evaluator) begin(t time.Time) {
 			continue
 		}
 		r := run{start: b.Start, row: b.Row.String(), from: t}
-		e.configure(&r, ob)
+		e.configure(&r, b)
 		i, _ := slices.BinarySearchFunc(s.runs, r, compareRuns)
 		s.runs = slices.Insert(s.runs, i, r)
 	}
@@ -202,7 +195,7 @@ func (e *Evaluator) Deadline() time.Time {
 	for i := range s.runs {
 		r := &s.runs[i]
 		switch {
-		case !r.known, !s.settled.Before(r.ob.End): // a change of the order
+		case !s.settled.Before(r.ob.End): // by a change of the order
 			due(s.at.Add(tick))
 		case s.returning:
 		case s.now == Home:

@@ -10,7 +10,7 @@ type run struct {
 	start time.Time // as the row says, not clipped; with row, which obligation it is
 	row   string
 	from  time.Time // judged from; later than start where the order or monitoring began in it
-	cut   time.Time // when the order ceased to know of it; zero while it does
+	cut   time.Time // when an order that does not know of it came into force; zero if none did
 
 	home, away, unknown time.Duration // of the required time
 	counted, excused    time.Duration // of incidents that are over
@@ -21,11 +21,10 @@ type run struct {
 	absence absence
 	silence silence
 
-	known    bool // the order has such an obligation
-	ob       Obligation
-	required intervals // what it asks for
-	counting intervals // of that, what counts as absence
-	excuse   intervals // of that, what a late permit excuses
+	ob       Obligation // clipped to the order
+	required intervals  // what it asks for
+	counting intervals  // of that, what counts as absence
+	excuse   intervals  // of that, what a late permit excuses
 }
 
 // absence is the present absence as far as it concerns one obligation.
@@ -46,15 +45,16 @@ type silence struct {
 	dur   time.Duration // of the required time
 }
 
-// configure fills in what the order says of a run.
-func (e *Evaluator) configure(r *run, ob Obligation) {
+// configure fills in what the order says of a run, which is that obligation.
+func (e *Evaluator) configure(r *run, b Obligation) {
+	r.ob, _ = e.order.clip(b)
+	r.ob.Start = sooner(r.ob.Start, r.from) // by an earlier version of the order
 	if !r.cut.IsZero() {
-		ob.End = r.cut
+		r.ob = b
 	}
-	r.known, r.ob = true, ob
 	s := e.order.Schedule
-	judged := Interval{r.from, ob.End}
-	r.required = s.required(ob).within(judged)
+	judged := Interval{r.from, r.ob.End}
+	r.required = s.required(b, r.row).within(judged)
 	r.counting = r.required
 	if !e.order.CountRepeatedHour {
 		for _, i := range repeated(s.Location(), judged) {
@@ -67,6 +67,22 @@ func (e *Evaluator) configure(r *run, ob Obligation) {
 			r.excuse = append(r.excuse, s.t.excuse.within(i)...)
 		}
 	}
+}
+
+// restore fills in what the order says of a run that was under way. One that
+// the order does not know ends when the order came into force: after the last
+// call, or at its From.
+func (e *Evaluator) restore(r *run) {
+	if r.cut.IsZero() {
+		for b := range e.order.Schedule.Between(r.start, r.start.Add(tick)) {
+			if _, ok := e.order.clip(b); ok && b.Start.Equal(r.start) && b.Row.String() == r.row {
+				e.configure(r, b)
+				return
+			}
+		}
+		r.cut = later(e.s.at.Add(tick), e.order.From)
+	}
+	e.configure(r, Obligation{Kind: MustBeHome, Row: Row{Place: e.order.Place}, Index: -1, Start: r.start, End: r.cut})
 }
 
 // add takes settled time.

@@ -462,18 +462,22 @@ func (s Schedule) NextChange(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// required is what an obligation asks for in fact: without known permits,
-// without what an earlier one at the same place asks for already, and without
-// what another one asks for at another place.
-func (s Schedule) required(o Obligation) intervals {
+// required is what an obligation of a row asks for in fact: without known
+// permits, without what an earlier one at the same place asks for already, and
+// without what another one asks for at another place.
+func (s Schedule) required(o Obligation, row string) intervals {
 	u := intervals{o.interval()}
 	for q := range s.Between(o.Start, o.End) {
-		if q.Row.Place != o.Row.Place || compareObligations(q, o) < 0 {
+		switch {
+		case q.Start.Equal(o.Start) && q.Row.String() == row:
+		case q.Row.Place != o.Row.Place || compareObligations(q, o) < 0:
 			u = u.minus(q.interval())
 		}
 	}
-	for _, p := range s.t.leave {
-		u = u.minus(p)
+	if s.t != nil {
+		for _, p := range s.t.leave {
+			u = u.minus(p)
+		}
 	}
 	return u
 }

@@ -84,7 +84,8 @@ func (r *run) flags() []*bool {
 }
 
 // UnmarshalBinary takes over a state, that of another version of the order
-// too: an obligation that this order does not know ends with the next call.
+// too: an obligation that this order does not know ends with the order's From,
+// or where there is none, after the last call.
 // Errors wrap em.ErrState and leave the evaluator as it was.
 func (e *Evaluator) UnmarshalBinary(b []byte) error {
 	s := state{presence: presence{units: make([]unitState, len(e.order.Units))}}
@@ -97,25 +98,9 @@ func (e *Evaluator) UnmarshalBinary(b []byte) error {
 	}
 	e.s, e.nextSet, e.out = s, false, nil
 	for i := range e.s.runs {
-		r := &e.s.runs[i]
-		if !r.cut.IsZero() {
-			e.orphan(r)
-			continue
-		}
-		for b := range e.order.Schedule.Between(r.start, r.start.Add(tick)) {
-			if ob, ok := e.order.clip(b); ok && b.Start.Equal(r.start) && b.Row.String() == r.row {
-				e.configure(r, ob)
-				break
-			}
-		}
+		e.restore(&e.s.runs[i])
 	}
 	return nil
-}
-
-// orphan configures a run that ends at its cut, for the order knows no more of
-// it.
-func (e *Evaluator) orphan(r *run) {
-	e.configure(r, Obligation{Kind: MustBeHome, Row: Row{Place: e.order.Place}, Index: -1, Start: r.start, End: r.cut})
 }
 
 // maxText and maxTally bound what a state may hold: far beyond what one of ours
