@@ -58,7 +58,7 @@ func readCommit(b []byte) ([]protocol.Report, error) {
 func readReport(r *em.StateReader) protocol.Report {
 	rep := protocol.Report{Conn: r.String(), Codec: r.String(), Device: em.DeviceID(r.String()), Received: r.Time()}
 	for n := r.Len(); n > 0 && r.Err() == nil; n-- {
-		f := protocol.ReportFrame{Offset: r.Int(), Raw: []byte(r.String()), Type: r.String()}
+		f := protocol.ReportFrame{Offset: r.Int(), Raw: append([]byte(nil), r.Bytes(r.Len())...), Type: r.String()}
 		if msg := r.String(); msg != "" {
 			f.Err = errors.New(msg)
 		}

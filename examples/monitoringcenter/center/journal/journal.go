@@ -5,9 +5,9 @@ package journal
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,6 +29,9 @@ const (
 	// maxCommit closes a group commit at about this many bytes, well below
 	// maxPayload, so that one report more still fits.
 	maxCommit = 1 << 20
+	// maxReport bounds one report so that it fits behind a group commit that is
+	// about to be closed, with the commit's header.
+	maxReport = maxPayload - maxCommit - 16
 	// queued reports wait for the next group commit; when so many wait, Append
 	// blocks and with it the connections: back-pressure, not loss.
 	queued = 4096
@@ -53,6 +56,7 @@ type Journal struct {
 	conn   *nats.Conn
 	js     jetstream.JetStream
 	stream jetstream.Stream
+	id     string
 	queue  chan pending
 	group  time.Duration
 	stop   chan struct{}
@@ -65,8 +69,11 @@ type pending struct {
 	done chan error
 }
 
-// ErrClosed is returned by Append after Close.
-var ErrClosed = errors.New("journal: closed")
+// Errors of Append: after Close, and for a report that no message holds.
+var (
+	ErrClosed  = errors.New("journal: closed")
+	ErrTooLong = errors.New("journal: the report is too long")
+)
 
 // Open starts the embedded server on Dir, with every write synced to disk
 // before it is acknowledged, and opens or creates the stream.
@@ -122,6 +129,9 @@ func (j *Journal) connect(ctx context.Context, cfg Config) (err error) {
 	if j.js, err = jetstream.New(j.conn); err != nil {
 		return err
 	}
+	if j.id, err = j.identity(ctx); err != nil {
+		return err
+	}
 	j.stream, err = j.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name:     streamName,
 		Subjects: []string{"em.in.*"},
@@ -129,20 +139,40 @@ func (j *Journal) connect(ctx context.Context, cfg Config) (err error) {
 		Replicas: 1,
 		MaxAge:   cfg.MaxAge,
 		Discard:  jetstream.DiscardNew, // a full log refuses; it never drops what it has acknowledged
+		Metadata: map[string]string{identityKey: j.id},
 	})
 	return err
 }
 
+const identityKey = "sargas.log"
+
+// identity returns the stream's own, or a new one where there is no stream yet.
+func (j *Journal) identity(ctx context.Context) (string, error) {
+	s, err := j.js.Stream(ctx, streamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return rand.Text(), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return s.CachedInfo().Config.Metadata[identityKey], nil
+}
+
+// ID names this log for ever: a log that was lost and began anew has another.
+func (j *Journal) ID() string { return j.id }
+
 // Append writes r and returns when it is on disk, together with all that came
 // meanwhile. On an error the report may or may not be in the log; the device is
-// not acknowledged and sends it again, and equal observations are one.
+// not acknowledged and sends it again, and equal observations are one. The end
+// of ctx is heeded while the report waits for its turn; once it has it, the
+// write is brought to an end, which takes 30 s at most.
 func (j *Journal) Append(ctx context.Context, r *protocol.Report) error {
 	data, err := appendReport(nil, r)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if len(data) > maxPayload-maxCommit {
-		return fmt.Errorf("journal: a report of %d bytes exceeds %d", len(data), maxPayload-maxCommit)
+	if len(data) > maxReport {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, len(data), maxReport)
 	}
 	p := pending{data, make(chan error, 1)}
 	select {
@@ -282,6 +312,5 @@ func (j *Journal) Close() {
 		j.conn.Close()
 		j.srv.Shutdown()
 		j.srv.WaitForShutdown()
-		slog.Debug("journal closed")
 	})
 }

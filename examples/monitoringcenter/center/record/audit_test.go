@@ -110,3 +110,32 @@ func TestAuditChangedInTable(t *testing.T) {
 		})
 	}
 }
+
+// An entry that is whole in itself, but stood in another chain, does not fit.
+func TestAuditOfAnotherChain(t *testing.T) {
+	f, other := auditOf(t, 10), create(t)
+	other.update(func(tx *record.Tx) error {
+		for i := range 10 {
+			if err := tx.Audit(minute(i), "operator-xyz", "closed", fmt.Sprintf("incident %d", i+1), nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", f.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec(`ATTACH ? AS other`, other.name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`INSERT OR REPLACE INTO audit SELECT * FROM other.audit WHERE n = 10`); err != nil {
+		t.Fatal(err)
+	}
+	f.verify(0, 10)
+}
