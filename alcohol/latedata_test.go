@@ -13,13 +13,17 @@ import (
 // center is a Timeline with its store.
 type center struct {
 	t       rapid.TB
-	config  Config
+	build   func() (em.Evaluator, error)
 	history em.MemoryHistory
 	tl      *em.Timeline
 }
 
 func newCenter(t rapid.TB, c Config) *center {
-	s := &center{t: t, config: c}
+	return newCenterOf(t, func() (em.Evaluator, error) { return NewEvaluator(c) })
+}
+
+func newCenterOf(t rapid.TB, build func() (em.Evaluator, error)) *center {
+	s := &center{t: t, build: build}
 	s.start()
 	return s
 }
@@ -27,7 +31,7 @@ func newCenter(t rapid.TB, c Config) *center {
 // start builds the Timeline, or builds it anew from what is stored.
 func (c *center) start() {
 	c.t.Helper()
-	e, err := NewEvaluator(c.config)
+	e, err := c.build()
 	if err != nil {
 		c.t.Fatal(err)
 	}
