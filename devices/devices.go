@@ -6,6 +6,7 @@ import (
 	"github.com/sargas-em/em/devices/gt06"
 	"github.com/sargas-em/em/devices/laipac"
 	"github.com/sargas-em/em/devices/megastek"
+	"github.com/sargas-em/em/devices/sanav"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -16,5 +17,6 @@ func All() []protocol.Device {
 		gt06.Device(),
 		laipac.Device(),
 		megastek.Device(),
+		sanav.Device(),
 	}
 }

@@ -1,0 +1,410 @@
+package sanav
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/checksum"
+	"github.com/sargas-em/em/protocol/nmea"
+	"github.com/sargas-em/em/protocol/wire"
+)
+
+// cota starts a COTA.
+const cota = "@PC"
+
+// Codec is the wire format. A frame is a line without its end, or the head of an
+// HTTP message with its blank line.
+type Codec struct {
+	// RelaxedChecksum takes RMC sentences with a wrong check code or none.
+	RelaxedChecksum bool
+}
+
+// Decode reads one frame. A report with another sentence than RMC becomes a
+// *protocol.Raw with the sentence's name.
+func (c Codec) Decode(frame []byte) (protocol.Message, error) {
+	m, _, err := c.decode(frame, false)
+	return m, err
+}
+
+// Dissect reads one frame and tells its fields.
+func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
+	return c.decode(frame, true)
+}
+
+func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
+	f := reader{Cursor: wire.New(frame), frame: frame}
+	if record {
+		f.Record()
+	}
+	m := f.message()
+	if f.Err() == nil && f.Len() > 0 {
+		f.FailAt("end", f.Pos(), wire.ErrValue)
+	}
+	spans := f.Spans()
+	switch {
+	case f.flaw != nil && !c.RelaxedChecksum:
+		return nil, spans, f.flaw
+	case f.Err() != nil:
+		return nil, spans, f.Err()
+	}
+	return m, spans, nil
+}
+
+// reader reads one frame.
+type reader struct {
+	wire.Cursor
+	frame []byte
+	flaw  error // of the check code, which the relaxed codec forgives
+}
+
+func (f *reader) message() protocol.Message {
+	switch {
+	case bytes.HasPrefix(f.frame, []byte(get)):
+		return f.get()
+	case bytes.HasPrefix(f.frame, []byte(http)):
+		return f.httpReply()
+	case len(f.frame) > 0 && f.frame[0] == '#':
+		return f.command()
+	case bytes.HasPrefix(f.frame, []byte(cota)):
+		f.Expect(cota, "start")
+		m := &COTA{Function: f.word("function", maxWord)}
+		m.Args = f.texts("argument")
+		return m
+	case bytes.HasPrefix(f.frame, []byte("imei")):
+		if i := bytes.Index(f.frame, []byte(" "+http)); i >= 0 {
+			f.FailAt("method", i, fmt.Errorf("%w: the end of a GET without its start", wire.ErrValue))
+		}
+		return f.legacy()
+	case reportStart(f.frame) == 0:
+		return f.report()
+	}
+	if _, ok := outcome(string(f.frame)); ok {
+		if i := bytes.IndexFunc(f.frame, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
+			f.FailAt("reply", i, fmt.Errorf("%w: not printable", wire.ErrValue))
+		}
+		return &Reply{Text: f.Text(f.Len(), "reply")}
+	}
+	f.FailAt("start", 0, fmt.Errorf("%w: neither report nor command", wire.ErrValue))
+	return nil
+}
+
+// word reads a field of letters and digits.
+func (f *reader) word(name string, most int) string {
+	at := f.Pos()
+	s := nmea.ReadText(&f.Cursor, name)
+	if f.Err() == nil && !nmea.Word(s, most) {
+		f.FailAt(name, at, fmt.Errorf("%w: not 1 to %d letters, digits and - . _", wire.ErrValue, most))
+	}
+	return s
+}
+
+// texts reads all fields that are left; nil where nothing is, not even a comma.
+func (f *reader) texts(name string) (texts []string) {
+	if f.Err() != nil || f.Len() == 0 && (f.Pos() == 0 || f.frame[f.Pos()-1] != ',') {
+		return nil
+	}
+	for range f.count() {
+		texts = append(texts, nmea.ReadText(&f.Cursor, name))
+	}
+	return texts
+}
+
+// count returns how many fields are left.
+func (f *reader) count() int { return nmea.Count(f.frame[f.Pos() : f.Pos()+f.Len()]) }
+
+func (f *reader) command() *Command {
+	f.Expect("#", "start")
+	if !bytes.HasSuffix(f.frame, []byte("*")) {
+		f.FailAt("end", len(f.frame), wire.ErrTruncated)
+		return nil
+	}
+	restore := f.Limit(f.Len()-1, "command")
+	m := &Command{Username: f.word("username", maxWord), Password: f.word("password", maxWord), Function: f.word("function", maxWord)}
+	m.Args = f.texts("argument")
+	for _, a := range m.Args {
+		if err := clean(a); err != nil {
+			f.FailAt("argument", f.Pos(), fmt.Errorf("%w: %w", wire.ErrValue, err))
+		}
+	}
+	restore()
+	f.Expect("*", "end")
+	return m
+}
+
+// head reads the rest of an HTTP head behind its first line.
+func (f *reader) head() {
+	if !bytes.HasSuffix(f.frame, []byte(blankLine)) {
+		f.FailAt("head", len(f.frame), wire.ErrTruncated)
+		return
+	}
+	f.Text(f.Len(), "headers")
+}
+
+func (f *reader) httpReply() *HTTPReply {
+	f.Expect(http, "http")
+	f.Text(1, "minor version")
+	f.Expect(" 200", "status")
+	f.head()
+	return &HTTPReply{}
+}
+
+func (f *reader) get() protocol.Message {
+	f.Expect(get[:len(get)-1], "method")
+	line, _, _ := bytes.Cut(f.frame, []byte("\r\n"))
+	query := bytes.IndexByte(line, '?')
+	end := bytes.LastIndex(line, []byte(" "+http))
+	if query < 0 || end < query {
+		f.FailAt("target", f.Pos(), fmt.Errorf("%w: a GET without a report", wire.ErrValue))
+		return nil
+	}
+	path := f.Text(query-f.Pos(), "path")
+	f.Expect("?", "query")
+	restore := f.Limit(end-f.Pos(), "query")
+	m := f.legacy()
+	if f.Err() == nil && f.Len() > 0 {
+		f.FailAt("end", f.Pos(), wire.ErrValue)
+	}
+	restore()
+	f.head()
+	if l, ok := m.(*Legacy); ok {
+		l.Path = path
+	}
+	return m
+}
+
+// legacy reads "imei=…&rmc=" or "imei:…rmc:", a sentence and fields.
+func (f *reader) legacy() protocol.Message {
+	rest := f.frame[f.Pos() : f.Pos()+f.Len()]
+	m := &Legacy{Colon: bytes.HasPrefix(rest, []byte("imei:"))}
+	start, middle, end := "imei=", "&rmc=", "&"
+	if m.Colon {
+		start, middle, end = "imei:", "rmc:", "rmc:"
+	}
+	f.Expect(start, "start")
+	n := bytes.Index(rest[min(len(start), len(rest)):], []byte(end))
+	if n < 0 {
+		f.FailAt("imei", f.Pos(), wire.ErrTruncated)
+		return nil
+	}
+	m.IMEI = f.identity(n)
+	if v := f.frame[f.Pos() : f.Pos()+f.Len()]; !m.Colon && f.Err() == nil && !bytes.HasPrefix(v, []byte(middle)) {
+		// Another value than a sentence.
+		f.Expect("&", "separator")
+		key, _, ok := bytes.Cut(v[1:], []byte("="))
+		if !ok || !nmea.Word(string(key), maxWord) {
+			f.Fail("rmc", fmt.Errorf("%w: neither a sentence nor a value", wire.ErrValue))
+			return nil
+		}
+		f.Text(len(key)+1, "key")
+		return &protocol.Raw{Code: string(key), Data: bytes.Clone(f.Bytes(f.Len(), "data"))}
+	}
+	f.Expect(middle, "rmc")
+	m.RMC, m.BadCheck = f.rmc()
+	if f.Err() == nil && f.Len() > 0 {
+		f.Expect(",", "separator")
+		m.Fields = f.texts("field")
+	}
+	return m
+}
+
+func (f *reader) identity(n int) string {
+	at := f.Pos()
+	s := f.Text(n, "imei")
+	if f.Err() == nil && !nmea.Word(s, maxIdentity) {
+		f.FailAt("imei", at, fmt.Errorf("%w: not 1 to %d letters, digits and - . _", wire.ErrValue, maxIdentity))
+	}
+	return s
+}
+
+// rmc reads a sentence and judges its check code.
+func (f *reader) rmc() (r nmea.RMC, bad bool) {
+	start := f.Pos()
+	r = nmea.ReadRMC(&f.Cursor, f.frame)
+	if f.Err() != nil {
+		return nmea.RMC{}, false
+	}
+	if r.Check == "" {
+		f.flaw = &wire.FieldError{Field: "rmc checksum", Offset: f.Pos(), Err: wire.ErrTruncated}
+		return r, true
+	}
+	at := f.Pos() - len(r.Check)
+	found, err := nmea.ParseCheck([]byte(r.Check))
+	if want := checksum.Xor8(f.frame[start+1 : at-1]); err != nil || found != want {
+		f.flaw = &protocol.ChecksumError{Algorithm: "XOR-8", Offset: at, Found: uint32(found), Expected: uint32(want)}
+		bad = true
+	}
+	r.Check = ""
+	return r, bad
+}
+
+// reportFields are the fields behind a report's sentence, without neighbour cells.
+const reportFields = 15
+
+func (f *reader) report() protocol.Message {
+	m := &Report{IMEI: f.identity(bytes.IndexByte(f.frame, ','))}
+	f.Expect(",", "separator")
+	if rest := f.frame[f.Pos():]; len(rest) < 6 || string(rest[3:6]) != "RMC" {
+		if len(rest) < 7 || !nmea.Word(string(rest[1:6]), 5) || rest[6] != ',' {
+			f.Fail("rmc", fmt.Errorf("%w: not a sentence", wire.ErrValue))
+			return nil
+		}
+		f.Text(7, "sentence")
+		return &protocol.Raw{Code: string(rest[1:6]), Data: bytes.Clone(f.Rest("data"))}
+	}
+	m.RMC, m.BadCheck = f.rmc()
+	f.Expect(",", "separator")
+	more := f.count() - reportFields
+	m.Event = nmea.ReadText(&f.Cursor, "event")
+	m.Bracelet = nmea.ReadText(&f.Cursor, "bracelet")
+	for i := range m.Reserved {
+		m.Reserved[i] = nmea.ReadText(&f.Cursor, "reserved")
+	}
+	m.Counter = nmea.ReadUint(&f.Cursor, "counter", 1<<32-1)
+	m.CSQ = f.affixed("csq", "m", "", 99)
+	m.Millivolts = f.affixed("battery", "", "mv", 65535)
+	m.Sensitivity = nmea.ReadNumber(&f.Cursor, "gps sensitivity")
+	m.HDOP = nmea.ReadNumber(&f.Cursor, "hdop")
+	m.MCC = nmea.ReadUint(&f.Cursor, "mcc", 999)
+	m.MNC = nmea.ReadUint(&f.Cursor, "mnc", 999)
+	m.LAC = nmea.ReadHex(&f.Cursor, "lac", 1<<24-1)
+	m.CID = nmea.ReadHex(&f.Cursor, "cid", 1<<28-1)
+	m.Level = nmea.ReadUint(&f.Cursor, "level", 255)
+	for range more {
+		m.Neighbours = append(m.Neighbours, nmea.ReadText(&f.Cursor, "neighbour"))
+	}
+	return m
+}
+
+// affixed reads a number with letters, in any case, before or behind it; absent
+// where the field is empty.
+func (f *reader) affixed(name, prefix, suffix string, most uint64) em.Opt[uint64] {
+	at := f.Pos()
+	s := nmea.ReadText(&f.Cursor, name)
+	if f.Err() != nil || s == "" {
+		return em.Opt[uint64]{}
+	}
+	digits := strings.ToLower(s)
+	starts, ends := strings.HasPrefix(digits, prefix), strings.HasSuffix(digits, suffix)
+	digits = strings.TrimSuffix(strings.TrimPrefix(digits, prefix), suffix)
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if !starts || !ends || err != nil || n > most {
+		f.FailAt(name, at, fmt.Errorf("%w: %q is not a number up to %d with %q", wire.ErrValue, s, most, prefix+suffix))
+	}
+	return em.Some(n)
+}
+
+// clean is an error where a text holds a sign that its field cannot hold.
+func clean(s string) error {
+	if i := strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(",*#", r) }); i >= 0 {
+		return fmt.Errorf("the text %q has a sign that its field cannot hold", s)
+	}
+	return nil
+}
+
+// Append writes one line with CR LF behind it, a command too, or one HTTP head.
+// The check code of a sentence is computed, and its time has three decimals.
+func (c Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
+	var b []byte
+	var err error
+	end := "\r\n"
+	switch m := m.(type) {
+	case *Report:
+		b, err = m.line()
+	case *Legacy:
+		b, err = m.line()
+		if m.Path != "" {
+			end = blankLine
+		}
+	case *Reply:
+		b = []byte(m.Text)
+		if _, ok := outcome(m.Text); !ok || strings.IndexFunc(m.Text, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
+			err = fmt.Errorf("%q is not a reply", m.Text)
+		}
+	case *Command:
+		b, err = m.text()
+	case *COTA:
+		b, err = m.text()
+	case *HTTPReply:
+		b, end = []byte("HTTP/1.1 200 OK\r\nContent-Length: 0"), blankLine
+	default:
+		return dst, fmt.Errorf("sanav: %T: %w", m, protocol.ErrUnsupported)
+	}
+	b = append(b, end...)
+	if err == nil && len(b) > maxFrame {
+		err = fmt.Errorf("%d bytes are too long", len(b))
+	}
+	if err == nil {
+		// A text can hold what begins or ends a frame.
+		frame, n, _ := c.Split(b)
+		if back, e := c.Decode(frame); e != nil || n != len(b) || back.Type() != m.Type() {
+			err = fmt.Errorf("%q would be read as something else", b)
+		}
+	}
+	if err != nil {
+		return dst, fmt.Errorf("sanav: %s: %w: %w", m.Type(), protocol.ErrUnsupported, err)
+	}
+	return append(dst, b...), nil
+}
+
+// sentence returns the sentence with its check code.
+func sentence(r nmea.RMC) ([]byte, error) {
+	if len(r.Talker) != 2 || r.Talker[0] != 'G' || r.Status != 'A' && r.Status != 'V' {
+		return nil, fmt.Errorf("talker %q or status %q", r.Talker, r.Status)
+	}
+	for _, s := range []string{r.Talker, r.Variation, r.VariationDir, r.Mode} {
+		if err := clean(s); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.Seal(); err != nil {
+		return nil, err
+	}
+	return r.Append(nil)
+}
+
+func (m *Legacy) line() ([]byte, error) {
+	b := []byte("imei=" + m.IMEI + "&rmc=")
+	if m.Colon {
+		b = []byte("imei:" + m.IMEI + "rmc:")
+	}
+	s, err := sentence(m.RMC)
+	if err != nil {
+		return nil, err
+	}
+	b = append(b, s...)
+	if b, err = arguments(b, m.Fields, ""); err != nil || m.Path == "" {
+		return b, err
+	}
+	if strings.ContainsAny(m.Path, "? \r\n") {
+		return nil, fmt.Errorf("the path %q", m.Path)
+	}
+	return fmt.Appendf(nil, "GET %s?%s HTTP/1.0", m.Path, b), nil
+}
+
+func (m *Report) line() ([]byte, error) {
+	s, err := sentence(m.RMC)
+	if err != nil {
+		return nil, err
+	}
+	affix := func(prefix string, n em.Opt[uint64], suffix string) string {
+		if !n.OK {
+			return ""
+		}
+		return prefix + strconv.FormatUint(n.V, 10) + suffix
+	}
+	hexa := func(n em.Opt[uint64]) string {
+		if !n.OK {
+			return ""
+		}
+		return fmt.Sprintf("%04X", n.V)
+	}
+	fields := []string{m.Event, m.Bracelet, m.Reserved[0], m.Reserved[1], m.Reserved[2], affix("", m.Counter, ""),
+		affix("M", m.CSQ, ""), affix("", m.Millivolts, "mV"),
+		string(nmea.AppendNumber(nil, m.Sensitivity)), string(nmea.AppendNumber(nil, m.HDOP)),
+		affix("", m.MCC, ""), affix("", m.MNC, ""), hexa(m.LAC), hexa(m.CID), affix("", m.Level, "")}
+	return arguments(append([]byte(m.IMEI+","), s...), append(fields, m.Neighbours...), "")
+}

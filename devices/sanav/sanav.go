@@ -1,0 +1,72 @@
+package sanav
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
+)
+
+const name = "sanav"
+
+// maxFrame bounds a frame. A report with seven cells has about 300 bytes, a GET
+// some headers besides.
+const maxFrame = 1024
+
+// maxIdentity bounds identities, mostly an IMEI of 15 digits.
+const maxIdentity = 20
+
+// Device returns the dialect.
+func Device() protocol.Device {
+	return protocol.Device{
+		Name:      name,
+		Title:     "SANAV OT101 ankle bracelet and OT102 home unit",
+		Codec:     Codec{},
+		Relaxed:   Codec{RelaxedChecksum: true},
+		MaxFrame:  maxFrame,
+		Sessions:  func(protocol.SessionConfig) protocol.Session { return new(session) },
+		Simulator: newSimulator,
+		Match:     match,
+	}
+}
+
+// match says Yes to the start of a report, and No to a first line that holds
+// none; a device's answer in words may come first.
+func match(prefix []byte) protocol.Match {
+	prefix = prefix[between(prefix):]
+	line, _, whole := bytes.Cut(prefix, []byte("\n"))
+	switch {
+	case bytes.HasPrefix(prefix, []byte(get)):
+		if bytes.Contains(line, []byte("?imei=")) {
+			return protocol.Yes
+		}
+	case bytes.HasPrefix(prefix, []byte("imei=")), bytes.HasPrefix(prefix, []byte("imei:")), reportStart(prefix) == 0:
+		return protocol.Yes
+	case whole:
+		if _, ok := outcome(string(line)); ok {
+			return protocol.Maybe
+		}
+	}
+	if whole || len(line) > maxFrame || len(line) > 0 && !printable(line[0]) {
+		return protocol.No
+	}
+	return protocol.Maybe
+}
+
+// reportStart returns where the last 15 digits before ",$G" begin, or -1.
+func reportStart(b []byte) int {
+	const digits = 15
+	for from := 0; ; {
+		i := bytes.Index(b[from:], []byte(",$G"))
+		if i < 0 {
+			return -1
+		}
+		if i += from; i >= digits && strings.Trim(string(b[i-digits:i]), "0123456789") == "" {
+			return i - digits
+		}
+		from = i + 1
+	}
+}
+
+func deviceID(identity string) em.DeviceID { return em.DeviceID(name + ":" + identity) }

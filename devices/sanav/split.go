@@ -1,0 +1,111 @@
+package sanav
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/sargas-em/em/protocol"
+)
+
+const (
+	get       = "GET /"
+	http      = "HTTP/1."
+	blankLine = "\r\n\r\n"
+)
+
+// Split finds the next line. A report also ends where another one begins inside
+// the line, a command with its star, and what is no frame where a command
+// begins; the head of an HTTP request or reply ends with a blank line.
+func (Codec) Split(b []byte) (frame []byte, n int, err error) {
+	if n = between(b); n > 0 || len(b) == 0 {
+		return nil, n, nil
+	}
+	switch {
+	case !printable(b[0]):
+		n = bytes.IndexFunc(b, func(r rune) bool { return r < 0x80 && printable(byte(r)) })
+		if n < 0 {
+			n = len(b)
+		}
+		return nil, n, protocol.ErrJunk
+	case bytes.HasPrefix(b, []byte(get)):
+		return splitHTTP(b, get)
+	case bytes.HasPrefix(b, []byte(http)):
+		return splitHTTP(b, http)
+	}
+	end := bytes.IndexFunc(b, func(r rune) bool { return r >= 0x80 || !printable(byte(r)) })
+	line := b
+	if end >= 0 {
+		line = b[:end]
+	}
+	if b[0] == '#' {
+		if star := bytes.IndexByte(line, '*'); star >= 0 {
+			end = star + 1
+			line = b[:end]
+		}
+	}
+	if again := restart(line); again > 0 {
+		end = again
+		line = b[:end]
+	}
+	if command := bytes.IndexByte(line, '#'); command > 0 && !begins(line[:command]) {
+		end = command
+		line = b[:end]
+	}
+	switch {
+	case end < 0 && len(b) > maxFrame:
+		return nil, len(b), protocol.ErrFrameTooLong // at once: byte by byte is slow
+	case end < 0:
+		return nil, 0, nil
+	}
+	n = end + between(b[end:])
+	if !begins(line) {
+		return nil, n, protocol.ErrJunk
+	}
+	return line[:end:end], n, nil
+}
+
+// between counts the line ends at the start of b.
+func between(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n")) }
+
+func printable(c byte) bool { return c >= ' ' && c <= '~' }
+
+// begins reports whether a line may be a frame.
+func begins(line []byte) bool {
+	if line[0] == '#' || bytes.HasPrefix(line, []byte("imei")) || bytes.HasPrefix(line, []byte(cota)) || reportStart(line) == 0 {
+		return true
+	}
+	_, ok := outcome(string(line))
+	return ok
+}
+
+// restart returns where another report begins inside a line, or 0.
+func restart(line []byte) int {
+	at := 0
+	for _, i := range []int{
+		1 + bytes.Index(line[1:], []byte("imei=")), 1 + bytes.Index(line[1:], []byte("imei:")),
+		1 + reportStart(line[1:]),
+	} {
+		if i > 0 && (at == 0 || i < at) {
+			at = i
+		}
+	}
+	return at
+}
+
+// splitHTTP splits the head of an HTTP message; another one that starts inside
+// it means that this one was cut.
+func splitHTTP(b []byte, start string) (frame []byte, n int, err error) {
+	end := bytes.Index(b, []byte(blankLine))
+	window := b
+	if end >= 0 {
+		end += len(blankLine)
+		window = b[:end]
+	}
+	if again := bytes.Index(window[1:], []byte(start)); again >= 0 {
+		return nil, 1 + again, fmt.Errorf("%w: a head without its end", protocol.ErrMalformed)
+	}
+	if end < 0 {
+		return nil, 0, nil
+	}
+	return b[:end:end], end, nil
+}
