@@ -1,0 +1,262 @@
+// Command codecs measures how fast each dialect's frames are split and decoded.
+//
+//	go run ./benchmarks/codecs [-frames N] [-seed N] [-json]
+//
+// The stream of a dialect is what its simulator sends over a day of positions.
+// Before any speed is printed, a session reads the same stream, and every
+// position that was reported must come back.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"text/tabwriter"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/devices"
+	"github.com/sargas-em/em/protocol"
+)
+
+// figures are what was measured of one dialect, on one core.
+type figures struct {
+	Codec          string  `json:"codec"`
+	Frames         int     `json:"frames"`
+	Bytes          int     `json:"bytes"`
+	FramesPerSec   float64 `json:"frames_per_second"`
+	MBPerSec       float64 `json:"megabytes_per_second"`
+	AllocsPerFrame float64 `json:"allocations_per_frame"`
+}
+
+// report is all of a run, with what is needed to repeat it.
+type report struct {
+	Command []string  `json:"command"`
+	Go      string    `json:"go"`
+	OS      string    `json:"os"`
+	CPUs    int       `json:"cpus"`
+	Seed    uint64    `json:"seed"`
+	Codecs  []figures `json:"codecs"`
+}
+
+func main() {
+	n := flag.Int("frames", 20_000, "positions in each stream")
+	seed := flag.Uint64("seed", 1, "of the invented track")
+	asJSON := flag.Bool("json", false, "print JSON instead of a table")
+	flag.Parse()
+	r := report{Command: os.Args, Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Seed: *seed}
+	for _, d := range devices.All() {
+		f, err := measure(d, *n, *seed)
+		if errors.Is(err, protocol.ErrUnsupported) {
+			fmt.Fprintf(os.Stderr, "%s: its simulator reports no positions\n", d.Name)
+			continue
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "codecs: %s: %v\n", d.Name, err)
+			os.Exit(1)
+		}
+		r.Codecs = append(r.Codecs, f)
+	}
+	if err := r.write(*asJSON); err != nil {
+		fmt.Fprintln(os.Stderr, "codecs:", err)
+		os.Exit(1)
+	}
+}
+
+func (r report) write(asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(os.Stdout).Encode(r)
+	}
+	fmt.Printf("%s %s, %d CPUs, seed %d, one core; answers checked\n", r.Go, r.OS, r.CPUs, r.Seed)
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "codec\tframes\tbytes\tframes/s\tMB/s\tallocs/frame\t")
+	for _, f := range r.Codecs {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%.0f\t%.1f\t%.2f\t\n", f.Codec, f.Frames, f.Bytes, f.FramesPerSec, f.MBPerSec, f.AllocsPerFrame)
+	}
+	return w.Flush()
+}
+
+// measure makes a stream, checks it, and times Split and Decode over it.
+func measure(d protocol.Device, n int, seed uint64) (figures, error) {
+	track := walk(n, seed)
+	stream, err := record(d, track, seed)
+	if err != nil {
+		return figures{}, err
+	}
+	if err := check(d, stream, track); err != nil {
+		return figures{}, err
+	}
+	f := figures{Codec: d.Name, Bytes: len(stream)}
+	best := time.Duration(math.MaxInt64)
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	for range 5 { // the least of five passes: others on the machine only add
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		start := time.Now()
+		frames, err := decode(d, stream)
+		if took := time.Since(start); took < best {
+			best = took
+		}
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			return f, err
+		}
+		f.Frames = frames
+		f.AllocsPerFrame = float64(after.Mallocs-before.Mallocs) / float64(frames)
+	}
+	f.FramesPerSec = float64(f.Frames) / best.Seconds()
+	f.MBPerSec = float64(f.Bytes) / 1e6 / best.Seconds()
+	return f, nil
+}
+
+// decode splits and decodes the whole stream.
+func decode(d protocol.Device, stream []byte) (frames int, err error) {
+	for len(stream) > 0 {
+		// A server's buffer holds one frame and a little more.
+		frame, n, err := d.Codec.Split(stream[:min(len(stream), d.MaxFrame)])
+		if err != nil || n == 0 {
+			return frames, fmt.Errorf("split: %d bytes, %w", n, err)
+		}
+		stream = stream[n:]
+		if frame == nil {
+			continue
+		}
+		if _, err := d.Codec.Decode(frame); err != nil {
+			return frames, err
+		}
+		frames++
+	}
+	return frames, nil
+}
+
+// walk is an invented day, a position every few seconds round a town.
+func walk(n int, seed uint64) []em.Observation {
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	at := time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC)
+	p := em.LatLng{Lat: 54.7, Lng: 25.3}
+	obs := make([]em.Observation, n)
+	for i := range obs {
+		p.Lat += rnd.NormFloat64() * 1e-5
+		p.Lng += rnd.NormFloat64() * 1e-5
+		obs[i] = em.Observation{DeviceAt: at.Add(time.Duration(i) * 4 * time.Second), Body: &em.Fix{
+			LatLng: p, Validity: em.FixCurrent, Source: em.SourceGNSS, Satellites: em.Some(5 + rnd.IntN(8)),
+			Speed: em.Some(rnd.Float64() * 2), Course: em.Some(rnd.Float64() * 359),
+		}}
+	}
+	return obs
+}
+
+// record is the bytes that a simulated device sends while it reports obs and a
+// session answers it.
+func record(d protocol.Device, obs []em.Observation, seed uint64) ([]byte, error) {
+	identity := "990000000000017"
+	sim, err := d.Simulator(identity, seed)
+	if err != nil {
+		if sim, err = d.Simulator("99000017", seed); err != nil {
+			return nil, err
+		}
+	}
+	session := d.NewSession()
+	var stream []byte
+	// pass hands messages over as their bytes, and returns the answer.
+	pass := func(now time.Time, ms []protocol.Message, to protocol.Session, wire func([]byte)) ([]protocol.Message, error) {
+		var out protocol.Output
+		for _, m := range ms {
+			b, err := d.Codec.Append(nil, m)
+			if err != nil {
+				return nil, err
+			}
+			wire(b)
+			frame, _, err := d.Codec.Split(b)
+			if err != nil {
+				return nil, err
+			}
+			got, err := d.Codec.Decode(frame)
+			if err != nil {
+				return nil, err
+			}
+			if err := to.Handle(now, got, &out); err != nil {
+				return nil, err
+			}
+		}
+		return out.Send, nil
+	}
+	turn := func(now time.Time) error {
+		var out protocol.Output
+		if err := sim.Wake(now, &out); err != nil {
+			return err
+		}
+		for ms := out.Send; len(ms) > 0; {
+			answer, err := pass(now, ms, session, func(b []byte) { stream = append(stream, b...) })
+			if err != nil {
+				return err
+			}
+			if ms, err = pass(now, answer, sim, func([]byte) {}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := turn(obs[0].DeviceAt); err != nil {
+		return nil, err
+	}
+	for _, o := range obs {
+		if err := sim.Report(o); err != nil {
+			return nil, err
+		}
+		if err := turn(o.DeviceAt); err != nil {
+			return nil, err
+		}
+	}
+	return stream, nil
+}
+
+// check reads the stream as a center does and compares every position with the
+// one that was reported.
+func check(d protocol.Device, stream []byte, track []em.Observation) error {
+	session := d.NewSession()
+	i := 0
+	for len(stream) > 0 {
+		frame, n, err := d.Codec.Split(stream)
+		if err != nil || n == 0 {
+			return fmt.Errorf("split: %d bytes, %w", n, err)
+		}
+		stream = stream[n:]
+		if frame == nil {
+			continue
+		}
+		m, err := d.Codec.Decode(frame)
+		if err != nil {
+			return err
+		}
+		var out protocol.Output
+		if err := session.Handle(track[len(track)-1].DeviceAt, m, &out); err != nil {
+			return err
+		}
+		for _, o := range out.Observations {
+			fix, ok := o.Body.(*em.Fix)
+			if !ok {
+				continue
+			}
+			if i == len(track) {
+				return errors.New("more positions than were reported")
+			}
+			want := track[i].Body.(*em.Fix)
+			const metres = 1 // the coarsest wire format has 1e-6 degrees
+			if !o.DeviceAt.Equal(track[i].DeviceAt) || fix.Distance(want.LatLng) > metres {
+				return fmt.Errorf("position %d: %v at %v, reported %v at %v", i, fix.LatLng, o.DeviceAt, want.LatLng, track[i].DeviceAt)
+			}
+			i++
+		}
+	}
+	if i != len(track) {
+		return fmt.Errorf("%d of %d positions came back", i, len(track))
+	}
+	return nil
+}
