@@ -269,10 +269,10 @@ func Explain(r TransdermalRule, obs []em.Observation, ev em.Event) (*Explanation
 		x.Episode = em.Some(a.Episodes[n])
 		perHour := string(a.Rule.Unit) + " per hour"
 		x.Checks = append(x.Checks, Check{"peak", e.Peak.Level, a.Rule.Level.Float(), string(a.Rule.Unit), e.Peak.Level >= a.Rule.Level.Float()})
-		if e.Rise.OK {
+		if e.Rise.OK && !a.Rule.NoRates {
 			x.Checks = append(x.Checks, Check{"rise", e.Rise.V, e.RiseMax, perHour, e.Why != WhyRise && e.Why != WhyBoth && e.Rise.V <= e.RiseMax})
 		}
-		if e.Fall.OK {
+		if e.Fall.OK && !a.Rule.NoRates {
 			x.Checks = append(x.Checks, Check{"fall", e.Fall.V, e.FallMax, perHour, e.Why != WhyFall && e.Why != WhyBoth && e.Fall.V <= e.FallMax})
 		}
 		roles[e.Start.ID], roles[e.End.ID], roles[e.Peak.ID] = "start", "end", "peak"

@@ -78,7 +78,7 @@ type Episode struct {
 	RawPeak  float64         `json:"raw_peak"`
 	Rise     em.Opt[float64] `json:"rise,omitzero"` // absent where the peak is the first reading
 	Fall     em.Opt[float64] `json:"fall,omitzero"` // absent where the peak is the last reading
-	RiseMax  float64         `json:"rise_max"`
+	RiseMax  float64         `json:"rise_max"`      // 0, as FallMax, where rates are not judged
 	FallMax  float64         `json:"fall_max"`
 	Area     float64         `json:"area"`
 	Readings int             `json:"readings"`
@@ -119,16 +119,18 @@ func (s stage) judge(x *excursion) Episode {
 	if x.peak.v >= l.highPeak {
 		fallMax = l.fallHigh
 	}
-	e.FallMax = fallMax.float()
+	if e.FallMax = fallMax.float(); l.NoRates {
+		e.RiseMax, e.FallMax = 0, 0
+	}
 	up, down := x.peak.at.Sub(a.at), b.at.Sub(x.peak.at)
-	var fast, slow bool
+	var fast, drop bool // beyond the limit of the rise, of the fall
 	if up > 0 {
 		e.Rise = em.Some((x.peak.v - a.v).float() / up.Hours())
-		fast = exceeds(x.peak.v-a.v, up, l.rise)
+		fast = !l.NoRates && exceeds(x.peak.v-a.v, up, l.rise)
 	}
 	if down > 0 {
 		e.Fall = em.Some((x.peak.v - b.v).float() / down.Hours())
-		slow = exceeds(x.peak.v-b.v, down, fallMax)
+		drop = !l.NoRates && exceeds(x.peak.v-b.v, down, fallMax)
 	}
 	set := func(class string, why Why, reason string) { e.Class, e.Why, e.Reason = class, why, reason }
 	unit := string(l.Unit)
@@ -151,16 +153,19 @@ func (s stage) judge(x *excursion) Episode {
 		set(ClassInsufficient, WhyFlat, head+", but readings within do not change in any figure, as of a dead sensor"+person)
 	case t.doubts(doubtOff, a.at, b.at):
 		set(ClassNotWorn, WhyOff, head+", but there is evidence that the instrument was taken off or covered meanwhile"+person)
-	case fast && slow:
+	case fast && drop:
 		set(ClassReview, WhyBoth, fmt.Sprintf("%s, but %s, and %s: perhaps not drinking%s", head, rise, fall, person))
 	case fast && !l.Either:
 		set(ClassReview, WhyRise, fmt.Sprintf("%s, but %s: perhaps not drinking%s", head, rise, person))
-	case slow && !l.Either:
+	case drop && !l.Either:
 		set(ClassReview, WhyFall, fmt.Sprintf("%s, but %s: perhaps not drinking%s", head, fall, person))
 	default:
 		how := fmt.Sprintf("rises by %.4f and falls by %.4f an hour, which a body can", e.Rise.V, e.Fall.V)
-		if fast || slow {
+		if fast || drop {
 			how = fmt.Sprintf("rises by %.4f and falls by %.4f an hour, one of which a body can", e.Rise.V, e.Fall.V)
+		}
+		if l.NoRates {
+			how = "and its readings show the rise and the fall, which are not judged in this unit"
 		}
 		set(ClassCandidate, "", fmt.Sprintf("%s, %s; an analyst confirms or rejects it.", head, how))
 	}
@@ -190,12 +195,16 @@ func (l *skinLimits) ruleFacts(f *facts) {
 	f.count("readings required", uint64(l.MinRun))
 	f.minutes("gap allowed", l.Gap)
 	f.level("unfinished above", l.unfinished, l.Unit)
-	f.level("rise limit per hour", l.rise, l.Unit)
-	f.level("fall limit per hour", l.fall, l.Unit)
-	f.level("fall limit per hour of a high peak", l.fallHigh, l.Unit)
-	f.level("high peak", l.highPeak, l.Unit)
-	if l.Either {
-		f.text("rates required", "one")
+	if l.NoRates {
+		f.text("rates required", "none")
+	} else {
+		f.level("rise limit per hour", l.rise, l.Unit)
+		f.level("fall limit per hour", l.fall, l.Unit)
+		f.level("fall limit per hour of a high peak", l.fallHigh, l.Unit)
+		f.level("high peak", l.highPeak, l.Unit)
+		if l.Either {
+			f.text("rates required", "one")
+		}
 	}
 	f.minutes("lag", l.Lag)
 	f.minutes("lag width", l.LagWidth)
@@ -225,11 +234,15 @@ func (e *Episode) event(l *skinLimits, x *excursion) em.Event {
 	if e.Rise.OK {
 		f.number("rise", e.Rise.V, 4, perHour)
 	}
-	f.number("rise limit", e.RiseMax, 4, perHour)
+	if !l.NoRates {
+		f.number("rise limit", e.RiseMax, 4, perHour)
+	}
 	if e.Fall.OK {
 		f.number("fall", e.Fall.V, 4, perHour)
 	}
-	f.number("fall limit", e.FallMax, 4, perHour)
+	if !l.NoRates {
+		f.number("fall limit", e.FallMax, 4, perHour)
+	}
 	f.number("area", e.Area, 4, string(l.Unit)+" hours")
 	f.minutes("duration", e.To.Sub(e.From))
 	f.count("readings", x.n)

@@ -163,6 +163,8 @@ type TransdermalRule struct {
 	// Either takes one plausible rate for enough: with MinRun of 1 the more
 	// sensitive criteria of Barnett et al. Unverified.
 	Either bool
+	// NoRates judges no rate: for units in which no source knows a body's.
+	NoRates bool
 
 	// Drinking began Lag before the first reading above Zero, give or take
 	// LagWidth: always an interval. Defaults DefaultLag, DefaultLagWidth.
@@ -213,16 +215,14 @@ type WearRule struct {
 // in µg/L. Level and Zero (5 µg/L), the centred mean and the rule of wear are
 // of published software of such an instrument; MinRun of 1 is its start of an
 // episode, and an episode ends as there with the second reading at Zero. Rates
-// of a body have no source in this unit, and so are switched off by numbers
-// that no skin reaches. Lag is the 54 minutes by which the peak of such an
+// of a body have no source in this unit and are not judged. Lag is the 54 minutes by which the peak of such an
 // instrument followed breath (Fairbairn 2019); Saturation is unverified.
 func WristRule() TransdermalRule {
 	five, below := em.Decimal{Coef: 5}, em.Decimal{Coef: 4_999_999, Scale: 6} // "below 5 is zero"
-	never := em.Decimal{Coef: 1_000_000}
 	return TransdermalRule{
 		Unit: em.UnitSkinUgPerL, Smoothing: SmoothMean,
 		Level: five, Zero: below, MinRun: 1,
-		Rise: never, Fall: never, FallHigh: never, HighPeak: never,
+		NoRates:    true,
 		Lag:        54 * time.Minute,
 		Saturation: em.Decimal{Coef: 2000},
 		Wear:       WearRule{Method: WearTemperature},
