@@ -25,7 +25,9 @@ func (s *session) Deadline() time.Time { return time.Time{} }
 
 func (s *session) Wake(time.Time, *protocol.Output) error { return nil }
 
-// Handle takes a message of the device. Before a login only the time is told.
+// Handle takes a message of the device. Before a login only the time is told,
+// unless the message itself states the IMEI of its sender, as some variants do:
+// that says as much as a login.
 func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output) error {
 	switch m := m.(type) {
 	case *Login:
@@ -38,7 +40,6 @@ func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output
 	case *Ack, *BareAck, *Command, *TimeReply, *AddressReply:
 		return fmt.Errorf("gt06: %w: a device sends no %s", protocol.ErrUnsupported, m.Type())
 	}
-	v := view{out: out, device: s.device, zone: s.zone, from: len(out.Observations)}
 	known := true
 	var h Header
 	switch m := m.(type) {
@@ -52,12 +53,17 @@ func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output
 	default:
 		return fmt.Errorf("gt06: %w: %T is no message of the dialect", protocol.ErrUnsupported, m)
 	}
+	imei := stated(m)
 	if s.device == "" {
-		return fmt.Errorf("gt06: %w: %s before the login", protocol.ErrNoIdentity, m.Type())
+		if !validIMEI(imei) {
+			return fmt.Errorf("gt06: %w: %s before the login", protocol.ErrNoIdentity, m.Type())
+		}
+		s.identify(imei) // a message that names its sender says as much as a login
 	}
-	if imei := stated(m); imei != "" && imei != s.imei {
+	if imei != "" && imei != s.imei {
 		return fmt.Errorf("gt06: %w: a %s states another IMEI than the login", protocol.ErrIdentity, m.Type())
 	}
+	v := view{out: out, device: s.device, zone: s.zone, from: len(out.Observations)}
 	v.message(m)
 	if !h.Bare {
 		s.number(&v, s.seq.next(h.Serial))
@@ -74,6 +80,10 @@ func (s *session) number(v *view, seq uint64) {
 	}
 }
 
+func (s *session) identify(imei string) {
+	s.imei, s.device = imei, em.DeviceID(Name+":"+imei)
+}
+
 func (s *session) login(m *Login, out *protocol.Output) error {
 	if !validIMEI(m.IMEI) {
 		return fmt.Errorf("gt06: %w: the login's IMEI is not 15 digits other than zeros", protocol.ErrIdentity)
@@ -81,7 +91,7 @@ func (s *session) login(m *Login, out *protocol.Output) error {
 	if s.device != "" && m.IMEI != s.imei {
 		return fmt.Errorf("gt06: %w: a second login with another IMEI", protocol.ErrIdentity)
 	}
-	s.imei, s.device = m.IMEI, em.DeviceID(Name+":"+m.IMEI)
+	s.identify(m.IMEI)
 	s.zone = 0
 	if m.Zone.OK {
 		s.zone, _ = m.Zone.V.Offset()
