@@ -22,6 +22,7 @@ type result struct {
 	N            int               `json:"n"`
 	OK           bool              `json:"ok"`
 	Error        string            `json:"error,omitempty"`
+	Note         string            `json:"note,omitempty"` // why a frame that decodes gave no observations
 	Messages     []json.RawMessage `json:"messages"`
 	Observations []em.Observation  `json:"observations"`
 
@@ -74,8 +75,8 @@ func understand(dev protocol.Device, l line, identity string) result {
 		}
 		r.Messages = append(r.Messages, doc)
 		var out protocol.Output
-		if err := session.Handle(time.Time{}, f.Message, &out); err != nil {
-			fail(err)
+		if err := session.Handle(time.Time{}, f.Message, &out); err != nil && r.Note == "" {
+			r.Note = err.Error() // a server's command, or a frame that names nobody: the codec understands it all the same
 		}
 		for _, o := range out.Observations {
 			at := o.At
@@ -185,6 +186,9 @@ func (r result) writeDump(w io.Writer, dev protocol.Device) error {
 			return err
 		}
 		fmt.Fprintf(&b, "   %s\n", doc)
+	}
+	if r.Note != "" {
+		fmt.Fprintf(&b, "   note: %s\n", r.Note)
 	}
 	if !r.OK && len(r.frames) == 0 {
 		fmt.Fprintf(&b, "=> error: %s\n", r.Error)
