@@ -131,23 +131,12 @@ func conversation(dev protocol.Device, data []byte, identity string) (protocol.S
 	return s, nil
 }
 
-// messageJSON is the message's own fields beside its kind.
+// messageJSON is the message's kind and its own fields, as the codec names them.
 func messageJSON(m protocol.Message) (json.RawMessage, error) {
-	body, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	kind, err := json.Marshal(m.Type())
-	if err != nil {
-		return nil, err
-	}
-	doc := append([]byte(`{"kind":`), kind...)
-	if len(body) > 2 && body[0] == '{' {
-		doc = append(append(doc, ','), body[1:]...)
-	} else {
-		doc = append(doc, '}')
-	}
-	return doc, nil
+	return json.Marshal(struct {
+		Kind   string           `json:"kind"`
+		Fields protocol.Message `json:"fields"`
+	}{m.Type(), m})
 }
 
 func (r result) writeJSON(w io.Writer) error {
