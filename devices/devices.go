@@ -4,6 +4,7 @@ package devices
 import (
 	"github.com/sargas-em/em/devices/bactrack"
 	"github.com/sargas-em/em/devices/gt06"
+	"github.com/sargas-em/em/devices/jt808"
 	"github.com/sargas-em/em/devices/laipac"
 	"github.com/sargas-em/em/devices/megastek"
 	"github.com/sargas-em/em/devices/sanav"
@@ -15,6 +16,7 @@ func All() []protocol.Device {
 	return []protocol.Device{
 		bactrack.Device(),
 		gt06.Device(),
+		jt808.Device(),
 		laipac.Device(),
 		megastek.Device(),
 		sanav.Device(),

@@ -1,0 +1,404 @@
+package jt808
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/checksum"
+	"github.com/sargas-em/em/protocol/wire"
+)
+
+// The two framings.
+const (
+	flag    = 0x7E // the standard's; 7E is sent as 7D 02, 7D as 7D 01
+	altFlag = 0xE7 // E7 is sent as E6 02, E6 as E6 01, 3D as 3E 02, 3E as 3E 01
+)
+
+// Codec reads and writes frames. The zero value is strict.
+type Codec struct {
+	// RelaxedChecksum takes frames whose check code or length is wrong; the
+	// message's Header then has BadCheck set.
+	RelaxedChecksum bool
+}
+
+// Split finds the next frame: from flag to flag, or a line in parentheses. What
+// stands between two flags and has neither a right length nor a right check code
+// is no frame; its last flag may begin the next one.
+func (Codec) Split(b []byte) (frame []byte, n int, err error) {
+	if len(b) == 0 {
+		return nil, 0, nil
+	}
+	switch b[0] {
+	case flag:
+		end := bytes.IndexByte(b[1:], flag) + 1
+		switch {
+		case end == 0:
+			return nil, 0, nil
+		case end == 1:
+			return nil, 1, fmt.Errorf("jt808: %w: nothing between two flags", protocol.ErrMalformed)
+		}
+		if err := plausible(b[:end+1]); err != nil {
+			return nil, junkLen(b), err
+		}
+		return b[: end+1 : end+1], end + 1, nil
+	case altFlag:
+		return splitAlt(b)
+	case '(':
+		return splitLine(b)
+	}
+	return nil, junkLen(b), protocol.ErrJunk
+}
+
+// splitAlt finds a frame of the other framing. E7 is a common byte: only one
+// that a known type follows begins a frame, and only as far as its length reaches.
+func splitAlt(b []byte) (frame []byte, n int, err error) {
+	limit := MaxFrame
+	if head := unescapeSome(b[1:], 4); len(head) >= 2 {
+		if !known(uint16(head[0])<<8 | uint16(head[1])) {
+			return nil, junkLen(b), protocol.ErrJunk
+		}
+		if len(head) == 4 {
+			size := int(head[2])<<8&lengthMask | int(head[3])
+			limit = 2 + 2*(headerLen(true, false, true)+4+size+1)
+		}
+	}
+	end := bytes.IndexByte(b[1:], altFlag) + 1
+	switch {
+	case end == 0 && len(b) <= limit:
+		return nil, 0, nil
+	case end == 0 || end+1 > limit:
+		return nil, junkLen(b), protocol.ErrJunk
+	}
+	if err := plausible(b[:end+1]); err != nil {
+		return nil, junkLen(b), err
+	}
+	return b[: end+1 : end+1], end + 1, nil
+}
+
+// maxLine bounds a line in parentheses; known ones have some 40 characters.
+const maxLine = 256
+
+// splitLine finds a line of text in parentheses.
+func splitLine(b []byte) (frame []byte, n int, err error) {
+	for i, c := range b[1:min(len(b), maxLine)] {
+		switch {
+		case c == ')':
+			return b[: i+2 : i+2], i + 2, nil
+		case c < ' ' || c >= flag || c == '(':
+			return nil, i + 1, protocol.ErrJunk
+		}
+	}
+	if len(b) >= maxLine {
+		return nil, junkLen(b), protocol.ErrJunk
+	}
+	return nil, 0, nil
+}
+
+// junkLen returns how many bytes, at least one, come before what may be a frame.
+func junkLen(b []byte) int {
+	if i := bytes.IndexAny(b[1:], "~("); i >= 0 {
+		b = b[:i+1]
+	}
+	if i := bytes.IndexByte(b[1:], altFlag); i >= 0 {
+		return i + 1
+	}
+	return len(b)
+}
+
+// plausible returns nil for a frame that has a right length or a right check code.
+func plausible(frame []byte) error {
+	plain, err := unescape(frame)
+	if err != nil {
+		return err
+	}
+	f := wire.New(plain)
+	h, size, _ := readHeader(&f)
+	body := f.Len() - 2 // check code and flag
+	if f.Err() != nil || body < 0 {
+		return fmt.Errorf("jt808: %w: %d bytes are no frame", protocol.ErrMalformed, len(frame))
+	}
+	if content := plain[1 : len(plain)-1]; size != body && checksum.Xor8(content) != 0 {
+		return fmt.Errorf("jt808: %w: 0x%04X says %d bytes and has %d, and the check code is wrong", protocol.ErrMalformed, h.Code, size, body)
+	}
+	return nil
+}
+
+// unescaped returns the byte that an escape stands for.
+func unescaped(first, second, flagByte byte) (b byte, ok bool) {
+	if second != 1 && second != 2 {
+		return 0, false
+	}
+	switch {
+	case flagByte == flag:
+		return 0x7D + second - 1, true
+	case first == 0xE6:
+		return 0xE6 + second - 1, true
+	}
+	return 0x3E - second + 1, true
+}
+
+func isEscape(b, flagByte byte) bool {
+	return flagByte == flag && b == 0x7D || flagByte == altFlag && (b == 0xE6 || b == 0x3E)
+}
+
+// unescape returns the frame, flags included, without escapes.
+func unescape(frame []byte) ([]byte, error) {
+	n := len(frame)
+	if n < 2 || frame[0] != frame[n-1] || frame[0] != flag && frame[0] != altFlag {
+		return nil, fmt.Errorf("jt808: %w: %d bytes are no frame", protocol.ErrMalformed, n)
+	}
+	plain := append(make([]byte, 0, n), frame[0])
+	for i := 1; i < n-1; i++ {
+		b := frame[i]
+		switch {
+		case b == frame[0]:
+			return nil, &wire.FieldError{Field: "flag", Offset: i, Err: fmt.Errorf("%w: inside a frame", wire.ErrValue)}
+		case isEscape(b, frame[0]):
+			v, ok := unescaped(b, frame[i+1], frame[0])
+			if !ok {
+				return nil, &wire.FieldError{Field: "escape", Offset: i, Err: fmt.Errorf("%w: %02X %02X", wire.ErrValue, b, frame[i+1])}
+			}
+			b = v
+			i++
+		case frame[0] == altFlag && b == 0x3D:
+			return nil, &wire.FieldError{Field: "escape", Offset: i, Err: fmt.Errorf("%w: 3D as it is", wire.ErrValue)}
+		}
+		plain = append(plain, b)
+	}
+	return append(plain, frame[0]), nil
+}
+
+// unescapeSome returns up to n bytes of the other framing's unescaped content.
+func unescapeSome(b []byte, n int) (plain []byte) {
+	for i := 0; i < len(b) && len(plain) < n && b[i] != altFlag; i++ {
+		v := b[i]
+		if isEscape(v, altFlag) {
+			if i+1 == len(b) {
+				break
+			}
+			i++
+			v, _ = unescaped(v, b[i], altFlag)
+		}
+		plain = append(plain, v)
+	}
+	return plain
+}
+
+// appendEscaped appends content between flags.
+func appendEscaped(dst, content []byte, flagByte byte) []byte {
+	dst = append(dst, flagByte)
+	for _, b := range content {
+		switch {
+		case flagByte == flag && (b == 0x7D || b == 0x7E):
+			dst = append(dst, 0x7D, b-0x7D+1)
+		case flagByte == altFlag && (b == 0xE6 || b == 0xE7):
+			dst = append(dst, 0xE6, b-0xE6+1)
+		case flagByte == altFlag && (b == 0x3E || b == 0x3D):
+			dst = append(dst, 0x3E, 0x3E-b+1)
+		default:
+			dst = append(dst, b)
+		}
+	}
+	return append(dst, flagByte)
+}
+
+// offsets returns for each byte of the unescaped frame where it begins in the
+// frame, and the frame's length behind the last.
+func offsets(frame []byte) []int {
+	at := []int{0}
+	for i := 1; i < len(frame); i++ {
+		at = append(at, i)
+		if i < len(frame)-1 && isEscape(frame[i], frame[0]) {
+			i++
+		}
+	}
+	return append(at, len(frame))
+}
+
+// The bits of the attributes.
+const (
+	lengthMask  = 0x03FF
+	encryptBits = 7 << 10
+	partBit     = 1 << 13
+	wideBit     = 1 << 14 // the header of 2019
+	confirmBit  = 1 << 15
+)
+
+// headerLen is the length of a header without the part's number.
+func headerLen(alt, wide, longSerial bool) int {
+	n := 2 + 2 + 6 + 1
+	if wide {
+		n += 1 + 4
+	} else if alt {
+		n++
+	}
+	if longSerial {
+		n++
+	}
+	return n
+}
+
+// readHeader reads flag and header; size is the body's length as stated, part
+// says whether the body is but a part.
+func readHeader(f *wire.Cursor) (h Header, size int, part bool) {
+	alt := f.Bytes(1, "flag")
+	h.Alternative = len(alt) == 1 && alt[0] == altFlag
+	h.Code = f.U16("type")
+	f.Value("0x%04X", h.Code)
+	attr := f.U16("attributes")
+	f.Value("0x%04X", attr)
+	size = int(attr & lengthMask)
+	h.Encryption = uint8(attr & encryptBits >> 10)
+	h.Confirm = attr&confirmBit != 0
+	idLen := 6
+	if attr&wideBit != 0 {
+		h.Version = em.Some(f.U8("version"))
+		idLen = 10
+	} else if h.Alternative {
+		idLen = 7
+	}
+	h.ID = hex.EncodeToString(f.Bytes(idLen, "terminal"))
+	if compact(h.Code) {
+		h.Serial = uint16(f.U8("serial"))
+	} else {
+		h.Serial = f.U16("serial")
+	}
+	if part = attr&partBit != 0; part {
+		h.Total = f.U16("parts")
+		h.Index = f.U16("part")
+	}
+	return h, size, part
+}
+
+// Decode reads a frame. Types that the package does not know become a
+// *protocol.Raw with the whole frame as Data, because the answer needs its
+// header. Errors are a *wire.FieldError, a *protocol.ChecksumError or wrap
+// protocol.ErrMalformed.
+func (c Codec) Decode(frame []byte) (protocol.Message, error) {
+	m, _, err := c.decode(frame, false)
+	return m, err
+}
+
+// Dissect is Decode with a span for every byte.
+func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
+	return c.decode(frame, true)
+}
+
+func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
+	if len(frame) > 0 && frame[0] == '(' {
+		return decodeLine(frame, record)
+	}
+	plain, err := unescape(frame)
+	if err != nil {
+		whole := wire.New(frame)
+		if record {
+			whole.Record()
+		}
+		return nil, whole.Spans(), err
+	}
+	f := wire.New(plain)
+	if record {
+		f.Record()
+	}
+	m, wrong := read(&f, plain, frame)
+	spans := f.Spans()
+	if err = f.Err(); wrong != nil && !c.RelaxedChecksum {
+		err = wrong // before what the broken bytes look like
+	}
+	if record || err != nil {
+		at := offsets(frame)
+		for i, s := range spans {
+			spans[i].Offset, spans[i].Len = at[s.Offset], at[s.Offset+s.Len]-at[s.Offset]
+		}
+		err = moved(err, at)
+	}
+	if err != nil {
+		return nil, spans, err
+	}
+	return m, spans, nil
+}
+
+// moved is an error with its offset in the frame with escapes.
+func moved(err error, at []int) error {
+	var fe *wire.FieldError
+	var ce *protocol.ChecksumError
+	switch {
+	case errors.As(err, &ce):
+		e := *ce
+		e.Offset = at[e.Offset]
+		return &e
+	case errors.As(err, &fe):
+		e := *fe
+		e.Offset = at[e.Offset]
+		return &e
+	}
+	return err
+}
+
+// read reads an unescaped frame; wrong is its wrong check code or length, if one is.
+func read(f *wire.Cursor, plain, frame []byte) (m protocol.Message, wrong error) {
+	h, size, part := readHeader(f)
+	end := len(plain) - 2 // of the body
+	if f.Err() != nil || f.Pos() > end {
+		f.FailAt("body", min(f.Pos(), len(plain)), wire.ErrTruncated)
+		return nil, nil
+	}
+	found := plain[end]
+	switch want := checksum.Xor8(plain[1:end]); {
+	case found != want:
+		wrong = &protocol.ChecksumError{Algorithm: "XOR-8", Offset: end, Found: uint32(found), Expected: uint32(want)}
+	case size != end-f.Pos():
+		wrong = &wire.FieldError{Field: "length", Offset: 3, Err: fmt.Errorf("%w: says %d, the body has %d", wire.ErrValue, size, end-f.Pos())}
+	}
+	h.BadCheck = wrong != nil
+	restore := f.Limit(end-f.Pos(), "body")
+	if part {
+		m = &Part{Header: h, Data: slices.Clone(f.Rest("part of the body"))}
+	} else if m = readBody(f, h); m == nil {
+		f.Rest("body")
+		m = &protocol.Raw{Code: fmt.Sprintf("0x%04X", h.Code), Data: slices.Clone(frame)}
+	}
+	restore()
+	f.U8("check code")
+	if f.Recording() {
+		f.Value("0x%02X", found)
+		switch e := wrong.(type) {
+		case nil:
+			f.Note("OK  XOR-8")
+		case *protocol.ChecksumError:
+			f.Note("WRONG, expected 0x%02X  XOR-8", e.Expected)
+		default:
+			f.Note("OK  XOR-8, but the length is wrong")
+		}
+	}
+	f.Bytes(1, "flag")
+	return m, wrong
+}
+
+// decodeLine reads a line of text.
+func decodeLine(line []byte, record bool) (protocol.Message, []wire.Span, error) {
+	f := wire.New(line)
+	if record {
+		f.Record()
+	}
+	f.Expect("(", "start")
+	text := f.Text(len(line)-2, "line")
+	f.Expect(")", "end")
+	if i := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r >= flag || r == '(' || r == ')' }); i >= 0 {
+		f.FailAt("line", 1+i, fmt.Errorf("%w: %q inside a line", wire.ErrValue, text[i]))
+	}
+	spans := f.Spans()
+	if err := f.Err(); err != nil {
+		return nil, spans, err
+	}
+	if strings.Contains(text, baseMark) {
+		return &Base{Text: text}, spans, nil
+	}
+	return &protocol.Raw{Code: "line", Data: slices.Clone(line)}, spans, nil
+}
