@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
@@ -80,6 +81,11 @@ type Center struct {
 	hub     *hub
 	conns   connections
 
+	// append makes a report durable: journal.Append. Tests put one in its place
+	// that blocks or fails.
+	append func(context.Context, *protocol.Report) error
+
+	ran       atomic.Bool
 	ready     chan struct{}
 	addresses Addresses
 }
@@ -157,6 +163,9 @@ const drain = 3 * time.Second
 // without which the center would lose data fails. It returns nil after a clean
 // stop, and leaves no goroutine behind.
 func (c *Center) Run(ctx context.Context) (err error) {
+	if c.ran.Swap(true) {
+		return errors.New("center: it was run before; make a new one")
+	}
 	if err := os.MkdirAll(c.opts.DataDir, 0o700); err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
@@ -173,6 +182,9 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("center: %w", err)
 	}
 	defer c.journal.Close()
+	if c.append == nil {
+		c.append = c.journal.Append
+	}
 	if c.engine, err = newEngine(ctx, c); err != nil {
 		return err
 	}
@@ -187,7 +199,7 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		closeAll(listeners)
 		return fmt.Errorf("center: %w", err)
 	}
-	handler, err := web.Handler(backend{c}, web.Config{Secrets: c.secrets, Secure: c.opts.TLS != nil, Basemap: c.opts.Basemap, Version: c.opts.Version})
+	handler, err := web.Handler(backend{c}, web.Config{Secrets: c.secrets, Secure: c.opts.TLS != nil, Basemap: c.opts.Basemap, Version: c.opts.Version, Log: c.log})
 	if err != nil {
 		closeAll(listeners)
 		webListener.Close()
@@ -260,20 +272,29 @@ func (c *Center) serveWeb(ctx context.Context, l net.Listener, h http.Handler) e
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second, // the body too; the live feed lifts it
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ErrorLog:          slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 	}
-	defer context.AfterFunc(ctx, func() {
+	down := make(chan struct{})
+	unhook := context.AfterFunc(ctx, func() {
+		defer close(down)
 		stop()
 		end, cancel := context.WithTimeout(context.Background(), drain)
 		defer cancel()
 		if srv.Shutdown(end) != nil {
 			srv.Close()
 		}
-	})()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	})
+	err := srv.Serve(l)
+	if unhook() {
+		srv.Close()
+		return err
+	}
+	<-down // Serve returns when Shutdown begins: requests may still be under way
+	if !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -32,6 +32,7 @@ type engine struct {
 	roster   *roster.Roster
 	subjects map[em.SubjectID]*subject
 	calls    chan call
+	stopped  chan struct{} // closed when run has ended: nobody answers calls any more
 
 	tx *record.Tx // of the present step, through which Timelines read history
 
@@ -59,7 +60,9 @@ const (
 	commitsAtOnce = 32
 	// Timeline grid: states every half hour, two hours in memory; all else is in
 	// the record.
-	gridEvery  = 30 * time.Minute
+	gridEvery = 30 * time.Minute
+	// maxAhead is how far ahead of ours a device's clock may be.
+	maxAhead   = 15 * time.Minute
 	gridWindow = 2 * time.Hour
 )
 
@@ -67,7 +70,7 @@ func newEngine(ctx context.Context, c *Center) (*engine, error) {
 	e := &engine{
 		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate,
 		subjects: map[em.SubjectID]*subject{}, views: map[em.SubjectID]*view{},
-		calls: make(chan call),
+		calls: make(chan call), stopped: make(chan struct{}),
 	}
 	zones, err := c.store.Zones(ctx)
 	if err != nil {
@@ -81,7 +84,7 @@ func newEngine(ctx context.Context, c *Center) (*engine, error) {
 		return nil, fmt.Errorf("center: stored people and zones: %w", err)
 	}
 	err = e.update(ctx, func(s *step) error {
-		if _, s.seq, err = s.tx.Position(); err != nil {
+		if err := s.checkLog(ctx); err != nil {
 			return err
 		}
 		for _, p := range e.roster.People() {
@@ -90,7 +93,7 @@ func newEngine(ctx context.Context, c *Center) (*engine, error) {
 				return err
 			}
 		}
-		if err := s.showStored(ctx); err != nil {
+		if err := s.showStored(); err != nil {
 			return err
 		}
 		if c.opts.Roster != nil {
@@ -101,27 +104,42 @@ func newEngine(ctx context.Context, c *Center) (*engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("center: %w", err)
 	}
-	return e, e.checkLog(ctx)
+	return e, nil
 }
 
-// checkLog compares where the record and the log stand: a log that has lost
-// what the record has not seen, or is not the record's, must not go unnoticed.
-func (e *engine) checkLog(ctx context.Context) error {
-	first, last, err := e.journal.Bounds(ctx)
+// ErrLog: the log and the record in a data folder do not fit each other.
+var ErrLog = errors.New("log and record do not belong together")
+
+// checkLog compares where the record and the log stand, before anything else is
+// done: a log that has lost what the record has not seen, or is not the
+// record's, must not go unnoticed.
+func (s *step) checkLog(ctx context.Context) error {
+	id, seq, err := s.tx.Position()
+	if err != nil {
+		return err
+	}
+	s.seq = seq
+	first, last, err := s.journal.Bounds(ctx)
 	switch {
 	case err != nil:
 		return err
-	case last < e.seq:
-		return fmt.Errorf("center: the record has seen position %d of the log, which ends at %d: they do not belong together", e.seq, last)
-	case last > e.seq && first > e.seq+1:
-		return fmt.Errorf("center: the log begins at %d, but the record has seen only %d: reports in between are gone", first, e.seq)
+	case id == "" && seq == 0:
+		id = s.journal.ID() // a new record takes the log that it finds
+	case id != s.journal.ID():
+		return fmt.Errorf("%w: the record has seen position %d of another log", ErrLog, seq)
+	case last < seq:
+		return fmt.Errorf("%w: the record has seen position %d, but the log ends at %d", ErrLog, seq, last)
 	}
-	return nil
+	if last > seq && first > seq+1 {
+		return fmt.Errorf("%w: the log begins at %d, but the record has seen only %d; reports in between are gone", ErrLog, first, seq)
+	}
+	return s.tx.SetLog(id)
 }
 
 // run works until ctx ends. An error is final: the center must stop, and a new
 // start resumes from the last transaction.
 func (e *engine) run(ctx context.Context) error {
+	defer close(e.stopped)
 	commits := make(chan journal.Commit, commitsAtOnce)
 	reading, stop := context.WithCancel(ctx)
 	readErr := make(chan error, 1)
@@ -162,12 +180,17 @@ func (e *engine) run(ctx context.Context) error {
 	}
 }
 
+// errStopped: the engine has ended.
+var errStopped = errors.New("center: the engine has stopped")
+
 // do runs f in the engine's next transaction.
 func (e *engine) do(ctx context.Context, f func(*step) error) error {
 	c := call{f, make(chan error, 1)}
 	select {
 	case e.calls <- c:
 		return <-c.done
+	case <-e.stopped:
+		return errStopped
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -176,17 +199,42 @@ func (e *engine) do(ctx context.Context, f func(*step) error) error {
 // update runs f in one transaction and publishes what it decided. If it fails,
 // the timelines that it touched are restored from the record.
 func (e *engine) update(ctx context.Context, f func(*step) error) error {
-	var s *step
+	s, err := e.commit(ctx, f)
+	if err == nil || s == nil {
+		return err
+	}
+	if s.undo != nil {
+		s.undo()
+	}
+	for id := range s.touched {
+		delete(e.subjects, id)
+	}
+	if len(s.touched) == 0 {
+		return err
+	}
+	_, again := e.commit(ctx, func(r *step) error {
+		for _, id := range slices.Sorted(maps.Keys(s.touched)) {
+			if p, ok := e.roster.Person(string(id)); ok {
+				if err := r.restore(p); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return errors.Join(err, again)
+}
+
+// commit runs f in one transaction, and shows and tells what it decided. The
+// step is nil where none was begun.
+func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err error) {
 	now := time.Now()
-	err := e.store.Update(ctx, func(tx *record.Tx) error {
+	err = e.store.Update(ctx, func(tx *record.Tx) error {
 		s = e.newStep(tx, now)
 		return f(s)
 	})
 	if err != nil {
-		if s != nil {
-			err = errors.Join(err, e.rollback(ctx, s))
-		}
-		return err
+		return s, err
 	}
 	e.mu.Lock()
 	e.seq = max(e.seq, s.seq)
@@ -195,28 +243,7 @@ func (e *engine) update(ctx context.Context, f func(*step) error) error {
 	}
 	e.mu.Unlock()
 	e.hub.publish(s.feed)
-	return nil
-}
-
-func (e *engine) rollback(ctx context.Context, s *step) error {
-	if s.undo != nil {
-		s.undo()
-	}
-	if len(s.touched) == 0 {
-		return nil
-	}
-	return e.store.Update(ctx, func(tx *record.Tx) error {
-		again := e.newStep(tx, s.now)
-		for id := range s.touched {
-			delete(e.subjects, id)
-			if p, ok := e.roster.Person(string(id)); ok {
-				if err := again.restore(p); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
+	return s, nil
 }
 
 func (e *engine) due(now time.Time) []*subject {
@@ -274,12 +301,16 @@ func (s *step) commits(batch []journal.Commit) error {
 
 // report stores one report and sorts its observations by person.
 func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.Observation) error {
-	unknown := map[em.DeviceID]int{}
+	unknown := map[em.DeviceID]int{} // frames of devices that nobody carries, or carried then
 	for i := range r.Frames {
 		f := &r.Frames[i]
 		frame, err := s.tx.AddFrame(seq, r, f)
 		if err != nil {
 			return err
+		}
+		strangers := map[em.DeviceID]bool{}
+		if s.roster.Carrier(r.Device, r.Received) == "" {
+			strangers[r.Device] = true
 		}
 		for _, o := range f.Observations {
 			o, id, err := s.tx.AddObservation(o, s.roster.Carrier(o.Device, o.At), frame)
@@ -287,18 +318,23 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 				return err
 			}
 			if id == "" {
+				strangers[o.Device] = true
 				continue
 			}
 			fed[id] = append(fed[id], o)
 			s.seen(id, o)
 		}
-		if s.roster.Carrier(r.Device, r.Received) == "" {
-			unknown[r.Device]++
+		for d := range strangers {
+			unknown[d]++
 		}
 	}
-	for device, frames := range unknown {
+	for _, device := range slices.Sorted(maps.Keys(unknown)) {
+		frames := unknown[device]
 		reason := "nobody is known to carry this device"
-		if device == "" {
+		switch {
+		case device != "" && s.roster.Carrier(device, r.Received) != "":
+			reason = "nobody is known to have carried this device at the time of these reports"
+		case device == "":
 			reason = "the connection named no device"
 			if n := len(r.Frames); n > 0 && r.Frames[n-1].Err != nil {
 				reason += ": " + r.Frames[n-1].Err.Error()
@@ -390,7 +426,7 @@ func (s *step) timelineConfig(p roster.Person) em.Config {
 		Subject: em.SubjectID(p.ID),
 		Start:   p.Since,
 		Every:   gridEvery, Window: gridWindow, Save: gridEvery,
-		MaxLate: s.maxLate, MaxAhead: 15 * time.Minute,
+		MaxLate: s.maxLate, MaxAhead: maxAhead,
 		History: record.NewHistory(em.SubjectID(p.ID), func() *record.Tx { return s.engine.tx }),
 	}
 }

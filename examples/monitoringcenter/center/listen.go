@@ -8,7 +8,6 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
@@ -69,7 +68,7 @@ func (c *Center) talk(ctx context.Context, dev protocol.Device, s protocol.Sessi
 	link := &protocol.Link{
 		Device: dev, Session: s, Conn: conn, Name: name, Limits: limits,
 		Commit: func(ctx context.Context, r *protocol.Report) error {
-			if err := c.journal.Append(ctx, r); err != nil {
+			if err := c.append(ctx, r); err != nil {
 				return err
 			}
 			if c.conns.conflict(conv, r.Device) {
@@ -91,11 +90,11 @@ func (c *Center) reportConflict(ctx context.Context, r *protocol.Report) {
 		if id == "" {
 			return nil
 		}
-		return s.raise(id, "device.identity", string(r.Device), r.Received.Truncate(time.Hour), em.Technical,
+		return s.raise(id, "device.identity", string(r.Device), r.Received, em.Technical,
 			"The same device identity sends over two connections at once: one of them may not be the device.",
 			em.Fact{Name: "codec", Text: r.Codec})
 	})
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errStopped) {
 		c.log.Error("identity conflict not recorded", "error", err)
 	}
 }

@@ -18,8 +18,9 @@ import (
 // view is what the page is told about one person; the engine keeps it current.
 type view struct {
 	web.Person
-	fixAt time.Time
-	open  map[int64]em.Severity // incidents that are not closed
+	fixAt, powerAt time.Time
+
+	open map[int64]em.Severity // incidents that are not closed
 }
 
 // people returns all persons by ID.
@@ -67,6 +68,9 @@ func (s *step) seen(id em.SubjectID, o em.Observation) {
 		if o.Received.After(v.LastHeard) {
 			v.LastHeard = o.Received
 		}
+		if o.At.After(o.Received.Add(maxAhead)) {
+			return // a wrong clock: nothing that comes would ever be newer
+		}
 		switch b := o.Body.(type) {
 		case *em.Fix:
 			// A fix without validity says nothing new about where the person is.
@@ -77,8 +81,8 @@ func (s *step) seen(id em.SubjectID, o em.Observation) {
 			v.fixAt = o.At
 			v.Position = &web.Position{Lat: b.Lat, Lon: b.Lng, At: o.At, Radius95: r, Assumed: !reported, Validity: string(b.Validity)}
 		case *em.Power:
-			if b.Level.OK {
-				v.Battery = &b.Level.V
+			if b.Level.OK && !o.At.Before(v.powerAt) {
+				v.powerAt, v.Battery = o.At, &b.Level.V
 			}
 		}
 	})
@@ -116,7 +120,7 @@ func (s *step) showPerson(p roster.Person) {
 }
 
 // showStored fills the views of a new start from the record.
-func (s *step) showStored(ctx context.Context) error {
+func (s *step) showStored() error {
 	for id := range s.subjects {
 		latest, err := s.tx.Latest(id)
 		if err != nil {
@@ -126,7 +130,7 @@ func (s *step) showStored(ctx context.Context) error {
 			s.seen(id, o)
 		}
 	}
-	open, err := s.store.Incidents(ctx, false, 0, 1<<31)
+	open, err := s.tx.OpenIncidents()
 	for _, i := range open {
 		s.recount(i, i)
 	}
@@ -152,8 +156,18 @@ func (s *step) adopt(actor string, next *roster.Roster, changed []roster.Person)
 	old := s.engine.roster
 	s.undo = func() { s.engine.roster = old }
 	s.engine.roster = next
+	had := map[string][]byte{}
+	for _, z := range old.ZoneDocs() {
+		had[z.ID] = z.JSON
+	}
 	for _, z := range next.ZoneDocs() {
+		if bytes.Equal(had[z.ID], z.JSON) {
+			continue
+		}
 		if err := s.tx.PutZone(z); err != nil {
+			return err
+		}
+		if err := s.tx.Audit(s.now, actor, "put zone", "zone "+z.ID, nil); err != nil {
 			return err
 		}
 	}
@@ -173,6 +187,9 @@ func (s *step) adopt(actor string, next *roster.Roster, changed []roster.Person)
 				continue // a file that is read again at every start changes nothing
 			}
 			since = s.now
+			if since.Before(p.Since) { // it has not begun yet: as if it had been so from the start
+				since = p.Since
+			}
 		}
 		doc, err := json.Marshal(p)
 		if err != nil {
@@ -187,7 +204,7 @@ func (s *step) adopt(actor string, next *roster.Roster, changed []roster.Person)
 		if err := s.tx.PutRules(p.ID, since, rules); err != nil {
 			return err
 		}
-		if err := s.enrol(p, rules); err != nil {
+		if err := s.enrol(p, since, rules); err != nil {
 			return err
 		}
 	}
@@ -195,9 +212,10 @@ func (s *step) adopt(actor string, next *roster.Roster, changed []roster.Person)
 }
 
 // enrol starts evaluation of a new person, or goes on under a changed person's
-// new rules from now, and judges what waited in quarantine.
-func (s *step) enrol(p roster.Person, rules []byte) error {
+// new rules from since, and judges what waited in quarantine.
+func (s *step) enrol(p roster.Person, since time.Time, rules []byte) error {
 	id := em.SubjectID(p.ID)
+	s.touched[id] = true
 	s.showPerson(p)
 	// What waited comes first: a new person's rules then see it at once, and raise
 	// nothing that it refutes.
@@ -220,13 +238,12 @@ func (s *step) enrol(p roster.Person, rules []byte) error {
 		s.seen(id, o)
 	}
 	if sub := s.subjects[id]; sub != nil {
-		s.touched[id] = true
 		evs, err := roster.Evaluators(rules)
 		if err != nil {
 			return err
 		}
 		var r em.Result
-		if err := sub.tl.Rederive(&r, s.now, s.now, evs...); err != nil {
+		if err := sub.tl.Rederive(&r, s.now, since, evs...); err != nil {
 			return fmt.Errorf("center: new rules: %w", err)
 		}
 		if err := s.apply(sub, &r); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -19,11 +20,15 @@ import (
 //     one stays in the queue until a person closes it.
 //   - A closed incident whose event gets worse, or comes back, is new again.
 func (s *step) incident(c *em.Change) error {
-	id := c.Event.ID
+	inc, err := s.tx.IncidentOf(c.Event.ID)
 	if c.Kind == em.Moved {
-		id = c.Was.ID
+		// The incident follows its event, past one that an event withdrawn
+		// earlier has left where this one comes to.
+		was, werr := s.tx.IncidentOf(c.Was.ID)
+		if !errors.Is(werr, record.ErrNoIncident) {
+			inc, err = was, werr
+		}
 	}
-	inc, err := s.tx.IncidentOf(id)
 	known := err == nil
 	switch {
 	case err != nil && !errors.Is(err, record.ErrNoIncident):
@@ -77,6 +82,7 @@ var ErrHandling = fmt.Errorf("%w: the incident is closed already", web.ErrBadInp
 
 // handle records what a person did about an incident.
 func (e *engine) handle(ctx context.Context, actor string, id int64, to record.Handling, note string) (record.Incident, error) {
+	note = strings.TrimSpace(note)
 	var inc record.Incident
 	err := e.do(ctx, func(s *step) error {
 		var err error
@@ -106,10 +112,14 @@ func (e *engine) handle(ctx context.Context, actor string, id int64, to record.H
 	return inc, err
 }
 
-// raise makes an incident of something that the center itself found.
-func (s *step) raise(subject em.SubjectID, kind em.EventKind, about string, anchor time.Time, severity em.Severity, reason string, facts ...em.Fact) error {
-	e := em.Event{Rule: "center", Version: "1", About: about, Anchor: anchor, At: anchor,
+// raise makes an incident of something that the center itself found at an
+// instant. However often it is found again within the hour, it is one incident.
+func (s *step) raise(subject em.SubjectID, kind em.EventKind, about string, at time.Time, severity em.Severity, reason string, facts ...em.Fact) error {
+	e := em.Event{Rule: "center", Version: "1", About: about, Anchor: at.Truncate(time.Hour), At: at,
 		Detail: em.Detail{Kind: kind, Severity: severity, Reason: reason, Facts: facts}}
-	e.Stamp(subject, anchor)
+	e.Stamp(subject, at)
+	if _, err := s.tx.IncidentOf(e.ID); !errors.Is(err, record.ErrNoIncident) {
+		return err
+	}
 	return s.incident(&em.Change{Kind: em.Opened, Event: e, Known: s.now})
 }

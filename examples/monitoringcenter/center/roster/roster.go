@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
@@ -164,12 +166,20 @@ func (r *Roster) clone() *Roster {
 // new people that have none; a known person's Since stays.
 func (r *Roster) With(now time.Time, people ...Person) (*Roster, error) {
 	n := r.clone()
+	// First all lay down what they carry: two may exchange their devices.
+	seen := map[string]bool{}
+	for _, p := range people {
+		if seen[p.ID] {
+			return nil, fmt.Errorf("person %q: listed twice", p.ID)
+		}
+		seen[p.ID] = true
+		for _, a := range n.people[p.ID].Devices {
+			n.carriers[a.ID] = slices.DeleteFunc(n.carriers[a.ID], func(c carrier) bool { return c.subject == em.SubjectID(p.ID) })
+		}
+	}
 	for _, p := range people {
 		if old, ok := n.people[p.ID]; ok {
 			p.Since = old.Since
-			for _, a := range old.Devices {
-				n.carriers[a.ID] = slices.DeleteFunc(n.carriers[a.ID], func(c carrier) bool { return c.subject == em.SubjectID(p.ID) })
-			}
 		} else if p.Since.IsZero() {
 			p.Since = now
 		}
@@ -236,13 +246,13 @@ func (r *Roster) check(p Person) error {
 func (r *Roster) add(p Person) error {
 	bad := func(err error) error { return fmt.Errorf("person %q: %w", p.ID, err) }
 	switch {
-	case p.ID == "" || strings.ContainsAny(p.ID, " /\n\t"):
-		return bad(errors.New("the id is empty or has blanks or slashes"))
+	case !plain(p.ID) || strings.Contains(p.ID, "/") || strings.Trim(p.ID, ".") == "":
+		return bad(errors.New("the id is empty, or not plain text without blanks and slashes"))
 	case p.Name == "":
 		return bad(errors.New("no name"))
 	}
 	for i, a := range p.Devices {
-		if codec, id, ok := strings.Cut(string(a.ID), ":"); !ok || codec == "" || id == "" {
+		if codec, id, ok := strings.Cut(string(a.ID), ":"); !ok || codec == "" || id == "" || !plain(string(a.ID)) {
 			return bad(fmt.Errorf(`device %d: %q is not "codec:identity"`, i, a.ID))
 		}
 		c := carrier{em.SubjectID(p.ID), a.From, a.To}
@@ -264,6 +274,11 @@ func (r *Roster) add(p Person) error {
 	}
 	r.people[p.ID] = p
 	return nil
+}
+
+// plain reports whether s can be shown, written in a path and typed.
+func plain(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) })
 }
 
 // Person returns one person.

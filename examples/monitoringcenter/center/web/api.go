@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -134,6 +135,8 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 	hc.Security = []map[string][]string{{"token": {}}, {"cookie": {}}}
 	api := humago.New(mux, hc)
 
+	problem := problems{cfg.Log}
+
 	huma.Get(api, "/api/v1/people", func(ctx context.Context, _ *struct{}) (*body[[]Person], error) {
 		return &body[[]Person]{b.People()}, nil
 	}, summary("list-people", "Everybody who is monitored, with the last position"))
@@ -148,7 +151,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 		for _, i := range all {
 			views = append(views, NewIncident(i, b.Name(i.Event.Subject)))
 		}
-		return &body[[]Incident]{views}, problem(err)
+		return &body[[]Incident]{views}, problem.of(err)
 	}, summary("list-incidents", "Incidents, newest first"))
 
 	type one struct {
@@ -156,7 +159,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 	}
 	huma.Get(api, "/api/v1/incidents/{id}", func(ctx context.Context, in *one) (*body[Evidence], error) {
 		e, err := evidence(ctx, b, in.ID)
-		return &body[Evidence]{e}, problem(err)
+		return &body[Evidence]{e}, problem.of(err)
 	}, summary("get-incident", "One incident with its evidence"))
 
 	type handle struct {
@@ -168,7 +171,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 	for name, to := range map[string]record.Handling{"acknowledge": record.Acknowledged, "close": record.Closed} {
 		huma.Post(api, "/api/v1/incidents/{id}/"+name, func(ctx context.Context, in *handle) (*body[Incident], error) {
 			i, err := b.Handle(ctx, actorOf(ctx), in.ID, to, in.Body.Note)
-			return &body[Incident]{NewIncident(i, b.Name(i.Event.Subject))}, problem(err)
+			return &body[Incident]{NewIncident(i, b.Name(i.Event.Subject))}, problem.of(err)
 		}, summary(name+"-incident", "Say that a person has "+name+"d an incident"))
 	}
 
@@ -178,7 +181,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 		To     time.Time `query:"to" doc:"now, if absent"`
 	}) (*body[json.RawMessage], error) {
 		doc, err := track(ctx, b, em.SubjectID(in.Person), in.From, in.To)
-		return &body[json.RawMessage]{doc}, problem(err)
+		return &body[json.RawMessage]{doc}, problem.of(err)
 	}, summary("get-track", "A person's positions as GeoJSON points, oldest first"))
 
 	huma.Get(api, "/api/v1/zones", func(ctx context.Context, _ *struct{}) (*body[json.RawMessage], error) {
@@ -188,10 +191,10 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 			features = append(features, z.JSON)
 		}
 		if err != nil {
-			return nil, problem(err)
+			return nil, problem.of(err)
 		}
 		doc, err := marshal(map[string]any{"type": "FeatureCollection", "features": features})
-		return &body[json.RawMessage]{json.RawMessage(doc)}, problem(err)
+		return &body[json.RawMessage]{json.RawMessage(doc)}, problem.of(err)
 	}, summary("list-zones", "All zones as GeoJSON"))
 
 	huma.Get(api, "/api/v1/quarantine", func(ctx context.Context, _ *struct{}) (*body[[]QuarantineView], error) {
@@ -200,20 +203,20 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 		for _, q := range all {
 			views = append(views, QuarantineView{q.Device, q.Codec, q.Reason, q.First, q.Last, q.Frames, frameViews(q.LastFrames)})
 		}
-		return &body[[]QuarantineView]{views}, problem(err)
+		return &body[[]QuarantineView]{views}, problem.of(err)
 	}, summary("list-quarantine", "Devices that nobody is known to carry"))
 
 	type document struct{ RawBody []byte }
 	huma.Put(api, "/api/v1/people", func(ctx context.Context, in *document) (*struct{}, error) {
-		return nil, problem(b.PutPerson(ctx, actorOf(ctx), in.RawBody))
+		return nil, problem.of(b.PutPerson(ctx, actorOf(ctx), in.RawBody))
 	}, summary("put-person", "Add or replace one person with devices, order and zones, as in the people file"), limit)
 	huma.Put(api, "/api/v1/zones", func(ctx context.Context, in *document) (*struct{}, error) {
-		return nil, problem(b.PutZones(ctx, actorOf(ctx), in.RawBody))
+		return nil, problem.of(b.PutZones(ctx, actorOf(ctx), in.RawBody))
 	}, summary("put-zones", "Add or replace zones, as a GeoJSON FeatureCollection"), limit)
 
 	huma.Get(api, "/api/v1/counts", func(ctx context.Context, _ *struct{}) (*body[record.Counts], error) {
 		c, err := b.Store().Counts(ctx)
-		return &body[record.Counts]{c}, problem(err)
+		return &body[record.Counts]{c}, problem.of(err)
 	}, summary("get-counts", "How much the record holds"))
 
 	huma.Get(api, "/api/v1/health", func(ctx context.Context, _ *struct{}) (*body[Health], error) {
@@ -228,7 +231,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 		if all == nil {
 			all = []record.Entry{}
 		}
-		return &body[[]record.Entry]{all}, problem(err)
+		return &body[[]record.Entry]{all}, problem.of(err)
 	}, summary("list-audit", "What people and the center did, newest first"))
 
 	huma.Get(api, "/api/v1/audit/verify", func(ctx context.Context, _ *struct{}) (*body[map[string]any], error) {
@@ -237,7 +240,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 		if errors.As(err, &broken) {
 			return &body[map[string]any]{map[string]any{"whole": false, "breaks_at": broken.N}}, nil
 		}
-		return &body[map[string]any]{map[string]any{"whole": true, "entries": n}}, problem(err)
+		return &body[map[string]any]{map[string]any{"whole": true, "entries": n}}, problem.of(err)
 	}, summary("verify-audit", "Whether the chain of the audit is whole"))
 
 	huma.Post(api, "/api/v1/passwords", func(ctx context.Context, _ *struct{}) (*body[map[string]string], error) {
@@ -251,9 +254,11 @@ func summary(id, text string) func(*huma.Operation) {
 
 func limit(o *huma.Operation) { o.MaxBodyBytes = mostBody }
 
-// problem maps errors to RFC 9457 problems. Others than the caller's own are
-// not told in full: they may hold personal data.
-func problem(err error) error {
+// problems maps errors to RFC 9457 problems. Others than the caller's own are
+// told to the log alone.
+type problems struct{ log *slog.Logger }
+
+func (p problems) of(err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -262,7 +267,8 @@ func problem(err error) error {
 	case errors.Is(err, ErrBadInput):
 		return huma.Error422UnprocessableEntity(err.Error())
 	}
-	return huma.Error500InternalServerError("the center could not do this; its log says why", err)
+	p.log.Error("a request failed", "error", err)
+	return huma.Error500InternalServerError("the center could not do this; its log says why")
 }
 
 func frameViews(rows []record.FrameRow) []FrameView {
@@ -322,6 +328,9 @@ func track(ctx context.Context, b Backend, s em.SubjectID, from, to time.Time) (
 	features := []map[string]any{}
 	for _, o := range fixes {
 		f := o.Body.(*em.Fix)
+		if !f.Valid() {
+			continue // no place on earth
+		}
 		radius, reported := f.Radius95(0)
 		properties := map[string]any{"at": o.At, "received": o.Received, "device": o.Device, "validity": f.Validity, "stored": o.Stored}
 		if radius > 0 {

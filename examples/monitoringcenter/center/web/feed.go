@@ -1,7 +1,9 @@
 package web
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,13 +16,15 @@ import (
 const (
 	positionPace = time.Second
 	keepAlive    = 20 * time.Second
+	// stalled is how long a page may take nothing before it is cut.
+	stalled = 30 * time.Second
 )
 
 // feed serves server-sent events. "incident" events carry an id: a page that
 // reconnects with Last-Event-ID gets exactly those that it missed, in order;
 // where they are no longer kept it gets "reload". "people" events carry no id:
 // the last one is always the whole truth.
-func feed(b Backend) http.HandlerFunc {
+func feed(b Backend, log *slog.Logger) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		rc := http.NewResponseController(w)
@@ -28,10 +32,20 @@ func feed(b Backend) http.HandlerFunc {
 		items, cancel := b.Subscribe()
 		defer cancel()
 		last, resumed, err := resumeFrom(r, b)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrBadInput):
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
+		case err != nil:
+			log.Error("the live feed failed", "error", err)
+			http.Error(w, "the center could not do this; its log says why", http.StatusInternalServerError)
+			return
 		}
+		if err := rc.SetReadDeadline(time.Time{}); err != nil {
+			http.Error(w, "no live feed over this connection", http.StatusInternalServerError)
+			return
+		}
+		defer rc.SetWriteDeadline(time.Time{}) // the connection may serve another request
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.WriteHeader(http.StatusOK)
 		send := func(item record.FeedItem) error {
@@ -39,6 +53,9 @@ func feed(b Backend) http.HandlerFunc {
 				return nil
 			}
 			last = item.N
+			if err := rc.SetWriteDeadline(time.Now().Add(stalled)); err != nil {
+				return err
+			}
 			_, err := fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", item.N, item.Kind, item.Data)
 			return err
 		}
@@ -69,7 +86,7 @@ func feed(b Backend) http.HandlerFunc {
 		defer alive.Stop()
 		var told string
 		for {
-			if err := rc.Flush(); err != nil {
+			if rc.SetWriteDeadline(time.Now().Add(stalled)) != nil || rc.Flush() != nil {
 				return
 			}
 			select {
@@ -112,7 +129,7 @@ func resumeFrom(r *http.Request, b Backend) (n int64, resumed bool, err error) {
 		return n, false, err
 	}
 	if n, err = strconv.ParseInt(id, 10, 64); err != nil || n < 0 {
-		return 0, false, fmt.Errorf("Last-Event-ID %q is not a number", id)
+		return 0, false, fmt.Errorf("%w: Last-Event-ID %q is not a number", ErrBadInput, id)
 	}
 	return n, true, nil
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -90,6 +91,7 @@ type Config struct {
 	Secure  bool   // set on the cookie: served over TLS
 	Basemap string // folder of *.geojson layers drawn under the people; empty for the built-in outline
 	Version string
+	Log     *slog.Logger // of what the center itself could not do; discarded if nil
 }
 
 // Handler serves page and API.
@@ -97,6 +99,9 @@ func Handler(b Backend, cfg Config) (http.Handler, error) {
 	files, err := fs.Sub(static, "static")
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	layers, err := basemapLayers(cfg.Basemap)
 	if err != nil {
@@ -134,7 +139,7 @@ func Handler(b Backend, cfg Config) (http.Handler, error) {
 		cfg.Secrets.logout(r)
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	})
-	guarded.HandleFunc("GET /api/v1/feed", feed(b))
+	guarded.HandleFunc("GET /api/v1/feed", feed(b, cfg.Log))
 	guarded.HandleFunc("GET /basemap", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, layers) })
 	guarded.HandleFunc("GET /basemap/{layer}", func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("layer")

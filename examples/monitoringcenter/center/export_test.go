@@ -1,0 +1,19 @@
+package center
+
+import (
+	"context"
+
+	"github.com/sargas-em/em/protocol"
+)
+
+// Append is the log's, or what a test puts before it.
+type Append func(context.Context, *protocol.Report) error
+
+// Intercept puts f before the log; next is the log's own.
+func (c *Center) Intercept(f func(ctx context.Context, r *protocol.Report, next Append) error) {
+	c.append = func(ctx context.Context, r *protocol.Report) error { return f(ctx, r, c.journal.Append) }
+}
+
+// BreakRecord closes the record under a running center, so that all that needs
+// it fails.
+func (c *Center) BreakRecord() error { return c.store.Close() }
