@@ -8,6 +8,7 @@ import (
 	"github.com/sargas-em/em/devices/laipac"
 	"github.com/sargas-em/em/devices/megastek"
 	"github.com/sargas-em/em/devices/sanav"
+	"github.com/sargas-em/em/devices/siadc09"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -20,5 +21,6 @@ func All() []protocol.Device {
 		laipac.Device(),
 		megastek.Device(),
 		sanav.Device(),
+		siadc09.Device(),
 	}
 }
