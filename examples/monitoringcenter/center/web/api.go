@@ -163,7 +163,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 	}, summary("get-incident", "One incident with its evidence"))
 
 	type handle struct {
-		one
+		ID   int64 `path:"id"` // an embedded struct that is not exported would not be filled
 		Body struct {
 			Note string `json:"note,omitempty" maxLength:"2000"`
 		}
