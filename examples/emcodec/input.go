@@ -51,8 +51,9 @@ func readFile(name string, stdin io.Reader) ([]line, error) {
 		case doc.Hex != "":
 			l.data, l.err = parseHex(doc.Hex)
 		case doc.Text != "":
-			// Text lines are kept without their line end.
-			l.data = []byte(doc.Text + "\r\n")
+			// Text is kept without the line ends round it; a dialect that needs
+			// none skips them.
+			l.data = []byte("\n" + doc.Text + "\r\n")
 		default:
 			l.err = fmt.Errorf("neither hex nor text")
 		}

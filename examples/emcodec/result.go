@@ -60,6 +60,9 @@ func understand(dev protocol.Device, l line, identity string) result {
 		f, err := dec.Next()
 		var ferr *protocol.FrameError
 		if errors.As(err, &ferr) {
+			if errors.Is(ferr.Err, io.ErrUnexpectedEOF) && len(bytes.TrimSpace(ferr.Raw)) == 0 {
+				continue // the line's own end
+			}
 			r.frames = append(r.frames, frame{ferr.Offset, ferr.Raw, nil, ferr.Err})
 			fail(ferr.Err)
 			continue

@@ -125,7 +125,7 @@ func read(name string) ([]frame, error) {
 		if err := json.Unmarshal(sc.Bytes(), &line); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", name, n, err)
 		}
-		data := []byte(line.Text + "\r\n") // text lines are kept without their line end
+		data := []byte("\n" + line.Text + "\r\n") // text is kept without the line ends round it
 		if line.Hex != "" {
 			if data, err = hex.DecodeString(line.Hex); err != nil {
 				return nil, fmt.Errorf("%s:%d: %w", name, n, err)
