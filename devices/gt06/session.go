@@ -8,6 +8,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/sequence"
 )
 
 // session is one conversation. It has nothing to wait for: the device repeats
@@ -16,7 +17,7 @@ type session struct {
 	device em.DeviceID
 	imei   string
 	zone   time.Duration // lead of the device's clock over UTC, from its login
-	seq    sequence
+	seq    sequence.Sequence
 }
 
 func (s *session) Device() em.DeviceID { return s.device }
@@ -66,7 +67,7 @@ func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output
 	v := view{out: out, device: s.device, zone: s.zone, from: len(out.Observations)}
 	v.message(m)
 	if !h.Bare {
-		s.number(&v, s.seq.next(h.Serial))
+		s.number(&v, s.seq.Next(h.Serial))
 	}
 	if ack := acknowledge(h, m, known); ack != nil {
 		out.Send = append(out.Send, ack)
@@ -107,7 +108,7 @@ func (s *session) login(m *Login, out *protocol.Output) error {
 	}
 	v.vendor(m.Header, f, m.Tail)
 	if !m.Bare {
-		s.number(&v, s.seq.login(m.Serial))
+		s.number(&v, s.seq.Login(m.Serial))
 	}
 	out.Send = append(out.Send, acknowledge(m.Header, m, true))
 	return nil
