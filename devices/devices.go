@@ -9,6 +9,7 @@ import (
 	"github.com/sargas-em/em/devices/megastek"
 	"github.com/sargas-em/em/devices/sanav"
 	"github.com/sargas-em/em/devices/siadc09"
+	"github.com/sargas-em/em/devices/watch3g"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -22,5 +23,6 @@ func All() []protocol.Device {
 		megastek.Device(),
 		sanav.Device(),
 		siadc09.Device(),
+		watch3g.Device(),
 	}
 }

@@ -1,0 +1,136 @@
+package watch3g
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"github.com/sargas-em/em/protocol"
+)
+
+// maxIdentity bounds the device's number: an IMEI has 15 digits.
+const maxIdentity = 20
+
+// head is where the parts of a frame begin.
+type head struct {
+	id, idEnd    int
+	index        int // 0 where there is none
+	length, size int // of the length field, and what it says
+	content      int
+}
+
+type headState uint8
+
+const (
+	headBad   headState = iota
+	headCut             // more bytes are needed
+	headWhole           // the content follows
+)
+
+// readHead reads "[", two letters or digits, "*", the number, "*", the index and
+// "*" where there is one, and the length and "*".
+func readHead(b []byte) (h head, state headState) {
+	at := func(i int, ok func(byte) bool) headState {
+		switch {
+		case i >= len(b):
+			return headCut
+		case !ok(b[i]):
+			return headBad
+		}
+		return headWhole
+	}
+	is := func(want byte) func(byte) bool { return func(c byte) bool { return c == want } }
+	for i, ok := range []func(byte) bool{is('['), alphanumeric, alphanumeric, is('*')} {
+		if s := at(i, ok); s != headWhole {
+			return h, s
+		}
+	}
+	h.id = len("[3G*")
+	i := h.id
+	for ; i < len(b) && i-h.id <= maxIdentity && b[i] >= '0' && b[i] <= '9'; i++ {
+	}
+	if i == h.id && i < len(b) || i-h.id > maxIdentity {
+		return h, headBad
+	}
+	h.idEnd = i
+	if s := at(i, is('*')); s != headWhole {
+		return h, s
+	}
+	four := func(i int) headState { // digits and a star
+		for k := range 4 {
+			if s := at(i+k, hexadecimal); s != headWhole {
+				return s
+			}
+		}
+		return at(i+4, is('*'))
+	}
+	h.length = i + 1
+	if s := four(h.length); s != headWhole {
+		return h, s
+	}
+	switch four(h.length + 5) {
+	case headCut:
+		return h, headCut
+	case headWhole:
+		h.index = h.length
+		h.length += 5
+	}
+	h.content = h.length + 5
+	size, _ := strconv.ParseUint(string(b[h.length:h.length+4]), 16, 16)
+	h.size = int(size)
+	return h, headWhole
+}
+
+func alphanumeric(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+}
+
+func hexadecimal(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' || c >= 'a' && c <= 'f'
+}
+
+// Split finds the next frame: up to the bracket that closes it, or, where its
+// content holds an opening bracket too many, up to one where the length says. The
+// head of another frame inside starts anew.
+func (Codec) Split(b []byte) (frame []byte, n int, err error) {
+	if n = between(b); n > 0 || len(b) == 0 {
+		return nil, n, nil
+	}
+	h, state := readHead(b)
+	switch state {
+	case headBad:
+		return nil, next(b), protocol.ErrJunk
+	case headCut:
+		return nil, 0, nil
+	}
+	depth := 1
+	for i := h.content; i < len(b); i++ {
+		switch b[i] {
+		case '[':
+			if _, state := readHead(b[i:]); state == headWhole {
+				return nil, i, fmt.Errorf("%w: a frame without its end", protocol.ErrMalformed)
+			}
+			depth++
+		case ']':
+			if depth--; depth == 0 || i == h.content+h.size {
+				n = i + 1
+				return b[:n:n], n + between(b[n:]), nil
+			}
+		}
+	}
+	if len(b) > maxFrame {
+		return nil, next(b), protocol.ErrFrameTooLong // at once: byte by byte is slow
+	}
+	return nil, 0, nil
+}
+
+// between counts the line ends at the start of b.
+func between(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n")) }
+
+// next returns where, behind the first byte, a frame may start.
+func next(b []byte) int {
+	if i := bytes.IndexByte(b[1:], '['); i >= 0 {
+		return 1 + i
+	}
+	return len(b)
+}
