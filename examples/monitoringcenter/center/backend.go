@@ -33,6 +33,10 @@ func (b backend) Handle(ctx context.Context, actor string, id int64, to record.H
 
 func (b backend) Health(ctx context.Context) web.Health {
 	h := web.Health{Status: "ok", Evaluated: b.c.engine.position(), Devices: b.c.conns.count(), People: len(b.c.engine.people())}
+	h.Listeners = []web.Listener{}
+	for _, l := range b.c.addresses.Devices {
+		h.Listeners = append(h.Listeners, web.Listener{Codec: l.Codec, Addr: l.Addr})
+	}
 	_, end, err := b.c.journal.Bounds(ctx)
 	h.LogEnd = end
 	const maxLag = 1000 // group commits that the record may be behind

@@ -47,16 +47,14 @@ func (l *lateCase) restart() {
 }
 
 // away and home are fixes at minutes of the curfew.
-func (l *lateCase) away(minutes ...int) { l.c.T.Helper(); l.send(1500, false, minutes) }
-func (l *lateCase) home(minutes ...int) { l.c.T.Helper(); l.send(0, true, minutes) }
+func (l *lateCase) away(minutes ...int) { l.c.T.Helper(); l.send(centertest.At, 1500, minutes) }
+func (l *lateCase) home(minutes ...int) { l.c.T.Helper(); l.send(centertest.Kept, 0, minutes) }
 
-func (l *lateCase) send(metres float64, stored bool, minutes []int) {
+func (l *lateCase) send(fix func(time.Time, float64) em.Observation, metres float64, minutes []int) {
 	l.c.T.Helper()
 	var obs []em.Observation
 	for _, n := range minutes {
-		o := centertest.At(l.start.Add(time.Duration(n)*time.Minute), metres)
-		o.Stored = stored
-		obs = append(obs, o)
+		obs = append(obs, fix(l.start.Add(time.Duration(n)*time.Minute), metres))
 	}
 	l.c.Send(l.d, obs...)
 }

@@ -74,9 +74,7 @@ func TestShownIsTheNewest(t *testing.T) {
 	base := now().Add(-time.Hour)
 	c.Put("/api/v1/people", centertest.Person(1, base.Add(-time.Hour), ""))
 	d := c.Connect(1)
-	late := centertest.At(base.Add(-time.Minute), 3000)
-	late.Stored = true
-	c.Send(d, centertest.At(base, 2000), centertest.At(base.AddDate(5, 0, 0), 1000), late)
+	c.Send(d, centertest.At(base, 2000), centertest.At(base.AddDate(5, 0, 0), 1000), centertest.Kept(base.Add(-time.Minute), 3000))
 	shown := func(c *centertest.Center) {
 		t.Helper()
 		p := centertest.Get[[]web.Person](c, "/api/v1/people")[0]

@@ -83,6 +83,14 @@ type Health struct {
 	Evaluated uint64 `json:"evaluated" doc:"last position in the record"`
 	Devices   int    `json:"connections"`
 	People    int    `json:"people"`
+
+	Listeners []Listener `json:"listeners" doc:"where devices are listened to"`
+}
+
+// Listener is one address for devices of one dialect.
+type Listener struct {
+	Codec string `json:"codec"`
+	Addr  string `json:"addr"`
 }
 
 // Config configures the handler.

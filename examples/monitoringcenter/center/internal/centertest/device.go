@@ -40,6 +40,13 @@ func At(at time.Time, metres float64) em.Observation {
 	}}
 }
 
+// Kept is a fix out of the tracker's memory.
+func Kept(at time.Time, metres float64) em.Observation {
+	o := At(at, metres)
+	o.Stored = true
+	return o
+}
+
 // SOS is a call for help: an incident at once, whatever the rules.
 func SOS(at time.Time) em.Observation {
 	return em.Observation{DeviceAt: at, Body: &em.Alarm{What: em.AlarmSOS}}
