@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	case "replay":
 		return runReplay(ctx, args[1:], reg, out, errs)
 	case "help", "-h", "--help":
-		fmt.Fprintln(out, "usage: monitoringcenter demo | serve --data DIR [--device CODEC=ADDR …] | replay FILE --codec NAME --to ADDR\nEach command lists its flags with -h.")
+		fmt.Fprintln(out, "usage: monitoringcenter demo | serve --data DIR [--device CODEC=ADDR …] | replay FILE --codec NAME\nEach command lists its flags with -h.")
 		return nil
 	}
 	return usagef("unknown command %q: demo, serve or replay", args[0])
@@ -280,7 +280,7 @@ func runReplay(ctx context.Context, args []string, reg *protocol.Registry, out, 
 	o := replay.Options{Out: out}
 	var codec string
 	fs.StringVar(&codec, "codec", "", "dialect of the frames")
-	fs.StringVar(&o.To, "to", "", "`address` where the center listens for this dialect")
+	fs.StringVar(&o.To, "to", "", "`address` where the center listens for this dialect; with --token it is asked of the center, if absent")
 	fs.StringVar(&o.API, "api", "http://127.0.0.1:8080", "`URL` of the center's page and API")
 	fs.StringVar(&o.Token, "token", "", "the center's bearer `token`")
 	fs.BoolVar(&o.Enrol, "enrol", false, "create people and devices for the identities met; needs --token")
@@ -291,8 +291,10 @@ func runReplay(ctx context.Context, args []string, reg *protocol.Registry, out, 
 		return err
 	case len(rest) != 1:
 		return usagef("replay: name one file")
-	case codec == "" || o.To == "":
-		return usagef("replay: --codec NAME and --to ADDR are needed")
+	case codec == "":
+		return usagef("replay: --codec NAME is missing")
+	case o.To == "" && o.Token == "":
+		return usagef("replay: --to ADDR is missing; or give --token, and the center is asked for it")
 	case o.Enrol && o.Token == "":
 		return usagef("replay: --enrol needs --token")
 	}

@@ -24,7 +24,7 @@ import (
 type Options struct {
 	File   string
 	Device protocol.Device
-	To     string // address of the center's listener for this dialect
+	To     string // address of the center's listener for this dialect; asked of the API if empty
 	API    string // base URL of the page and API
 	Token  string
 	Enrol  bool // create a person for each identity met
@@ -49,6 +49,11 @@ func Run(ctx context.Context, o Options) error {
 	frames, err := read(o.File)
 	if err != nil {
 		return err
+	}
+	if o.To == "" {
+		if o.To, err = listener(ctx, o); err != nil {
+			return err
+		}
 	}
 	login, err := loginBytes(o.Device)
 	if err != nil {
@@ -202,19 +207,47 @@ func send(ctx context.Context, addr string, data []byte) (reply []byte, err erro
 	return io.ReadAll(io.LimitReader(conn, 1<<20))
 }
 
+// health is what the center says of itself.
+type health struct {
+	LogEnd    uint64 `json:"log_end"`
+	Evaluated uint64 `json:"evaluated"`
+	Listeners []struct {
+		Codec string `json:"codec"`
+		Addr  string `json:"addr"`
+	} `json:"listeners"`
+}
+
+func askHealth(ctx context.Context, o Options) (h health, err error) {
+	doc, err := call(ctx, o, http.MethodGet, "/api/v1/health", nil)
+	if err != nil {
+		return h, err
+	}
+	if err := json.Unmarshal(doc, &h); err != nil {
+		return h, fmt.Errorf("replay: %w", err)
+	}
+	return h, nil
+}
+
+// listener asks the center where it listens for the dialect.
+func listener(ctx context.Context, o Options) (string, error) {
+	h, err := askHealth(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	for _, l := range h.Listeners {
+		if l.Codec == o.Device.Name {
+			return l.Addr, nil
+		}
+	}
+	return "", fmt.Errorf("replay: the center does not listen for %s", o.Device.Name)
+}
+
 // caughtUp waits until all that is in the center's log is in its record.
 func caughtUp(ctx context.Context, o Options) error {
 	for end := time.Now().Add(patience); ; {
-		doc, err := call(ctx, o, http.MethodGet, "/api/v1/health", nil)
+		h, err := askHealth(ctx, o)
 		if err != nil {
 			return err
-		}
-		var h struct {
-			LogEnd    uint64 `json:"log_end"`
-			Evaluated uint64 `json:"evaluated"`
-		}
-		if err := json.Unmarshal(doc, &h); err != nil {
-			return fmt.Errorf("replay: %w", err)
 		}
 		if h.Evaluated >= h.LogEnd {
 			return nil
