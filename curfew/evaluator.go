@@ -94,7 +94,7 @@ func (e *Evaluator) begin(t time.Time) {
 	}
 	for b := range e.order.Schedule.Between(t, t.Add(tick)) {
 		ob, ok := e.order.clip(b)
-		if !ok || !ob.interval().Contains(t) || !before.IsZero() && !ob.Start.After(before) || e.runs(b) {
+		if !ok || !ob.interval().Contains(t) || e.runs(b) {
 			continue
 		}
 		r := run{start: b.Start, row: b.Row.String(), from: t}
@@ -145,7 +145,8 @@ func (e *Evaluator) conclude(dst []em.Event) []em.Event {
 
 func (e *Evaluator) emit(ev em.Event) { e.out = append(e.out, ev) }
 
-// nextStart is when the next obligation begins.
+// nextStart is when the next obligation begins; for one that is under way
+// without being judged, which a change of the order brings about, at once.
 func (e *Evaluator) nextStart() time.Time {
 	if e.nextSet {
 		return e.next
@@ -157,9 +158,8 @@ func (e *Evaluator) nextStart() time.Time {
 	}
 	from := later(after, e.order.From)
 	for b := range e.order.Schedule.Between(from, from.Add(fortnight)) {
-		ob, ok := e.order.clip(b)
-		if ok && ob.Start.After(after) && !e.runs(b) {
-			e.next = ob.Start
+		if ob, ok := e.order.clip(b); ok && !e.runs(b) {
+			e.next = later(ob.Start, after.Add(tick))
 			break
 		}
 	}

@@ -231,6 +231,82 @@ func TestBeaconsOfTheWearer(t *testing.T) {
 	}
 }
 
+// TestMovedUnit: a unit that was carried off proves nothing, whoever reports it.
+func TestMovedUnit(t *testing.T) {
+	e := evaluator(t, nightly(t, ""))
+	for _, o := range []em.Observation{
+		observe("moved", evening(19, 0)), observe("contact", evening(19, 1)),
+		em.Observation{Device: bracelet, DeviceAt: evening(19, 2), Body: &em.Beacon{Beacon: "unit-1"}}.Stamp(evening(19, 2)),
+	} {
+		if e.Observe(nil, o); e.Presence() != curfew.Unknown {
+			t.Errorf("%v after %+v", e.Presence(), o.Body)
+		}
+	}
+	e.Observe(nil, observe("placed", evening(19, 3)))
+	if e.Observe(nil, observe("contact", evening(19, 4))); e.Presence() != curfew.Home {
+		t.Errorf("%v by a unit in its place", e.Presence())
+	}
+}
+
+// TestTwoUnits: who is not heard by one unit may be at the other, as long as
+// that one does not say otherwise.
+func TestTwoUnits(t *testing.T) {
+	o := orderOf(t, `{"id": "order-1", "zone": "Europe/Vilnius", "weekly": `+daily+`, "units": [{"id": "unit-1", "device": "rf:unit-1"}, {"id": "unit-2", "device": "rf:unit-2"}]}`)
+	second := func(obs []em.Observation) []em.Observation {
+		for i := range obs {
+			body := obs[i].Body
+			if b, ok := body.(*em.Beacon); ok {
+				body = &em.Beacon{Beacon: "unit-2", Radio: "rf", Lost: b.Lost}
+			}
+			obs[i] = em.Observation{Device: "rf:unit-2", DeviceAt: obs[i].At, Body: body}.Stamp(obs[i].At)
+		}
+		return obs
+	}
+	first := sorted(every("contact", evening(18, 0), evening(20, 0), time.Minute), every("beats", evening(20, 1), evening(31, 30), 5*time.Minute),
+		[]em.Observation{observe("lost", evening(20, 1))})
+	for _, tt := range []struct {
+		name string
+		obs  []em.Observation
+		want string
+	}{
+		{"never heard of", nil, "UNKNOWN 0, unknown 645"}, // from 20:15 on, when the last contact expires
+		{"heard from until 22:00", second(sorted([]em.Observation{observe("lost", evening(18, 0))}, every("beats", evening(18, 0), evening(22, 0), 5*time.Minute))),
+			"AL10 134, BREACH 134, unknown 514"},
+		{"in contact", second(every("contact", evening(20, 0), evening(31, 30), time.Minute)), "COMPLIANT 0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := verdict(final(drive(t, evaluator(t, o), nil, sorted(first, tt.obs), evening(35, 0)))); got != tt.want {
+				t.Errorf("verdict %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestUnwoken: without wakes the verdict does not claim more than was seen.
+func TestUnwoken(t *testing.T) {
+	e := evaluator(t, nightly(t, ""))
+	var told []em.Event
+	for _, o := range sorted(every("out", evening(18, 55), evening(27, 55), 10*time.Minute), every("in", evening(30, 0), evening(32, 0), 10*time.Minute)) {
+		for _, ev := range e.Observe(nil, o) {
+			ev.Stamp("person-1", o.At)
+			told = append(told, ev)
+		}
+	}
+	if got, want := verdict(final(told)), "AL09 530, unknown 110, BREACH 530"; got != want {
+		t.Errorf("verdict %q, want %q", got, want)
+	}
+	e, told = evaluator(t, nightly(t, "")), nil
+	for _, o := range every("out", evening(18, 55), evening(32, 0), 10*time.Minute) {
+		for _, ev := range e.Observe(nil, o) {
+			ev.Stamp("person-1", o.At)
+			told = append(told, ev)
+		}
+	}
+	if got, want := verdict(final(told)), "AL11 715, BREACH 715"; got != want {
+		t.Errorf("verdict %q, want %q", got, want)
+	}
+}
+
 // TestTimeline feeds each script as it might be received: late, mixed up, twice,
 // in batches, with restarts. What is told in the end is what is told in order.
 func TestTimeline(t *testing.T) {
@@ -391,6 +467,8 @@ func TestRulesChange(t *testing.T) {
 			[]em.Observation{observe("lost", evening(18, 0)), observe("contact", evening(22, 3))}, "AL09 63, BREACH 63"},
 		{"from 21:00 on the row is 22:00 to 06:00", `, "version": "2", "from": "2026-03-02T21:00:00+02:00", "weekly": [{"day": "mon", "start": "22:00", "end": "06:00"}]`, evening(21, 0),
 			[]em.Observation{observe("lost", evening(18, 0)), observe("contact", evening(22, 30))}, "AL08 120, BREACH 120, AL09 30, BREACH 30"},
+		{"from 21:00 on the row is 20:00 to 06:00, without a from", `, "version": "2", "weekly": [{"day": "mon", "start": "20:00", "end": "06:00"}]`, evening(21, 0),
+			[]em.Observation{observe("lost", evening(18, 0)), observe("contact", evening(22, 30))}, "AL08 115, BREACH 115, AL09 95, BREACH 95"},
 		{"from 21:00 on there is no curfew", `, "version": "2", "weekly": []`, evening(21, 0),
 			[]em.Observation{observe("contact", evening(18, 0))}, "COMPLIANT 0"},
 	} {

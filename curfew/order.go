@@ -14,9 +14,10 @@ type Order struct {
 	ID      string // tells the person's orders apart; part of the events' About
 	Version string // of this text of the order
 
-	// From and Until bound the order, [From, Until): what is under way at From
-	// binds from then on. With a From the evaluator expects evidence from it
-	// on; without, from the first observation. A zero Until is open.
+	// From and Until bound this version of the order, [From, Until): what is
+	// under way at From binds from then on. With a From the evaluator expects
+	// evidence from it on; without, from the first observation, or from the last
+	// one that the version before has seen. A zero Until is open.
 	From, Until time.Time
 
 	Schedule Schedule

@@ -103,6 +103,19 @@ func TestClockChanges(t *testing.T) {
 	}
 }
 
+// TestOrderAcrossGap: a gap at midnight puts the row of Saturday 23:30 behind
+// that of Sunday 00:10.
+func TestOrderAcrossGap(t *testing.T) {
+	s := schedule(t, `{"zone": "America/Nuuk", "weekly": [{"day": "sat", "start": "23:30", "end": "02:00"}, {"day": "sun", "start": "00:10", "end": "01:00"}]}`)
+	var got []string
+	for o := range s.Between(zulu(t, "2026-03-28T12:00Z"), zulu(t, "2026-03-29T12:00Z")) {
+		got = append(got, o.Row.String()+" "+o.Start.Format("15:04"))
+	}
+	if want := []string{"sun 00:10-01:00 01:10", "sat 23:30-02:00 01:30"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestDurations(t *testing.T) {
 	s := schedule(t, `{"zone": "Europe/Vilnius", "weekly": [{"day": "sat", "start": "22:00", "end": "06:00"}]}`)
 	for o := range s.Between(zulu(t, "2026-10-24T12:00Z"), zulu(t, "2026-10-25T12:00Z")) {

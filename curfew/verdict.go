@@ -73,7 +73,7 @@ func because(ids ...em.ObservationID) []em.ObservationID {
 
 // minutes is a fact in minutes, to the second.
 func minutes(name string, d time.Duration) em.Fact {
-	return em.Fact{Name: name, Num: d.Truncate(time.Second).Minutes(), Unit: "min"}
+	return em.Fact{Name: name, Num: d.Round(time.Second).Minutes(), Unit: "min"}
 }
 
 // instant is a fact in local time; absent where t is zero.
@@ -98,7 +98,7 @@ func (e *Evaluator) hm(t time.Time) string {
 
 // spell writes whole minutes: what is not complete does not count.
 func spell(d time.Duration) string {
-	if n := int64(d / time.Minute); n != 1 {
+	if n := int64(d.Round(time.Second) / time.Minute); n != 1 {
 		return fmt.Sprintf("%d minutes", n)
 	}
 	return "1 minute"
