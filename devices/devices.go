@@ -2,6 +2,7 @@
 package devices
 
 import (
+	"github.com/sargas-em/em/devices/alcoholuart"
 	"github.com/sargas-em/em/devices/bactrack"
 	"github.com/sargas-em/em/devices/gt06"
 	"github.com/sargas-em/em/devices/jt808"
@@ -16,6 +17,7 @@ import (
 // All returns every device, in alphabetical order. Each call returns a new slice.
 func All() []protocol.Device {
 	return []protocol.Device{
+		alcoholuart.Device(),
 		bactrack.Device(),
 		gt06.Device(),
 		jt808.Device(),
