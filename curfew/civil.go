@@ -82,8 +82,8 @@ func resolve(loc *time.Location, day time.Time, minutes int, e edge) time.Time {
 
 // repeated returns the second passes of local times that come twice, as far as
 // they lie in i.
-func repeated(loc *time.Location, i Interval) intervals {
-	var list []Interval
+func repeated(loc *time.Location, i interval) intervals {
+	var list []interval
 	t := i.From.Add(-reach).In(loc)
 	for {
 		_, to := t.ZoneBounds()
@@ -93,7 +93,7 @@ func repeated(loc *time.Location, i Interval) intervals {
 		_, a := t.Zone()
 		_, b := to.Zone()
 		if a > b {
-			list = append(list, Interval{to.UTC(), to.Add(time.Duration(a-b) * time.Second).UTC()})
+			list = append(list, interval{to.UTC(), to.Add(time.Duration(a-b) * time.Second).UTC()})
 		}
 		t = to
 	}

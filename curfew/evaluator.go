@@ -94,7 +94,7 @@ func (e *Evaluator) begin(t time.Time) {
 	}
 	for b := range e.order.Schedule.Between(t, t.Add(tick)) {
 		ob, ok := e.order.clip(b)
-		if !ok || !ob.interval().Contains(t) || e.runs(b) {
+		if !ok || !ob.interval().contains(t) || e.runs(b) {
 			continue
 		}
 		r := run{start: b.Start, row: b.Row.String(), from: t}

@@ -6,24 +6,21 @@ import (
 	"time"
 )
 
-// Interval is the half-open time [From, To).
-type Interval struct {
+// interval is the half-open time [From, To).
+type interval struct {
 	From, To time.Time
 }
 
-// Duration is its length.
-func (i Interval) Duration() time.Duration { return i.To.Sub(i.From) }
-
-// Contains reports whether t lies in it.
-func (i Interval) Contains(t time.Time) bool { return !t.Before(i.From) && t.Before(i.To) }
+// contains reports whether t lies in it.
+func (i interval) contains(t time.Time) bool { return !t.Before(i.From) && t.Before(i.To) }
 
 // intervals are in order and do not touch.
-type intervals []Interval
+type intervals []interval
 
 // union puts any intervals in order and joins those that meet.
-func union(list []Interval) intervals {
+func union(list []interval) intervals {
 	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b Interval) int { return a.From.Compare(b.From) })
+	slices.SortFunc(list, func(a, b interval) int { return a.From.Compare(b.From) })
 	var u intervals
 	for _, i := range list {
 		switch n := len(u); {
@@ -38,7 +35,7 @@ func union(list []Interval) intervals {
 }
 
 // minus returns what lies outside cut.
-func (u intervals) minus(cut Interval) intervals {
+func (u intervals) minus(cut interval) intervals {
 	var out intervals
 	for _, i := range u {
 		if !cut.From.Before(i.To) || !i.From.Before(cut.To) {
@@ -46,17 +43,17 @@ func (u intervals) minus(cut Interval) intervals {
 			continue
 		}
 		if i.From.Before(cut.From) {
-			out = append(out, Interval{i.From, cut.From})
+			out = append(out, interval{i.From, cut.From})
 		}
 		if cut.To.Before(i.To) {
-			out = append(out, Interval{cut.To, i.To})
+			out = append(out, interval{cut.To, i.To})
 		}
 	}
 	return out
 }
 
 // within returns what lies inside in.
-func (u intervals) within(in Interval) intervals {
+func (u intervals) within(in interval) intervals {
 	var out intervals
 	for _, i := range u {
 		i.From, i.To = later(i.From, in.From), sooner(i.To, in.To)
@@ -80,7 +77,7 @@ func (u intervals) length(from, to time.Time) (d time.Duration) {
 // contains reports whether t lies in one of them.
 func (u intervals) contains(t time.Time) bool {
 	n := sort.Search(len(u), func(i int) bool { return t.Before(u[i].To) })
-	return n < len(u) && u[n].Contains(t)
+	return n < len(u) && u[n].contains(t)
 }
 
 // first is the first instant at or after from that they cover, and whether one

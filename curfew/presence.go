@@ -122,7 +122,7 @@ func (e *Evaluator) settle(k span, t time.Time) {
 		return
 	}
 	for i := range e.s.runs {
-		e.add(&e.s.runs[i], k, Interval{p.settled, t})
+		e.add(&e.s.runs[i], k, interval{p.settled, t})
 	}
 	p.settled = t
 	if k == spanAway {

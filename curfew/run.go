@@ -53,7 +53,7 @@ func (e *Evaluator) configure(r *run, b Obligation) {
 		r.ob = b
 	}
 	s := e.order.Schedule
-	judged := Interval{r.from, r.ob.End}
+	judged := interval{r.from, r.ob.End}
 	r.required = s.required(b, r.row).within(judged)
 	r.counting = r.required
 	if !e.order.CountRepeatedHour {
@@ -86,7 +86,7 @@ func (e *Evaluator) restore(r *run) {
 }
 
 // add takes settled time.
-func (e *Evaluator) add(r *run, k span, i Interval) {
+func (e *Evaluator) add(r *run, k span, i interval) {
 	i.From, i.To = later(i.From, r.from), sooner(i.To, r.ob.End)
 	if !i.From.Before(i.To) {
 		return

@@ -130,7 +130,7 @@ func (o Obligation) Duration() time.Duration { return o.End.Sub(o.Start) }
 // differs from Duration where clocks change.
 func (o Obligation) Wall() time.Duration { return time.Duration(o.Row.minutes()) * time.Minute }
 
-func (o Obligation) interval() Interval { return Interval{o.Start, o.End} }
+func (o Obligation) interval() interval { return interval{o.Start, o.End} }
 
 // Schedule is a Plan that was found to make sense: when a person must be where.
 // It is immutable, and safe for concurrent use. The zero Schedule asks for
@@ -252,7 +252,7 @@ func NewSchedule(p Plan) (Schedule, error) {
 		}
 		t.byDay[r.Day] = append(t.byDay[r.Day], i)
 	}
-	var leave, excuse []Interval
+	var leave, excuse []interval
 	for i := range p.Permits {
 		q := &p.Permits[i]
 		if err := q.check(); err != nil {
@@ -260,8 +260,8 @@ func NewSchedule(p Plan) (Schedule, error) {
 			continue
 		}
 		from, to, known := q.From.UTC(), q.To.UTC(), q.known().UTC()
-		leave = append(leave, Interval{later(from, known), to})
-		excuse = append(excuse, Interval{from, sooner(known, to)})
+		leave = append(leave, interval{later(from, known), to})
+		excuse = append(excuse, interval{from, sooner(known, to)})
 	}
 	t.leave, t.excuse = union(leave), union(excuse)
 	if len(errs) > 0 {
