@@ -4,6 +4,7 @@ package devices
 import (
 	"github.com/sargas-em/em/devices/alcoholuart"
 	"github.com/sargas-em/em/devices/bactrack"
+	"github.com/sargas-em/em/devices/eview"
 	"github.com/sargas-em/em/devices/gt06"
 	"github.com/sargas-em/em/devices/jt808"
 	"github.com/sargas-em/em/devices/laipac"
@@ -19,6 +20,7 @@ func All() []protocol.Device {
 	return []protocol.Device{
 		alcoholuart.Device(),
 		bactrack.Device(),
+		eview.Device(),
 		gt06.Device(),
 		jt808.Device(),
 		laipac.Device(),
