@@ -397,7 +397,7 @@ func (s *step) restore(p roster.Person) error {
 	}
 	sub := &subject{id: em.SubjectID(p.ID)}
 	for i, d := range stored {
-		evs, err := roster.Evaluators(d.JSON)
+		evs, err := roster.Evaluators(d.JSON, d.Since)
 		if err != nil {
 			return fmt.Errorf("center: stored rules: %w", err)
 		}

@@ -1,7 +1,6 @@
 package roster
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/paulmach/orb"
@@ -30,7 +29,8 @@ type Grace struct {
 
 // curfewOf judges nothing for a person without a curfew: then its schedule is
 // empty, and it closes what an earlier curfew had opened.
-func curfewOf(p *Person, _ json.RawMessage) (em.Evaluator, error) {
+func curfewOf(ru *rules) (em.Evaluator, error) {
+	p := &ru.Person
 	order := curfew.Order{
 		ID: "curfew", Version: p.Version, From: p.Since,
 		Where: func(em.Observation) em.Side { return em.SideUnknown },
@@ -43,6 +43,11 @@ func curfewOf(p *Person, _ json.RawMessage) (em.Evaluator, error) {
 		}
 		order.Grace = curfew.Grace{Start: time.Duration(c.Grace.Start), Short: time.Duration(c.Grace.Short), End: time.Duration(c.Grace.End)}
 		config.MaxGap = time.Duration(c.MaxGap)
+	}
+	// Rules that changed bind from the instant of the change: what was under way
+	// before is judged by those before.
+	if ru.since.After(order.From) {
+		order.From = ru.since
 	}
 	if h := p.Home; h != nil {
 		var err error

@@ -238,7 +238,7 @@ func (r *Roster) check(p Person) error {
 	if err != nil {
 		return err
 	}
-	_, err = Evaluators(doc)
+	_, err = Evaluators(doc, p.Since)
 	return err
 }
 

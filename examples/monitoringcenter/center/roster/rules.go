@@ -51,6 +51,8 @@ type Test struct {
 type rules struct {
 	Person Person          `json:"person"`
 	Zones  json.RawMessage `json:"zones"`
+
+	since time.Time
 }
 
 // Rules returns, as JSON, all that a person's verdicts follow from. Evaluators
@@ -68,26 +70,27 @@ func (r *Roster) Rules(p Person) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(rules{p, zones})
+	return json.Marshal(rules{Person: p, Zones: zones})
 }
 
-// Evaluators builds the evaluators of what Rules wrote: always the same ones in
-// the same places, so that each takes over from its predecessor when rules
-// change.
-func Evaluators(doc []byte) ([]em.Evaluator, error) {
+// Evaluators builds the evaluators of what Rules wrote, which hold from since on:
+// always the same ones in the same places, so that each takes over from its
+// predecessor when rules change.
+func Evaluators(doc []byte, since time.Time) ([]em.Evaluator, error) {
 	var ru rules
 	if err := strict(doc, &ru); err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
+	ru.since = since
 	var evs []em.Evaluator
 	for _, part := range []struct {
 		name  string
-		build func(*Person, json.RawMessage) (em.Evaluator, error)
+		build func(*rules) (em.Evaluator, error)
 	}{
 		{"zones", zonesOf}, {"curfew", curfewOf}, {"breath", breathOf},
 		{"tamper", tamperOf}, {"power", powerOf}, {"sos", sosOf}, {"silence", silenceOf},
 	} {
-		ev, err := part.build(&ru.Person, ru.Zones)
+		ev, err := part.build(&ru)
 		if err != nil {
 			return nil, fmt.Errorf("person %q: %s: %w", ru.Person.ID, part.name, err)
 		}
@@ -96,8 +99,8 @@ func Evaluators(doc []byte) ([]em.Evaluator, error) {
 	return evs, nil
 }
 
-func zonesOf(_ *Person, doc json.RawMessage) (em.Evaluator, error) {
-	zones, err := zonejson.Unmarshal(doc, zonejson.Defaults{})
+func zonesOf(ru *rules) (em.Evaluator, error) {
+	zones, err := zonejson.Unmarshal(ru.Zones, zonejson.Defaults{})
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +111,8 @@ func zonesOf(_ *Person, doc json.RawMessage) (em.Evaluator, error) {
 	return geofence.NewTracker(index, geofence.Config{AssumedAccuracy: AssumedAccuracy})
 }
 
-func breathOf(p *Person, _ json.RawMessage) (em.Evaluator, error) {
+func breathOf(ru *rules) (em.Evaluator, error) {
+	p := &ru.Person
 	b := p.Breath
 	if b == nil {
 		return unordered{}, nil
@@ -133,21 +137,22 @@ func breathOf(p *Person, _ json.RawMessage) (em.Evaluator, error) {
 	return alcohol.NewEvaluator(alcohol.Config{Rule: rule, Schedule: schedule})
 }
 
-func tamperOf(p *Person, _ json.RawMessage) (em.Evaluator, error) {
-	return health.NewTamper(health.TamperConfig{Version: p.Version})
+func tamperOf(ru *rules) (em.Evaluator, error) {
+	return health.NewTamper(health.TamperConfig{Version: ru.Person.Version})
 }
 
-func powerOf(p *Person, _ json.RawMessage) (em.Evaluator, error) {
-	return health.NewPower(health.PowerConfig{Version: p.Version})
+func powerOf(ru *rules) (em.Evaluator, error) {
+	return health.NewPower(health.PowerConfig{Version: ru.Person.Version})
 }
 
-func sosOf(p *Person, _ json.RawMessage) (em.Evaluator, error) {
-	return health.NewSOS(health.SOSConfig{Version: p.Version})
+func sosOf(ru *rules) (em.Evaluator, error) {
+	return health.NewSOS(health.SOSConfig{Version: ru.Person.Version})
 }
 
 // silenceOf listens for the person's first device: that is the one worn at all
 // times; a breathalyser speaks when it is used.
-func silenceOf(p *Person, _ json.RawMessage) (em.Evaluator, error) {
+func silenceOf(ru *rules) (em.Evaluator, error) {
+	p := &ru.Person
 	c := health.SilenceConfig{Version: p.Version, Start: p.Since}
 	if len(p.Devices) == 0 {
 		return unheard{}, nil
