@@ -9,6 +9,7 @@ import (
 	"github.com/sargas-em/em/devices/jt808"
 	"github.com/sargas-em/em/devices/laipac"
 	"github.com/sargas-em/em/devices/megastek"
+	"github.com/sargas-em/em/devices/r16h"
 	"github.com/sargas-em/em/devices/sanav"
 	"github.com/sargas-em/em/devices/siadc09"
 	"github.com/sargas-em/em/devices/watch3g"
@@ -25,6 +26,7 @@ func All() []protocol.Device {
 		jt808.Device(),
 		laipac.Device(),
 		megastek.Device(),
+		r16h.Device(),
 		sanav.Device(),
 		siadc09.Device(),
 		watch3g.Device(),

@@ -1,0 +1,277 @@
+package r16h
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/nmea"
+	"github.com/sargas-em/em/protocol/wire"
+)
+
+// Codec is the wire format. A frame is a message with "@" and "$". There is no
+// check code.
+type Codec struct{}
+
+// Split finds the next message. An "@" inside one starts anew.
+func (Codec) Split(b []byte) (frame []byte, n int, err error) {
+	if n = between(b); n > 0 || len(b) == 0 {
+		return nil, n, nil
+	}
+	if b[0] != '@' {
+		if n = bytes.IndexByte(b, '@'); n < 0 {
+			n = len(b)
+		}
+		return nil, n, protocol.ErrJunk
+	}
+	n = 1 + bytes.IndexAny(b[1:], "@$")
+	switch {
+	case n == 0:
+		return nil, 0, nil
+	case b[n] == '@':
+		return nil, n, fmt.Errorf("%w: a message without its end", protocol.ErrMalformed)
+	}
+	n++
+	return b[:n:n], n + between(b[n:]), nil
+}
+
+// between counts the line ends at the start of b.
+func between(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n")) }
+
+// Decode reads one message; its errors are a *wire.FieldError. Unknown names
+// become a *protocol.Raw with what stands behind the name's comma.
+func (c Codec) Decode(frame []byte) (protocol.Message, error) {
+	m, _, err := decode(frame, false)
+	return m, err
+}
+
+// Dissect reads one message and tells its fields.
+func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
+	return decode(frame, true)
+}
+
+func decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
+	f := reader{wire.New(frame)}
+	if record {
+		f.Record()
+	}
+	m := f.message(frame)
+	if f.Err() == nil && f.Len() > 0 {
+		f.Fail("end", wire.ErrValue)
+	}
+	spans := f.Spans()
+	if f.Err() != nil {
+		return nil, spans, f.Err()
+	}
+	return m, spans, nil
+}
+
+// reader reads one message.
+type reader struct{ wire.Cursor }
+
+func (f *reader) message(frame []byte) (m protocol.Message) {
+	f.Expect("@", "start")
+	if len(frame) < 2 || frame[len(frame)-1] != '$' {
+		f.FailAt("end", len(frame), wire.ErrTruncated)
+		return nil
+	}
+	if i := bytes.IndexFunc(frame, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
+		f.FailAt("message", i, fmt.Errorf("%w: not printable", wire.ErrValue))
+	}
+	if i := bytes.IndexAny(frame[1:len(frame)-1], "@$"); i >= 0 {
+		f.FailAt("message", 1+i, fmt.Errorf("%w: the sign of a start or an end", wire.ErrValue))
+	}
+	restore := f.Limit(len(frame)-2, "message")
+	name := string(f.Field(',', "name"))
+	switch {
+	case f.Err() != nil:
+	case name == "LINK":
+		m = &Link{IMEI: nmea.ReadText(&f.Cursor, "imei")}
+	case name == "GPSD":
+		m = f.position()
+	case name == "LBSD":
+		m = f.cells()
+	case !nmea.Word(name, maxName):
+		f.FailAt("name", 1, fmt.Errorf("%w: not letters and digits", wire.ErrValue))
+	default:
+		raw := &protocol.Raw{Code: name}
+		if frame[f.Pos()-1] == ',' {
+			raw.Data = append([]byte{}, f.Rest("data")...)
+		}
+		m = raw
+	}
+	if f.Err() == nil && f.Len() > 0 {
+		f.Fail("further fields", wire.ErrValue)
+	}
+	restore()
+	f.Expect("$", "end")
+	return m
+}
+
+// maxName bounds the names of messages and alarms.
+const maxName = 16
+
+// letter reads a field of one of these letters; 0 where it is empty and may be.
+func (f *reader) letter(name, letters string, empty bool) byte {
+	at := f.Pos()
+	s := nmea.ReadText(&f.Cursor, name)
+	switch {
+	case s == "" && empty:
+		return 0
+	case len(s) != 1 || !strings.Contains(letters, s):
+		f.FailAt(name, at, fmt.Errorf("%w: %q is not one of %s", wire.ErrValue, s, letters))
+		return 0
+	}
+	return s[0]
+}
+
+// unset is the date of a clock that was never set.
+const unset = "00000000"
+
+func (f *reader) begin() (s State) {
+	s.IMEI = nmea.ReadText(&f.Cursor, "imei")
+	s.Stored = f.letter("real time or stored", "RS", false) == 'S'
+	at := f.Pos()
+	date := nmea.ReadText(&f.Cursor, "date")
+	clock := nmea.ReadClock(&f.Cursor, "time")
+	if f.Err() != nil || date == unset {
+		return s
+	}
+	day, err := time.Parse(dateLayout, date)
+	if err != nil || len(date) != len(dateLayout) {
+		f.FailAt("date", at, fmt.Errorf("%w: %q is not a date yyyymmdd", wire.ErrValue, date))
+	}
+	s.Time = nmea.Join(day, clock)
+	return s
+}
+
+const dateLayout = "20060102"
+
+func (f *reader) end(s *State) {
+	s.Battery = nmea.ReadUint(&f.Cursor, "battery", 100)
+	s.Strap = f.letter("strap", "LR", false)
+	s.Alarm = nmea.ReadText(&f.Cursor, "alarm")
+}
+
+// degrees reads a coordinate and its hemisphere.
+func (f *reader) degrees(name string, most float64, letters string) (d em.Opt[em.Decimal], hemisphere byte) {
+	at := f.Pos()
+	d = nmea.ReadNumber(&f.Cursor, name)
+	if v := d.V.Float(); f.Err() == nil && !(v >= 0 && v <= most) {
+		f.FailAt(name, at, fmt.Errorf("%w: %v is not 0 to %v degrees", wire.ErrValue, d.V, most))
+	}
+	hemisphere = f.letter(name+" hemisphere", letters, !d.OK)
+	if !d.OK {
+		hemisphere = 0
+	}
+	return d, hemisphere
+}
+
+func (f *reader) position() *Position {
+	m := &Position{State: f.begin()}
+	m.Lat, m.NorthSouth = f.degrees("latitude", 90, "NS")
+	m.Lng, m.EastWest = f.degrees("longitude", 180, "EW")
+	m.Speed = nmea.ReadUint(&f.Cursor, "speed", 9999)
+	m.Course = nmea.ReadUint(&f.Cursor, "course", 360)
+	m.Altitude = nmea.ReadNumber(&f.Cursor, "altitude")
+	f.end(&m.State)
+	return m
+}
+
+func (f *reader) cells() *Cells {
+	m := &Cells{State: f.begin()}
+	for i := range m.Fields {
+		m.Fields[i] = nmea.ReadText(&f.Cursor, "cell")
+		if c, ok := cell(m.Fields[i]); ok {
+			f.Note("mcc %d mnc %d lac %d cid %d", c.MCC, c.MNC, c.LAC, c.CID)
+		}
+	}
+	f.end(&m.State)
+	return m
+}
+
+// Append writes one message.
+func (Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
+	var b []byte
+	var err error
+	switch m := m.(type) {
+	case *Link:
+		b = []byte("@LINK," + m.IMEI)
+	case *Position:
+		whole := func(n em.Opt[uint64]) string {
+			if !n.OK {
+				return ""
+			}
+			return fmt.Sprint(n.V)
+		}
+		number := func(n em.Opt[em.Decimal]) string { return string(nmea.AppendNumber(nil, n)) }
+		b, err = m.line("@GPSD", number(m.Lat), letter(m.NorthSouth), number(m.Lng), letter(m.EastWest), whole(m.Speed), whole(m.Course), number(m.Altitude))
+	case *Cells:
+		b, err = m.line("@LBSD", m.Fields[:]...)
+	case *protocol.Raw:
+		b = []byte("@" + m.Code)
+		if m.Data != nil {
+			b = append(append(b, ','), m.Data...)
+		}
+	default:
+		return dst, fmt.Errorf("r16h: %T: %w", m, protocol.ErrUnsupported)
+	}
+	b = append(b, '$')
+	if err == nil {
+		// A text can hold what ends a field or a message.
+		var back protocol.Message
+		if back, _, err = decode(b, false); err == nil && (back.Type() != m.Type() || len(b) > maxFrame || !sameTexts(m, back)) {
+			err = fmt.Errorf("%q would be read as something else, or is too long", b)
+		}
+	}
+	if err != nil {
+		return dst, fmt.Errorf("r16h: %s: %w: %w", m.Type(), protocol.ErrUnsupported, err)
+	}
+	return append(dst, b...), nil
+}
+
+// sameTexts compares the free texts of two messages.
+func sameTexts(a, b protocol.Message) bool {
+	switch a := a.(type) {
+	case *Link:
+		b, ok := b.(*Link)
+		return ok && *a == *b
+	case *Position:
+		b, ok := b.(*Position)
+		return ok && a.IMEI == b.IMEI && a.Alarm == b.Alarm && a.NorthSouth == b.NorthSouth && a.EastWest == b.EastWest
+	case *Cells:
+		b, ok := b.(*Cells)
+		return ok && a.IMEI == b.IMEI && a.Alarm == b.Alarm && a.Fields == b.Fields
+	}
+	return true
+}
+
+func letter(c byte) string {
+	if c == 0 {
+		return ""
+	}
+	return string(rune(c))
+}
+
+// line returns a report without its "$".
+func (s *State) line(name string, fields ...string) ([]byte, error) {
+	kind, date, clock, battery := "R", unset, "000000", ""
+	if s.Stored {
+		kind = "S"
+	}
+	if !s.Time.IsZero() {
+		t := s.Time.UTC()
+		if y := t.Year(); y < 1 || y > 9999 {
+			return nil, fmt.Errorf("the year %d", y)
+		}
+		date, clock = t.Format(dateLayout), t.Format("150405")
+	}
+	if s.Battery.OK {
+		battery = fmt.Sprint(s.Battery.V)
+	}
+	b := nmea.AppendFields([]byte(name), s.IMEI, kind, date, clock)
+	return nmea.AppendFields(nmea.AppendFields(b, fields...), battery, letter(s.Strap), s.Alarm), nil
+}
