@@ -207,18 +207,51 @@ func (h history) Checkpoints(c em.Clock, notAfter time.Time) iter.Seq2[em.Checkp
 	}
 }
 
-// Observations implements em.History.
+// Observations implements em.History. It reads row by row in the order of the index, since a Timeline
+// mostly stops long before the end, and orders only what shares an instant.
 func (h history) Observations(c em.Clock, from, to time.Time) iter.Seq2[em.Observation, error] {
 	return func(yield func(em.Observation, error) bool) {
-		scan, query := scanObservation, `SELECT data FROM observation WHERE subject = ? AND at >= ? AND at < ?`
+		scan, query := scanObservation, `SELECT data FROM observation WHERE subject = ? AND at >= ? AND at < ? ORDER BY at`
+		instant := func(o *em.Observation) time.Time { return o.At }
 		if c == em.ReceiveTime {
 			scan, query = scanReception, `SELECT `+receptionColumns+` FROM reception r JOIN observation o ON o.id = r.id
-				WHERE r.subject = ? AND r.received >= ? AND r.received < ?`
+				WHERE r.subject = ? AND r.received >= ? AND r.received < ? ORDER BY r.received`
+			instant = func(o *em.Observation) time.Time { return o.Received }
 		}
 		t := h.tx()
-		all, err := collect(t.ctx, t.tx, scan, query, string(h.subject), nanos(from), nanos(to))
-		slices.SortFunc(all, func(a, b em.Observation) int { return em.Compare(c, &a, &b) })
-		yieldAll(all, err, yield)
+		rows, err := t.tx.QueryContext(t.ctx, query, string(h.subject), nanos(from), nanos(to))
+		if err != nil {
+			yield(em.Observation{}, fmt.Errorf("record: %w", err))
+			return
+		}
+		defer rows.Close() // rows.Err has told what went wrong
+		var same []em.Observation
+		flush := func() bool {
+			slices.SortFunc(same, func(a, b em.Observation) int { return em.Compare(c, &a, &b) })
+			for _, o := range same {
+				if !yield(o, nil) {
+					return false
+				}
+			}
+			same = same[:0]
+			return true
+		}
+		for rows.Next() {
+			var o em.Observation
+			if err := scan(rows, &o); err != nil {
+				yield(em.Observation{}, fmt.Errorf("record: %w", err))
+				return
+			}
+			if len(same) > 0 && !instant(&o).Equal(instant(&same[0])) && !flush() {
+				return
+			}
+			same = append(same, o)
+		}
+		if err := rows.Err(); err != nil {
+			yield(em.Observation{}, fmt.Errorf("record: %w", err))
+			return
+		}
+		flush()
 	}
 }
 
