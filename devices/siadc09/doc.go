@@ -55,8 +55,8 @@
 // key, so that Append has no state and needs no source of randomness.
 //
 // Encryption hides what is said, but proves nothing: there is no authentication
-// code, and a changed block may still read as a message. Account numbers are in
-// clear. Run the connections through a private network or a tunnel with mutual
+// code, a changed block may still read as a message, and the answers tell whoever
+// tries what does. Account numbers are in clear. Run the connections through a private network or a tunnel with mutual
 // authentication. DUH, NAK and the poll of older panels are never encrypted.
 //
 // # Source
