@@ -39,3 +39,14 @@ func Sum8(b []byte) (s byte) {
 
 // NegSum8 is the two's complement of Sum8: data and code together sum to zero.
 func NegSum8(b []byte) byte { return -Sum8(b) }
+
+// Fold16 is the one's complement of the sum of all bytes, of which carries above
+// 16 bits are added again, as in the checksum of IP but byte by byte.
+func Fold16(b []byte) uint16 {
+	var s uint32
+	for _, v := range b {
+		s += uint32(v)
+		s = s&0xFFFF + s>>16
+	}
+	return ^uint16(s)
+}

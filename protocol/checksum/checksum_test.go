@@ -1,9 +1,12 @@
 package checksum
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 // The check values are those of the catalogue of parametrised CRC algorithms;
-// the three byte codes were added by hand.
+// the codes of plain bytes were added by hand.
 func TestCheckValues(t *testing.T) {
 	msg := []byte("123456789")
 	for _, c := range []struct {
@@ -16,6 +19,9 @@ func TestCheckValues(t *testing.T) {
 		{"XOR-8", uint16(Xor8(msg)), 0x31},
 		{"SUM-8", uint16(Sum8(msg)), 0xDD},
 		{"NEG-SUM-8", uint16(NegSum8(msg)), 0x23},
+		{"FOLD-16", Fold16(msg), 0xFE22},
+		{"FOLD-16 with a carry", Fold16(bytes.Repeat([]byte{0xFF}, 300)), 0xD52A},
+		{"FOLD-16 of nothing", Fold16(nil), 0xFFFF},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s = %#x, want %#x", c.name, c.got, c.want)
