@@ -62,7 +62,7 @@ function queueItem(i) {
     el("span", {}, el("span", { class: "tag " + i.severity }, words(i.class || i.kind)), " ",
       i.verdict === "withdrawn" && el("span", { class: "tag withdrawn" }, "withdrawn by evidence"), " ",
       i.handling === "acknowledged" && el("span", { class: "tag acknowledged" }, "acknowledged")),
-    el("span", { class: "soft" }, i.until ? "ended" : "going on")));
+    el("span", { class: "soft" }, i.verdict === "withdrawn" ? "" : i.until ? "ended" : "going on")));
 }
 
 // Evidence of one incident
