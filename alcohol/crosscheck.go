@@ -56,7 +56,7 @@ var ErrCrossRule = errors.New("impossible rule of cross-checks")
 // events only. Put it on the Timeline beside them, with the same rules.
 //
 //   - A breath test is passed while an episode at the skin is open and the last
-//     reading, not older than Gap, is above High: IDENTITY_OR_TAMPER. An
+//     reading, if no gap followed it, is above High: IDENTITY_OR_TAMPER. An
 //     episode that proves to be one only by later readings counts too.
 //   - A breath test is failed, and no reading at the skin in Window after the
 //     verdict, nor the last before it, is above Zero: MOUTH_ALCOHOL_OR_DEVICE.
@@ -76,7 +76,7 @@ type CrossCheck struct {
 }
 
 type crossState struct {
-	last     []lastReading // by device, ordered
+	last     []lastReading // by device, ordered; forgotten after a silence of Gap
 	anchor   time.Time     // the last one given
 	passes   []pass
 	failures []failure
@@ -223,7 +223,7 @@ func (e *CrossCheck) tests(dst []em.Event, at time.Time) []em.Event {
 		switch ev.Detail.Class {
 		case ClassPassed:
 			for _, r := range e.last {
-				if at.Sub(r.at) > e.skin.l.Gap || r.raw <= e.high {
+				if r.raw <= e.high {
 					continue
 				}
 				if len(e.passes) == maxPasses {
@@ -232,9 +232,7 @@ func (e *CrossCheck) tests(dst []em.Event, at time.Time) []em.Event {
 				e.passes = append(e.passes, pass{at, slices.Clone(ev.Because[:min(len(ev.Because), em.MaxBecause-1-maxRunIDs)]), r})
 			}
 		case ClassFailed, ClassAbnormalConfirmation:
-			if slices.ContainsFunc(e.last, func(r lastReading) bool {
-				return at.Sub(r.at) <= e.skin.l.Gap && r.raw > e.skin.l.zero
-			}) {
+			if slices.ContainsFunc(e.last, func(r lastReading) bool { return r.raw > e.skin.l.zero }) {
 				continue // the skin is above zero already
 			}
 			if len(e.failures) == maxFailures {

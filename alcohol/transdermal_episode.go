@@ -312,6 +312,9 @@ func (s stage) wearEvent(until time.Time) em.Event {
 		ev.Detail.Reason = fmt.Sprintf("%s in %d readings or more in a row: something may be between instrument and skin; an analyst has to look at it.", moved, rule.ObstructionRun)
 	default:
 		ev.Detail.Reason = moved + ", as single readings of worn instruments are."
+		if r.n > 1 {
+			ev.Detail.Reason = fmt.Sprintf("%s in %d readings in a row, of which %d would be sustained.", moved, r.n, rule.ObstructionRun)
+		}
 	}
 	return ev
 }

@@ -83,6 +83,8 @@ func TestTransdermalVerdicts(t *testing.T) {
 		{"two part", raw, every(monday, 0, 20, 20, 20, 0, 0, 20, 20, 20, 0, 0), "CANDIDATE ; CANDIDATE "},
 		{"saturated within", raw, every(monday, 0, 20, 40, 700, 40, 30, 20, 0, 0), ""},
 		{"saturated beside three", raw, every(monday, 0, 20, 40, 700, 40, 40, 40, 20, 10, 0), "INSUFFICIENT saturated"},
+		{"saturated before the first mean is known", with(func(r *TransdermalRule) { r.Smoothing, r.MeanWindow = SmoothMean, 3*time.Hour }),
+			every(monday, 0, 0, 700, 40, 40, 40, 20, 10, 0, 0, 0, 0), "INSUFFICIENT saturated"},
 		{"a spike is smoothed away", unworn, every(monday, 0, 0, 300, 0, 0, 0, 0), ""},
 		{"raw takes one for an episode if it is told to", with(func(r *TransdermalRule) { r.MinRun = 1 }), every(monday, 0, 0, 300, 0, 0, 0), "REVIEW both"},
 	} {

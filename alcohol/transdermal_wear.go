@@ -119,7 +119,7 @@ func (s stage) judgeInfrared(x infrared) {
 	if w.run.n > 0 && x.at.Sub(w.run.last) > s.l.Gap {
 		s.endRun(w.run.last)
 	}
-	step := math.Abs(x.ir - w.base.V)
+	step := math.Round(math.Abs(x.ir-w.base.V)*1e6) / 1e6
 	if !beyond(step, rule.InfraredStep) {
 		s.endRun(x.at)
 		w.forgetStraps(x.at.Add(-rule.StrapWindow))
