@@ -143,7 +143,8 @@ func (e *engine) run(ctx context.Context) error {
 	commits := make(chan journal.Commit, commitsAtOnce)
 	reading, stop := context.WithCancel(ctx)
 	readErr := make(chan error, 1)
-	go func() { readErr <- e.journal.Read(reading, e.seq, commits) }()
+	from := e.seq
+	go func() { readErr <- e.journal.Read(reading, from, commits) }()
 	defer func() { stop(); <-readErr }()
 	tick := time.NewTicker(wakeEvery)
 	defer tick.Stop()
