@@ -113,29 +113,13 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 // a *protocol.Raw with the whole frame as Data, because the acknowledgement needs
 // its head. Errors are a *wire.FieldError or a *protocol.ChecksumError.
 func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := c.decode(frame, false)
+	m, _, err := protocol.ReadFrame(frame, false, c.RelaxedChecksum, read)
 	return m, err
 }
 
 // Dissect is Decode with a span for every byte.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return c.decode(frame, true)
-}
-
-func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
-	f := wire.New(frame)
-	if record {
-		f.Record()
-	}
-	m, wrong := read(&f, frame)
-	spans := f.Spans()
-	switch {
-	case wrong != nil && !c.RelaxedChecksum:
-		return nil, spans, wrong // before what the broken bytes look like
-	case f.Err() != nil:
-		return nil, spans, f.Err()
-	}
-	return m, spans, nil
+	return protocol.ReadFrame(frame, true, c.RelaxedChecksum, read)
 }
 
 // read reads a frame; wrong is its wrong check code, if it is.

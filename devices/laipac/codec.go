@@ -61,33 +61,17 @@ func lineEnds(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n")) }
 
 // Decode reads one sentence.
 func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := c.decode(frame, false)
+	m, _, err := protocol.ReadFrame(frame, false, c.RelaxedChecksum, read)
 	return m, err
 }
 
 // Dissect reads one sentence and tells its fields.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return c.decode(frame, true)
-}
-
-func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
-	f := wire.New(frame)
-	if record {
-		f.Record()
-	}
-	m, wrong := read(&f, frame)
-	spans := f.Spans()
-	switch {
-	case wrong != nil && !c.RelaxedChecksum:
-		return nil, spans, wrong // before what the broken bytes look like
-	case f.Err() != nil:
-		return nil, spans, f.Err()
-	}
-	return m, spans, nil
+	return protocol.ReadFrame(frame, true, c.RelaxedChecksum, read)
 }
 
 // read reads a sentence; wrong is its wrong check code, if it is.
-func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong *protocol.ChecksumError) {
+func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 	f.Expect("$", "start")
 	star := bytes.IndexByte(frame, '*')
 	if star < 1 {
@@ -103,7 +87,8 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong *protocol.Che
 	if err != nil {
 		f.FailAt("checksum", star+1, err)
 	}
-	if want := checksum.Xor8(body); err == nil && found != want {
+	want := checksum.Xor8(body)
+	if err == nil && found != want {
 		wrong = &protocol.ChecksumError{Algorithm: "XOR-8", Offset: star + 1, Found: uint32(found), Expected: uint32(want)}
 	}
 	if f.Err() != nil {
@@ -154,7 +139,7 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong *protocol.Che
 	if wrong == nil {
 		f.Note("OK XOR-8")
 	} else {
-		f.Note("expected %02X XOR-8", wrong.Expected)
+		f.Note("expected %02X XOR-8", want)
 	}
 	return m, wrong
 }
