@@ -13,6 +13,7 @@ import (
 	"github.com/sargas-em/em/devices/sanav"
 	"github.com/sargas-em/em/devices/siadc09"
 	"github.com/sargas-em/em/devices/watch3g"
+	"github.com/sargas-em/em/devices/xexun2"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -30,5 +31,6 @@ func All() []protocol.Device {
 		sanav.Device(),
 		siadc09.Device(),
 		watch3g.Device(),
+		xexun2.Device(),
 	}
 }

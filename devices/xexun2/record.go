@@ -1,0 +1,296 @@
+package xexun2
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol/wire"
+)
+
+// reader reads one message, not escaped.
+type reader struct{ wire.Cursor }
+
+// records reads a payload: the number of records, their lengths, and they
+// themselves.
+func (f *reader) records() []Record {
+	lengths := make([]int, f.U8("records"))
+	for i := range lengths {
+		lengths[i] = int(f.U16("record length"))
+	}
+	var all []Record
+	for _, n := range lengths {
+		if f.Err() != nil {
+			return nil
+		}
+		restore := f.Limit(n, "record")
+		all = append(all, f.record())
+		restore()
+	}
+	return all
+}
+
+func (f *reader) record() (r Record) {
+	r.Index = f.U8("index")
+	r.Seconds = f.U32("time")
+	if f.Recording() && f.Err() == nil {
+		f.Value("%s", r.Time().Format("2006-01-02 15:04:05"))
+	}
+	r.CSQ = f.U8("csq")
+	r.Battery = f.U16("battery")
+	r.Mask = f.U8("mask")
+	f.Value("%08b", r.Mask)
+	if r.Has(HasAlarm) {
+		r.Alarm = Alarms(f.U32("alarm"))
+		f.Value("%032b", uint32(r.Alarm))
+	}
+	if r.Has(HasPositioning) {
+		r.Positioning = f.positioning()
+	}
+	if r.Has(HasFingerprint) {
+		copy(r.Fingerprint[:], f.Bytes(len(r.Fingerprint), "fingerprint"))
+	}
+	if r.Has(HasVersion) {
+		copy(r.Version[:], f.Bytes(len(r.Version), "version"))
+		copy(r.IMSI[:], f.Bytes(len(r.IMSI), "imsi"))
+		copy(r.ICCID[:], f.Bytes(len(r.ICCID), "iccid"))
+	}
+	if r.Has(HasParameters) {
+		copy(r.Parameters[:], f.Bytes(len(r.Parameters), "parameters"))
+	}
+	r.Tail = append([]byte(nil), f.Rest("tail")...)
+	return r
+}
+
+func (f *reader) positioning() (p Positioning) {
+	p.Mask = f.U8("positioning")
+	f.Value("%08b", p.Mask)
+	if p.Has(HasGNSS32) {
+		p.GNSS32.Satellites = f.U8("satellites")
+		p.GNSS32.Lng = f.single("longitude")
+		p.GNSS32.Lat = f.single("latitude")
+	}
+	if p.Has(HasWiFi) {
+		for range f.U8("access points") {
+			var h Heard
+			copy(h.MAC[:], f.Bytes(len(h.MAC), "mac"))
+			h.Level = f.level()
+			if f.Err() != nil {
+				return p
+			}
+			p.WiFi = append(p.WiFi, h)
+		}
+	}
+	if p.Has(HasCells) {
+		for range f.U8("cells") {
+			c := Cell{MCC: f.U16("mcc"), MNC: f.U16("mnc"), LAC: f.U32("lac"), CID: f.U32("cid"), Level: f.level()}
+			if f.Err() != nil {
+				return p
+			}
+			p.Cells = append(p.Cells, c)
+		}
+	}
+	if p.Has(HasRanges) {
+		for range f.U8("ranges") {
+			var r [12]byte
+			copy(r[:], f.Bytes(len(r), "time of flight"))
+			if f.Err() != nil {
+				return p
+			}
+			p.Ranges = append(p.Ranges, r)
+		}
+	}
+	if p.Has(HasMotion) {
+		p.Motion = f.motion()
+	}
+	if p.Has(HasGNSS64) {
+		p.GNSS64.Satellites = f.U8("satellites")
+		p.GNSS64.Lng = f.double("longitude")
+		p.GNSS64.Lat = f.double("latitude")
+	}
+	if p.Has(HasModules) {
+		restore := f.Limit(int(f.U16("modules")), "modules")
+		for f.Len() > 0 {
+			p.Modules = append(p.Modules, f.module())
+		}
+		restore()
+	}
+	return p
+}
+
+// moduleG is the length of a module G.
+const moduleG = 8 + 8 + 1 + 1 + 1 + 2 + 2 + 4
+
+func (f *reader) module() (m Module) {
+	m.Kind = f.U8("module")
+	f.Value("%q", rune(m.Kind))
+	n := int(f.U16("module length"))
+	if m.Kind != 'G' || n != moduleG {
+		m.Data = append([]byte{}, f.Bytes(n, "module data")...)
+		return m
+	}
+	g := &Fuller{}
+	g.Lng = f.double("longitude")
+	g.Lat = f.double("latitude")
+	g.Valid = f.U8("valid")
+	g.Satellites = f.U8("satellites")
+	g.SNR = f.U8("snr")
+	g.Motion = f.motion()
+	g.Altitude = f.single("altitude")
+	m.G = g
+	return m
+}
+
+func (f *reader) motion() Motion { return Motion{Speed: f.U16("speed"), Course: f.U16("course")} }
+
+func (f *reader) level() int8 {
+	v := int8(f.U8("level"))
+	f.Value("%d dBm", v)
+	return v
+}
+
+func (f *reader) single(name string) em.Opt[float64] {
+	v := float64(math.Float32frombits(f.U32(name)))
+	f.Value("%v", v)
+	return finite(v)
+}
+
+func (f *reader) double(name string) em.Opt[float64] {
+	v := math.Float64frombits(f.U64(name))
+	f.Value("%v", v)
+	return finite(v)
+}
+
+func finite(v float64) em.Opt[float64] {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return em.Opt[float64]{}
+	}
+	return em.Some(v)
+}
+
+// payload returns the records as they are sent. What a mask does not name is left out.
+func (m *Report) payload() ([]byte, error) {
+	if len(m.Records) > math.MaxUint8 {
+		return nil, fmt.Errorf("%d records", len(m.Records))
+	}
+	lengths := []byte{uint8(len(m.Records))}
+	var all []byte
+	for i := range m.Records {
+		b, err := m.Records[i].append(nil)
+		if err != nil {
+			return nil, err
+		}
+		lengths = binary.BigEndian.AppendUint16(lengths, uint16(len(b)))
+		all = append(all, b...)
+	}
+	return append(lengths, all...), nil
+}
+
+func (r *Record) append(b []byte) ([]byte, error) {
+	b = append(b, r.Index)
+	b = binary.BigEndian.AppendUint32(b, r.Seconds)
+	b = append(b, r.CSQ)
+	b = binary.BigEndian.AppendUint16(b, r.Battery)
+	b = append(b, r.Mask)
+	if r.Has(HasAlarm) {
+		b = binary.BigEndian.AppendUint32(b, uint32(r.Alarm))
+	}
+	if r.Has(HasPositioning) {
+		var err error
+		if b, err = r.Positioning.append(b); err != nil {
+			return nil, err
+		}
+	}
+	if r.Has(HasFingerprint) {
+		b = append(b, r.Fingerprint[:]...)
+	}
+	if r.Has(HasVersion) {
+		b = append(append(append(b, r.Version[:]...), r.IMSI[:]...), r.ICCID[:]...)
+	}
+	if r.Has(HasParameters) {
+		b = append(b, r.Parameters[:]...)
+	}
+	b = append(b, r.Tail...)
+	if len(b) > lengthMask {
+		return nil, fmt.Errorf("a record of %d bytes", len(b))
+	}
+	return b, nil
+}
+
+func (p *Positioning) append(b []byte) ([]byte, error) {
+	if len(p.WiFi) > math.MaxUint8 || len(p.Cells) > math.MaxUint8 || len(p.Ranges) > math.MaxUint8 {
+		return nil, fmt.Errorf("%d access points, %d cells, %d ranges", len(p.WiFi), len(p.Cells), len(p.Ranges))
+	}
+	b = append(b, p.Mask)
+	if p.Has(HasGNSS32) {
+		b = append(b, p.GNSS32.Satellites)
+		b = appendSingle(appendSingle(b, p.GNSS32.Lng), p.GNSS32.Lat)
+	}
+	if p.Has(HasWiFi) {
+		b = append(b, uint8(len(p.WiFi)))
+		for _, h := range p.WiFi {
+			b = append(append(b, h.MAC[:]...), uint8(h.Level))
+		}
+	}
+	if p.Has(HasCells) {
+		b = append(b, uint8(len(p.Cells)))
+		for _, c := range p.Cells {
+			b = binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(b, c.MCC), c.MNC)
+			b = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, c.LAC), c.CID)
+			b = append(b, uint8(c.Level))
+		}
+	}
+	if p.Has(HasRanges) {
+		b = append(b, uint8(len(p.Ranges)))
+		for _, r := range p.Ranges {
+			b = append(b, r[:]...)
+		}
+	}
+	if p.Has(HasMotion) {
+		b = appendMotion(b, p.Motion)
+	}
+	if p.Has(HasGNSS64) {
+		b = append(b, p.GNSS64.Satellites)
+		b = appendDouble(appendDouble(b, p.GNSS64.Lng), p.GNSS64.Lat)
+	}
+	if p.Has(HasModules) {
+		var all []byte
+		for _, m := range p.Modules {
+			data := m.Data
+			if g := m.G; g != nil {
+				data = appendDouble(appendDouble(nil, g.Lng), g.Lat)
+				data = append(data, g.Valid, g.Satellites, g.SNR)
+				data = appendSingle(appendMotion(data, g.Motion), g.Altitude)
+			}
+			if g := m.Kind == 'G' && len(data) == moduleG; g != (m.G != nil) || len(data) > lengthMask {
+				return nil, fmt.Errorf("module %q of %d bytes", m.Kind, len(data))
+			}
+			all = binary.BigEndian.AppendUint16(append(all, m.Kind), uint16(len(data)))
+			all = append(all, data...)
+		}
+		if len(all) > lengthMask {
+			return nil, fmt.Errorf("modules of %d bytes", len(all))
+		}
+		b = append(binary.BigEndian.AppendUint16(b, uint16(len(all))), all...)
+	}
+	return b, nil
+}
+
+func appendMotion(b []byte, m Motion) []byte {
+	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(b, m.Speed), m.Course)
+}
+
+func appendSingle(b []byte, v em.Opt[float64]) []byte {
+	if !v.OK {
+		v.V = math.NaN()
+	}
+	return binary.BigEndian.AppendUint32(b, math.Float32bits(float32(v.V)))
+}
+
+func appendDouble(b []byte, v em.Opt[float64]) []byte {
+	if !v.OK {
+		v.V = math.NaN()
+	}
+	return binary.BigEndian.AppendUint64(b, math.Float64bits(v.V))
+}
