@@ -238,7 +238,7 @@ func (s *step) enrol(p roster.Person, since time.Time, rules []byte) error {
 		s.seen(id, o)
 	}
 	if sub := s.subjects[id]; sub != nil {
-		evs, err := roster.Evaluators(rules, s.now)
+		evs, err := roster.Evaluators(rules, since)
 		if err != nil {
 			return err
 		}

@@ -196,7 +196,7 @@ func runHistory(t *testing.T, rng *rand.Rand) {
 			w.start()
 			w.both(nil, func(tl *em.Timeline, r *em.Result) error { return tl.Restore(r, now) })
 		case 3:
-			if len(w.changed) == 2 || len(w.changed) > 0 && !now.After(w.changed[len(w.changed)-1]) {
+			if last := append([]time.Time{base}, w.changed...); len(last) == 3 || !now.After(last[len(last)-1]) {
 				break
 			}
 			w.changed = append(w.changed, now)
