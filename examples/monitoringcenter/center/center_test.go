@@ -3,7 +3,12 @@ package center_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +114,21 @@ func TestStopsWithEverythingOpen(t *testing.T) {
 	}
 	c.Send(c.Connect(1), centertest.At(now(), 0))
 	c.Connect(9)
+	upload, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer upload.Close()
+	if _, err := fmt.Fprintf(upload, "PUT /api/v1/people HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 1000\r\n\r\n{", centertest.Token); err != nil {
+		t.Fatal(err)
+	}
 	time.AfterFunc(time.Second, func() { close(held) }) // the disk comes back while it stops
 	c.Stop()
+	// The request that was under way has ended too, before the stores were closed.
+	if err := upload.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(upload); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the center has ended, and a request goes on")
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,5 +103,41 @@ func TestRecordFails(t *testing.T) {
 	again.CaughtUp()
 	if all := again.Incidents("device.sos"); len(all) != 1 {
 		t.Errorf("%d incidents, want 1: %+v", len(all), all)
+	}
+}
+
+// A report that finds its identity on two connections, while the engine that
+// would record it has failed, ends: it does not keep the center from ending.
+func TestConflictWhileTheRecordFails(t *testing.T) {
+	var armed atomic.Bool
+	arrived, dead := make(chan struct{}, 2), make(chan struct{})
+	c := centertest.Start(t, centertest.Config{Before: func(c *center.Center) {
+		c.Intercept(func(ctx context.Context, r *protocol.Report, next center.Append) error {
+			if r.Device == protocolDevice(1) && armed.Load() {
+				arrived <- struct{}{}
+				<-dead
+			}
+			return next(ctx, r)
+		})
+	}})
+	c.Put("/api/v1/people", centertest.Person(1, now().Add(-time.Hour), ""))
+	a, other := c.Connect(1), c.Connect(2)
+	c.Send(a, centertest.At(now(), 0))
+	b := c.Connect(1)
+	c.Send(b, centertest.At(now(), 0)) // takes over
+	c.Eventually("the other logs in", func() bool { return other.Acks() == 1 })
+	armed.Store(true)
+	a.Report(centertest.At(now(), 1)) // comes back: a conflict
+	b.Report(centertest.At(now(), 1)) // and is still there
+	<-arrived
+	<-arrived
+	if err := c.BreakRecord(); err != nil {
+		t.Fatal(err)
+	}
+	other.Report(centertest.At(now(), 0)) // on this the engine fails
+	<-other.Ended()
+	close(dead)
+	if err := c.Ended(); err == nil {
+		t.Error("it ended without a reason")
 	}
 }

@@ -57,8 +57,13 @@ func TestFromFrameToIncident(t *testing.T) {
 		t.Errorf("after the way out: %+v", all)
 	}
 
-	// A new start shows the same.
+	// A new start shows the same, and takes nothing from the log twice.
+	kept := centertest.Get[record.Counts](c, "/api/v1/counts")
 	again := c.Restart()
+	again.Send(again.Connect(2)) // the log goes on
+	if got := centertest.Get[record.Counts](again, "/api/v1/counts"); got.Frames != kept.Frames+1 || got.Position <= kept.Position {
+		t.Errorf("after a new start and one frame: %+v, before %+v", got, kept)
+	}
 	if got := centertest.Get[[]web.Person](again, "/api/v1/people"); len(got) != 1 || got[0].Position == nil || !got[0].Position.At.Equal(minute(5)) || got[0].OpenIncidents != 1 {
 		t.Errorf("after a new start: %+v", got)
 	}
