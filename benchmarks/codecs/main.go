@@ -152,17 +152,27 @@ func walk(n int, seed uint64) []em.Observation {
 	return obs
 }
 
+// identities are invented, in the forms that dialects have for theirs.
+var identities = []string{"990000000000017", "990000000017", "99000017"}
+
+// simulator returns the device's side, with the first identity that suits it.
+func simulator(d protocol.Device, seed uint64) (sim protocol.Simulator, identity string, err error) {
+	for _, identity = range identities {
+		if sim, err = d.Simulator(identity, seed); err == nil {
+			return sim, identity, nil
+		}
+	}
+	return nil, "", err
+}
+
 // record is the bytes that a simulated device sends while it reports obs and a
 // session answers it.
 func record(d protocol.Device, obs []em.Observation, seed uint64) ([]byte, error) {
-	identity := "990000000000017"
-	sim, err := d.Simulator(identity, seed)
+	sim, identity, err := simulator(d, seed)
 	if err != nil {
-		if sim, err = d.Simulator("99000017", seed); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
-	session := d.NewSession()
+	session := d.Sessions(protocol.SessionConfig{Identity: identity})
 	var stream []byte
 	// pass hands messages over as their bytes, and returns the answer.
 	pass := func(now time.Time, ms []protocol.Message, to protocol.Session, wire func([]byte)) ([]protocol.Message, error) {
