@@ -4,7 +4,6 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +19,7 @@ import (
 	"github.com/sargas-em/em/devices/bactrack"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
+	"github.com/sargas-em/em/examples/monitoringcenter/client"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/serialline"
 	"github.com/sargas-em/em/protocol/tcp"
@@ -119,22 +119,8 @@ func enrol(ctx context.Context, c *center.Center, a *actor) error {
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.Addresses().Web+"/api/v1/people", bytes.NewReader(doc))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+c.Token())
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= 300 {
-		doc, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		return fmt.Errorf("%s: %s", resp.Status, doc)
-	}
-	return nil
+	_, err = client.Client{URL: c.Addresses().Web, Token: c.Token()}.Call(ctx, http.MethodPut, "/api/v1/people", doc)
+	return err
 }
 
 // player plays one actor's part.

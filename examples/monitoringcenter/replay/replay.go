@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/monitoringcenter/client"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -278,22 +279,9 @@ func enrol(ctx context.Context, o Options, id em.DeviceID) error {
 }
 
 func call(ctx context.Context, o Options, method, path string, body []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, o.API+path, bytes.NewReader(body))
+	doc, err := client.Client{URL: o.API, Token: o.Token}.Call(ctx, method, path, body)
 	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+o.Token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	doc, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err == nil && resp.StatusCode >= 300 {
-		err = fmt.Errorf("replay: %s %s: %s: %s", method, path, resp.Status, bytes.TrimSpace(doc))
+		err = fmt.Errorf("replay: %w", err)
 	}
 	return doc, err
 }
