@@ -9,6 +9,7 @@
 //	blood     Elimination: Widmark, Watson, intervals only
 //	units     Value, Conversion
 //	files     package alcohol/tacfile
+//	model     package alcohol/pharmacokinetic
 //
 // Nothing here is legal or medical advice. The rule in force is the order's; a
 // verdict is a proposal with its evidence, and people decide.
@@ -155,7 +156,7 @@
 // abstinence.
 //
 // Limits: the model is no people. Its doses, lags, noise, spikes and exposures
-// are partly published and partly guesses (model.go says which), and it knows
+// are partly published and partly guesses (package pharmacokinetic says which), and it knows
 // no fitness, illness, sweat, water or cunning. Published of people with an
 // ankle instrument: one beer gives any reading above zero in about 60 %, two in
 // more than 95 % (the model: 88 and 100); the maker's rule finds five beers

@@ -1,6 +1,6 @@
 // Command transdermal measures how well the rule of package alcohol for
 // readings at the skin finds drinking, and how often it tells of drinking that
-// was none, on a model of drinking whose truth is known (model.go).
+// was none, on a model of drinking whose truth is known (package pharmacokinetic).
 //
 //	go run ./benchmarks/transdermal [-people 1000] [-seed 1]
 //
@@ -20,6 +20,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/alcohol"
+	"github.com/sargas-em/em/alcohol/pharmacokinetic"
 )
 
 func main() {
@@ -38,13 +39,13 @@ func main() {
 }
 
 // The noises. Exposures of one in ten days are a guess.
-var noises = []Noise{
+var noises = []pharmacokinetic.Noise{
 	{Name: "low", Factor: 0.05, Add: 0.0005, Exposures: 0.1},
 	{Name: "medium", Factor: 0.15, Add: 0.001, Spikes: 0.002, Exposures: 0.1},
 	{Name: "high", Factor: 0.30, Add: 0.003, Spikes: 0.02, Exposures: 0.1},
 }
 
-var samplings = []Sampling{
+var samplings = []pharmacokinetic.Sampling{
 	{Name: "15 min", Every: 15 * time.Minute},
 	{Name: "30 min", Every: 30 * time.Minute},
 	{Name: "30 min, 20 % lost", Every: 30 * time.Minute, Lost: 0.2},
@@ -85,10 +86,10 @@ type cell struct {
 }
 
 // measure runs rules over a scenario.
-func measure(seed uint64, people int, sc Scenario, rs []named) ([]cell, error) {
+func measure(seed uint64, people int, sc pharmacokinetic.Scenario, rs []named) ([]cell, error) {
 	cells := make([]cell, len(rs))
 	for p := range people {
-		rec := Generate(seed, p, sc)
+		rec := pharmacokinetic.Generate(seed, p, sc)
 		for i, r := range rs {
 			a, err := alcohol.Analyze(r.rule, rec.Readings)
 			if err != nil {
@@ -101,9 +102,11 @@ func measure(seed uint64, people int, sc Scenario, rs []named) ([]cell, error) {
 }
 
 // count adds one record.
-func (c *cell) count(rec *Record, a *alcohol.Analysis, days int) {
+func (c *cell) count(rec *pharmacokinetic.Record, a *alcohol.Analysis, days int) {
 	c.days += days
-	meets := func(e *alcohol.Episode, t *Truth) bool { return !e.To.Before(t.Begin) && !e.From.After(t.End) }
+	meets := func(e *alcohol.Episode, t *pharmacokinetic.Truth) bool {
+		return !e.To.Before(t.Begin) && !e.From.After(t.End)
+	}
 	for i := range rec.Truth {
 		t := &rec.Truth[i]
 		c.evenings++
@@ -183,12 +186,12 @@ const soberDays = 10
 
 func report(w io.Writer, seed uint64, people int) error {
 	out := func(format string, args ...any) { fmt.Fprintf(w, format, args...) }
-	out("Model of drinking, seed %d, %d people a cell; drinks of %d g. Intervals are 95 %%.\n\n", seed, people, drinkGrams)
+	out("Model of drinking, seed %d, %d people a cell; drinks of %d g. Intervals are 95 %%.\n\n", seed, people, pharmacokinetic.DrinkGrams)
 
 	out("### By dose: 30 min, medium noise, median of 3\n\n")
 	out("| drinks | any reading > 0, %% | any ≥ 0.020 g/dL, %% | an episode, %% | CANDIDATE, %% | REVIEW, %% | onset interval holds, %% of found | lag of the peak, min |\n|---|---|---|---|---|---|---|---|\n")
 	for _, dose := range doses {
-		cs, err := measure(seed, people, Scenario{dose, 2, noises[1], samplings[1]}, rules(samplings[1].Every)[:1])
+		cs, err := measure(seed, people, pharmacokinetic.Scenario{Drinks: dose, Days: 2, Noise: noises[1], Sampling: samplings[1]}, rules(samplings[1].Every)[:1])
 		if err != nil {
 			return err
 		}
@@ -214,7 +217,7 @@ func report(w io.Writer, seed uint64, people int) error {
 			rs := rules(s.Every)
 			found := make([][]int, len(rs))
 			for _, dose := range doses {
-				cs, err := measure(seed, max(1, people/2), Scenario{dose, 2, n, s}, rs)
+				cs, err := measure(seed, max(1, people/2), pharmacokinetic.Scenario{Drinks: dose, Days: 2, Noise: n, Sampling: s}, rs)
 				if err != nil {
 					return err
 				}
@@ -239,7 +242,7 @@ func report(w io.Writer, seed uint64, people int) error {
 			for _, exposures := range []float64{0, n.Exposures} {
 				n.Exposures = exposures
 				rs := rules(s.Every)
-				cs, err := measure(seed, max(1, people/2), Scenario{0, soberDays, n, s}, rs)
+				cs, err := measure(seed, max(1, people/2), pharmacokinetic.Scenario{Days: soberDays, Noise: n, Sampling: s}, rs)
 				if err != nil {
 					return err
 				}
