@@ -64,3 +64,21 @@ type Simulator interface {
 	// or that it cannot tell as it is, is an error that wraps ErrUnsupported.
 	Report(obs ...em.Observation) error
 }
+
+// Resumer is a Simulator whose device outlives its connection, as all of package
+// devices do. It is apart from Simulator so that one that serves a single
+// connection needs no more than that.
+type Resumer interface {
+	Simulator
+
+	// Waiting returns how many reports the device still holds: those that were not
+	// sent, and in a dialect with acknowledgements those that wait for theirs.
+	// Heartbeats and logins do not count.
+	Waiting() int
+
+	// Reconnect tells that the connection was lost and there is a new one. The
+	// next Wake, to be made whatever Deadline says, begins the conversation anew,
+	// and what was not acknowledged goes out again. No message of the old
+	// connection may be handed over after it.
+	Reconnect()
+}

@@ -40,6 +40,12 @@ func newSimulator(identity string, seed uint64) (*simulator, error) {
 // Device is "alcoholuart:" and the identity.
 func (s *simulator) Device() em.DeviceID { return deviceID(s.identity) }
 
+// Waiting implements protocol.Resumer.
+func (s *simulator) Waiting() int { return len(s.queue) }
+
+// Reconnect implements protocol.Resumer. The module does not notice.
+func (s *simulator) Reconnect() {}
+
 // Report takes readings in the module's own number: whole ppb that fit 16 bits.
 func (s *simulator) Report(obs ...em.Observation) error {
 	var more []uint16

@@ -50,7 +50,7 @@ type Simulator struct {
 	results []keptResult // not yet acknowledged, oldest first
 }
 
-var _ protocol.Simulator = (*Simulator)(nil)
+var _ protocol.Resumer = (*Simulator)(nil)
 
 // vioTest is a test to come, with its outcome.
 type vioTest struct {
@@ -107,6 +107,16 @@ func (s *Simulator) Device() em.DeviceID { return deviceID(s.c.Identity) }
 // Pending returns how many results of a kept tunnel wait for their
 // acknowledgement.
 func (s *Simulator) Pending() int { return len(s.results) }
+
+// Waiting implements protocol.Resumer: tests to come, the one that is taken, and
+// results of a kept tunnel that were not acknowledged.
+func (s *Simulator) Waiting() int {
+	n := len(s.queue) + len(s.results)
+	if s.test != nil {
+		n++
+	}
+	return n
+}
 
 // Reconnect tells that the connection was lost: at the next Wake the host says
 // hello again and uploads, as late, all that was not acknowledged.

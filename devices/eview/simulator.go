@@ -50,8 +50,9 @@ type saying struct {
 
 // sent is a packet that waits for its acknowledgement.
 type sent struct {
-	p   *Packet
-	due time.Time // of its repeat
+	p       *Packet
+	due     time.Time // of its repeat
+	reports int       // in it, as Waiting counts them
 }
 
 func newSimulator(identity string, seed uint64) (protocol.Simulator, error) {
@@ -105,14 +106,45 @@ func (s *simulator) Wake(now time.Time, out *protocol.Output) error {
 func (s *simulator) flush(out *protocol.Output) {
 	for len(s.queue) > 0 && len(s.flight) < inFlight {
 		n := 1
+		f := sent{due: s.now.Add(repeatAfter)}
 		p := s.packet(CommandData, append([]Record{{keyIMEI, []byte(s.imei)}}, s.queue[0].records...)...)
 		for ; s.queue[0].stored && n < pointsInPacket && n < len(s.queue) && s.queue[n].stored; n++ {
 			p.Records = append(p.Records, s.queue[n].records...)
 		}
+		for _, q := range s.queue[:n] {
+			if len(q.records) > 1 {
+				f.reports++
+			}
+		}
 		s.queue = s.queue[n:]
 		p.Properties = propAck
-		s.flight = append(s.flight, sent{p, s.now.Add(repeatAfter)})
+		f.p = p
+		s.flight = append(s.flight, f)
 		out.Send = append(out.Send, p)
+	}
+}
+
+// Waiting implements protocol.Resumer. A state that was reported without an event
+// and the device's own heartbeats are alike, and count neither.
+func (s *simulator) Waiting() int {
+	n := 0
+	for _, q := range s.queue {
+		if len(q.records) > 1 {
+			n++
+		}
+	}
+	for _, f := range s.flight {
+		n += f.reports
+	}
+	return n
+}
+
+// Reconnect implements protocol.Resumer: what was in flight goes out again, and
+// a heartbeat.
+func (s *simulator) Reconnect() {
+	s.started = false
+	for i := range s.flight {
+		s.flight[i].due = time.Time{}
 	}
 }
 

@@ -114,6 +114,41 @@ func (s *simulator) send(m protocol.Message, out *protocol.Output) {
 	out.Send = append(out.Send, m)
 }
 
+// Waiting implements protocol.Resumer. A battery level that was reported alone
+// travels as a heartbeat and counts as one.
+func (s *simulator) Waiting() int {
+	n := 0
+	for _, m := range s.queue {
+		n += content(m)
+	}
+	for _, f := range s.flight {
+		n += content(f.m)
+	}
+	return n
+}
+
+// content is 1 for a message that says more than that the device is there.
+func content(m protocol.Message) int {
+	switch m.(type) {
+	case *Login, *Status:
+		return 0
+	}
+	return 1
+}
+
+// Reconnect implements protocol.Resumer: the device logs in again, and sends what
+// was in flight under new numbers.
+func (s *simulator) Reconnect() {
+	s.started, s.online = false, false
+	var again []protocol.Message
+	for _, f := range s.flight {
+		if _, login := f.m.(*Login); !login {
+			again = append(again, f.m)
+		}
+	}
+	s.queue, s.flight = append(again, s.queue...), nil
+}
+
 // Handle takes the server's acknowledgements, answers and commands.
 func (s *simulator) Handle(now time.Time, m protocol.Message, out *protocol.Output) error {
 	s.now = now

@@ -73,11 +73,21 @@ func (s *simulator) Deadline() time.Time {
 	}
 	d := s.beat
 	for _, f := range s.flight {
-		if d.IsZero() || f.due.Before(d) {
+		if s.may(f) && (d.IsZero() || f.due.Before(d)) {
 			d = f.due
 		}
 	}
 	return d
+}
+
+// may reports whether a frame may be sent yet: before the login is through only
+// those that belong to it.
+func (s *simulator) may(f sent) bool {
+	switch f.m.(type) {
+	case *Register, *Authenticate:
+		return true
+	}
+	return s.online
 }
 
 // Wake starts the device and continues it.
@@ -91,18 +101,56 @@ func (s *simulator) Wake(now time.Time, out *protocol.Output) error {
 		}
 		s.send(m, out)
 	}
-	for i := range s.flight {
-		if f := &s.flight[i]; !f.due.After(now) {
-			f.due = now.Add(repeatAfter)
-			out.Send = append(out.Send, f.m)
-		}
-	}
+	s.repeat(out)
 	if s.online && !s.beat.After(now) {
 		s.beat = now.Add(heartbeatEvery)
 		s.queue = append(s.queue, saying{heartbeat: true})
 	}
 	s.flush(out)
 	return nil
+}
+
+// repeat sends again what was not answered in time.
+func (s *simulator) repeat(out *protocol.Output) {
+	for i := range s.flight {
+		if f := &s.flight[i]; s.may(*f) && !f.due.After(s.now) {
+			f.due = s.now.Add(repeatAfter)
+			out.Send = append(out.Send, f.m)
+		}
+	}
+}
+
+// Waiting implements protocol.Resumer.
+func (s *simulator) Waiting() int {
+	n := 0
+	for _, q := range s.queue {
+		if !q.heartbeat {
+			n++
+		}
+	}
+	for _, f := range s.flight {
+		switch m := f.m.(type) {
+		case *Location:
+			n++
+		case *Batch:
+			n += len(m.Reports)
+		}
+	}
+	return n
+}
+
+// Reconnect implements protocol.Resumer: the terminal registers again, and then
+// repeats the frames that were in flight.
+func (s *simulator) Reconnect() {
+	s.started, s.online, s.beat = false, false, time.Time{}
+	var again []sent
+	for _, f := range s.flight {
+		switch f.m.(type) {
+		case *Location, *Batch:
+			again = append(again, sent{m: f.m})
+		}
+	}
+	s.flight = again
 }
 
 func (s *simulator) header(code uint16) Header {
@@ -160,6 +208,7 @@ func (s *simulator) Handle(now time.Time, m protocol.Message, out *protocol.Outp
 	case *Reply:
 		if m.Result == ResultOK && s.answered(m.AnsweredCode, m.Answered) && m.AnsweredCode == typeAuth {
 			s.online, s.beat = true, now.Add(heartbeatEvery)
+			s.repeat(out)
 		}
 		s.flush(out)
 	case *Control, *Parameters, *Text, *Settings, *Transparent:

@@ -226,5 +226,19 @@ func (s *simulator) Wake(now time.Time, out *protocol.Output) error {
 	return nil
 }
 
+// Waiting implements protocol.Resumer.
+func (s *simulator) Waiting() int {
+	n := 0
+	for _, m := range s.queue {
+		if _, ok := m.(*Report); ok {
+			n++
+		}
+	}
+	return n
+}
+
+// Reconnect implements protocol.Resumer: the device introduces itself again.
+func (s *simulator) Reconnect() { s.on, s.check = false, "" }
+
 // Device is "laipac:" and the unit number.
 func (s *simulator) Device() em.DeviceID { return deviceID(s.unit) }

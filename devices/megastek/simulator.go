@@ -147,5 +147,12 @@ func (s *simulator) Wake(_ time.Time, out *protocol.Output) error {
 	return nil
 }
 
+// Waiting implements protocol.Resumer.
+func (s *simulator) Waiting() int { return len(s.queue) }
+
+// Reconnect implements protocol.Resumer. Nothing opens a conversation in this
+// dialect, and nothing is acknowledged: there is nothing to send again.
+func (s *simulator) Reconnect() {}
+
 // Device is "megastek:" and the identity.
 func (s *simulator) Device() em.DeviceID { return deviceID(s.imei) }

@@ -154,5 +154,11 @@ func (s *simulator) Wake(_ time.Time, out *protocol.Output) error {
 	return nil
 }
 
+// Waiting implements protocol.Resumer.
+func (s *simulator) Waiting() int { return len(s.queue) }
+
+// Reconnect implements protocol.Resumer: the device says who it is again.
+func (s *simulator) Reconnect() { s.linked = false }
+
 // Device is "r16h:" and the IMEI.
 func (s *simulator) Device() em.DeviceID { return deviceID(s.state.IMEI) }

@@ -247,5 +247,12 @@ func (s *simulator) Wake(now time.Time, out *protocol.Output) error {
 	return nil
 }
 
+// Waiting implements protocol.Resumer.
+func (s *simulator) Waiting() int { return len(s.queue) }
+
+// Reconnect implements protocol.Resumer. Nothing opens a conversation in this
+// dialect, and nothing is acknowledged: there is nothing to send again.
+func (s *simulator) Reconnect() {}
+
 // Device is "sanav:" and the IMEI.
 func (s *simulator) Device() em.DeviceID { return deviceID(s.imei) }

@@ -49,6 +49,13 @@ func newSimulator(account string, rules *rules, seed uint64) (*simulator, error)
 // Device is "siadc09:" and the account number in upper case.
 func (s *simulator) Device() em.DeviceID { return deviceID(s.account) }
 
+// Waiting implements protocol.Resumer.
+func (s *simulator) Waiting() int { return len(s.queue) }
+
+// Reconnect implements protocol.Resumer: a sign of life comes first, then the
+// event that was on its way.
+func (s *simulator) Reconnect() { s.started, s.inFlight = false, false }
+
 // Report queues observations. An error leaves the queue as it was.
 func (s *simulator) Report(obs ...em.Observation) error {
 	var more []*Message

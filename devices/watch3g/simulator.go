@@ -276,5 +276,19 @@ func (s *simulator) Wake(now time.Time, out *protocol.Output) error {
 	return nil
 }
 
+// Waiting implements protocol.Resumer.
+func (s *simulator) Waiting() int {
+	n := 0
+	for _, m := range s.queue {
+		if _, beat := m.(*KeepAlive); !beat {
+			n++
+		}
+	}
+	return n
+}
+
+// Reconnect implements protocol.Resumer: the device begins with INIT again.
+func (s *simulator) Reconnect() { s.started, s.inited, s.waiting = false, false, false }
+
 // Device is "watch3g:" and the device's number.
 func (s *simulator) Device() em.DeviceID { return deviceID(s.header.ID) }

@@ -223,5 +223,11 @@ func (s *simulator) Wake(now time.Time, out *protocol.Output) error {
 	return nil
 }
 
+// Waiting implements protocol.Resumer.
+func (s *simulator) Waiting() int { return len(s.queue) }
+
+// Reconnect implements protocol.Resumer: the message in flight is repeated at once.
+func (s *simulator) Reconnect() { s.next = time.Unix(0, 0).UTC() }
+
 // Device is "xexun2:" and the IMEI.
 func (s *simulator) Device() em.DeviceID { return deviceID(s.imei) }
