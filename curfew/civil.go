@@ -52,14 +52,24 @@ const (
 // with a day to spare for places that have skipped one.
 const reach = 40 * time.Hour
 
-// resolve turns a local time, minutes after midnight of a day, into an instant:
-// the only one; of two the earlier for a start and the later for an end; of
-// none, that of the clock before the gap, which the clock after it shows
-// shifted forward by the gap.
-func resolve(loc *time.Location, day time.Time, minutes int, e edge) time.Time {
-	wall := time.Date(day.Year(), day.Month(), day.Day(), 0, minutes, 0, 0, time.UTC)
+// clock turns local times of one zone into instants, and remembers between
+// which changes it looked last. It is for one goroutine.
+type clock struct {
+	loc      *time.Location
+	from, to time.Time // a time well within these has the one offset
+	offset   time.Duration
+}
+
+// resolve turns a local time, given as if it were UTC, into an instant: the only
+// one; of two the earlier for a start and the later for an end; of none, that of
+// the clock before the gap, which the clock after it shows shifted forward by
+// the gap.
+func (k *clock) resolve(wall time.Time, e edge) time.Time {
+	if c := wall.Add(-k.offset); c.After(k.from) && c.Before(k.to) {
+		return c
+	}
 	var found, before time.Time
-	for t := wall.Add(-reach).In(loc); ; {
+	for t := wall.Add(-reach).In(k.loc); ; {
 		from, to := t.ZoneBounds()
 		_, offset := t.Zone()
 		c := wall.Add(-time.Duration(offset) * time.Second)
@@ -68,6 +78,14 @@ func resolve(loc *time.Location, day time.Time, minutes int, e edge) time.Time {
 			before = c
 		case !c.Before(from) && (e == end || found.IsZero()):
 			found = c
+			k.offset = time.Duration(offset) * time.Second
+			k.from, k.to = earliest, latest
+			if !from.IsZero() {
+				k.from = from.Add(reach)
+			}
+			if !to.IsZero() {
+				k.to = to.Add(-reach)
+			}
 		}
 		if to.IsZero() || to.Sub(wall) > reach {
 			break

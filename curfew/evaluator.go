@@ -97,7 +97,7 @@ func (e *Evaluator) begin(t time.Time) {
 		if !ok || !ob.interval().contains(t) || e.runs(b) {
 			continue
 		}
-		r := run{start: b.Start, row: b.Row.String(), from: t}
+		r := run{start: b.Start, row: b.String(), from: t}
 		e.configure(&r, b)
 		i, _ := slices.BinarySearchFunc(s.runs, r, compareRuns)
 		s.runs = slices.Insert(s.runs, i, r)
@@ -120,7 +120,7 @@ func compareRuns(a, b run) int {
 // runs reports whether an obligation is under way.
 func (e *Evaluator) runs(b Obligation) bool {
 	return slices.ContainsFunc(e.s.runs, func(r run) bool {
-		return r.cut.IsZero() && r.start.Equal(b.Start) && r.row == b.Row.String()
+		return r.cut.IsZero() && r.start.Equal(b.Start) && r.row == b.String()
 	})
 }
 
@@ -157,7 +157,7 @@ func (e *Evaluator) nextStart() time.Time {
 		return e.next
 	}
 	from := later(after, e.order.From)
-	for b := range e.order.Schedule.Between(from, from.Add(fortnight)) {
+	for b := range e.order.Schedule.Between(from, e.order.Schedule.horizon(from)) {
 		if ob, ok := e.order.clip(b); ok && !e.runs(b) {
 			e.next = later(ob.Start, after.Add(tick))
 			break

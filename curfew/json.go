@@ -85,12 +85,49 @@ func (s *Schedule) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-type rowJSON struct {
-	Day    string     `json:"day"`
+// hoursJSON is a row without its day, which a holiday's row takes from the date.
+type hoursJSON struct {
 	Start  *TimeOfDay `json:"start,omitempty"`
 	End    *TimeOfDay `json:"end,omitempty"`
 	AllDay bool       `json:"all_day,omitempty"`
+	Kind   Kind       `json:"kind,omitzero"`
 	Place  string     `json:"place,omitempty"`
+	Dwell  duration   `json:"dwell,omitzero"`
+}
+
+type rowJSON struct {
+	Day string `json:"day"`
+	hoursJSON
+}
+
+func (r *Row) json() hoursJSON {
+	v := hoursJSON{AllDay: r.AllDay, Kind: r.Kind, Place: r.Place, Dwell: duration(r.Dwell)}
+	if !r.AllDay {
+		v.Start, v.End = &r.Start, &r.End
+	}
+	return v
+}
+
+func (v *hoursJSON) row(day time.Weekday) (Row, error) {
+	switch {
+	case v.AllDay && (v.Start != nil || v.End != nil):
+		return Row{}, ErrAllDayTimes
+	case !v.AllDay && (v.Start == nil || v.End == nil):
+		return Row{}, errors.New("a row has a start and an end, or all_day")
+	}
+	r := Row{Day: day, AllDay: v.AllDay, Kind: v.Kind, Place: v.Place, Dwell: time.Duration(v.Dwell)}
+	if !v.AllDay {
+		r.Start, r.End = *v.Start, *v.End
+	}
+	return r, nil
+}
+
+func weekdayOf(name string) (time.Weekday, error) {
+	day := slices.Index(dayNames[:], name)
+	if day < 0 {
+		return 0, fmt.Errorf("%w: %q is not mon, tue, wed, thu, fri, sat or sun", ErrDay, name)
+	}
+	return time.Weekday(day), nil
 }
 
 // MarshalJSON writes the form shown at Plan.
@@ -98,11 +135,7 @@ func (r Row) MarshalJSON() ([]byte, error) {
 	if r.Day < 0 || r.Day > 6 {
 		return nil, ErrDay
 	}
-	v := rowJSON{Day: dayName(r.Day), AllDay: r.AllDay, Place: r.Place}
-	if !r.AllDay {
-		v.Start, v.End = &r.Start, &r.End
-	}
-	return json.Marshal(v)
+	return json.Marshal(rowJSON{dayName(r.Day), r.json()})
 }
 
 // UnmarshalJSON reads the form shown at Plan.
@@ -111,33 +144,77 @@ func (r *Row) UnmarshalJSON(b []byte) error {
 	if err := strict(b, &v); err != nil {
 		return err
 	}
-	day := slices.Index(dayNames[:], v.Day)
-	switch {
-	case day < 0:
-		return fmt.Errorf("%w: %q is not mon, tue, wed, thu, fri, sat or sun", ErrDay, v.Day)
-	case v.AllDay && (v.Start != nil || v.End != nil):
-		return ErrAllDayTimes
-	case !v.AllDay && (v.Start == nil || v.End == nil):
-		return errors.New("a row has a start and an end, or all_day")
+	day, err := weekdayOf(v.Day)
+	if err != nil {
+		return err
 	}
-	*r = Row{Day: time.Weekday(day), AllDay: v.AllDay, Place: v.Place}
-	if !v.AllDay {
-		r.Start, r.End = *v.Start, *v.End
+	row, err := v.row(day)
+	if err == nil {
+		*r = row
 	}
+	return err
+}
+
+type holidayJSON struct {
+	Date    Date        `json:"date"`
+	Name    string      `json:"name,omitempty"`
+	Replace bool        `json:"replace,omitempty"`
+	Like    string      `json:"like,omitempty"`
+	Rows    []hoursJSON `json:"rows,omitempty"`
+}
+
+// MarshalJSON writes the form shown at Plan.
+func (h Holiday) MarshalJSON() ([]byte, error) {
+	v := holidayJSON{Date: h.Date, Name: h.Name, Replace: h.Replace}
+	if h.Like.OK {
+		if h.Like.V < 0 || h.Like.V > 6 {
+			return nil, ErrDay
+		}
+		v.Like = dayName(h.Like.V)
+	}
+	for i := range h.Rows {
+		v.Rows = append(v.Rows, h.Rows[i].json())
+	}
+	return json.Marshal(v)
+}
+
+// UnmarshalJSON reads the form shown at Plan.
+func (h *Holiday) UnmarshalJSON(b []byte) error {
+	var v holidayJSON
+	if err := strict(b, &v); err != nil {
+		return err
+	}
+	out := Holiday{Date: v.Date, Name: v.Name, Replace: v.Replace}
+	if v.Like != "" {
+		day, err := weekdayOf(v.Like)
+		if err != nil {
+			return err
+		}
+		out.Like = em.Some(day)
+	}
+	for i := range v.Rows {
+		r, err := v.Rows[i].row(v.Date.Weekday())
+		if err != nil {
+			return fmt.Errorf("rows[%d]: %w", i, err)
+		}
+		out.Rows = append(out.Rows, r)
+	}
+	*h = out
 	return nil
 }
 
 // orderJSON is the data of an order: a Plan with what is agreed around it.
 type orderJSON struct {
-	ID                string    `json:"id,omitempty"`
-	Version           string    `json:"version,omitempty"`
-	From              time.Time `json:"from,omitzero"`
-	Until             time.Time `json:"until,omitzero"`
-	Place             string    `json:"place,omitempty"`
-	Plan                        // beside the others
-	Grace             graceJSON `json:"grace,omitzero"`
-	CountRepeatedHour bool      `json:"count_repeated_hour,omitempty"`
-	Units             []Unit    `json:"units,omitempty"`
+	ID                string        `json:"id,omitempty"`
+	Version           string        `json:"version,omitempty"`
+	From              time.Time     `json:"from,omitzero"`
+	Until             time.Time     `json:"until,omitzero"`
+	Place             string        `json:"place,omitempty"`
+	Plan                            // beside the others
+	Grace             graceJSON     `json:"grace,omitzero"`
+	CountRepeatedHour bool          `json:"count_repeated_hour,omitempty"`
+	Units             []Unit        `json:"units,omitempty"`
+	Worn              []em.DeviceID `json:"worn,omitempty"`
 }
 
 type graceJSON struct {
@@ -168,7 +245,7 @@ func (o Order) MarshalJSON() ([]byte, error) {
 	return json.Marshal(orderJSON{
 		ID: o.ID, Version: o.Version, From: o.From, Until: o.Until, Place: o.Place, Plan: o.Schedule.Plan(),
 		Grace:             graceJSON{duration(o.Grace.Start), duration(o.Grace.Short), duration(o.Grace.End)},
-		CountRepeatedHour: o.CountRepeatedHour, Units: o.Units,
+		CountRepeatedHour: o.CountRepeatedHour, Units: o.Units, Worn: o.Worn,
 	})
 }
 
@@ -186,19 +263,28 @@ func (o *Order) UnmarshalJSON(b []byte) error {
 	*o = Order{
 		ID: v.ID, Version: v.Version, From: v.From, Until: v.Until, Place: v.Place, Schedule: s,
 		Grace:             Grace{time.Duration(v.Grace.Start), time.Duration(v.Grace.Short), time.Duration(v.Grace.End)},
-		CountRepeatedHour: v.CountRepeatedHour, Units: v.Units, Where: o.Where,
+		CountRepeatedHour: v.CountRepeatedHour, Units: v.Units, Worn: v.Worn, Where: o.Where,
 	}
 	return nil
 }
 
-// Unit is a home unit or beacon that hears, or is heard by, the worn device.
-type Unit struct {
-	// ID is its identity in em.Beacon.
-	ID string `json:"id"`
-
-	// Device is set where the unit itself reports contacts and their loss. Its
-	// last word then holds for as long as anything is heard of it. Where the
-	// worn device reports, it is empty, and each report is worth as much as a
-	// fix.
+type unitJSON struct {
+	ID     string      `json:"id"`
 	Device em.DeviceID `json:"device,omitempty"`
+	Hold   duration    `json:"hold,omitzero"`
+}
+
+// MarshalJSON writes {"id": "hmu-3", "device": "rftrack:hmu-3", "hold": "3m0s"}.
+func (u Unit) MarshalJSON() ([]byte, error) {
+	return json.Marshal(unitJSON{u.ID, u.Device, duration(u.Hold)})
+}
+
+// UnmarshalJSON reads that form.
+func (u *Unit) UnmarshalJSON(b []byte) error {
+	var v unitJSON
+	err := strict(b, &v)
+	if err == nil {
+		*u = Unit{v.ID, v.Device, time.Duration(v.Hold)}
+	}
+	return err
 }

@@ -39,6 +39,36 @@ type Order struct {
 	Where func(em.Observation) em.Side
 
 	Units []Unit // home units and beacons at the place
+
+	// Worn names the devices on the wearer's body: when one says that it
+	// switches off, that it does not hear a unit proves nothing. Where none is
+	// named, no device counts as switched off. Straps, shielding and jamming are
+	// believed of every device that is no unit, or of those named here.
+	Worn []em.DeviceID
+}
+
+// Unit is a home unit or beacon that hears, or is heard by, the worn device.
+// Several people may share a unit, each with the identity of the own bracelet,
+// and a person may have several units: whoever is heard by one is home, and
+// whoever is heard by none of those that report is not.
+type Unit struct {
+	// ID is what em.Beacon names: of a unit that reports by itself, the bracelet
+	// that it hears or its own identity, as its protocol has it; else the beacon
+	// that the worn device hears.
+	ID string
+
+	// Device is set where the unit itself reports contacts and their loss. Its
+	// last word then holds for as long as anything is heard of it. Where the
+	// worn device reports, it is empty, and each report is worth as much as a
+	// fix.
+	Device em.DeviceID
+
+	// Hold is set where the unit reports each contact, and not only the first
+	// and their loss: for how long one contact proves presence, such as three
+	// intervals of the bracelet's radio (T_rf). Then a unit that is heard
+	// without a contact for longer has lost the wearer, as of the last contact
+	// and Hold; where the loss is reported earlier, as of then.
+	Hold time.Duration
 }
 
 // MaxUnits bounds Order.Units.
@@ -150,8 +180,7 @@ func (o *Order) check() error {
 		}
 		seen[u.ID] = true
 	}
-	rows := o.Schedule.Plan().Weekly
-	if len(rows) > 0 && !slices.ContainsFunc(rows, func(r Row) bool { return r.Place == o.Place }) {
+	if list := o.Schedule.Places(); len(list) > 0 && !slices.Contains(list, o.Place) {
 		return bad("no row of the schedule is for place %q", o.Place)
 	}
 	return nil
@@ -166,7 +195,7 @@ func (o *Order) clip(b Obligation) (Obligation, bool) {
 	if !o.Until.IsZero() {
 		b.End = sooner(b.End, o.Until)
 	}
-	return b, b.Row.Place == o.Place && b.Start.Before(b.End)
+	return b, b.Kind == MustBeHome && b.Row.Place == o.Place && b.Start.Before(b.End)
 }
 
 // about is the events' About.

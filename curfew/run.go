@@ -54,20 +54,23 @@ func (e *Evaluator) configure(r *run, b Obligation) {
 	}
 	s := e.order.Schedule
 	judged := interval{r.from, r.ob.End}
-	r.required = s.required(b, r.row).within(judged)
+	r.required = s.required(b).within(judged)
 	r.counting = r.required
 	if !e.order.CountRepeatedHour {
-		for _, i := range repeated(s.Location(), judged) {
+		for _, i := range repeated(e.loc(), judged) {
 			r.counting = r.counting.minus(i)
 		}
 	}
 	r.excuse = nil
 	if s.t != nil {
 		for _, i := range r.counting {
-			r.excuse = append(r.excuse, s.t.excuse.within(i)...)
+			r.excuse = append(r.excuse, s.t.lift[b.Kind].excuse.within(i)...)
 		}
 	}
 }
+
+// loc is the zone of the order's place.
+func (e *Evaluator) loc() *time.Location { return e.order.Schedule.At(e.order.Place) }
 
 // restore fills in what the order says of a run that was under way. One that
 // the order does not know ends when the order came into force: after the last
@@ -75,14 +78,14 @@ func (e *Evaluator) configure(r *run, b Obligation) {
 func (e *Evaluator) restore(r *run) {
 	if r.cut.IsZero() {
 		for b := range e.order.Schedule.Between(r.start, r.start.Add(tick)) {
-			if _, ok := e.order.clip(b); ok && b.Start.Equal(r.start) && b.Row.String() == r.row {
+			if _, ok := e.order.clip(b); ok && b.Start.Equal(r.start) && b.String() == r.row {
 				e.configure(r, b)
 				return
 			}
 		}
 		r.cut = later(e.s.at.Add(tick), e.order.From)
 	}
-	e.configure(r, Obligation{Kind: MustBeHome, Row: Row{Place: e.order.Place}, Index: -1, Start: r.start, End: r.cut})
+	e.configure(r, Obligation{Row: Row{Place: e.order.Place}, Start: r.start, End: r.cut})
 }
 
 // add takes settled time.

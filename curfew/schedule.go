@@ -1,125 +1,34 @@
 package curfew
 
 import (
-	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
 	"time"
 )
 
-// Plan is what an order says of its times: the input of NewSchedule, and the
-// form in which a Schedule is kept as JSON:
-//
-//	{
-//	  "zone": "Europe/Vilnius",
-//	  "weekly": [
-//	    {"day": "mon", "start": "19:00", "end": "07:00"},
-//	    {"day": "sun", "all_day": true, "place": "second home"}
-//	  ],
-//	  "permits": [{
-//	    "from": "2026-03-02T19:00:00+02:00", "to": "2026-03-02T22:00:00+02:00",
-//	    "approved_by": "officer 12", "approved_at": "2026-02-27T10:15:00+02:00",
-//	    "reason": "evening school"
-//	  }]
-//	}
-//
-// Days are mon, tue, wed, thu, fri, sat and sun. Unknown and repeated names are
-// errors.
-type Plan struct {
-	Zone    string   `json:"zone"` // IANA name of the place's zone: "Europe/Vilnius"
-	Weekly  []Row    `json:"weekly,omitempty"`
-	Permits []Permit `json:"permits,omitempty"`
-}
+// Source says which part of a plan asks for an obligation.
+type Source uint8
 
-// Bounds of a Plan: far beyond any order, and small enough to judge by.
+// The sources.
 const (
-	MaxRows    = 7 * 24
-	MaxPermits = 4096
+	FromWeek    Source = iota // Plan.Weekly; on a holiday that is like a Sunday, its row
+	FromHoliday               // Holiday.Rows
+	FromRelease               // Plan.Release
 )
 
-// Row is a weekly obligation to be home. It belongs to the day on which it
-// starts: Monday 19:00 to 07:00 ends on Tuesday, and Monday 00:00 to 00:00 is
-// refused; a whole day is AllDay.
-type Row struct {
-	Day        time.Weekday
-	Start, End TimeOfDay // zero where AllDay
-	AllDay     bool      // from midnight to midnight
-	Place      string    // of several places, which one; empty: the home
-}
-
-// String returns "mon 19:00-07:00" or "sun all day", and the place if it is
-// named.
-func (r Row) String() string {
-	s := fmt.Sprintf("%s %v-%v", dayName(r.Day), r.Start, r.End)
-	if r.AllDay {
-		s = dayName(r.Day) + " all day"
-	}
-	if r.Place != "" {
-		s += " at " + r.Place
-	}
-	return s
-}
-
-// minutes is the row's length by the clock on the wall.
-func (r Row) minutes() int {
-	if r.AllDay {
-		return minutesADay
-	}
-	return (int(r.End)-int(r.Start)+minutesADay-1)%minutesADay + 1
-}
-
-var dayNames = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
-
-func dayName(d time.Weekday) string {
-	if d >= 0 && int(d) < len(dayNames) {
-		return dayNames[d]
-	}
-	return fmt.Sprintf("day %d", int(d))
-}
-
-// Permit allows to be away once, in [From, To). Minutes from KnownFrom on do
-// not count; those before do, and are told as excused: a permit approved after
-// the fact is an excuse and no rewrite.
-type Permit struct {
-	From       time.Time `json:"from"`
-	To         time.Time `json:"to"`
-	ApprovedBy string    `json:"approved_by"`
-	ApprovedAt time.Time `json:"approved_at"`
-	KnownFrom  time.Time `json:"known_from,omitzero"` // zero: ApprovedAt; never before it
-	Reason     string    `json:"reason,omitempty"`
-}
-
-// known is KnownFrom or its default.
-func (p *Permit) known() time.Time {
-	if p.KnownFrom.IsZero() {
-		return p.ApprovedAt
-	}
-	return p.KnownFrom
-}
-
-// Kind is what an obligation asks for.
-type Kind uint8
-
-// MustBeHome is the only kind so far.
-const MustBeHome Kind = 1
-
-// String returns "MUST_BE_HOME".
-func (k Kind) String() string {
-	if k == MustBeHome {
-		return "MUST_BE_HOME"
-	}
-	return fmt.Sprintf("kind(%d)", k)
-}
-
-// Obligation is one night, or day, of a row, [Start, End) in UTC. Permits are
-// not cut out of it.
+// Obligation is one night, or day, of a row, [Start, End) in UTC. Permits and
+// suspensions are not cut out of it, nor is what a MAY_LEAVE row allows.
 type Obligation struct {
 	Kind       Kind
-	Row        Row
-	Index      int // of the row in Plan.Weekly
+	Source     Source
+	Row        Row    // of a release, what Release.Start and End say
+	Entry      string // where it stands in the Plan: "weekly[2]"
+	Holiday    string // name of the holiday that asks for it; on which it is like another day, too
+	Date       Date   // on which it starts, by the clock on the wall
 	Start, End time.Time
+
+	wall int // minutes
 }
 
 // Duration is its actual length: of 22:00 to 06:00 in Vilnius 9 hours on 24
@@ -128,7 +37,28 @@ func (o Obligation) Duration() time.Duration { return o.End.Sub(o.Start) }
 
 // Wall is its length by the clock on the wall: of 22:00 to 06:00, 8 hours. It
 // differs from Duration where clocks change.
-func (o Obligation) Wall() time.Duration { return time.Duration(o.Row.minutes()) * time.Minute }
+func (o Obligation) Wall() time.Duration { return time.Duration(o.wall) * time.Minute }
+
+// String returns "mon 19:00-07:00" for a weekly row, and with the date where
+// something else asks for it: "2026-12-24 20:00-09:00 (Christmas Eve)",
+// "release 2026-03-02 15:00-07:00".
+func (o Obligation) String() string {
+	var s string
+	switch o.Source {
+	case FromWeek:
+		if s = o.Row.String(); o.Row.Day != o.Date.Weekday() {
+			s = o.Date.String() + " as " + s
+		}
+	case FromHoliday:
+		s = o.Date.String() + " " + o.Row.hours()
+	default:
+		s = "release " + o.Date.String() + " " + o.Row.hours()
+	}
+	if o.Holiday != "" {
+		s += " (" + o.Holiday + ")"
+	}
+	return s
+}
 
 func (o Obligation) interval() interval { return interval{o.Start, o.End} }
 
@@ -139,184 +69,45 @@ type Schedule struct {
 	t *table
 }
 
+// table is a plan laid out for expansion.
 type table struct {
-	plan   Plan
-	loc    *time.Location
-	byDay  [7][]int  // indices of the rows that start on a weekday
-	leave  intervals // under a permit that was known
-	excuse intervals // under a permit that was not yet
+	plan    Plan
+	zones   []*time.Location // of the plan and its places, each once; the plan's is the first
+	byDay   [7][]duty        // that start on a weekday
+	special map[int][]duty   // in their place, by day number
+	last    int              // the last day of special or the release
+	lift    [MayLeave]lift   // by kind
 }
 
-// Errors of NewSchedule that RowError and PermitError wrap.
-var (
-	ErrEmptyRow     = errors.New("end equals start; a whole day is all_day")
-	ErrAllDayTimes  = errors.New("an all-day row has no start or end")
-	ErrDay          = errors.New("no such day")
-	ErrTimeOfDay    = errors.New("no such time of day")
-	ErrEmptyPermit  = errors.New("ends no later than it begins")
-	ErrUnapproved   = errors.New("does not say who approved it and when")
-	ErrKnownTooSoon = errors.New("known before it was approved")
-	ErrInstant      = errors.New("lies beyond the years 2000 to 2199")
-	// ErrTooMany is wrapped by the error about more than MaxRows rows or
-	// MaxPermits permits.
-	ErrTooMany = errors.New("too many")
-)
-
-// ZoneError says that the zone is not known. Zones come with the system, or
-// with a program that imports time/tzdata.
-type ZoneError struct {
-	Zone string
-	Err  error
+// lift is when permits and suspensions lift the obligations of a kind: known at
+// the time, and not yet known.
+type lift struct {
+	leave, excuse intervals
 }
 
-func (e *ZoneError) Error() string { return fmt.Sprintf("curfew: zone %q: %v", e.Zone, e.Err) }
-
-// Unwrap returns what time.LoadLocation said.
-func (e *ZoneError) Unwrap() error { return e.Err }
-
-// RowError says what is wrong with a row.
-type RowError struct {
-	Index int
-	Row   Row
-	Err   error
+// duty is one obligation of a day.
+type duty struct {
+	row     Row
+	source  Source
+	entry   string
+	holiday string
+	minutes int
+	zone    int // in table.zones
 }
 
-func (e *RowError) Error() string {
-	return fmt.Sprintf("curfew: weekly[%d] (%v): %v", e.Index, e.Row, e.Err)
-}
+// dayNumber numbers the dates.
+func dayNumber(t time.Time) int { return int(t.Unix() / (24 * 3600)) }
 
-// Unwrap returns ErrEmptyRow, ErrAllDayTimes, ErrDay or ErrTimeOfDay.
-func (e *RowError) Unwrap() error { return e.Err }
-
-// ConflictError names two rows that want the person at two places at once.
-type ConflictError struct {
-	A, B       int // indices in Plan.Weekly
-	RowA, RowB Row
-}
-
-func (e *ConflictError) Error() string {
-	return fmt.Sprintf("curfew: weekly[%d] (%v) and weekly[%d] (%v) ask for two places at once", e.A, e.RowA, e.B, e.RowB)
-}
-
-// PermitError says what is wrong with a permit.
-type PermitError struct {
-	Index int
-	Err   error
-}
-
-func (e *PermitError) Error() string { return fmt.Sprintf("curfew: permits[%d]: %v", e.Index, e.Err) }
-
-// Unwrap returns ErrEmptyPermit, ErrUnapproved, ErrKnownTooSoon or ErrInstant.
-func (e *PermitError) Unwrap() error { return e.Err }
-
-// The instants that this package judges: whatever a broken clock says, nobody
-// walks through a thousand years of nights.
-var (
-	earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-	latest   = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
-)
-
-func judgeable(t time.Time) bool { return !t.Before(earliest) && t.Before(latest) }
-
-// NewSchedule checks a plan and copies it. The error joins all that is wrong:
-// *ZoneError, *RowError, *ConflictError, *PermitError, ErrTooMany. Rows may
-// overlap where they ask for the same place.
-func NewSchedule(p Plan) (Schedule, error) {
-	p = p.clone()
-	t := &table{plan: p}
-	var errs []error
-	if p.Zone == "" || p.Zone == "Local" {
-		errs = append(errs, &ZoneError{p.Zone, errors.New("not the name of a zone such as Europe/Vilnius")})
-	} else if loc, err := time.LoadLocation(p.Zone); err != nil {
-		errs = append(errs, &ZoneError{p.Zone, err})
-	} else {
-		t.loc = loc
+// on returns what starts on a day, given as its midnight in UTC.
+func (t *table) on(day time.Time) []duty {
+	n := dayNumber(day)
+	if r := t.plan.Release; r != nil && n < dayNumber(r.Date.midnight()) {
+		return nil
 	}
-	if len(p.Weekly) > MaxRows {
-		errs = append(errs, fmt.Errorf("curfew: %d rows: %w", len(p.Weekly), ErrTooMany))
-		p.Weekly = nil
+	if list, ok := t.special[n]; ok {
+		return list
 	}
-	if len(p.Permits) > MaxPermits {
-		errs = append(errs, fmt.Errorf("curfew: %d permits: %w", len(p.Permits), ErrTooMany))
-		p.Permits = nil
-	}
-	for i, r := range p.Weekly {
-		if err := r.check(); err != nil {
-			errs = append(errs, &RowError{i, r, err})
-			continue
-		}
-		for k, q := range p.Weekly[:i] {
-			if q.check() == nil && q.Place != r.Place && meet(q, r) {
-				errs = append(errs, &ConflictError{k, i, q, r})
-			}
-		}
-		t.byDay[r.Day] = append(t.byDay[r.Day], i)
-	}
-	var leave, excuse []interval
-	for i := range p.Permits {
-		q := &p.Permits[i]
-		if err := q.check(); err != nil {
-			errs = append(errs, &PermitError{i, err})
-			continue
-		}
-		from, to, known := q.From.UTC(), q.To.UTC(), q.known().UTC()
-		leave = append(leave, interval{later(from, known), to})
-		excuse = append(excuse, interval{from, sooner(known, to)})
-	}
-	t.leave, t.excuse = union(leave), union(excuse)
-	if len(errs) > 0 {
-		return Schedule{}, errors.Join(errs...)
-	}
-	return Schedule{t}, nil
-}
-
-func (p Plan) clone() Plan {
-	p.Weekly, p.Permits = slices.Clone(p.Weekly), slices.Clone(p.Permits)
-	for i := range p.Permits {
-		q := &p.Permits[i]
-		for _, t := range []*time.Time{&q.From, &q.To, &q.ApprovedAt, &q.KnownFrom} {
-			if !t.IsZero() {
-				*t = t.Round(0)
-			}
-		}
-	}
-	return p
-}
-
-func (r Row) check() error {
-	switch {
-	case r.Day < 0 || r.Day > 6:
-		return ErrDay
-	case r.Start >= minutesADay || r.End >= minutesADay:
-		return ErrTimeOfDay
-	case r.AllDay && (r.Start != 0 || r.End != 0):
-		return ErrAllDayTimes
-	case !r.AllDay && r.Start == r.End:
-		return ErrEmptyRow
-	}
-	return nil
-}
-
-// meet reports whether two rows have a minute of the week in common, by the
-// clock on the wall.
-func meet(a, b Row) bool {
-	const week = 7 * minutesADay
-	d := (int(b.Day)*minutesADay + int(b.Start) - int(a.Day)*minutesADay - int(a.Start) + week) % week
-	return d < a.minutes() || week-d < b.minutes()
-}
-
-func (p *Permit) check() error {
-	switch {
-	case !judgeable(p.From) || !judgeable(p.To):
-		return ErrInstant
-	case !p.From.Before(p.To):
-		return ErrEmptyPermit
-	case strings.TrimSpace(p.ApprovedBy) == "" || p.ApprovedAt.IsZero():
-		return ErrUnapproved
-	case p.known().Before(p.ApprovedAt):
-		return ErrKnownTooSoon
-	}
-	return nil
+	return t.byDay[day.Weekday()]
 }
 
 // Plan returns a copy of what the schedule was made of.
@@ -327,30 +118,103 @@ func (s Schedule) Plan() Plan {
 	return s.t.plan.clone()
 }
 
-// Location is the zone of the place, UTC for the zero Schedule.
+// Location is the zone of the plan, UTC for the zero Schedule.
 func (s Schedule) Location() *time.Location {
 	if s.t == nil {
 		return time.UTC
 	}
-	return s.t.loc
+	return s.t.zones[0]
+}
+
+// At is the zone of a place.
+func (s Schedule) At(place string) *time.Location {
+	if s.t == nil {
+		return time.UTC
+	}
+	return s.t.zones[s.t.zoneOf(place)]
+}
+
+func (t *table) zoneOf(place string) int {
+	for _, p := range t.plan.Places {
+		if p.Name == place && p.Zone != "" {
+			return slices.IndexFunc(t.zones, func(l *time.Location) bool { return l.String() == p.Zone })
+		}
+	}
+	return 0
+}
+
+// Asks reports whether some row, at any time, asks for a kind of obligation at a
+// place.
+func (s Schedule) Asks(k Kind, place string) bool {
+	for d := range s.duties() {
+		if d.row.Kind == k && d.row.Place == place {
+			return true
+		}
+	}
+	return false
+}
+
+// Places lists the places that rows name, each once and in order; of an order
+// each needs an evaluator of its own.
+func (s Schedule) Places() []string {
+	var list []string
+	for d := range s.duties() {
+		list = append(list, d.row.Place)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func (s Schedule) duties() iter.Seq[*duty] {
+	return func(yield func(*duty) bool) {
+		if s.t == nil {
+			return
+		}
+		for i := range s.t.byDay {
+			for k := range s.t.byDay[i] {
+				if !yield(&s.t.byDay[i][k]) {
+					return
+				}
+			}
+		}
+		for _, list := range s.t.special {
+			for k := range list {
+				if !yield(&list[k]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// empty reports that nothing is ever asked for.
+func (s Schedule) empty() bool {
+	for range s.duties() {
+		return false
+	}
+	return true
 }
 
 // Between yields the obligations that share an instant with [from, to), ordered
-// by Start, End and row. It looks at one day after the other as they are asked
+// by Start, End and entry. It looks at one day after the other as they are asked
 // for.
 func (s Schedule) Between(from, to time.Time) iter.Seq[Obligation] {
 	return func(yield func(Obligation) bool) {
-		if s.t == nil || len(s.t.plan.Weekly) == 0 || !from.Before(to) {
+		if s.empty() || !from.Before(to) {
 			return
 		}
-		// A row lasts a day, and a clock change an hour or, once, a day: what
-		// starts three days before is over.
-		y, m, d := from.UTC().AddDate(0, 0, -3).Date()
-		day := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+		t := s.t
+		clocks := make([]clock, len(t.zones))
+		for i, l := range t.zones {
+			clocks[i].loc = l
+		}
+		// A row lasts a day, a release two, and a clock change an hour or, once, a
+		// day: what starts four days before is over.
+		day := midnight(from).AddDate(0, 0, -4)
 		var queue []Obligation
 		for {
-			// What starts on this day or later starts after ripe: the order
-			// of starts is that of local times up to a gap.
+			// What starts on this day or later starts after ripe: the order of
+			// starts is that of local times up to a gap, and up to zones.
 			ripe := sooner(day.Add(-reach), to)
 			n := 0
 			for n < len(queue) && queue[n].Start.Before(ripe) {
@@ -363,14 +227,31 @@ func (s Schedule) Between(from, to time.Time) iter.Seq[Obligation] {
 			if !day.Add(-reach).Before(to) {
 				return
 			}
-			for _, i := range s.t.byDay[day.Weekday()] {
-				if o, ok := s.t.on(day, i); ok {
+			list := t.on(day)
+			for i := range list {
+				if o := list[i].starting(day, clocks); o.Start.Before(o.End) {
 					queue = append(queue, o)
 				}
 			}
-			slices.SortFunc(queue, compareObligations)
-			day = day.AddDate(0, 0, 1)
+			if len(list) > 0 {
+				slices.SortFunc(queue, compareObligations)
+			}
+			day = day.Add(24 * time.Hour)
 		}
+	}
+}
+
+// midnight is the midnight of UTC at or before t.
+func midnight(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
+
+// starting is the obligation of a duty that starts on a day; of no length where
+// a gap leaves nothing of it.
+func (d *duty) starting(day time.Time, clocks []clock) Obligation {
+	c := &clocks[d.zone]
+	first := day.Add(time.Duration(d.row.Start) * time.Minute)
+	return Obligation{
+		Kind: d.row.Kind, Source: d.source, Row: d.row, Entry: d.entry, Holiday: d.holiday, Date: dateOf(day), wall: d.minutes,
+		Start: c.resolve(first, start), End: c.resolve(first.Add(time.Duration(d.minutes)*time.Minute), end),
 	}
 }
 
@@ -381,71 +262,99 @@ func compareObligations(a, b Obligation) int {
 	if c := a.End.Compare(b.End); c != 0 {
 		return c
 	}
-	return a.Index - b.Index
-}
-
-// on returns the obligation of a row that starts on a day; false where a gap
-// leaves nothing of it.
-func (t *table) on(day time.Time, i int) (Obligation, bool) {
-	r := t.plan.Weekly[i]
-	o := Obligation{
-		Kind: MustBeHome, Row: r, Index: i,
-		Start: resolve(t.loc, day, int(r.Start), start),
-		End:   resolve(t.loc, day, int(r.Start)+r.minutes(), end),
+	if c := int(a.Source) - int(b.Source); c != 0 {
+		return c
 	}
-	return o, o.Start.Before(o.End)
+	if c := len(a.Entry) - len(b.Entry); c != 0 { // weekly[9] before weekly[10]
+		return c
+	}
+	return strings.Compare(a.Entry, b.Entry)
 }
 
-// Active reports whether somebody must be home at t: an obligation is under way
-// and no known permit. A zone that is active at times asks for it.
+// ClockChanges yields the obligations of Between that last longer or shorter
+// than the clock on the wall says: what wearer and officer are to be told
+// beforehand. MAY_LEAVE is none.
+func (s Schedule) ClockChanges(from, to time.Time) iter.Seq[Obligation] {
+	return func(yield func(Obligation) bool) {
+		for o := range s.Between(from, to) {
+			if o.Kind != MayLeave && o.Duration() != o.Wall() && !yield(o) {
+				return
+			}
+		}
+	}
+}
+
+// Active reports whether somebody must be home at t, at whatever place: a
+// MUST_BE_HOME obligation is under way, and no MAY_LEAVE row, known permit or
+// suspension lifts it. A zone that is active at times asks for it.
 func (s Schedule) Active(t time.Time) bool {
-	if s.t == nil || s.t.leave.contains(t) {
+	if s.t == nil || s.t.lift[MustBeHome].leave.contains(t) {
 		return false
 	}
 	// Far from clock changes the clock on the wall tells all.
-	local := t.In(s.t.loc)
-	if a, b := local.ZoneBounds(); t.Sub(a) > reach && (b.IsZero() || b.Sub(t) > reach) {
-		minute := local.Hour()*60 + local.Minute()
-		for _, i := range s.t.byDay[local.Weekday()] {
-			r := &s.t.plan.Weekly[i]
-			if d := minute - int(r.Start); d >= 0 && d < r.minutes() {
-				return true
+	for _, loc := range s.t.zones {
+		if a, b := t.In(loc).ZoneBounds(); !a.IsZero() && t.Sub(a) <= reach || !b.IsZero() && b.Sub(t) <= reach {
+			return active(slices.Collect(s.Between(t, t.Add(tick))))
+		}
+	}
+	var now []Obligation
+	for zone, loc := range s.t.zones {
+		y, m, d := t.In(loc).Date()
+		today := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+		minute := t.In(loc).Hour()*60 + t.In(loc).Minute()
+		for back := range 2 {
+			for _, d := range s.t.on(today.AddDate(0, 0, -back)) {
+				if at := minute + back*minutesADay - int(d.row.Start); d.zone == zone && at >= 0 && at < d.minutes {
+					now = append(now, Obligation{Kind: d.row.Kind, Row: d.row})
+				}
 			}
 		}
-		for _, i := range s.t.byDay[(local.Weekday()+6)%7] {
-			r := &s.t.plan.Weekly[i]
-			if minute+minutesADay-int(r.Start) < r.minutes() {
-				return true
-			}
-		}
-		return false
 	}
-	for range s.Between(t, t.Add(tick)) {
-		return true
-	}
-	return false
+	return active(now)
 }
 
-// fortnight is longer than a row can be without an obligation: a week, or two
-// if a gap swallows one.
+// active reports whether one of the obligations of an instant is to be home, and
+// none lifts it.
+func active(now []Obligation) bool {
+	return slices.ContainsFunc(now, func(o Obligation) bool {
+		return o.Kind == MustBeHome && !slices.ContainsFunc(now, func(q Obligation) bool {
+			return q.Kind == MayLeave && q.Row.Place == o.Row.Place
+		})
+	})
+}
+
+// fortnight is longer than a weekly row can be without an obligation: a week, or
+// two if a gap swallows one.
 const fortnight = 16 * 24 * time.Hour
+
+// horizon is an instant after t by which there is an obligation, if there is
+// ever one.
+func (s Schedule) horizon(at time.Time) time.Time {
+	if s.t != nil {
+		at = later(at, time.Unix(int64(s.t.last)*24*3600, 0).UTC())
+	}
+	return at.Add(fortnight)
+}
 
 // NextChange returns the first instant after t at which Active changes; zero if
 // it never does.
 func (s Schedule) NextChange(t time.Time) time.Time {
-	if s.t == nil || len(s.t.plan.Weekly) == 0 {
+	if s.empty() {
 		return time.Time{}
 	}
 	now := s.Active(t)
-	horizon := t
+	horizon := s.horizon(t)
 	var at []time.Time
-	for _, i := range s.t.leave {
+	for _, i := range s.t.lift[MustBeHome].leave {
 		if i.To.After(t) {
 			at = append(at, i.From, i.To)
-			horizon = i.To
+			if i.To.Before(latest) {
+				horizon = later(horizon, i.To.Add(fortnight))
+			} else {
+				horizon = later(horizon, i.From.Add(fortnight))
+			}
 		}
 	}
-	horizon = horizon.Add(fortnight)
 	for a := t; a.Before(horizon); {
 		b := sooner(a.Add(fortnight), horizon)
 		for o := range s.Between(a, b) {
@@ -462,22 +371,56 @@ func (s Schedule) NextChange(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// required is what an obligation of a row asks for in fact: without known
-// permits, without what an earlier one at the same place asks for already, and
-// without what another one asks for at another place.
-func (s Schedule) required(o Obligation, row string) intervals {
+// required is what an obligation asks for in fact: without what permits and
+// suspensions lift, or MAY_LEAVE, without what an earlier one of the kind at the
+// same place asks for already, and without what another one asks for that cannot
+// be met at the same time. NewSchedule refuses the last but for the hour that
+// clocks repeat, and for suspended zones' changes: there it counts against
+// neither.
+func (s Schedule) required(o Obligation) intervals {
 	u := intervals{o.interval()}
+	name := o.String()
 	for q := range s.Between(o.Start, o.End) {
 		switch {
-		case q.Start.Equal(o.Start) && q.Row.String() == row:
-		case q.Row.Place != o.Row.Place || compareObligations(q, o) < 0:
+		case q.Start.Equal(o.Start) && q.Kind == o.Kind && q.String() == name:
+		case q.Kind == MayLeave && o.Kind == MustBeHome && q.Row.Place == o.Row.Place,
+			q.Kind == o.Kind && q.Row.Place == o.Row.Place && compareObligations(q, o) < 0:
 			u = u.minus(q.interval())
+		case clash(q.Row, o.Row):
+			for _, i := range s.lifted(q) {
+				u = u.minus(i)
+			}
 		}
 	}
-	if s.t != nil {
-		for _, p := range s.t.leave {
+	if s.t != nil && o.Kind < MayLeave {
+		for _, p := range s.t.lift[o.Kind].leave {
 			u = u.minus(p)
 		}
 	}
 	return u
+}
+
+// lifted is what MAY_LEAVE leaves of an obligation.
+func (s Schedule) lifted(o Obligation) intervals {
+	u := intervals{o.interval()}
+	if o.Kind == MustBeHome {
+		for q := range s.Between(o.Start, o.End) {
+			if q.Kind == MayLeave && q.Row.Place == o.Row.Place {
+				u = u.minus(q.interval())
+			}
+		}
+	}
+	return u
+}
+
+// clash reports whether two rows cannot both be met at one instant: they want
+// the person at two places, or at a place and away from it, or attending twice.
+func clash(a, b Row) bool {
+	switch {
+	case a.Kind == MayLeave || b.Kind == MayLeave:
+		return false
+	case a.Kind == MustBeAway || b.Kind == MustBeAway:
+		return a.Kind != b.Kind && a.Place == b.Place
+	}
+	return a.Place != b.Place || a.Kind == MustAttend && b.Kind == MustAttend
 }

@@ -330,9 +330,9 @@ func TestScheduleErrors(t *testing.T) {
 		{"day 7", curfew.Plan{Zone: "UTC", Weekly: []curfew.Row{row(7, 19, 7, "")}}, "curfew: weekly[0] (day 7 19:00-07:00): no such day", curfew.ErrDay},
 		{"24:00", curfew.Plan{Zone: "UTC", Weekly: []curfew.Row{row(1, 19, 24, "")}}, "no such time of day", curfew.ErrTimeOfDay},
 		{"two places", curfew.Plan{Zone: "UTC", Weekly: []curfew.Row{row(6, 19, 7, "a"), row(1, 19, 7, "a"), row(0, 6, 12, "b")}},
-			"curfew: weekly[0] (sat 19:00-07:00 at a) and weekly[2] (sun 06:00-12:00 at b) ask for two places at once", nil},
+			"curfew: weekly[0] (sat 19:00-07:00 at a) and weekly[2] (sun 06:00-12:00 at b) cannot both be met", nil},
 		{"two places, listed the other way", curfew.Plan{Zone: "UTC", Weekly: []curfew.Row{row(0, 6, 12, "b"), row(6, 19, 7, "a")}},
-			"ask for two places at once", nil},
+			"cannot both be met", nil},
 		{"permit backwards", curfew.Plan{Zone: "UTC", Permits: permit(func(p *curfew.Permit) { p.To = p.From })},
 			"curfew: permits[0]: ends no later than it begins", curfew.ErrEmptyPermit},
 		{"permit of nobody", curfew.Plan{Zone: "UTC", Permits: permit(func(p *curfew.Permit) { p.ApprovedBy = " " })}, "who approved it", curfew.ErrUnapproved},
@@ -340,7 +340,7 @@ func TestScheduleErrors(t *testing.T) {
 		{"permit known too soon", curfew.Plan{Zone: "UTC", Permits: permit(func(p *curfew.Permit) { p.KnownFrom = p.ApprovedAt.Add(-1) })},
 			"known before it was approved", curfew.ErrKnownTooSoon},
 		{"permit in year 1", curfew.Plan{Zone: "UTC", Permits: permit(func(p *curfew.Permit) { p.From = time.Time{} })}, "beyond the years", curfew.ErrInstant},
-		{"too many rows", curfew.Plan{Zone: "UTC", Weekly: make([]curfew.Row, curfew.MaxRows+1)}, "too many", curfew.ErrTooMany},
+		{"too many rows", curfew.Plan{Zone: "UTC", Weekly: make([]curfew.Row, curfew.MaxRows+1)}, "curfew: weekly[168]: too many: at most 168", curfew.ErrTooMany},
 		{"too many permits", curfew.Plan{Zone: "UTC", Permits: make([]curfew.Permit, curfew.MaxPermits+1)}, "too many", curfew.ErrTooMany},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -356,13 +356,12 @@ func TestScheduleErrors(t *testing.T) {
 	_, err := curfew.NewSchedule(curfew.Plan{Zone: "x/y", Weekly: []curfew.Row{row(1, 1, 1, ""), row(2, 19, 7, "a"), row(2, 20, 6, "b")},
 		Permits: make([]curfew.Permit, 1)})
 	var zone *curfew.ZoneError
-	var bad *curfew.RowError
+	var bad *curfew.EntryError
 	var conflict *curfew.ConflictError
-	var permitErr *curfew.PermitError
-	if !errors.As(err, &zone) || !errors.As(err, &bad) || !errors.As(err, &conflict) || !errors.As(err, &permitErr) {
+	if !errors.As(err, &zone) || !errors.As(err, &bad) || !errors.As(err, &conflict) || !errors.Is(err, curfew.ErrInstant) {
 		t.Fatalf("not all errors are told: %v", err)
 	}
-	if zone.Zone != "x/y" || bad.Index != 0 || conflict.A != 1 || conflict.B != 2 || conflict.RowB.Place != "b" {
+	if zone.Zone != "x/y" || bad.Entry != "weekly[0]" || conflict.A != "weekly[1]" || conflict.B != "weekly[2]" || conflict.TextB != "tue 20:00-06:00 at b" {
 		t.Errorf("errors name something else: %v", err)
 	}
 	// Rows that meet are no conflict, and those of one place may overlap.

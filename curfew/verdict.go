@@ -81,7 +81,7 @@ func (e *Evaluator) instant(facts []em.Fact, name string, t time.Time) []em.Fact
 	if t.IsZero() {
 		return facts
 	}
-	return append(facts, em.Fact{Name: name, Text: t.In(e.order.Schedule.Location()).Format(time.RFC3339)})
+	return append(facts, em.Fact{Name: name, Text: t.In(e.loc()).Format(time.RFC3339)})
 }
 
 // obligation says which obligation it is about.
@@ -93,7 +93,7 @@ func (e *Evaluator) obligation(facts []em.Fact, r *run) []em.Fact {
 
 // hm is a local time for a sentence.
 func (e *Evaluator) hm(t time.Time) string {
-	return t.In(e.order.Schedule.Location()).Format("15:04")
+	return t.In(e.loc()).Format("15:04")
 }
 
 // spell writes whole minutes: what is not complete does not count.
@@ -235,7 +235,7 @@ func (e *Evaluator) nightEvent(r *run) em.Event {
 	if r.excused > 0 {
 		d.Facts = append(d.Facts, minutes("excused", r.excused))
 	}
-	loc := e.order.Schedule.Location()
+	loc := e.loc()
 	_, before := r.ob.Start.In(loc).Zone()
 	if _, after := r.ob.End.In(loc).Zone(); after != before { // positive: the night is longer than the clock says
 		d.Facts = append(d.Facts, minutes("clock_change", time.Duration(before-after)*time.Second))
