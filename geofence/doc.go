@@ -13,11 +13,11 @@
 //
 //   - Area: polygons with holes. As in GeoJSON (RFC 7946), an edge is the
 //     straight line in longitude and latitude, not the shortest way over
-//     ground. Edges are split when the index is built, so that the geodesics
-//     between the resulting vertices lie within 10 cm of that line (most edges
-//     shorter than a kilometre need no split). From then on the split edges are
-//     the zone: S2's exact predicates decide, so that every point has a
-//     definite answer.
+//     ground. Vertices are rounded to 1e-7 degrees (E7), a centimetre, and edges
+//     are split when the index is built, so that the geodesics between the
+//     resulting vertices lie within 5 cm of that line; 10 cm about the poles.
+//     From then on the split edges are the zone: S2's exact predicates decide,
+//     so that every point has a definite answer.
 //   - Circle: all points at most Radius metres from Center. The edge belongs
 //     to it.
 //   - Corridor: all points at most HalfWidth metres from a line, whose edges

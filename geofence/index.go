@@ -198,26 +198,29 @@ func (g *geometry) setCorridor(c Corridor) error {
 		e.Polygon, e.Ring = -1, -1
 		return e
 	}
-	if err := checkVertices(c.Line, 2); err != nil {
+	line, err := roundVertices(c.Line, 2)
+	if err != nil {
 		return onLine(err)
 	}
-	turns := make([]float64, len(c.Line)-1)
-	total := 0
-	for i := range turns {
-		var err error
-		if turns[i], err = turn(c.Line[i], c.Line[i+1]); err != nil {
+	var split []unrolled
+	u := unrolled{int64(line[0].Lng), line[0].Lat}
+	for i := range line[1:] {
+		d, err := turn(line[i], line[i+1])
+		if err != nil {
 			return onLine(at(i, err))
 		}
-		if total += steps(c.Line[i], c.Line[i+1], turns[i]); total > MaxVertices {
+		v := unrolled{u.lng + d, line[i+1].Lat}
+		if split = appendEdge(split, u, v, nil); len(split) > MaxVertices {
 			return onLine(at(i, &ZoneError{Err: ErrTooLarge}))
 		}
+		u = v
 	}
-	points := make([]s2.Point, 0, total+1)
-	for i, d := range turns {
-		points = appendEdge(points, c.Line[i], c.Line[i+1], d, nil)
+	split = append(split, u)
+	points := make([]s2.Point, len(split))
+	for i, u := range split {
+		points[i] = u.name(floorDiv(u.lng+half, 2*half)).point()
 	}
-	last := c.Line[len(c.Line)-1]
-	points = slices.Compact(append(points, toPoint(last.Lon(), last.Lat())))
+	points = slices.Compact(points)
 	if len(points) < 2 {
 		return nowhere(ErrFewVertices, "all at one pole")
 	}

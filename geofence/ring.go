@@ -32,101 +32,123 @@ func toPoint(lng, lat float64) s2.Point {
 
 func validPoint(p orb.Point) bool { return em.LatLng{Lat: p.Lat(), Lng: p.Lon()}.Valid() }
 
-func onAntimeridian(p orb.Point) bool { return math.Abs(p.Lon()) == 180 }
-
 // samePole reports whether both are names of one pole.
-func samePole(a, b orb.Point) bool { return math.Abs(a.Lat()) == 90 && a.Lat() == b.Lat() }
+func samePole(a, b E7) bool { return abs32(a.Lat) == quarter && a.Lat == b.Lat }
 
-// turn returns the degrees of longitude from a to b by the shorter way,
-// positive to the east. It is exactly the negative of turn(b, a).
-func turn(a, b orb.Point) (float64, error) {
-	d := b.Lon() - a.Lon()
-	if span := math.Abs(d); (span == 180 || span == 360) && !samePole(a, b) {
+// turn returns the units of longitude from a to b by the shorter way, positive
+// to the east. It is exactly the negative of turn(b, a).
+func turn(a, b E7) (int64, error) {
+	d := int64(b.Lng) - int64(a.Lng)
+	if span := max(d, -d); (span == half || span == 2*half) && !samePole(a, b) {
 		return 0, &ZoneError{Err: ErrAmbiguous,
-			Detail: fmt.Sprintf("the edge to the next vertex spans %g degrees of longitude; add vertices between", span)}
+			Detail: fmt.Sprintf("the edge to the next vertex spans %d degrees of longitude; add vertices between", span/1e7)}
 	}
-	if d > 180 {
-		d -= 360
-	} else if d < -180 {
-		d += 360
+	if d > half {
+		d -= 2 * half
+	} else if d < -half {
+		d += 2 * half
 	}
 	return d, nil
 }
-
-// splitTolerance is how far in metres a split edge may lie from the straight
-// line in longitude and latitude: half of what the package promises.
-const splitTolerance = 0.05
 
 // maxStep bounds a split edge in degrees, so that it stays far from antipodal
 // ends and never passes over a pole.
 const maxStep = 45
 
-// appendEdge appends the points of the edge from a to b, which spans turn
-// degrees of longitude, without b itself. The same edge the other way gives
-// exactly the same points.
-func appendEdge(dst []s2.Point, a, b orb.Point, turn float64, cuts []float64) []s2.Point {
-	if samePole(a, b) {
-		return append(dst, toPoint(a.Lon(), a.Lat()))
+// unrolled is a vertex of a line that goes on over the antimeridian, to
+// longitudes beyond 180 degrees.
+type unrolled struct {
+	lng int64
+	lat int32
+}
+
+// name is the vertex as a position, in [-180, 180) and those multiples of 360
+// degrees from it.
+func (u unrolled) name(sheet int64) E7 { return E7{u.lat, int32(u.lng - sheet*2*half)} }
+
+// sheet says by how many times 360 degrees the edge from u to v is moved.
+func (u unrolled) sheet(v unrolled) int64 { return floorDiv(min(u.lng, v.lng)+half, 2*half) }
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
 	}
-	start := len(dst)
-	if turn == 0 && onAntimeridian(a) { // cut at the vertices of the other part
-		lo, hi := min(a.Lat(), b.Lat()), max(a.Lat(), b.Lat())
-		i, found := slices.BinarySearch(cuts, lo)
-		if found {
-			i++
-		}
-		for from := lo; ; i++ {
-			to := hi
-			if i < len(cuts) {
-				to = min(hi, cuts[i])
-			}
-			dst = appendSteps(dst, orb.Point{180, from}, orb.Point{180, to}, 0)
-			if from = to; to == hi {
-				break
-			}
-		}
-		dst = append(dst, toPoint(180, hi))
-	} else if p, q := a, b; p.Lat() < q.Lat() || p.Lat() == q.Lat() && turn > 0 {
-		return appendSteps(dst, p, q, turn)
-	} else {
-		dst = append(appendSteps(dst, q, p, -turn), toPoint(p.Lon(), p.Lat()))
+	return q
+}
+
+// appendEdge appends the vertices of the edge from a to b, without b. It is
+// split where it crosses the antimeridian or a polar circle, and at the
+// latitudes cuts if it runs along the antimeridian, and between those until
+// geodesics keep to it. The same edge the other way gives exactly the same
+// vertices.
+func appendEdge(dst []unrolled, a, b unrolled, cuts []int32) []unrolled {
+	if a.lat == b.lat && abs32(a.lat) == quarter {
+		return append(dst, a)
 	}
-	// dst has both ends, and runs from the canonical one.
-	if dst[start] != toPoint(a.Lon(), a.Lat()) {
+	if b.lat < a.lat || b.lat == a.lat && b.lng < a.lng {
+		start := len(dst)
+		dst = append(appendEdge(dst, b, a, cuts), a)
 		slices.Reverse(dst[start:])
+		return dst[:len(dst)-1]
 	}
-	return dst[:len(dst)-1]
-}
-
-// steps returns into how many parts the edge is split. On the curve of constant
-// d(longitude) and d(latitude) the acceleration across the ground is the vector
-// (sin cos turn², 2 sin turn rise), and the curve leaves the geodesic between
-// its ends by at most an eighth of it over the square of the parts.
-func steps(a, b orb.Point, turn float64) int {
-	const rad = math.Pi / 180
-	lat0, lat1 := math.Abs(a.Lat()), math.Abs(b.Lat())
-	rise := (b.Lat() - a.Lat()) * rad
-	sin := math.Sin(max(lat0, lat1) * rad)
-	cos := 1.0
-	if a.Lat() > 0 == (b.Lat() > 0) {
-		cos = math.Cos(min(lat0, lat1) * rad)
+	// From here on a is the southern end, or the western one.
+	sheet := floorDiv(a.lng+half-1, 2*half)
+	from, to := unrolled{a.lng - sheet*2*half, a.lat}, unrolled{b.lng - sheet*2*half, b.lat}
+	turn, rise := to.lng-from.lng, int64(to.lat-from.lat)
+	var buf [4]unrolled
+	stops := buf[:0]
+	for _, lat := range [...]int32{-polar, polar} {
+		if from.lat < lat && lat < to.lat {
+			stops = append(stops, unrolled{from.lng + scale(turn, int64(lat-from.lat), rise), lat})
+		}
 	}
-	east := turn * rad
-	bend := sin * math.Hypot(cos*east*east, 2*east*rise)
-	n := math.Sqrt(bend / 8 * em.EarthRadius / splitTolerance)
-	n = max(n, math.Abs(turn)/maxStep, math.Abs(b.Lat()-a.Lat())/maxStep, 1)
-	return int(math.Ceil(n))
-}
-
-// appendSteps appends the points of an edge without its end.
-func appendSteps(dst []s2.Point, a, b orb.Point, turn float64) []s2.Point {
-	n := steps(a, b, turn)
-	dst = append(dst, toPoint(a.Lon(), a.Lat()))
-	for i := 1; i < n; i++ {
-		t := float64(i) / float64(n)
-		dst = append(dst, toPoint(a.Lon()+t*turn, a.Lat()+t*(b.Lat()-a.Lat())))
+	for _, lng := range [...]int64{-half, half} {
+		if min(from.lng, to.lng) < lng && lng < max(from.lng, to.lng) {
+			stops = append(stops, unrolled{lng, from.lat + int32(scale(rise, lng-from.lng, turn))})
+		}
+	}
+	if turn == 0 && from.lng == half {
+		for _, lat := range cuts {
+			if from.lat < lat && lat < to.lat {
+				stops = append(stops, unrolled{from.lng, lat})
+			}
+		}
+	}
+	slices.SortFunc(stops, func(u, v unrolled) int {
+		return cmp.Or(cmp.Compare(u.lat, v.lat), cmp.Compare((u.lng-v.lng)*turn, 0))
+	})
+	u := from
+	for i := 0; i <= len(stops); i++ {
+		v := to
+		if i < len(stops) {
+			v = stops[i]
+		}
+		dst = appendPiece(dst, u, v, sheet*2*half)
+		u = v
 	}
 	return dst
+}
+
+// appendPiece appends the vertices of an edge that is in one sheet and on one
+// side of a polar circle, without its end, moved to the east.
+func appendPiece(dst []unrolled, u, v unrolled, east int64) []unrolled {
+	n := int64(splitParts(E7{Lat: u.lat}, E7{Lat: v.lat}, v.lng-u.lng))
+	if n > 16 && v.lat-u.lat > 1e7 { // it may take fewer where it is farther from the pole
+		mid := unrolled{u.lng + scale(v.lng-u.lng, 1, 2), u.lat + (v.lat-u.lat)/2}
+		return appendPiece(appendPiece(dst, u, mid, east), mid, v, east)
+	}
+	for k := range n {
+		dst = append(dst, unrolled{
+			u.lng + scale(v.lng-u.lng, k, n) + east,
+			u.lat + int32(scale(int64(v.lat-u.lat), k, n))})
+	}
+	return dst
+}
+
+// scale is a×num/den, rounded, for 0 ≤ num/den ≤ 1.
+func scale(a, num, den int64) int64 {
+	return int64(math.Round(float64(a) * (float64(num) / float64(den))))
 }
 
 // loop is a ring on the sphere.
@@ -137,6 +159,10 @@ type loop struct {
 	left          bool       // what the ring encloses lies to the left of its edges
 	flat          bool       // no area in the plane of longitude and latitude
 	ref           s2.ReferencePoint
+
+	// chain is the ring in the plane: the first vertex once more at the end,
+	// and both names of a point where the ring crosses the antimeridian.
+	chain []E7
 }
 
 func (l *loop) edge(i int) s2.Edge {
@@ -149,13 +175,16 @@ func (l *loop) edge(i int) s2.Edge {
 
 // antimeridianCuts returns the latitudes at which the area has vertices on the
 // antimeridian, in order.
-func antimeridianCuts(a Area) []float64 {
-	var cuts []float64
+func antimeridianCuts(a Area) []int32 {
+	var cuts []int32
 	for _, rings := range a {
 		for _, r := range rings {
 			for _, p := range r {
-				if onAntimeridian(p) && validPoint(p) {
-					cuts = append(cuts, p.Lat())
+				if !validPoint(p) {
+					continue
+				}
+				if v := roundPoint(p); abs64(int64(v.Lng)) == half {
+					cuts = append(cuts, v.Lat)
 				}
 			}
 		}
@@ -164,52 +193,57 @@ func antimeridianCuts(a Area) []float64 {
 	return slices.Compact(cuts)
 }
 
+func abs64(v int64) int64 { return max(v, -v) }
+
+func roundPoint(p orb.Point) E7 { return roundE7(em.LatLng{Lat: p.Lat(), Lng: p.Lon()}) }
+
 // newLoop brings a ring to the sphere. It adds no more than limit points.
 // Errors are *ZoneError with Vertex set, or -1.
-func newLoop(r orb.Ring, cuts []float64, limit int) (*loop, error) {
-	if n := len(r); n > 1 && r[0] == r[n-1] {
-		r = r[:n-1]
+func newLoop(input orb.Ring, cuts []int32, limit int) (*loop, error) {
+	if n := len(input); n > 1 && input[0] == input[n-1] {
+		input = input[:n-1]
 	}
-	if err := checkVertices(r, 3); err != nil {
+	r, err := roundVertices(input, 3)
+	if err != nil {
 		return nil, err
 	}
-
-	turns := make([]float64, len(r))
-	round, polar := 0.0, -1
-	total := 0
+	turns := make([]int64, len(r))
+	round, pole := int64(0), -1
 	for i, a := range r {
 		b := r[(i+1)%len(r)]
-		d, err := turn(a, b)
-		if err != nil {
+		if turns[i], err = turn(a, b); err != nil {
 			return nil, at(i, err)
 		}
-		turns[i] = d
-		round += d
+		round += turns[i]
 		if samePole(a, b) {
-			polar = i
+			pole = i
 		}
-		if total += steps(a, b, d); d == 0 && onAntimeridian(a) {
-			total += len(cuts)
-		}
-		if total > limit {
+	}
+	if round != 0 && pole >= 0 { // the way along the pole that closes the ring
+		turns[pole] -= round
+		round = 0
+	}
+	winds := int(round / (2 * half))
+
+	l := &loop{}
+	var line []unrolled
+	u := unrolled{int64(r[0].Lng), r[0].Lat}
+	for i := range r {
+		v := unrolled{u.lng + turns[i], r[(i+1)%len(r)].Lat}
+		if line = appendEdge(line, u, v, cuts); len(line) > limit {
 			return nil, at(i, &ZoneError{Err: ErrTooLarge})
 		}
-	}
-	winds := int(math.Round(round / 360))
-	if winds != 0 && polar >= 0 { // the way along the pole that closes the ring
-		turns[polar] -= float64(winds) * 360
-		winds = 0
-	}
-
-	l := &loop{points: make([]s2.Point, 0, total), vertex: make([]int32, 0, total)}
-	for i, a := range r {
-		l.points = appendEdge(l.points, a, r[(i+1)%len(r)], turns[i], cuts)
-		for len(l.vertex) < len(l.points) {
+		for len(l.vertex) < len(line) {
 			l.vertex = append(l.vertex, int32(i))
 		}
+		u = v
 	}
-	l.dropRepeats()
-	if len(l.points) < 3 {
+	l.points = make([]s2.Point, len(line))
+	for i, u := range line {
+		l.points[i] = u.name(floorDiv(u.lng+half, 2*half)).point()
+	}
+	l.chain = chainOf(append(line, u))
+	if l.dropRepeats(); len(l.points) < 3 {
 		return nil, at(-1, &ZoneError{Err: ErrNoArea})
 	}
 	if err := l.orient(r, turns, winds); err != nil {
@@ -218,21 +252,46 @@ func newLoop(r orb.Ring, cuts []float64, limit int) (*loop, error) {
 	return l, nil
 }
 
-// checkVertices checks that all are positions, and that least of them differ.
-func checkVertices(ps []orb.Point, least int) error {
-	var distinct []orb.Point
+// chainOf returns a closed line as a chain in the plane; see isBreak. What runs
+// along a pole is left out.
+func chainOf(line []unrolled) []E7 {
+	chain := make([]E7, 0, len(line))
+	for i, u := range line[:len(line)-1] {
+		v := line[i+1]
+		if u == v || u.lat == v.lat && abs32(u.lat) == quarter {
+			continue
+		}
+		sheet := u.sheet(v)
+		if a := u.name(sheet); len(chain) == 0 || chain[len(chain)-1] != a {
+			chain = append(chain, a)
+		}
+		chain = append(chain, v.name(sheet))
+	}
+	if n := len(chain); n > 0 && chain[n-1] != chain[0] {
+		chain = append(chain, chain[0])
+	}
+	return chain
+}
+
+// roundVertices rounds positions to E7, and checks that they are some, and that
+// least of them differ.
+func roundVertices(ps []orb.Point, least int) ([]E7, error) {
+	r := make([]E7, len(ps))
+	var buf [3]E7
+	distinct := buf[:0]
 	for i, p := range ps {
 		if !validPoint(p) {
-			return at(i, &ZoneError{Err: ErrCoordinate, Detail: fmt.Sprintf("[%v, %v]", p[0], p[1])})
+			return nil, at(i, &ZoneError{Err: ErrCoordinate, Detail: fmt.Sprintf("[%v, %v]", p[0], p[1])})
 		}
-		if len(distinct) < least && !slices.Contains(distinct, p) {
-			distinct = append(distinct, p)
+		r[i] = roundPoint(p)
+		if len(distinct) < least && !slices.Contains(distinct, r[i]) {
+			distinct = append(distinct, r[i])
 		}
 	}
 	if len(distinct) < least {
-		return at(-1, &ZoneError{Err: ErrFewVertices, Detail: fmt.Sprintf("%d, and it takes %d", len(distinct), least)})
+		return nil, at(-1, &ZoneError{Err: ErrFewVertices, Detail: fmt.Sprintf("%d, and it takes %d", len(distinct), least)})
 	}
-	return nil
+	return r, nil
 }
 
 // at tells a *ZoneError its vertex.
@@ -263,21 +322,23 @@ func (l *loop) dropRepeats() {
 // point of which it is known whether it is there. A ring that closes in
 // longitude and latitude encloses what it does in that plane. One that winds
 // round the globe encloses the smaller side.
-func (l *loop) orient(r orb.Ring, turns []float64, winds int) error {
-	const rad = math.Pi / 180
-	south, north := 90.0, -90.0
-	var lng, west, east float64 // from the first vertex
-	var area, sines float64     // twice the enclosed area in degrees²; the integral of sin(lat)
+func (l *loop) orient(r []E7, turns []int64, winds int) error {
+	const rad = math.Pi / 180 / 1e7
+	south, north := r[0].Lat, r[0].Lat
+	var lng, west, east int64 // from the first vertex
+	var area, sines float64   // twice the enclosed area in square units; the integral of sin(lat)
 	for i, a := range r {
 		b := r[(i+1)%len(r)]
-		south, north = min(south, a.Lat()), max(north, a.Lat())
+		south, north = min(south, a.Lat), max(north, a.Lat)
 		next := lng + turns[i]
-		area += lng*(b.Lat()-r[0].Lat()) - next*(a.Lat()-r[0].Lat())
-		mean := math.Sin((a.Lat() + b.Lat()) / 2 * rad)
-		if rise := (b.Lat() - a.Lat()) * rad; math.Abs(rise) > 1e-6 {
-			mean = (math.Cos(a.Lat()*rad) - math.Cos(b.Lat()*rad)) / rise
+		area += float64(lng)*float64(b.Lat-r[0].Lat) - float64(next)*float64(a.Lat-r[0].Lat)
+		if winds != 0 {
+			mean := math.Sin((float64(a.Lat) + float64(b.Lat)) / 2 * rad)
+			if rise := float64(b.Lat-a.Lat) * rad; math.Abs(rise) > 1e-6 {
+				mean = (math.Cos(float64(a.Lat)*rad) - math.Cos(float64(b.Lat)*rad)) / rise
+			}
+			sines += float64(turns[i]) / (2 * half) * mean
 		}
-		sines += turns[i] / 360 * mean
 		lng = next
 		west, east = min(west, lng), max(east, lng)
 	}
@@ -285,7 +346,7 @@ func (l *loop) orient(r orb.Ring, turns []float64, winds int) error {
 	case winds < -1 || winds > 1:
 		return &ZoneError{Err: ErrIntersection, Detail: "the ring winds round the globe more than once"}
 	case winds != 0:
-		if north == 90 || south == -90 {
+		if north == quarter || south == -quarter {
 			return &ZoneError{Err: ErrAmbiguous, Detail: "the ring winds round a pole that it touches; give the pole two vertices"}
 		}
 		if math.Abs(sines) < 1e-9 {
@@ -299,12 +360,12 @@ func (l *loop) orient(r orb.Ring, turns []float64, winds int) error {
 	}
 	l.left, l.flat = area > 0, area == 0
 	switch {
-	case north < 90:
+	case north < quarter:
 		l.ref.Point = toPoint(0, 90)
-	case south > -90:
+	case south > -quarter:
 		l.ref.Point = toPoint(0, -90)
-	case east-west < 360:
-		gap := math.Remainder(r[0].Lon()+(west+east)/2+180, 360)
+	case east-west < 2*half:
+		gap := math.Remainder((float64(r[0].Lng)+float64(west+east)/2)/1e7+180, 360)
 		l.ref.Point = toPoint(gap, 0)
 	default:
 		return &ZoneError{Err: ErrAmbiguous, Detail: "the ring touches both poles and all longitudes"}

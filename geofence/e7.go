@@ -1,0 +1,155 @@
+package geofence
+
+import (
+	"math"
+
+	"github.com/golang/geo/s2"
+
+	"github.com/sargas-em/em"
+)
+
+// How a point is compared with the border of an area.
+//
+// Vertices are integers, in units of 1e-7 degrees. Edges are split until the
+// geodesic between two vertices lies within chordTolerance of the straight line
+// (the chord) between them in the plane of longitude and latitude. So for a
+// point that is farther than band from every chord, the chords and the
+// geodesics give the same answer, whatever it was rounded by: crossings finds
+// it by exact arithmetic in int64. A point that is nearer to a chord is decided
+// by golang/geo's robust predicates on the geodesics: exactCrossings.
+//
+// That holds between the two polar circles of latitude ±polar. Beyond them
+// geodesics are no lines in the plane; all points there are left to S2.
+
+// E7 is a position in units of 1e-7 degrees, about a centimetre on the ground:
+// what many trackers report.
+type E7 struct {
+	Lat, Lng int32
+}
+
+// LatLng returns the position in degrees.
+func (e E7) LatLng() em.LatLng {
+	return em.LatLng{Lat: float64(e.Lat) / 1e7, Lng: float64(e.Lng) / 1e7}
+}
+
+// Valid reports whether the position is one: latitude within ±90 degrees,
+// longitude within ±180.
+func (e E7) Valid() bool {
+	return e.Lat >= -quarter && e.Lat <= quarter && e.Lng >= -half && e.Lng <= half
+}
+
+// point is the position on the sphere; see toPoint for names of one place.
+func (e E7) point() s2.Point { return toPoint(float64(e.Lng)/1e7, float64(e.Lat)/1e7) }
+
+// roundE7 returns the nearest E7 to a valid position.
+func roundE7(p em.LatLng) E7 {
+	// Conversion truncates; what is converted is not negative.
+	return E7{
+		Lat: int32(int64(p.Lat*1e7+(quarter+.5)) - quarter),
+		Lng: int32(int64(p.Lng*1e7+(half+.5)) - half),
+	}
+}
+
+const (
+	quarter = 900_000_000   // 90 degrees
+	half    = 1_800_000_000 // 180 degrees
+	polar   = 899_000_000   // 89.9 degrees: chords are straight up to there
+
+	// band is how far in units a point must be from a chord so that the chord
+	// decides: chordTolerance, and half a unit in either coordinate for
+	// rounding, make less than 2.3; sines are off by less than a millionth.
+	band           = 3
+	chordTolerance = 1.5
+)
+
+// isBreak reports whether there is no edge from a to b, neighbours in a chain,
+// in the plane: they are two names of one point of the antimeridian, or lie
+// about a pole.
+func isBreak(a, b E7) bool {
+	d := int64(a.Lng) - int64(b.Lng)
+	return d > half || d < -half || beyondPolar(a) && beyondPolar(b)
+}
+
+func beyondPolar(a E7) bool { return a.Lat >= polar || a.Lat <= -polar }
+
+// crossings returns 1 if a ray from p to the west crosses the chain's chords an
+// odd number of times, 0 otherwise; and whether p lies within band of one. The
+// chain has no breaks. An edge spans less than a quarter of the globe.
+func crossings(chain []E7, p E7) (odd uint32, near bool) {
+	x, y := int64(p.Lng), int64(p.Lat)
+	ax, ay := int64(chain[0].Lng), int64(chain[0].Lat)
+	for _, v := range chain[1:] {
+		bx, by := int64(v.Lng), int64(v.Lat)
+		low, high := min(ay, by), max(ay, by)
+		if low-band <= y && y <= high+band {
+			if east := max(ax, bx); x > east+band {
+				if low <= y && y < high {
+					odd ^= 1
+				}
+			} else if west := min(ax, bx); x >= west-band {
+				dx, dy := bx-ax, by-ay
+				cross := dx*(y-ay) - dy*(x-ax) // positive to the left of the edge
+				if cross < 0 {
+					cross, dy = -cross, -dy
+				}
+				if cross <= band*(east-west+high-low) { // not less than band times the length
+					near = true
+				}
+				if low <= y && y < high && dy < 0 && cross != 0 {
+					odd ^= 1
+				}
+			}
+		}
+		ax, ay = bx, by
+	}
+	return odd, near
+}
+
+// exactCrossings reports whether the geodesic between two points crosses those
+// of the chain an odd number of times. A vertex that is one of the points
+// counts as golang/geo's semi-open model has it.
+func exactCrossings(chain []E7, from, to s2.Point) bool {
+	odd := false
+	v := chain[0].point()
+	crosser := s2.NewChainEdgeCrosser(from, to, v)
+	for _, e := range chain[1:] {
+		w := e.point()
+		if w == v { // two names of one point
+			continue
+		}
+		if crosser.EdgeOrVertexChainCrossing(w) {
+			odd = !odd
+		}
+		v = w
+	}
+	return odd
+}
+
+// splitParts returns into how many parts the edge from a to b is split, which
+// spans turn units of longitude, so that each keeps to chordTolerance.
+//
+// Where a point moves at constant d(longitude) and d(latitude), geodesics bend
+// away from its path, in the plane, by (2 tan turn rise, sin cos turn²) over
+// the square of the time. Half way they are an eighth of that apart.
+func splitParts(a, b E7, turn int64) int {
+	const rad = math.Pi / 180 / 1e7
+	rise := float64(b.Lat-a.Lat) * rad
+	east := float64(turn) * rad
+	low, high := min(abs32(a.Lat), abs32(b.Lat)), max(abs32(a.Lat), abs32(b.Lat))
+	if a.Lat > 0 != (b.Lat > 0) {
+		low = 0
+	}
+	n := max(math.Abs(east), math.Abs(rise)) / (maxStep * math.Pi / 180)
+	if high > polar { // there it is the ground that counts: centimetres
+		const tolerance = .02 / em.EarthRadius
+		bend := math.Hypot(math.Cos(float64(low)*rad)*east*east, 2*east*rise)
+		return int(math.Ceil(max(n, math.Sqrt(bend/8/tolerance), 1)))
+	}
+	level := min(max(low, quarter/2), high) // where sin cos is greatest
+	sin, cos := math.Sincos(float64(level) * rad)
+	bend := math.Hypot(2*math.Tan(float64(high)*rad)*east*rise, sin*cos*east*east)
+	const tolerance = .8 * chordTolerance * rad // the rest is for what the square leaves out
+	return int(math.Ceil(max(n, math.Sqrt(bend/8/tolerance), 1)))
+}
+
+func abs32(v int32) int32 { return max(v, -v) }
