@@ -109,18 +109,41 @@ func (d Decimal) Float() float64 { return float64(d.Coef) / math.Pow10(int(d.Sca
 
 // ParseDecimal reads a plain decimal such as "-0.0208", keeping trailing zeros
 // as resolution. Exponents, blanks and signs other than a leading minus are errors.
-func ParseDecimal(s string) (Decimal, error) {
-	whole, frac, hasFrac := strings.Cut(s, ".")
-	digits := strings.TrimPrefix(whole, "-")
-	if digits == "" || hasFrac && frac == "" || len(frac) > maxScale ||
-		strings.Trim(digits+frac, "0123456789") != "" {
-		return Decimal{}, fmt.Errorf("em: %q is not a plain decimal number", s)
+func ParseDecimal[Text string | []byte](s Text) (Decimal, error) {
+	i, negative := 0, len(s) > 0 && s[0] == '-'
+	if negative {
+		i++
 	}
-	c, err := strconv.ParseInt(whole+frac, 10, 64)
-	if err != nil {
-		return Decimal{}, fmt.Errorf("em: %q is not a plain decimal number: %w", s, err)
+	first, point := i, -1
+	var c uint64
+	for ; i < len(s); i++ {
+		d := s[i] - '0'
+		switch {
+		case d <= 9 && c <= math.MaxInt64/10: // one digit more cannot run over 64 bits
+			c = 10*c + uint64(d)
+		case s[i] == '.' && point < 0 && i > first:
+			point = i
+		default:
+			return Decimal{}, notDecimal(s)
+		}
 	}
-	return Decimal{Coef: c, Scale: uint8(len(frac))}, nil
+	scale := 0
+	if point >= 0 {
+		scale = len(s) - point - 1
+	}
+	switch {
+	case i == first, point >= 0 && scale == 0, scale > maxScale:
+		return Decimal{}, notDecimal(s)
+	case negative && c <= 1<<63:
+		return Decimal{Coef: -int64(c), Scale: uint8(scale)}, nil
+	case c > math.MaxInt64:
+		return Decimal{}, notDecimal(s)
+	}
+	return Decimal{Coef: int64(c), Scale: uint8(scale)}, nil
+}
+
+func notDecimal[Text string | []byte](s Text) error {
+	return fmt.Errorf("em: %q is not a plain decimal number of 64 bits", string(s))
 }
 
 // MarshalJSON writes a JSON number with all its decimals.

@@ -54,6 +54,28 @@ type Dissector interface {
 	Dissect(frame []byte) (Message, []wire.Span, error)
 }
 
+// Reuser is a Codec that can decode into memory that the caller keeps, for
+// streams that are read without allocations.
+type Reuser interface {
+	// DecodeReuse decodes like Decode. It overwrites the message that was last
+	// decoded with memory, with all its texts; a nil memory makes it Decode.
+	DecodeReuse(frame []byte, memory *wire.Memory) (Message, error)
+}
+
+// Verdict is what Decode and Dissect of a dialect with a check code return for a
+// frame that c has read: wrong is the error of a check code that does not fit.
+// That comes before what the broken bytes look like, unless relaxed is set, which
+// takes such frames.
+func Verdict(c *wire.Cursor, m Message, wrong error, relaxed bool) (Message, error) {
+	switch {
+	case wrong != nil && !relaxed:
+		return nil, wrong
+	case c.Err() != nil:
+		return nil, c.Err()
+	}
+	return m, nil
+}
+
 // ReadFrame is Decode and Dissect of a dialect with a check code, in one: it runs
 // read over a frame, with spans where record is set, and decides what a wrong
 // code, which read returns, means: an error, unless relaxed is set. That comes

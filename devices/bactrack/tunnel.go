@@ -154,7 +154,7 @@ func (c Codec) readLine(frame []byte, cur *wire.Cursor) (protocol.Message, error
 	if v := cur.Field(' ', "version"); cur.Err() == nil && string(v) != lineVersion {
 		cur.FailAt("version", off, fmt.Errorf("%w: %q, expected %q", wire.ErrValue, v, lineVersion))
 	}
-	restore := cur.Limit(cur.Len()-lineTail, "end")
+	outer := cur.Limit(cur.Len()-lineTail, "end")
 	off = cur.Pos()
 	verb := string(cur.Field(' ', "verb"))
 	if cur.Err() == nil && !isWord(verb) {
@@ -189,7 +189,7 @@ func (c Codec) readLine(frame []byte, cur *wire.Cursor) (protocol.Message, error
 		}
 		m = &protocol.Raw{Code: verb, Data: data}
 	}
-	restore()
+	cur.Restore(outer)
 	sum := c.readLineSum(frame, cur)
 	cur.Expect(lineEnd, "end")
 	if sum != nil {

@@ -270,9 +270,9 @@ func (c Codec) readVio(frame []byte, cur *wire.Cursor) (protocol.Message, error)
 	}
 	cmd := cur.U8("command")
 	say(cur, "0x%02X", cmd)
-	restore := cur.Limit(length-1, "payload")
+	outer := cur.Limit(length-1, "payload")
 	m := readVioPayload(cur, cmd)
-	restore()
+	cur.Restore(outer)
 	found := cur.U8("xor")
 	if cur.Recording() && cur.Err() == nil {
 		cur.Value("0x%02X", found)

@@ -77,7 +77,7 @@ func parse(f *wire.Cursor, payload []byte) (Advertisement, error) {
 			f.Rest("behind the end")
 			break
 		}
-		restore := f.Limit(n, "structure")
+		outer := f.Limit(n, "structure")
 		kind := f.U8("type")
 		switch data := payload[f.Pos() : f.Pos()+f.Len()]; {
 		case kind == typeName || kind == typeNameShort:
@@ -102,7 +102,7 @@ func parse(f *wire.Cursor, payload []byte) (Advertisement, error) {
 		if n := f.Len(); n > 0 {
 			f.Fail("end of the structure", fmt.Errorf("%w: %d bytes too many", wire.ErrValue, n))
 		}
-		restore()
+		f.Restore(outer)
 	}
 	if err := f.Err(); err != nil {
 		return Advertisement{}, err

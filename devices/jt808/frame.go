@@ -357,14 +357,14 @@ func read(f *wire.Cursor, plain, frame []byte) (m protocol.Message, wrong error)
 		wrong = &wire.FieldError{Field: "length", Offset: 3, Err: fmt.Errorf("%w: says %d, the body has %d", wire.ErrValue, size, end-f.Pos())}
 	}
 	h.BadCheck = wrong != nil
-	restore := f.Limit(end-f.Pos(), "body")
+	outer := f.Limit(end-f.Pos(), "body")
 	if part {
 		m = &Part{Header: h, Data: slices.Clone(f.Rest("part of the body"))}
 	} else if m = readBody(f, h); m == nil {
 		f.Rest("body")
 		m = &protocol.Raw{Code: fmt.Sprintf("0x%04X", h.Code), Data: slices.Clone(frame)}
 	}
-	restore()
+	f.Restore(outer)
 	f.U8("check code")
 	if f.Recording() {
 		f.Value("0x%02X", found)

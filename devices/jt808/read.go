@@ -223,7 +223,7 @@ func readClock(f *wire.Cursor) (c Clock) {
 
 // readReport reads a report of n bytes.
 func readReport(f *wire.Cursor, n int) (r Report) {
-	defer f.Limit(n, "report")()
+	defer f.Restore(f.Limit(n, "report"))
 	r.Alarm = f.U32("alarm")
 	f.Value("0x%08X", r.Alarm)
 	r.Status = f.U32("status")

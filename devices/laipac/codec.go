@@ -60,14 +60,23 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 func lineEnds(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n")) }
 
 // Decode reads one sentence.
-func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := protocol.ReadFrame(frame, false, c.RelaxedChecksum, read)
-	return m, err
+func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeReuse(frame, nil) }
+
+// DecodeReuse is Decode with the caller's memory.
+func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
+	f := wire.New(frame)
+	f.Use(memory)
+	m, wrong := read(&f, frame)
+	return protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
 }
 
 // Dissect reads one sentence and tells its fields.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return protocol.ReadFrame(frame, true, c.RelaxedChecksum, read)
+	f := wire.New(frame)
+	f.Record()
+	m, wrong := read(&f, frame)
+	m, err := protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
+	return m, f.Spans(), err
 }
 
 // read reads a sentence; wrong is its wrong check code, if it is.
@@ -79,8 +88,10 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 		return nil, nil
 	}
 	body := frame[1:star]
-	if i := bytes.IndexAny(body, "$\r\n"); i >= 0 {
-		f.FailAt("body", 1+i, fmt.Errorf("%w: %q inside a sentence", wire.ErrValue, body[i]))
+	for _, sign := range []byte("$\r\n") {
+		if i := bytes.IndexByte(body, sign); i >= 0 {
+			f.FailAt("body", 1+i, fmt.Errorf("%w: %q inside a sentence", wire.ErrValue, sign))
+		}
 	}
 	digits := frame[star+1:]
 	found, err := nmea.ParseCheck(digits)
@@ -95,50 +106,61 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 		return nil, wrong
 	}
 
-	restore := f.Limit(len(body), "body")
-	name := string(f.Field(',', "sentence"))
+	outer := f.Limit(len(body), "body")
+	name := f.Field(',', "sentence")
 	b := fields{f, bytes.Count(body, []byte(","))}
-	switch name {
+	var check *string // where the digits go
+	switch string(name) {
 	case "":
 		f.FailAt("sentence", 1, fmt.Errorf("%w: a sentence without a name", protocol.ErrMalformed))
 	case "AVRMC":
 		r := b.report()
-		r.Check = string(digits)
-		m = r
+		m, check = r, &r.Check
 	case "AVSYS":
-		t, extra := b.texts("unit", "firmware", "serial", "memory")
-		m = &System{t[0], t[1], t[2], t[3], extra}
+		s := wire.Own[System](f)
+		s.Extra = b.texts(text{"unit", &s.Unit}, text{"firmware", &s.Firmware}, text{"serial", &s.Serial}, text{"memory", &s.Memory})
+		m = s
 	case "EAVSYS":
-		t, extra := b.texts("unit", "iccid", "phone", "owner", "firmware")
-		m = &SIM{t[0], t[1], t[2], t[3], t[4], extra}
+		s := wire.Own[SIM](f)
+		s.Extra = b.texts(text{"unit", &s.Unit}, text{"iccid", &s.ICCID}, text{"phone", &s.Phone}, text{"owner", &s.Owner}, text{"firmware", &s.Firmware})
+		m = s
 	case "ECHK":
-		t, extra := b.texts("unit")
-		m = &KeepAlive{t[0], extra, string(digits)}
+		k := wire.Own[KeepAlive](f)
+		k.Fields = b.texts(text{"unit", &k.Unit})
+		m, check = k, &k.Check
 	case "EAVACK":
-		t := b.exactly("event", "check")
-		m = &Ack{t[0], t[1]}
+		a := wire.Own[Ack](f)
+		b.exactly(text{"event", &a.Event}, text{"check", &a.Check})
+		m = a
 	case "AVCFG":
-		t := b.exactly("password", "code")
-		m = &Release{t[0], t[1]}
+		r := wire.Own[Release](f)
+		b.exactly(text{"password", &r.Password}, text{"code", &r.Code})
+		m = r
 	case "AVREQ":
-		t := b.exactly("password", "mode")
-		m = &PositionRequest{t[0], t[1]}
+		r := wire.Own[PositionRequest](f)
+		b.exactly(text{"password", &r.Password}, text{"mode", &r.Mode})
+		m = r
 	case "AVRESET":
-		t := b.exactly("unit", "password")
-		m = &Restart{t[0], t[1]}
+		r := wire.Own[Restart](f)
+		b.exactly(text{"unit", &r.Unit}, text{"password", &r.Password})
+		m = r
 	default:
-		raw := &protocol.Raw{Code: name}
+		raw := &protocol.Raw{Code: string(name)}
 		if b.n > 0 {
 			raw.Data = []byte(f.Text(f.Len(), "data"))
 		}
 		m = raw
 	}
-	restore()
+	f.Restore(outer)
 	f.Expect("*", "star")
-	f.Text(2, "checksum")
-	if wrong == nil {
+	if code := f.Text(2, "checksum"); check != nil {
+		*check = code
+	}
+	switch {
+	case !f.Recording():
+	case wrong == nil:
 		f.Note("OK XOR-8")
-	} else {
+	default:
 		f.Note("expected %02X XOR-8", want)
 	}
 	return m, wrong
@@ -150,31 +172,34 @@ type fields struct {
 	n int
 }
 
-// texts reads all fields: those with a name, of which none may be missing, and
-// the extra ones behind them.
-func (b fields) texts(names ...string) (texts, extra []string) {
-	texts = make([]string, len(names))
-	if b.n < len(names) {
-		b.f.FailAt(names[b.n], b.f.Pos()+b.f.Len(), wire.ErrTruncated)
-		return texts, nil
+// text is a field and where it goes.
+type text struct {
+	name string
+	to   *string
+}
+
+// texts reads all fields: those that have a place, of which none may be missing,
+// and the extra ones behind them.
+func (b fields) texts(places ...text) (extra []string) {
+	if b.n < len(places) {
+		b.f.FailAt(places[b.n].name, b.f.Pos()+b.f.Len(), wire.ErrTruncated)
+		return nil
 	}
-	for i := range b.n {
-		if i < len(names) {
-			texts[i] = nmea.ReadText(b.f, names[i])
-		} else {
-			extra = append(extra, nmea.ReadText(b.f, "extra"))
-		}
+	for _, p := range places {
+		*p.to = nmea.ReadText(b.f, p.name)
 	}
-	return texts, extra
+	for range b.n - len(places) {
+		extra = append(extra, nmea.ReadText(b.f, "extra"))
+	}
+	return extra
 }
 
 // exactly reads the fields of a sentence that has no others.
-func (b fields) exactly(names ...string) []string {
-	if b.n > len(names) {
-		b.f.FailAt("extra", b.f.Pos(), fmt.Errorf("%w: %d fields, expected %d", wire.ErrValue, b.n, len(names)))
+func (b fields) exactly(places ...text) {
+	if b.n > len(places) {
+		b.f.FailAt("extra", b.f.Pos(), fmt.Errorf("%w: %d fields, expected %d", wire.ErrValue, b.n, len(places)))
 	}
-	texts, _ := b.texts(names...)
-	return texts
+	b.texts(places...)
 }
 
 // reportFields are the fields of the oldest form of $AVRMC.
@@ -185,7 +210,8 @@ func (b fields) report() *Report {
 	if b.n < reportFields {
 		f.FailAt("AVRMC", f.Pos()+f.Len(), wire.ErrTruncated)
 	}
-	r := &Report{Unit: nmea.ReadText(f, "unit")}
+	r := wire.Own[Report](f)
+	r.Unit = nmea.ReadText(f, "unit")
 	clock := nmea.ReadClock(f, "time")
 	at := f.Pos()
 	if s := f.Field(',', "status"); len(s) == 1 && strings.IndexByte("AVRPavrp", s[0]) >= 0 {

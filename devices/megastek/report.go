@@ -43,7 +43,7 @@ func (f *reader) report() protocol.Message {
 		return nil
 	}
 	f.noSigns(f.Pos(), end, ";!\r\n")
-	restore := f.Limit(end-f.Pos(), "body")
+	outer := f.Limit(end-f.Pos(), "body")
 	v := f.Text(3, "version")
 	f.Expect(",", "comma")
 	var m protocol.Message
@@ -56,7 +56,7 @@ func (f *reader) report() protocol.Message {
 	default:
 		m = &protocol.Raw{Code: "MGV" + v, Data: []byte(f.Text(f.Len(), "data"))}
 	}
-	restore()
+	f.Restore(outer)
 	if f.Err() == nil {
 		f.Text(1+tail, "end")
 	}

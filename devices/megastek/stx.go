@@ -36,7 +36,7 @@ func (f *reader) stx() protocol.Message {
 		return nil
 	}
 	code := min(end+1, len(f.frame))
-	restore := f.Limit(end-f.Pos(), "body")
+	outer := f.Limit(end-f.Pos(), "body")
 	var m protocol.Message
 	var note string
 	if padded {
@@ -49,7 +49,7 @@ func (f *reader) stx() protocol.Message {
 	if f.Err() == nil && f.Len() > 0 {
 		f.FailAt("end", f.Pos(), fmt.Errorf("%w: more fields than the form has", wire.ErrValue))
 	}
-	restore()
+	f.Restore(outer)
 	if f.Err() == nil && code > end {
 		f.Expect(";", "body end")
 		if f.Len() > 0 {

@@ -84,7 +84,7 @@ func (f *reader) message(frame []byte) (m protocol.Message) {
 	if i := bytes.IndexAny(frame[1:len(frame)-1], "@$"); i >= 0 {
 		f.FailAt("message", 1+i, fmt.Errorf("%w: the sign of a start or an end", wire.ErrValue))
 	}
-	restore := f.Limit(len(frame)-2, "message")
+	outer := f.Limit(len(frame)-2, "message")
 	name := string(f.Field(',', "name"))
 	switch {
 	case f.Err() != nil:
@@ -106,7 +106,7 @@ func (f *reader) message(frame []byte) (m protocol.Message) {
 	if f.Err() == nil && f.Len() > 0 {
 		f.Fail("further fields", wire.ErrValue)
 	}
-	restore()
+	f.Restore(outer)
 	f.Expect("$", "end")
 	return m
 }

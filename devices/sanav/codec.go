@@ -122,7 +122,7 @@ func (f *reader) command() *Command {
 		f.FailAt("end", len(f.frame), wire.ErrTruncated)
 		return nil
 	}
-	restore := f.Limit(f.Len()-1, "command")
+	outer := f.Limit(f.Len()-1, "command")
 	m := &Command{Username: f.word("username", maxWord), Password: f.word("password", maxWord), Function: f.word("function", maxWord)}
 	m.Args = f.texts("argument")
 	for _, a := range m.Args {
@@ -130,7 +130,7 @@ func (f *reader) command() *Command {
 			f.FailAt("argument", f.Pos(), fmt.Errorf("%w: %w", wire.ErrValue, err))
 		}
 	}
-	restore()
+	f.Restore(outer)
 	f.Expect("*", "end")
 	return m
 }
@@ -163,12 +163,12 @@ func (f *reader) get() protocol.Message {
 	}
 	path := f.Text(query-f.Pos(), "path")
 	f.Expect("?", "query")
-	restore := f.Limit(end-f.Pos(), "query")
+	outer := f.Limit(end-f.Pos(), "query")
 	m := f.legacy()
 	if f.Err() == nil && f.Len() > 0 {
 		f.FailAt("end", f.Pos(), wire.ErrValue)
 	}
-	restore()
+	f.Restore(outer)
 	f.head()
 	if l, ok := m.(*Legacy); ok {
 		l.Path = path

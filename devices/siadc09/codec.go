@@ -95,9 +95,9 @@ func (c Codec) read(r reader) (m protocol.Message, inner []wire.Span, wrong *pro
 		if i := bytes.IndexFunc(body, isControl); i >= 0 {
 			r.FailAt("text", h.bodyAt()+i, fmt.Errorf("%w: a control character", wire.ErrValue))
 		}
-		restore := r.Limit(len(body), "body")
+		outer := r.Limit(len(body), "body")
 		m, inner = c.message(r, h == headBinary)
-		restore()
+		r.Restore(outer)
 	}
 	r.Expect("\r", "end")
 	return m, inner, wrong
@@ -345,9 +345,9 @@ func (r reader) bracketed(name string, f func(reader)) string {
 		return ""
 	}
 	s := string(r.rest()[:n])
-	restore := r.Limit(n, name)
+	outer := r.Limit(n, name)
 	f(r)
-	restore()
+	r.Restore(outer)
 	r.Expect("]", "bracket")
 	return s
 }

@@ -71,12 +71,12 @@ func (f *reader) message() (m protocol.Message) {
 	if f.Recording() && h.size != len(content) && h.size != len(unescape(content)) {
 		f.Note("expected %04X", len(content))
 	}
-	restore := f.Limit(len(content), "content")
+	outer := f.Limit(len(content), "content")
 	m = f.content(header, content)
 	if f.Err() == nil && f.Len() > 0 {
 		f.Fail("content", wire.ErrValue)
 	}
-	restore()
+	f.Restore(outer)
 	f.Expect("]", "end")
 	return m
 }

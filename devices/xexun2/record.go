@@ -24,9 +24,9 @@ func (f *reader) records() []Record {
 		if f.Err() != nil {
 			return nil
 		}
-		restore := f.Limit(n, "record")
+		outer := f.Limit(n, "record")
 		all = append(all, f.record())
-		restore()
+		f.Restore(outer)
 	}
 	return all
 }
@@ -110,11 +110,11 @@ func (f *reader) positioning() (p Positioning) {
 		p.GNSS64.Lat = f.double("latitude")
 	}
 	if p.Has(HasModules) {
-		restore := f.Limit(int(f.U16("modules")), "modules")
+		outer := f.Limit(int(f.U16("modules")), "modules")
 		for f.Len() > 0 {
 			p.Modules = append(p.Modules, f.module())
 		}
-		restore()
+		f.Restore(outer)
 	}
 	return p
 }

@@ -2,7 +2,11 @@
 // parameters and the catalogue's value over "123456789" as a test.
 package checksum
 
-import "github.com/sigurn/crc16"
+import (
+	"encoding/binary"
+
+	"github.com/sigurn/crc16"
+)
 
 var (
 	x25    = crc16.MakeTable(crc16.CRC16_X_25)
@@ -23,6 +27,13 @@ func ARC(b []byte) uint16 { return crc16.Checksum(b, arc) }
 
 // Xor8 is the exclusive or of all bytes.
 func Xor8(b []byte) (x byte) {
+	var w uint64 // eight bytes at a time: in any order they come to the same
+	for ; len(b) >= 8; b = b[8:] {
+		w ^= binary.LittleEndian.Uint64(b)
+	}
+	w ^= w >> 32
+	w ^= w >> 16
+	x = byte(w ^ w>>8)
 	for _, v := range b {
 		x ^= v
 	}

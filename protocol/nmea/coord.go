@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol/wire"
@@ -97,14 +98,14 @@ func ParseCoord(axis Axis, value, hemisphere []byte) (Coord, error) {
 		}
 		degrees = 10*degrees + int(d-'0')
 	}
-	minutes, err := em.ParseDecimal(string(value[point-2:]))
+	minutes, err := em.ParseDecimal(value[point-2:])
 	m := minutes.Float()
 	switch {
 	case err != nil || value[point-2] == '-':
 		return Coord{}, bad("%q is not degrees and minutes", value)
 	case m >= 60 || float64(degrees)+m/60 > float64(most):
 		return Coord{}, bad("%q is beyond 60 minutes or %d degrees", value, most)
-	case len(hemisphere) != 1 || bytes.IndexByte([]byte(hemispheres), hemisphere[0]) < 0:
+	case len(hemisphere) != 1 || strings.IndexByte(hemispheres, hemisphere[0]) < 0:
 		return Coord{}, bad("%q is not a hemisphere, %c or %c", hemisphere, hemispheres[0], hemispheres[1])
 	}
 	return Coord{Degrees: uint8(degrees), Minutes: minutes, Hemisphere: hemisphere[0]}, nil
@@ -113,14 +114,18 @@ func ParseCoord(axis Axis, value, hemisphere []byte) (Coord, error) {
 // ReadCoord reads the two fields of a coordinate.
 func ReadCoord(c *wire.Cursor, axis Axis, name string) Coord {
 	v, off := field(c, name)
-	h, _ := field(c, name+" hemisphere")
+	hemisphere := ""
+	if c.Recording() || c.Len() == 0 { // only then is the name of use
+		hemisphere = name + " hemisphere"
+	}
+	h, _ := field(c, hemisphere)
 	if c.Err() != nil {
 		return Coord{}
 	}
 	coord, err := ParseCoord(axis, v, h)
 	if err != nil {
 		c.FailAt(name, off, err)
-	} else if coord.OK() {
+	} else if coord.OK() && c.Recording() {
 		c.Note("%.6f°", coord.Deg())
 	}
 	return coord

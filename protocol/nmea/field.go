@@ -2,9 +2,8 @@ package nmea
 
 import (
 	"bytes"
-	"encoding/hex"
 	"fmt"
-	"strconv"
+	"math/bits"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol/wire"
@@ -13,7 +12,11 @@ import (
 // field reads up to the next comma and returns the field without blanks around it.
 func field(c *wire.Cursor, name string) (v []byte, offset int) {
 	offset = c.Pos()
-	return bytes.TrimSpace(c.Field(',', name)), offset
+	v = c.Field(',', name)
+	if n := len(v); n > 0 && (v[0] <= ' ' || v[n-1] <= ' ') {
+		v = bytes.TrimSpace(v)
+	}
+	return v, offset
 }
 
 // Knot is one nautical mile an hour in metres a second.
@@ -36,7 +39,7 @@ func bad(format string, args ...any) error {
 }
 
 // ReadText reads one field as it is, blanks included.
-func ReadText(c *wire.Cursor, name string) string { return string(c.Field(',', name)) }
+func ReadText(c *wire.Cursor, name string) string { return c.FieldText(',', name) }
 
 // ReadNumber reads one field with a plain decimal number; absent where it is blank.
 func ReadNumber(c *wire.Cursor, name string) em.Opt[em.Decimal] {
@@ -44,7 +47,7 @@ func ReadNumber(c *wire.Cursor, name string) em.Opt[em.Decimal] {
 	if len(v) == 0 {
 		return em.Opt[em.Decimal]{}
 	}
-	d, err := em.ParseDecimal(string(v))
+	d, err := em.ParseDecimal(v)
 	if err != nil {
 		c.FailAt(name, off, bad("%q is not a plain number", v))
 		return em.Opt[em.Decimal]{}
@@ -64,17 +67,38 @@ func ReadHex(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
 	return readUint(c, name, 16, most)
 }
 
-func readUint(c *wire.Cursor, name string, base int, most uint64) em.Opt[uint64] {
+func readUint(c *wire.Cursor, name string, base, most uint64) em.Opt[uint64] {
 	v, off := field(c, name)
 	if len(v) == 0 {
 		return em.Opt[uint64]{}
 	}
-	n, err := strconv.ParseUint(string(v), base, 64)
-	if err != nil || n > most {
+	n, ok := parseUint(v, base)
+	if !ok || n > most {
 		c.FailAt(name, off, bad("%q is not a number of base %d up to %d", v, base, most))
 		return em.Opt[uint64]{}
 	}
 	return em.Some(n)
+}
+
+// parseUint reads digits of base 10 or 16; ok is false where they are more than 64 bits.
+func parseUint(v []byte, base uint64) (n uint64, ok bool) {
+	for _, d := range v {
+		switch {
+		case d >= '0' && d <= '9':
+			d -= '0'
+		case base == 16 && d|0x20 >= 'a' && d|0x20 <= 'f':
+			d = d | 0x20 - 'a' + 10
+		default:
+			return 0, false
+		}
+		high, low := bits.Mul64(n, base)
+		sum, carry := bits.Add64(low, uint64(d), 0)
+		if high+carry != 0 {
+			return 0, false
+		}
+		n = sum
+	}
+	return n, true
 }
 
 // AppendNumber appends the digits of a number, or nothing where it is absent.
@@ -87,11 +111,23 @@ func AppendNumber(dst []byte, n em.Opt[em.Decimal]) []byte {
 
 // ParseCheck reads a check code of two upper-case hexadecimal digits.
 func ParseCheck(digits []byte) (byte, error) {
-	var v [1]byte
-	if _, err := hex.Decode(v[:], digits[:min(2, len(digits))]); err != nil || len(digits) != 2 || !bytes.Equal(bytes.ToUpper(digits), digits) {
-		return 0, bad("%q is not two upper-case hexadecimal digits", digits)
+	if len(digits) == 2 {
+		if high, low := upperHex(digits[0]), upperHex(digits[1]); high|low < 16 {
+			return high<<4 | low, nil
+		}
 	}
-	return v[0], nil
+	return 0, bad("%q is not two upper-case hexadecimal digits", digits)
+}
+
+// upperHex returns the value of a digit, or 255.
+func upperHex(d byte) byte {
+	switch {
+	case d >= '0' && d <= '9':
+		return d - '0'
+	case d >= 'A' && d <= 'F':
+		return d - 'A' + 10
+	}
+	return 255
 }
 
 // AppendCheck appends a check code as two upper-case hexadecimal digits.

@@ -58,7 +58,7 @@ func ReadRMC(c *wire.Cursor, frame []byte) (r RMC) {
 		}
 	}
 	n := Count(rest[:end]) - 1
-	restore := c.Limit(end, "rmc")
+	outer := c.Limit(end, "rmc")
 	c.Expect("$", "rmc start")
 	start := c.Pos()
 	name := c.Field(',', "rmc name")
@@ -88,7 +88,7 @@ func ReadRMC(c *wire.Cursor, frame []byte) (r RMC) {
 	if r.HasMode = n == rmcFields; r.HasMode {
 		r.Mode = ReadText(c, "rmc mode")
 	}
-	restore()
+	c.Restore(outer)
 	if star {
 		c.Expect("*", "rmc star")
 		off := c.Pos()

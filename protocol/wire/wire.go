@@ -52,6 +52,9 @@ type Cursor struct {
 	err   error
 	spans []Span
 	rec   bool
+
+	text   string  // the frame as owned text, where Own has made it
+	memory *Memory // of the caller's, for Own; nil: a message is an allocation of its own
 }
 
 // New returns a cursor over frame, which it never changes.
@@ -77,17 +80,20 @@ func (c *Cursor) Len() int {
 	return c.end - c.pos
 }
 
-// Limit makes the next n bytes all that is left, and returns a function that
-// restores the end. It fails where fewer are left.
-func (c *Cursor) Limit(n int, name string) (restore func()) {
-	old := c.end
+// Limit makes the next n bytes all that is left, and returns the end before it,
+// for Restore. It fails where fewer are left.
+func (c *Cursor) Limit(n int, name string) (outer int) {
+	outer = c.end
 	if n < 0 || n > c.Len() {
 		c.fail(name, c.pos, ErrTruncated)
-		return func() {}
+		return outer
 	}
 	c.end = c.pos + n
-	return func() { c.end = old }
+	return outer
 }
+
+// Restore sets the end back to what it was before Limit.
+func (c *Cursor) Restore(outer int) { c.end = outer }
 
 // Fail records err at the next byte: what should stand there, or should not. The
 // first error stays.
@@ -242,13 +248,13 @@ func (c *Cursor) Rest(name string) []byte {
 	return nil
 }
 
-// Text reads n bytes of text, of which the result is a copy.
+// Text reads n bytes of text, of which the result is a copy; see Own.
 func (c *Cursor) Text(n int, name string) string {
 	b := c.take(n, name)
 	if c.rec && b != nil {
 		c.span(n, name, strconv.Quote(string(b)))
 	}
-	return string(b)
+	return c.owned(c.pos-len(b), b)
 }
 
 // BCD reads n bytes of two decimal digits each; another digit is ErrValue.
@@ -297,6 +303,12 @@ func (c *Cursor) Field(sep byte, name string) []byte {
 		c.span(n, name, string(v))
 	}
 	return v[:len(v):len(v)]
+}
+
+// FieldText is Field with an owned copy of the text; see Own.
+func (c *Cursor) FieldText(sep byte, name string) string {
+	start := c.pos
+	return c.owned(start, c.Field(sep, name))
 }
 
 // Expect reads the bytes of want; others are ErrValue.

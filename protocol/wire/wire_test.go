@@ -184,7 +184,7 @@ func TestLimit(t *testing.T) {
 	c := wire.New([]byte("abcdef"))
 	c.Record()
 	c.U8("head")
-	restore := c.Limit(3, "body")
+	outer := c.Limit(3, "body")
 	if c.Len() != 3 {
 		t.Errorf("%d bytes left within the limit", c.Len())
 	}
@@ -192,14 +192,14 @@ func TestLimit(t *testing.T) {
 	if got := string(c.Rest("inner")); got != "bc" {
 		t.Errorf("inner rest %q", got)
 	}
-	inner()
+	c.Restore(inner)
 	if got := string(c.Field(',', "field")); got != "d" {
 		t.Errorf("field %q", got)
 	}
 	if c.Rest("nothing") != nil || c.Err() != nil {
 		t.Errorf("the rest of nothing gives %v", c.Err())
 	}
-	restore()
+	c.Restore(outer)
 	if got := c.Text(2, "tail"); got != "ef" || c.Err() != nil {
 		t.Errorf("tail %q, %v", got, c.Err())
 	}
@@ -207,8 +207,8 @@ func TestLimit(t *testing.T) {
 
 	for _, n := range []int{-1, 7} {
 		c := wire.New([]byte("abcdef"))
-		restore := c.Limit(n, "body")
-		restore()
+		outer := c.Limit(n, "body")
+		c.Restore(outer)
 		if !errors.Is(c.Err(), wire.ErrTruncated) {
 			t.Errorf("Limit(%d) gives %v", n, c.Err())
 		}
@@ -308,9 +308,9 @@ func FuzzCursor(f *testing.F) {
 				case 10:
 					c.Expect(string(program[:n]), "f")
 				case 11:
-					defer c.Limit(n, "f")()
+					defer c.Restore(c.Limit(n, "f"))
 				case 12:
-					c.Limit(n, "f")()
+					c.Restore(c.Limit(n, "f"))
 				case 13:
 					got += string(c.Rest("f"))
 				}

@@ -128,7 +128,7 @@ func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span,
 func (c Codec) read(f *wire.Cursor, frame []byte) protocol.Message {
 	f.Expect("#", "start")
 	star := bytes.LastIndexByte(frame, '*')
-	restore := f.Limit(star-1, "body")
+	outer := f.Limit(star-1, "body")
 	typ := f.Field(',', "type")
 	var m protocol.Message
 	switch string(typ) {
@@ -149,7 +149,7 @@ func (c Codec) read(f *wire.Cursor, frame []byte) protocol.Message {
 	if f.Len() > 0 {
 		f.Fail("end of body", fmt.Errorf("%w: more fields than a %s has", wire.ErrValue, typ))
 	}
-	restore()
+	f.Restore(outer)
 	f.Expect("*", "star")
 	code := f.Text(2, "checksum")
 	f.Expect("\r\n", "end")
