@@ -37,7 +37,12 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 	case start > 0:
 		return nil, start, protocol.ErrJunk
 	}
-	for i := 1; i < len(b); i++ {
+	// Up to the first star nothing else ends a sentence, in all but broken ones.
+	i := 1
+	if star := bytes.IndexByte(b, '*'); star > 0 && plain(b[1:star]) {
+		i = star
+	}
+	for ; i < len(b); i++ {
 		switch b[i] {
 		case '$':
 			return nil, i, fmt.Errorf("%w: a sentence without its end", protocol.ErrMalformed)
@@ -56,8 +61,26 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 	return nil, 0, nil
 }
 
+// signs are what a sentence's body cannot hold, beside the star that ends it.
+const signs = "$\r\n"
+
+// plain reports whether b has none of the signs.
+func plain(b []byte) bool {
+	for _, sign := range []byte(signs) {
+		if bytes.IndexByte(b, sign) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // lineEnds counts the CRs and LFs at the start of b.
-func lineEnds(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n")) }
+func lineEnds(b []byte) (n int) {
+	for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
+		n++
+	}
+	return n
+}
 
 // Decode reads one sentence.
 func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeReuse(frame, nil) }
@@ -88,10 +111,9 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 		return nil, nil
 	}
 	body := frame[1:star]
-	for _, sign := range []byte("$\r\n") {
-		if i := bytes.IndexByte(body, sign); i >= 0 {
-			f.FailAt("body", 1+i, fmt.Errorf("%w: %q inside a sentence", wire.ErrValue, sign))
-		}
+	if !plain(body) {
+		i := bytes.IndexAny(body, signs)
+		f.FailAt("body", 1+i, fmt.Errorf("%w: %q inside a sentence", wire.ErrValue, body[i]))
 	}
 	digits := frame[star+1:]
 	found, err := nmea.ParseCheck(digits)
