@@ -96,6 +96,13 @@ type Link struct {
 	// a limit of time is the store's own.
 	Commit func(context.Context, *Report) error
 
+	// Tap, where set, is told of all that passes: Received before it is handled,
+	// Sent after it was written, Woken, and Ended or Stopped last. An error ends
+	// the link before anything is committed or answered: what the record lacks
+	// is not acknowledged. It is called on the link's goroutine. See
+	// capture.Stream.
+	Tap func(Traffic) error
+
 	Limits Limits
 
 	mu    sync.Mutex
@@ -175,7 +182,7 @@ func (l *Link) nextCall() *linkCall {
 //
 // Where the stream ended or the peer fell silent, what there is of an unfinished
 // frame is reported, and committed, as a frame in error.
-func (l *Link) Run(ctx context.Context) error {
+func (l *Link) Run(ctx context.Context) (err error) {
 	l.mu.Lock()
 	if l.state != linkNew {
 		l.mu.Unlock()
@@ -198,6 +205,9 @@ func (l *Link) Run(ctx context.Context) error {
 	})
 	defer func() {
 		stop()
+		if e := r.ended(); e != nil {
+			err = errors.Join(err, e)
+		}
 		l.Conn.Close() // every write was confirmed: what Close says changes nothing
 		rd.wait()
 		l.mu.Lock()
@@ -230,6 +240,25 @@ type linkRun struct {
 	good   time.Time // of the last good frame; monotonic
 	first  bool      // a good frame has come
 	errors int       // in a row
+	over   time.Time // when the stream came to its end
+}
+
+// tap tells of what passes.
+func (r *linkRun) tap(now time.Time, k TrafficKind, data []byte) error {
+	if r.l.Tap == nil {
+		return nil
+	}
+	if err := r.l.Tap(Traffic{At: wall(now), Kind: k, Data: data}); err != nil {
+		return fmt.Errorf("protocol: link: tap: %w", err)
+	}
+	return nil
+}
+
+func (r *linkRun) ended() error {
+	if !r.over.IsZero() {
+		return r.tap(r.over, Ended, nil)
+	}
+	return r.tap(time.Now(), Stopped, nil)
 }
 
 // chunkSize is the size of a read. Trackers' frames have some dozens to some
@@ -242,7 +271,7 @@ func (r *linkRun) run(ctx context.Context, rd linkReader) error {
 	s := r.l.Session
 	r.good = time.Now()
 	if _, ok := s.(Simulator); ok { // its first Wake starts it
-		if err := r.wake(ctx, time.Now()); err != nil {
+		if err := r.awake(ctx, time.Now()); err != nil {
 			return err
 		}
 	}
@@ -259,7 +288,7 @@ func (r *linkRun) run(ctx context.Context, rd linkReader) error {
 		wait := time.Duration(-1)
 		if dl := s.Deadline(); !dl.IsZero() {
 			if wait = dl.Sub(now.Round(0)); wait <= 0 {
-				if err := r.wake(ctx, now); err != nil {
+				if err := r.awake(ctx, now); err != nil {
 					return err
 				}
 				if dl := s.Deadline(); !dl.IsZero() && !dl.After(now) {
@@ -275,7 +304,7 @@ func (r *linkRun) run(ctx context.Context, rd linkReader) error {
 		if limit > 0 {
 			left := limit - now.Sub(r.good)
 			if left <= 0 {
-				return r.end(ctx, ErrIdle)
+				return r.end(ctx, now, ErrIdle)
 			}
 			if wait < 0 || left < wait {
 				wait = left
@@ -283,24 +312,29 @@ func (r *linkRun) run(ctx context.Context, rd linkReader) error {
 		}
 		chunk, err := rd.read(ctx, wait)
 		if len(chunk) > 0 {
+			now := time.Now()
+			if err := r.tap(now, Received, chunk); err != nil {
+				return err
+			}
 			r.split.Write(chunk)
-			if err := r.take(ctx, time.Now()); err != nil {
+			if err := r.take(ctx, now); err != nil {
 				return err
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return r.end(ctx, nil)
+			return r.end(ctx, time.Now(), nil)
 		}
 		if err != nil {
-			return r.end(ctx, fmt.Errorf("protocol: link: read: %w", err))
+			return r.end(ctx, time.Now(), fmt.Errorf("protocol: link: read: %w", err))
 		}
 	}
 }
 
 // end reports what the stream holds of an unfinished frame, and returns reason.
-func (r *linkRun) end(ctx context.Context, reason error) error {
+func (r *linkRun) end(ctx context.Context, now time.Time, reason error) error {
+	r.over = now
 	r.split.End()
-	if err := r.take(ctx, time.Now()); err != nil {
+	if err := r.take(ctx, now); err != nil {
 		return err
 	}
 	return reason
@@ -360,6 +394,13 @@ func (r *linkRun) count(now time.Time, good bool) error {
 		return ErrTooManyErrors
 	}
 	return nil
+}
+
+func (r *linkRun) awake(ctx context.Context, now time.Time) error {
+	if err := r.tap(now, Woken, nil); err != nil {
+		return err
+	}
+	return r.wake(ctx, now)
 }
 
 func (r *linkRun) wake(ctx context.Context, now time.Time) error {
@@ -432,6 +473,11 @@ func (r *linkRun) flush(ctx context.Context) error {
 		return nil
 	}
 	err := write(r.l.Conn, r.reply, r.limits.Write)
+	if err == nil {
+		if err := r.tap(time.Now(), Sent, r.reply); err != nil {
+			return err
+		}
+	}
 	if r.reply = r.reply[:0]; cap(r.reply) > 4096 {
 		r.reply = nil // a rare long reply must not stay with an idle connection
 	}
