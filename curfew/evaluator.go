@@ -32,8 +32,8 @@ type Evaluator struct {
 // state is what the past decided.
 type state struct {
 	at time.Time // of the last call; zero: none yet
-	presence
-	runs []run // by start, then row
+	evidence
+	tracks []track // the second where there is a MUST_BE_AWAY
 }
 
 var _ em.Evaluator = (*Evaluator)(nil)
@@ -46,13 +46,23 @@ func NewEvaluator(order Order, config Config) (*Evaluator, error) {
 	for _, t := range []*time.Time{&order.From, &order.Until} {
 		*t = t.Round(0).UTC()
 	}
-	order.Units = slices.Clone(order.Units)
+	order.Units, order.Worn = slices.Clone(order.Units), slices.Clone(order.Worn)
 	if err := order.check(); err != nil {
 		return nil, err
 	}
 	e := &Evaluator{order: order, config: config}
-	e.s.units = make([]unitState, len(order.Units))
+	e.s = e.fresh()
 	return e, nil
+}
+
+// fresh is the state before the first call.
+func (e *Evaluator) fresh() state {
+	s := state{tracks: make([]track, 1, 2)}
+	s.units = make([]unitState, len(e.order.Units))
+	if e.order.Schedule.Asks(MustBeAway, e.order.Place) {
+		s.tracks = s.tracks[:2]
+	}
+	return s
 }
 
 // Clock returns em.EventTime.
@@ -60,6 +70,10 @@ func (e *Evaluator) Clock() em.Clock { return em.EventTime }
 
 // Presence is where the wearer is as of the last call.
 func (e *Evaluator) Presence() Presence { return e.s.now }
+
+// Since is when that began: between the last evidence of something else and the
+// first of it; of Unknown, between the last evidence and when it lost its worth.
+func (e *Evaluator) Since() Crossing { return e.s.turned }
 
 // Observe takes the next observation.
 func (e *Evaluator) Observe(dst []em.Event, o em.Observation) []em.Event {
@@ -88,7 +102,10 @@ func (e *Evaluator) begin(t time.Time) {
 	before, next := s.at, e.nextStart()
 	s.at = t
 	if before.IsZero() {
-		s.settled = t
+		s.turned.Latest = t
+		for k := range s.tracks {
+			s.tracks[k].settled = t
+		}
 	} else if next.IsZero() || t.Before(next) {
 		return
 	}
@@ -97,10 +114,11 @@ func (e *Evaluator) begin(t time.Time) {
 		if !ok || !ob.interval().contains(t) || e.runs(b) {
 			continue
 		}
-		r := run{start: b.Start, row: b.String(), from: t}
+		r := run{kind: b.Kind, start: b.Start, row: b.String(), from: t}
 		e.configure(&r, b)
-		i, _ := slices.BinarySearchFunc(s.runs, r, compareRuns)
-		s.runs = slices.Insert(s.runs, i, r)
+		tr := &s.tracks[trackOf(b.Kind)]
+		i, _ := slices.BinarySearchFunc(tr.runs, r, compareRuns)
+		tr.runs = slices.Insert(tr.runs, i, r)
 	}
 	e.nextSet = false
 }
@@ -119,28 +137,38 @@ func compareRuns(a, b run) int {
 
 // runs reports whether an obligation is under way.
 func (e *Evaluator) runs(b Obligation) bool {
-	return slices.ContainsFunc(e.s.runs, func(r run) bool {
-		return r.cut.IsZero() && r.start.Equal(b.Start) && r.row == b.String()
+	return slices.ContainsFunc(e.s.tracks[trackOf(b.Kind)].runs, func(r run) bool {
+		return r.cut.IsZero() && r.kind == b.Kind && r.start.Equal(b.Start) && r.row == b.String()
 	})
 }
 
 // conclude tells what the call has decided.
 func (e *Evaluator) conclude(dst []em.Event) []em.Event {
-	s := &e.s
-	for i := range s.runs {
-		if r := &s.runs[i]; s.settled.Before(r.ob.End) {
-			e.tell(r)
-		} else {
-			e.finish(r)
+	for k := range e.s.tracks {
+		tr := &e.s.tracks[k]
+		for i := range tr.runs {
+			if r := &tr.runs[i]; tr.settled.Before(r.ob.End) {
+				e.tell(tr, r)
+			} else {
+				e.finish(tr, r)
+			}
 		}
+		tr.runs = slices.DeleteFunc(tr.runs, func(r run) bool { return !tr.settled.Before(r.ob.End) })
 	}
-	s.runs = slices.DeleteFunc(s.runs, func(r run) bool { return !s.settled.Before(r.ob.End) })
+	e.drop()
 	if len(e.out) > 0 {
 		dst = append(dst, e.out...)
 		clear(e.out)
 		e.out = e.out[:0]
 	}
 	return dst
+}
+
+// drop lets go of a second track that an earlier order needed.
+func (e *Evaluator) drop() {
+	if s := &e.s; len(s.tracks) > 1 && len(s.tracks[trackGone].runs) == 0 && !e.order.Schedule.Asks(MustBeAway, e.order.Place) {
+		s.tracks = s.tracks[:1]
+	}
 }
 
 func (e *Evaluator) emit(ev em.Event) { e.out = append(e.out, ev) }
@@ -182,43 +210,49 @@ func (e *Evaluator) Deadline() time.Time {
 			d = t
 		}
 	}
-	var level time.Time
-	switch {
-	case s.returning:
-		due(s.back.Latest.Add(e.config.Flicker))
-	case s.now == Home:
-		due(s.home.Add(e.config.MaxGap + tick))
-	case s.now == Away:
-		due(s.away.Add(e.config.MaxGap + tick))
-		level = e.level()
+	if s.lostBy != "" {
+		due(s.lost.Add(e.config.Loss))
 	}
-	for i := range s.runs {
-		r := &s.runs[i]
-		switch {
-		case !s.settled.Before(r.ob.End): // by a change of the order
-			due(s.at.Add(tick))
-		case s.returning:
-		case s.now == Home:
-			due(r.ob.End)
-		case s.now == Unknown:
-			due(r.ob.End)
-			if !r.silence.told {
-				if t, ok := r.required.exceeded(s.settled, e.config.Unknown-r.silence.dur); ok {
-					due(t)
-				}
-			}
-		case s.settled.Before(level):
-			if !r.ob.End.After(level) {
+	if expiry := e.expiry(); !expiry.IsZero() {
+		due(expiry.Add(tick))
+	}
+	for k := range s.tracks {
+		tr := &s.tracks[k]
+		var level time.Time
+		if s.now == bad(k) {
+			level = e.level(s.now)
+		}
+		if tr.returning {
+			due(tr.back.Latest.Add(e.config.Flicker))
+		}
+		for i := range tr.runs {
+			r := &tr.runs[i]
+			switch {
+			case !tr.settled.Before(r.ob.End): // by a change of the order
+				due(s.at.Add(tick))
+			case tr.returning:
+			case s.now == Unknown:
 				due(r.ob.End)
-			}
-			a := &r.absence
-			first, late := a.first, a.late
-			if first.IsZero() {
-				first, late, _ = r.required.first(s.settled)
-			}
-			if !a.told {
-				if t, ok := r.counting.exceeded(s.settled, e.allowed(r, first, late)-a.counted); ok && !t.After(level) {
-					due(t)
+				if !r.silence.told {
+					if t, ok := r.required.exceeded(tr.settled, e.config.Unknown-r.silence.dur); ok {
+						due(t)
+					}
+				}
+			case s.now != bad(k):
+				due(r.ob.End)
+			case tr.settled.Before(level):
+				if !r.ob.End.After(level) {
+					due(r.ob.End)
+				}
+				a := &r.absence
+				first, late := a.first, a.late
+				if first.IsZero() {
+					first, late, _ = r.required.first(tr.settled)
+				}
+				if !a.told {
+					if t, ok := r.counting.exceeded(tr.settled, e.allowed(r, first, late)-a.counted); ok && !t.After(level) {
+						due(t)
+					}
 				}
 			}
 		}

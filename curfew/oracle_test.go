@@ -90,43 +90,85 @@ func (o *oracle) at(t time.Time) said {
 	return o.said[sort.Search(len(o.obs), func(i int) bool { return o.obs[i].At.After(t) })-1]
 }
 
+// gather lists the evidence. A loss waits in pend until it has lasted: then it
+// is evidence from its beginning on.
 func (o *oracle) gather() {
 	var list []evidence
-	var lastHome time.Time
-	for i, ob := range o.obs {
-		t := ob.At
-		s := o.said[i]
-		w := s.word
-		prev := evidence{kind: 'x'}
+	var lastHome, pend, told time.Time
+	prev := func() evidence {
 		if n := len(list); n > 0 {
-			if prev = list[n-1]; prev.kind == 'h' {
-				lastHome = prev.at
-			}
+			return list[n-1]
 		}
-		add := func(kind byte, unit bool) {
-			if !s.open || kind == 'x' {
-				list = append(list, evidence{t, kind, unit})
-			}
+		return evidence{kind: 'x'}
+	}
+	add := func(t time.Time, kind byte, unit bool) {
+		if list = append(list, evidence{t, kind, unit}); kind == 'h' {
+			lastHome = t
 		}
-		switch o.kinds[i] {
+	}
+	believe := func() {
+		if !pend.IsZero() {
+			add(pend, 'a', true)
+			add(told, 'a', true)
+			pend = time.Time{}
+		}
+	}
+	worthless := func(t time.Time) {
+		if !pend.IsZero() {
+			t = pend
+		}
+		add(t, 'x', false)
+		pend = time.Time{}
+	}
+	back := func(t time.Time, unit bool) {
+		if p := prev(); !pend.IsZero() && p.kind == 'h' && pend.Sub(p.at) <= gap {
+			add(pend, 'h', unit)
+		}
+		pend = time.Time{}
+		add(t, 'h', unit)
+	}
+	for i, ob := range o.obs {
+		t, s := ob.At, o.said[i]
+		if !pend.IsZero() && !t.Before(pend.Add(curfew.DefaultLoss)) {
+			believe()
+		}
+		switch k := o.kinds[i]; k {
 		case "in":
-			add('h', false)
+			if !s.open {
+				back(t, false)
+			}
 		case "out":
-			if !(w == "contact" && !t.After(s.seen.Add(gap))) {
-				add('a', false)
+			if !s.open && !(s.word == "contact" && !t.After(s.seen.Add(gap))) {
+				believe()
+				add(t, 'a', false)
 			}
 		case "open":
-			add('x', false)
+			worthless(t)
 		case "contact", "lost", "beats", "off", "on", "moved", "placed":
 			switch {
-			case w == "contact":
-				add('h', true)
-			case w == "lost" && (!s.since.Before(lastHome) || prev.kind == 'a' && t.Sub(prev.at) <= gap):
-				add('a', true)
-			case w == "" && prev.unit && o.kinds[i] != "beats" && o.kinds[i] != "contact" && o.kinds[i] != "lost":
-				add('x', false)
+			case s.word == "" && k != "beats" && k != "contact" && k != "lost":
+				if prev().unit || !pend.IsZero() {
+					worthless(t)
+				}
+			case s.open:
+			case s.word == "contact":
+				back(t, true)
+			case s.word != "lost":
+			case prev().kind == 'a' && t.Sub(prev().at) <= gap:
+				add(t, 'a', true)
+			case s.since.Before(lastHome):
+			default:
+				if pend.IsZero() {
+					pend = t
+				}
+				if told = t; t.Sub(s.since) >= curfew.DefaultLoss {
+					believe()
+				}
 			}
 		}
+	}
+	if !pend.IsZero() && !o.to.Before(pend.Add(curfew.DefaultLoss)) {
+		believe()
 	}
 	o.evidences = list
 }

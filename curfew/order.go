@@ -101,6 +101,12 @@ type Config struct {
 	// a minute.
 	Contact time.Duration
 
+	// Loss is how long a unit must miss the wearer before that is absence (T_loss),
+	// which then counts from the loss on: a shorter one is bad radio and leaves
+	// no trace. A position outside confirms it at once. Default 5 minutes; one
+	// nanosecond is as good as none. Must be shorter than MaxGap.
+	Loss time.Duration
+
 	// Flicker is how short a presence must be to not interrupt an absence.
 	// Default 60 seconds; must be shorter than MaxGap.
 	Flicker time.Duration
@@ -114,6 +120,7 @@ type Config struct {
 const (
 	DefaultMaxGap  = 15 * time.Minute
 	DefaultContact = 3 * time.Minute
+	DefaultLoss    = 5 * time.Minute
 	DefaultFlicker = 60 * time.Second
 	DefaultUnknown = 15 * time.Minute
 )
@@ -136,6 +143,7 @@ func (c *Config) complete() error {
 	}{
 		{"MaxGap", &c.MaxGap, DefaultMaxGap},
 		{"Contact", &c.Contact, DefaultContact},
+		{"Loss", &c.Loss, DefaultLoss},
 		{"Flicker", &c.Flicker, DefaultFlicker},
 		{"Unknown", &c.Unknown, DefaultUnknown},
 	} {
@@ -146,8 +154,8 @@ func (c *Config) complete() error {
 			*v.d = v.def
 		}
 	}
-	if c.Flicker >= c.MaxGap {
-		return fmt.Errorf("%w: Flicker %v is not shorter than MaxGap %v", ErrConfig, c.Flicker, c.MaxGap)
+	if c.Flicker >= c.MaxGap || c.Loss >= c.MaxGap {
+		return fmt.Errorf("%w: Flicker %v or Loss %v is not shorter than MaxGap %v", ErrConfig, c.Flicker, c.Loss, c.MaxGap)
 	}
 	return nil
 }
@@ -175,10 +183,16 @@ func (o *Order) check() error {
 	}
 	seen := map[string]bool{}
 	for _, u := range o.Units {
-		if u.ID == "" || seen[u.ID] {
+		if u.ID == "" || seen[u.key()] {
 			return bad("unit %q is unnamed or named twice", u.ID)
 		}
-		seen[u.ID] = true
+		if u.Hold < 0 || u.Hold > maxDuration {
+			return bad("unit %q holds for %v", u.ID, u.Hold)
+		}
+		seen[u.key()] = true
+	}
+	if len(o.Worn) > MaxUnits {
+		return bad("%d worn devices", len(o.Worn))
 	}
 	if list := o.Schedule.Places(); len(list) > 0 && !slices.Contains(list, o.Place) {
 		return bad("no row of the schedule is for place %q", o.Place)
@@ -195,7 +209,7 @@ func (o *Order) clip(b Obligation) (Obligation, bool) {
 	if !o.Until.IsZero() {
 		b.End = sooner(b.End, o.Until)
 	}
-	return b, b.Kind == MustBeHome && b.Row.Place == o.Place && b.Start.Before(b.End)
+	return b, b.Kind != MayLeave && b.Row.Place == o.Place && b.Start.Before(b.End)
 }
 
 // about is the events' About.

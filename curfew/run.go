@@ -7,12 +7,14 @@ import (
 // run is one obligation under way: what was settled of it so far. What the
 // configuration says of it (the second part) is no state.
 type run struct {
+	kind  Kind
 	start time.Time // as the row says, not clipped; with row, which obligation it is
 	row   string
 	from  time.Time // judged from; later than start where the order or monitoring began in it
 	cut   time.Time // when an order that does not know of it came into force; zero if none did
 
-	home, away, unknown time.Duration // of the required time
+	home, away, unknown time.Duration // of the required time: on the right side, at fault
+	arrived             time.Time     // first instant on the right side; zero: none
 	counted, excused    time.Duration // of incidents that are over
 	slack               time.Duration // absence that was no incident
 	incidents, silences uint64        // told
@@ -27,7 +29,7 @@ type run struct {
 	excuse   intervals  // of that, what a late permit excuses
 }
 
-// absence is the present absence as far as it concerns one obligation.
+// absence is the present absence, or other fault, as far as it concerns one obligation.
 type absence struct {
 	first            time.Time // first required instant of it; zero: none
 	last             time.Time // up to when it is proven
@@ -85,11 +87,11 @@ func (e *Evaluator) restore(r *run) {
 		}
 		r.cut = later(e.s.at.Add(tick), e.order.From)
 	}
-	e.configure(r, Obligation{Row: Row{Place: e.order.Place}, Start: r.start, End: r.cut})
+	e.configure(r, Obligation{Kind: r.kind, Row: Row{Place: e.order.Place}, Start: r.start, End: r.cut})
 }
 
 // add takes settled time.
-func (e *Evaluator) add(r *run, k span, i interval) {
+func (e *Evaluator) add(tr *track, r *run, k span, i interval) {
 	i.From, i.To = later(i.From, r.from), sooner(i.To, r.ob.End)
 	if !i.From.Before(i.To) {
 		return
@@ -103,6 +105,9 @@ func (e *Evaluator) add(r *run, k span, i interval) {
 	switch k {
 	case spanHome:
 		r.home += asked
+		if r.arrived.IsZero() {
+			r.arrived = i.From
+		}
 	case spanAway:
 		r.away += asked
 		if a.first.IsZero() {
@@ -116,7 +121,7 @@ func (e *Evaluator) add(r *run, k span, i interval) {
 		a.excused += r.excuse.length(i.From, i.To)
 	case spanUnknown:
 		r.unknown += asked
-		a.broken = a.broken || e.s.presence.out
+		a.broken = a.broken || tr.out
 		if r.silence.first.IsZero() {
 			if at, _, ok := r.required.first(i.From); ok && at.Before(i.To) {
 				r.silence.first = at
@@ -131,6 +136,8 @@ func (e *Evaluator) add(r *run, k span, i interval) {
 func (e *Evaluator) allowed(r *run, first time.Time, late bool) time.Duration {
 	g := &e.order.Grace
 	switch {
+	case r.ob.Row.Dwell > 0:
+		return r.spare() + g.Start
 	case late:
 		return g.Start
 	case r.endsRequired() && !first.Before(r.ob.End.Add(-g.End)):
@@ -139,17 +146,11 @@ func (e *Evaluator) allowed(r *run, first time.Time, late bool) time.Duration {
 	return g.Short
 }
 
-// endsRequired reports whether no permit covers the end.
-func (r *run) endsRequired() bool {
-	n := len(r.required)
-	return n > 0 && r.required[n-1].To.Equal(r.ob.End)
-}
-
 // tell opens what has become an incident.
-func (e *Evaluator) tell(r *run) {
+func (e *Evaluator) tell(tr *track, r *run) {
 	if a := &r.absence; !a.told && !a.first.IsZero() && a.counted > e.allowed(r, a.first, a.late) {
 		a.told = true
-		e.emit(e.absenceEvent(r, openClass(a), time.Time{}))
+		e.emit(e.absenceEvent(tr, r, openFault(r), time.Time{}))
 	}
 	if s := &r.silence; !s.told && !s.first.IsZero() && s.dur > e.config.Unknown {
 		s.told = true
@@ -157,42 +158,92 @@ func (e *Evaluator) tell(r *run) {
 	}
 }
 
+// fault is how an absence, or the like, stands to its obligation.
+type fault uint8
+
+const (
+	faultStart  fault = iota // from the beginning on, and no end known
+	faultLate                // from the beginning to a return
+	faultWhole               // from the beginning to the end, all of it proven
+	faultDuring              // in between
+	faultEnd                 // from in between to the end
+)
+
+func openFault(r *run) fault {
+	switch {
+	case r.ob.Row.Dwell > 0 && !r.arrived.IsZero():
+		return faultEnd
+	case r.ob.Row.Dwell > 0 || r.absence.late:
+		return faultStart
+	}
+	return faultDuring
+}
+
+// charge is what of the absence counts: where one must stay for a while only,
+// what is missing of that.
+func (r *run) charge() time.Duration {
+	if d := r.ob.Row.Dwell; d > 0 {
+		return max(r.absence.counted-r.spare(), 0)
+	}
+	return r.absence.counted
+}
+
+// spare is how long one may be elsewhere and still stay as long as asked.
+func (r *run) spare() time.Duration {
+	return max(r.required.length(r.ob.Start, r.ob.End)-r.ob.Row.Dwell, 0)
+}
+
 // closeAbsence ends the absence in a run: by a return, or by its end.
-func (e *Evaluator) closeAbsence(r *run, back bool) {
+func (e *Evaluator) closeAbsence(tr *track, r *run, back bool) {
 	a := &r.absence
-	if a.first.IsZero() {
+	switch {
+	case a.first.IsZero():
 		r.absence = absence{}
 		return
+	case r.ob.Row.Dwell > 0 && back: // in all counts
+		return
 	}
-	class, until, allowed := openClass(a), a.last, e.allowed(r, a.first, a.late)
+	f, until, allowed := openFault(r), a.last, e.allowed(r, a.first, a.late)
 	switch {
+	case r.ob.Row.Dwell > 0:
+		if f, until = faultEnd, r.ob.End; r.arrived.IsZero() {
+			f = faultWhole
+		} else if r.arrived.After(r.ob.End.Add(e.order.Grace.Start - r.ob.Row.Dwell)) {
+			f = faultLate
+		}
 	case back && a.late:
-		class = ReturnLate
+		f = faultLate
 	case back || r.tail != spanAway || !r.cut.IsZero():
-	case a.late && !a.broken && e.wholeRow(r):
-		class = OutEntirePeriod
+	case a.late && !a.broken && r.wholeRow(tr):
+		f = faultWhole
 	default:
-		class = OutAtEnd
+		f = faultEnd
 		if !a.late && r.endsRequired() {
 			allowed = min(allowed, e.order.Grace.End)
 		}
 	}
 	if a.told || a.counted > allowed {
 		r.incidents++
-		r.counted += a.counted
+		r.counted += r.charge()
 		r.excused += a.excused
-		e.emit(e.absenceEvent(r, class, until))
+		e.emit(e.absenceEvent(tr, r, f, until))
 	} else {
-		r.slack += a.counted
+		r.slack += r.charge()
 	}
 	r.absence = absence{}
+}
+
+// endsRequired reports whether no permit covers the end.
+func (r *run) endsRequired() bool {
+	n := len(r.required)
+	return n > 0 && r.required[n-1].To.Equal(r.ob.End)
 }
 
 // wholeRow reports whether an absence that is proven from its first required
 // instant to the end began with the row: a permit does not make a fragment the
 // entire period.
-func (e *Evaluator) wholeRow(r *run) bool {
-	return !r.from.After(r.ob.Start) && !e.s.presence.left.Latest.After(r.ob.Start)
+func (r *run) wholeRow(tr *track) bool {
+	return !r.from.After(r.ob.Start) && !tr.left.Latest.After(r.ob.Start)
 }
 
 // closeSilence ends unknown time at t.
@@ -209,8 +260,8 @@ func (e *Evaluator) closeSilence(r *run, t time.Time) {
 }
 
 // finish gives the verdict on an obligation that is over.
-func (e *Evaluator) finish(r *run) {
-	e.closeAbsence(r, false)
+func (e *Evaluator) finish(tr *track, r *run) {
+	e.closeAbsence(tr, r, false)
 	e.closeSilence(r, r.ob.End)
 	if len(r.required) > 0 {
 		e.emit(e.nightEvent(r))

@@ -8,7 +8,7 @@ import (
 	"github.com/sargas-em/em"
 )
 
-const stateVersion = 1
+const stateVersion = 2
 
 // AppendBinary appends the canonical state. Before the first call it is empty.
 func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
@@ -16,71 +16,92 @@ func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
 	if s.at.IsZero() {
 		return dst, nil
 	}
-	dst = append(dst, stateVersion, byte(s.now))
-	for _, t := range s.presence.times(&s.at) {
-		dst = em.AppendTime(dst, *t)
-	}
-	for _, id := range s.presence.ids() {
-		dst = append(dst, id[:]...)
-	}
-	dst = em.AppendString(dst, s.by)
-	for _, b := range s.presence.flags() {
-		dst = em.AppendBool(dst, *b)
-	}
+	dst = em.AppendTime(append(dst, stateVersion, byte(s.now), byte(s.dark)), s.at)
+	dst = appendFields(dst, s.evidence.fields())
 	list := make([]int, 0, MaxUnits)
 	for i, u := range s.units {
 		if u != (unitState{}) {
 			list = append(list, i)
 		}
 	}
-	slices.SortFunc(list, func(a, b int) int { return strings.Compare(e.order.Units[a].ID, e.order.Units[b].ID) })
+	slices.SortFunc(list, func(a, b int) int { return strings.Compare(e.order.Units[a].key(), e.order.Units[b].key()) })
 	dst = em.AppendUint(dst, uint64(len(list)))
 	for _, i := range list {
 		u := &s.units[i]
-		dst = append(em.AppendString(dst, e.order.Units[i].ID), byte(u.word))
-		dst = em.AppendTime(em.AppendTime(dst, u.since), u.seen)
-		dst = em.AppendBool(dst, u.moved)
+		dst = append(em.AppendString(dst, e.order.Units[i].key()), byte(u.word))
+		dst = appendFields(dst, u.fields())
 	}
-	dst = em.AppendUint(dst, uint64(len(s.runs)))
-	for i := range s.runs {
-		r := &s.runs[i]
-		dst = append(em.AppendString(dst, r.row), byte(r.tail))
-		for _, t := range r.times() {
-			dst = em.AppendTime(dst, *t)
-		}
-		for _, d := range r.durations() {
-			dst = em.AppendInt(dst, int64(*d))
-		}
-		dst = em.AppendUint(em.AppendUint(dst, r.incidents), r.silences)
-		for _, b := range r.flags() {
-			dst = em.AppendBool(dst, *b)
+	dst = em.AppendUint(dst, uint64(len(s.tracks)))
+	for k := range s.tracks {
+		tr := &s.tracks[k]
+		dst = appendFields(dst, tr.fields())
+		dst = em.AppendUint(dst, uint64(len(tr.runs)))
+		for i := range tr.runs {
+			r := &tr.runs[i]
+			dst = append(em.AppendString(dst, r.row), byte(r.kind), byte(r.tail))
+			dst = appendFields(dst, r.fields())
+			dst = em.AppendUint(em.AppendUint(dst, r.incidents), r.silences)
 		}
 	}
 	return dst, nil
 }
 
-func (p *presence) times(at *time.Time) []*time.Time {
-	return []*time.Time{at, &p.settled, &p.proof, &p.home, &p.away,
-		&p.left.Earliest, &p.left.Latest, &p.back.Earliest, &p.back.Latest}
+// fields are parts of a state, in the order in which they are written.
+type fields struct {
+	times     []*time.Time
+	durations []*time.Duration // none negative
+	refs      []*ref
+	flags     []*bool
+	texts     []*string
 }
 
-func (p *presence) ids() []*em.ObservationID {
-	return []*em.ObservationID{&p.homeID, &p.awayID, &p.leftID, &p.beforeID, &p.backID}
+func appendFields(dst []byte, f fields) []byte {
+	for _, t := range f.times {
+		dst = em.AppendTime(dst, *t)
+	}
+	for _, d := range f.durations {
+		dst = em.AppendInt(dst, int64(*d))
+	}
+	for _, r := range f.refs {
+		dst = em.AppendInt(append(dst, r.id[:]...), int64(r.off))
+	}
+	for _, b := range f.flags {
+		dst = em.AppendBool(dst, *b)
+	}
+	for _, t := range f.texts {
+		dst = em.AppendString(dst, *t)
+	}
+	return dst
 }
 
-func (p *presence) flags() []*bool { return []*bool{&p.out, &p.returning, &p.strap} }
-
-func (r *run) times() []*time.Time {
-	return []*time.Time{&r.start, &r.from, &r.cut, &r.absence.first, &r.absence.last, &r.silence.first}
+func (p *evidence) fields() fields {
+	return fields{
+		times: []*time.Time{&p.turned.Earliest, &p.turned.Latest, &p.home, &p.away, &p.sure, &p.lost, &p.lostTold},
+		refs:  []*ref{&p.homeRef, &p.awayRef, &p.lostRef, &p.lostSeen},
+		flags: []*bool{&p.strap},
+		texts: []*string{&p.by, &p.lostBy},
+	}
 }
 
-func (r *run) durations() []*time.Duration {
-	return []*time.Duration{&r.home, &r.away, &r.unknown, &r.counted, &r.excused, &r.slack,
-		&r.absence.away, &r.absence.counted, &r.absence.excused, &r.silence.dur}
+func (u *unitState) fields() fields {
+	return fields{times: []*time.Time{&u.since, &u.last, &u.seen}, flags: []*bool{&u.moved}}
 }
 
-func (r *run) flags() []*bool {
-	return []*bool{&r.absence.late, &r.absence.broken, &r.absence.told, &r.silence.told}
+func (tr *track) fields() fields {
+	return fields{
+		times: []*time.Time{&tr.settled, &tr.proof, &tr.left.Earliest, &tr.left.Latest, &tr.back.Earliest, &tr.back.Latest},
+		refs:  []*ref{&tr.first, &tr.before, &tr.backRef},
+		flags: []*bool{&tr.out, &tr.returning},
+	}
+}
+
+func (r *run) fields() fields {
+	return fields{
+		times: []*time.Time{&r.start, &r.from, &r.cut, &r.arrived, &r.absence.first, &r.absence.last, &r.silence.first},
+		durations: []*time.Duration{&r.home, &r.away, &r.unknown, &r.counted, &r.excused, &r.slack,
+			&r.absence.away, &r.absence.counted, &r.absence.excused, &r.silence.dur},
+		flags: []*bool{&r.absence.late, &r.absence.broken, &r.absence.told, &r.silence.told},
+	}
 }
 
 // UnmarshalBinary takes over a state, that of another version of the order
@@ -88,7 +109,7 @@ func (r *run) flags() []*bool {
 // or where there is none, after the last call.
 // Errors wrap em.ErrState and leave the evaluator as it was.
 func (e *Evaluator) UnmarshalBinary(b []byte) error {
-	s := state{presence: presence{units: make([]unitState, len(e.order.Units))}}
+	s := e.fresh()
 	if len(b) > 0 {
 		r := em.NewStateReader(b)
 		e.read(r, &s)
@@ -97,9 +118,12 @@ func (e *Evaluator) UnmarshalBinary(b []byte) error {
 		}
 	}
 	e.s, e.nextSet, e.out = s, false, nil
-	for i := range e.s.runs {
-		e.restore(&e.s.runs[i])
+	for k := range e.s.tracks {
+		for i := range e.s.tracks[k].runs {
+			e.restore(&e.s.tracks[k].runs[i])
+		}
 	}
+	e.drop()
 	return nil
 }
 
@@ -111,7 +135,7 @@ const (
 )
 
 func (e *Evaluator) read(r *em.StateReader, s *state) {
-	bytes := func(limit byte, what string) byte {
+	octet := func(limit byte, what string) byte {
 		b := r.Bytes(1)
 		if b == nil {
 			return 0
@@ -123,63 +147,94 @@ func (e *Evaluator) read(r *em.StateReader, s *state) {
 	}
 	when := func(t *time.Time) {
 		if *t = r.Time(); !t.IsZero() && !judgeable(*t) {
-			r.Fail("a time out of range")
+			r.Fail("curfew: a time out of range")
 		}
 	}
-	if v := bytes(stateVersion, "curfew: unknown version"); v != stateVersion {
-		r.Fail("curfew: unknown version")
-	}
-	s.now = Presence(bytes(byte(Away), "curfew: unknown presence"))
-	for _, t := range s.presence.times(&s.at) {
-		when(t)
-	}
-	if s.at.IsZero() || s.settled.IsZero() || s.settled.After(s.at) {
-		r.Fail("curfew: settled in the future")
-	}
-	for _, id := range s.presence.ids() {
-		copy(id[:], r.Bytes(len(id)))
-	}
-	s.by = r.String()
-	for _, b := range s.presence.flags() {
-		*b = r.Bool()
-	}
-	last := ""
-	for n := r.Len(); n > 0 && r.Err() == nil; n-- {
-		id := r.String()
-		u := unitState{word: word(bytes(byte(lost), "curfew: unknown word"))}
-		when(&u.since)
-		when(&u.seen)
-		u.moved = r.Bool()
-		if id <= last || u == (unitState{}) {
-			r.Fail("curfew: units out of order")
-		}
-		last = id
-		if i := slices.IndexFunc(e.order.Units, func(u Unit) bool { return u.ID == id }); i >= 0 {
-			s.units[i] = u
-		}
-	}
-	for n := r.Len(); n > 0 && r.Err() == nil; n-- {
-		v := run{row: r.String(), tail: span(bytes(byte(spanDoubt), "curfew: unknown span"))}
-		for _, t := range v.times() {
+	read := func(f fields) {
+		for _, t := range f.times {
 			when(t)
 		}
-		for _, d := range v.durations() {
+		for _, d := range f.durations {
 			if *d = time.Duration(r.Int()); *d < 0 || *d > maxDuration {
 				r.Fail("curfew: a duration out of range")
 			}
 		}
-		v.incidents, v.silences = r.Uint(), r.Uint()
-		for _, b := range v.flags() {
+		for _, x := range f.refs {
+			copy(x.id[:], r.Bytes(len(x.id)))
+			x.off = time.Duration(r.Int())
+		}
+		for _, b := range f.flags {
 			*b = r.Bool()
 		}
+		for _, t := range f.texts {
+			*t = r.String()
+		}
+	}
+	if v := octet(stateVersion, "curfew: unknown version"); v != stateVersion {
+		r.Fail("curfew: unknown version")
+	}
+	s.now = Presence(octet(byte(Away), "curfew: unknown presence"))
+	s.dark = dark(octet(byte(allDark-1), "curfew: unknown darkness"))
+	when(&s.at)
+	read(s.evidence.fields())
+	if s.at.IsZero() || s.now == Home && s.home.IsZero() || s.now == Away && s.away.IsZero() || (s.lostBy == "") != s.lost.IsZero() {
+		r.Fail("curfew: presence without evidence")
+	}
+	last := ""
+	for n := r.Len(); n > 0 && r.Err() == nil; n-- {
+		id := r.String()
+		u := unitState{word: word(octet(byte(lost), "curfew: unknown word"))}
+		read(u.fields())
+		if id <= last || u == (unitState{}) {
+			r.Fail("curfew: units out of order")
+		}
+		last = id
+		if i := slices.IndexFunc(e.order.Units, func(u Unit) bool { return u.key() == id }); i >= 0 {
+			s.units[i] = u
+		}
+	}
+	n := r.Len()
+	if n < 1 || n > 2 {
+		r.Fail("curfew: one or two tracks")
+		return
+	}
+	wanted := len(s.tracks)
+	s.tracks = s.tracks[:n]
+	for k := range s.tracks {
+		readTrack(r, read, octet, &s.tracks[k], k, s.at)
+	}
+	if n < wanted && r.Err() == nil {
+		s.begin()
+	}
+}
+
+func readTrack(r *em.StateReader, read func(fields), octet func(byte, string) byte, tr *track, k int, at time.Time) {
+	read(tr.fields())
+	if tr.settled.IsZero() || tr.settled.After(at) {
+		r.Fail("curfew: settled in the future")
+	}
+	for n := r.Len(); n > 0 && r.Err() == nil; n-- {
+		v := run{row: r.String(), kind: Kind(octet(byte(MustAttend), "curfew: unknown kind")), tail: span(octet(byte(spanDoubt), "curfew: unknown span"))}
+		read(v.fields())
+		v.incidents, v.silences = r.Uint(), r.Uint()
 		switch {
-		case len(v.row) > maxText || v.incidents > maxTally || v.silences > maxTally:
+		case len(v.row) > 4*maxText || v.incidents > maxTally || v.silences > maxTally:
 			r.Fail("curfew: an obligation out of range")
-		case v.start.IsZero() || v.from.IsZero() || len(s.runs) >= 2*MaxRows:
+		case v.start.IsZero() || v.from.IsZero() || len(tr.runs) >= 4*MaxRows || trackOf(v.kind) != k:
 			r.Fail("curfew: an obligation without a beginning")
-		case len(s.runs) > 0 && compareRuns(s.runs[len(s.runs)-1], v) >= 0:
+		case len(tr.runs) > 0 && compareRuns(tr.runs[len(tr.runs)-1], v) >= 0:
 			r.Fail("curfew: obligations out of order")
 		}
-		s.runs = append(s.runs, v)
+		tr.runs = append(tr.runs, v)
 	}
+}
+
+// begin adds the second track where the order before had none: who is home stays
+// home.
+func (s *state) begin() {
+	tr := track{settled: s.at}
+	if s.now == Home {
+		tr.out, tr.left, tr.first, tr.before, tr.proof = true, Crossing{s.away, s.home}, s.homeRef, s.awayRef, s.home
+	}
+	s.tracks = append(s.tracks, tr)
 }

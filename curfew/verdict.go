@@ -14,9 +14,11 @@ const Rule = "curfew"
 
 // Kinds of events.
 const (
-	KindAbsence em.EventKind = "curfew.absence" // out when home was required; a violation
-	KindUnknown em.EventKind = "curfew.unknown" // presence unknown when home was required; technical
-	KindNight   em.EventKind = "curfew.night"   // the verdict on one obligation; information
+	KindAbsence    em.EventKind = "curfew.absence"    // out when home was required; a violation
+	KindStay       em.EventKind = "curfew.stay"       // home when ordered to be away; a violation
+	KindAttendance em.EventKind = "curfew.attendance" // elsewhere when to attend; a violation
+	KindUnknown    em.EventKind = "curfew.unknown"    // presence unknown during an obligation; technical
+	KindNight      em.EventKind = "curfew.night"      // the verdict on one obligation; information
 )
 
 // Classes of KindAbsence. The first changes into the second or third, and
@@ -26,31 +28,48 @@ const (
 	OutPastCommencement = "OUT_PAST_COMMENCEMENT" // AL08: out at the beginning, and still after the grace
 	ReturnLate          = "RETURN_LATE"           // AL09: out at the beginning, and home after the grace
 	OutEntirePeriod     = "OUT_ENTIRE_PERIOD"     // AL12: out from the beginning to the end, all of it proven
-	LeftDuring          = "LEFT_DURING"           // AL10: out in between
+	LeftDuring          = "LEFT_DURING"           // AL10: out in between; a class of KindAttendance, too
 	OutAtEnd            = "OUT_AT_END"            // AL11: home at the beginning or in between, out at the end
 )
 
-// codes are those of the Ministry of Justice's case software.
-var codes = map[string]string{
-	OutPastCommencement: "AL08", ReturnLate: "AL09", LeftDuring: "AL10", OutAtEnd: "AL11", OutEntirePeriod: "AL12",
+// Classes of KindStay. FailedToLeave is open, or home from the beginning to the
+// end; it changes into LateLeave.
+const (
+	FailedToLeave      = "FAILED_TO_LEAVE"
+	LateLeave          = "LATE_LEAVE"          // home at the beginning, and left after the grace
+	UnauthorisedReturn = "UNAUTHORISED_RETURN" // home in between, or from in between to the end
+)
+
+// Classes of KindAttendance, besides LeftDuring. NotArrived is open; it changes
+// into one of the others.
+const (
+	NotArrived  = "NOT_ARRIVED"
+	ArrivedLate = "ARRIVED_LATE" // elsewhere at the beginning; with a Dwell, there too late to stay as long
+	LeftEarly   = "LEFT_EARLY"   // elsewhere at the end; with a Dwell, there in time and not for as long
+	Absent      = "ABSENT"       // from the beginning to the end, all of it proven; with a Dwell, never proven to be there
+)
+
+// classes is by the kind of the obligation and the fault.
+var classes = [...][5]string{
+	MustBeHome: {faultStart: OutPastCommencement, faultLate: ReturnLate, faultWhole: OutEntirePeriod, faultDuring: LeftDuring, faultEnd: OutAtEnd},
+	MustBeAway: {faultStart: FailedToLeave, faultLate: LateLeave, faultWhole: FailedToLeave, faultDuring: UnauthorisedReturn, faultEnd: UnauthorisedReturn},
+	MustAttend: {faultStart: NotArrived, faultLate: ArrivedLate, faultWhole: Absent, faultDuring: LeftDuring, faultEnd: LeftEarly},
 }
+
+var faultKinds = [...]em.EventKind{MustBeHome: KindAbsence, MustBeAway: KindStay, MustAttend: KindAttendance}
+
+// codes are those of the Ministry of Justice's case software, which has them for
+// absence from home alone.
+var codes = [...]string{faultStart: "AL08", faultLate: "AL09", faultWhole: "AL12", faultDuring: "AL10", faultEnd: "AL11"}
 
 // Classes of KindNight: the first of Breach, NightUnknown, WithinGrace and
 // Compliant that applies.
 const (
 	Compliant    = "COMPLIANT"
-	WithinGrace  = "WITHIN_GRACE" // absence that was no incident
+	WithinGrace  = "WITHIN_GRACE" // absence, or the like, that was no incident
 	NightUnknown = "UNKNOWN"      // in all longer than Config.Unknown
-	Breach       = "BREACH"       // at least one KindAbsence
+	Breach       = "BREACH"       // at least one absence, stay or failed attendance
 )
-
-// openClass is the class of an absence of which no end is known.
-func openClass(a *absence) string {
-	if a.late {
-		return OutPastCommencement
-	}
-	return LeftDuring
-}
 
 func (e *Evaluator) event(kind em.EventKind, anchor, at, until time.Time) em.Event {
 	return em.Event{
@@ -60,15 +79,22 @@ func (e *Evaluator) event(kind em.EventKind, anchor, at, until time.Time) em.Eve
 	}
 }
 
-// because lists evidence once, in the order given.
-func because(ids ...em.ObservationID) []em.ObservationID {
-	var list []em.ObservationID
-	for _, id := range ids {
-		if id != (em.ObservationID{}) && !slices.Contains(list, id) {
-			list = append(list, id)
+// rests makes an event rest on evidence, each piece once and in the order given,
+// and says by how much a device's clock was corrected.
+func rests(ev *em.Event, refs ...ref) {
+	var most time.Duration
+	for _, r := range refs {
+		if r.id != (em.ObservationID{}) && !slices.Contains(ev.Because, r.id) {
+			ev.Because = append(ev.Because, r.id)
+			if r.off.Abs() > most.Abs() {
+				most = r.off
+			}
 		}
 	}
-	return list
+	if most != 0 {
+		ev.Detail.Facts = append(ev.Detail.Facts, em.Fact{Name: "clock_corrected", Num: most.Seconds(), Unit: "s"})
+		ev.Detail.Reason += fmt.Sprintf(" The times are those of a device whose clock was corrected by %v.", most)
+	}
 }
 
 // minutes is a fact in minutes, to the second.
@@ -86,144 +112,90 @@ func (e *Evaluator) instant(facts []em.Fact, name string, t time.Time) []em.Fact
 
 // obligation says which obligation it is about.
 func (e *Evaluator) obligation(facts []em.Fact, r *run) []em.Fact {
+	if r.kind != MustBeHome {
+		facts = append(facts, em.Fact{Name: "kind", Text: r.kind.String()})
+	}
 	facts = append(facts, em.Fact{Name: "row", Text: r.row})
 	facts = e.instant(facts, "obligation_from", r.ob.Start)
 	return e.instant(facts, "obligation_to", r.ob.End)
 }
 
-// hm is a local time for a sentence.
-func (e *Evaluator) hm(t time.Time) string {
-	return t.In(e.loc()).Format("15:04")
-}
-
-// spell writes whole minutes: what is not complete does not count.
-func spell(d time.Duration) string {
-	if n := int64(d.Round(time.Second) / time.Minute); n != 1 {
-		return fmt.Sprintf("%d minutes", n)
-	}
-	return "1 minute"
-}
-
-func (e *Evaluator) absenceEvent(r *run, class string, until time.Time) em.Event {
-	p, a := &e.s.presence, &r.absence
-	ev := e.event(KindAbsence, a.first, a.first, until)
-	ev.Because = because(p.beforeID, p.leftID, p.awayID, p.backID)
+func (e *Evaluator) absenceEvent(tr *track, r *run, f fault, until time.Time) em.Event {
+	a := &r.absence
+	ev := e.event(faultKinds[r.kind], a.first, a.first, until)
 	d := &ev.Detail
-	d.Class, d.Severity = class, em.Violation
-	if class == OutEntirePeriod {
+	d.Class, d.Severity = classes[r.kind][f], em.Violation
+	if f == faultWhole {
 		d.Severity = em.Critical
 	}
-	d.Facts = []em.Fact{
-		{Name: "code", Text: codes[class]},
-		minutes("minutes", a.away),
-		minutes("counted", a.counted),
+	if r.kind == MustBeHome {
+		d.Facts = append(d.Facts, em.Fact{Name: "code", Text: codes[f]})
 	}
+	d.Facts = append(d.Facts, minutes("minutes", a.away), minutes("counted", r.charge()))
 	if a.excused > 0 {
-		d.Facts = append(d.Facts, minutes("excused", a.excused))
+		d.Facts = append(d.Facts, minutes("excused", min(a.excused, r.charge())))
 	}
+	grace := e.order.Grace.Short
 	switch {
-	case a.late:
-		d.Facts = append(d.Facts, minutes("grace", e.order.Grace.Start))
-	case class == OutAtEnd:
-		d.Facts = append(d.Facts, minutes("grace", e.order.Grace.End))
-	default:
-		d.Facts = append(d.Facts, minutes("grace", e.order.Grace.Short))
+	case a.late || r.ob.Row.Dwell > 0:
+		grace = e.order.Grace.Start
+	case f == faultEnd:
+		grace = e.order.Grace.End
+	}
+	d.Facts = append(d.Facts, minutes("grace", grace))
+	if r.ob.Row.Dwell > 0 {
+		d.Facts = append(d.Facts, minutes("dwell", r.ob.Row.Dwell), minutes("stayed", r.home))
 	}
 	d.Facts = e.obligation(d.Facts, r)
-	d.Facts = e.instant(d.Facts, "left_earliest", p.left.Earliest)
-	d.Facts = e.instant(d.Facts, "left_latest", p.left.Latest)
-	d.Facts = e.instant(d.Facts, "proven_until", a.last)
-	if p.returning || !p.back.Latest.IsZero() {
-		d.Facts = e.instant(d.Facts, "back_earliest", p.back.Earliest)
-		d.Facts = e.instant(d.Facts, "back_latest", p.back.Latest)
+	gone, back := "left", "back"
+	if r.kind == MustBeAway {
+		gone, back = "came", "left"
 	}
-	d.Reason = e.reason(r, class, until)
+	d.Facts = e.instant(d.Facts, gone+"_earliest", tr.left.Earliest)
+	d.Facts = e.instant(d.Facts, gone+"_latest", tr.left.Latest)
+	d.Facts = e.instant(d.Facts, "proven_until", a.last)
+	d.Facts = e.instant(d.Facts, back+"_earliest", tr.back.Earliest)
+	d.Facts = e.instant(d.Facts, back+"_latest", tr.back.Latest)
+	d.Reason = e.reason(tr, r, f, until)
+	last := e.s.awayRef
+	if r.kind == MustBeAway {
+		last = e.s.homeRef
+	}
+	rests(&ev, tr.before, tr.first, last, tr.backRef)
 	return ev
 }
 
-func (e *Evaluator) reason(r *run, class string, until time.Time) string {
-	p, a := &e.s.presence, &r.absence
-	due := "curfew from " + e.hm(r.ob.Start)
-	if !a.first.Equal(r.ob.Start) {
-		due = "due home at " + e.hm(a.first)
-	}
-	var s string
-	switch class {
-	case OutPastCommencement:
-		s = fmt.Sprintf("Not home: %s, proven to be out until %s", due, e.hm(a.last))
-	case ReturnLate:
-		s = fmt.Sprintf("Home %s late: %s, ", spell(a.counted), due)
-		if !p.back.Earliest.Equal(p.back.Latest) {
-			s += fmt.Sprintf("last proof of being out at %s, ", e.hm(p.back.Earliest))
-		}
-		s += "first proof of being home at " + e.hm(p.back.Latest)
-	case OutEntirePeriod:
-		s = fmt.Sprintf("Out for the entire curfew from %s to %s: %s", e.hm(r.ob.Start), e.hm(r.ob.End), spell(a.counted))
-	case OutAtEnd:
-		s = fmt.Sprintf("Out at the end of the curfew: proven to be out from %s, not home at %s, %s", e.hm(a.first), e.hm(r.ob.End), spell(a.counted))
-	default:
-		s = fmt.Sprintf("Out during the curfew: proven to be out from %s", e.hm(a.first))
-		if !until.IsZero() {
-			s += fmt.Sprintf(" to %s, %s", e.hm(a.last), spell(a.counted))
-		}
-	}
-	if a.broken {
-		s += "; time in which nothing was known is not counted"
-	}
-	if n := a.away - a.counted; n > 0 {
-		s += fmt.Sprintf("; %s of the hour that the clocks repeat are not counted", spell(n))
-	}
-	if a.excused > 0 {
-		s += fmt.Sprintf("; %s excused by a permit given afterwards", spell(a.excused))
-	}
-	return s + "."
-}
-
 func (e *Evaluator) silenceEvent(r *run, until time.Time) em.Event {
-	p, q := &e.s.presence, &r.silence
+	p, q := &e.s, &r.silence
 	ev := e.event(KindUnknown, q.first, q.first, until)
-	last := p.homeID
+	last := p.homeRef
 	if p.away.After(p.home) {
-		last = p.awayID
+		last = p.awayRef
 	}
-	ev.Because = because(last)
 	d := &ev.Detail
 	d.Severity = em.Technical
 	d.Facts = []em.Fact{minutes("minutes", q.dur), minutes("tolerance", e.config.Unknown)}
 	d.Facts = e.obligation(d.Facts, r)
-	d.Reason = fmt.Sprintf("Not known whether home since %s, during the curfew from %s: no evidence for %s",
-		e.hm(q.first), e.hm(r.ob.Start), spell(q.dur))
-	if p.strap {
-		d.Reason += ", the strap is open"
-	}
-	if !until.IsZero() {
-		d.Reason = fmt.Sprintf("Not known whether home from %s to %s, during the curfew from %s: no evidence for %s",
-			e.hm(q.first), e.hm(until), e.hm(r.ob.Start), spell(q.dur))
-	}
-	d.Reason += "."
+	d.Reason = e.silenceReason(r, until)
+	rests(&ev, last)
 	return ev
 }
 
 func (e *Evaluator) nightEvent(r *run) em.Event {
 	ev := e.event(KindNight, r.required[0].From, r.from, r.ob.End)
-	ev.Because = because(e.s.homeID, e.s.awayID)
 	d := &ev.Detail
 	d.Severity = em.Info
-	night := fmt.Sprintf("Curfew from %s to %s", e.hm(r.from), e.hm(r.ob.End))
 	switch {
 	case r.incidents > 0:
 		d.Class = Breach
-		d.Reason = fmt.Sprintf("%s: out for %s.", night, spell(r.counted))
 	case r.silences > 0 || r.unknown > e.config.Unknown:
 		d.Class = NightUnknown
-		d.Reason = fmt.Sprintf("%s: not known to be out, but nothing known for %s.", night, spell(r.unknown))
 	case r.slack > 0:
 		d.Class = WithinGrace
-		d.Reason = fmt.Sprintf("%s: kept, with %s within the grace.", night, spell(r.slack))
 	default:
 		d.Class = Compliant
-		d.Reason = night + ": kept."
 	}
+	d.Reason = e.nightReason(r, d.Class)
 	d.Facts = []em.Fact{
 		minutes("counted", r.counted),
 		minutes("within_grace", r.slack),
@@ -232,17 +204,23 @@ func (e *Evaluator) nightEvent(r *run) em.Event {
 		minutes("unknown", r.unknown),
 		minutes("required", r.required.length(r.from, r.ob.End)),
 	}
+	switch r.kind {
+	case MustBeAway:
+		d.Facts[2], d.Facts[3] = minutes("home", r.away), minutes("away", r.home)
+	case MustAttend:
+		d.Facts[2].Name, d.Facts[3].Name = "there", "elsewhere"
+	}
 	if r.excused > 0 {
 		d.Facts = append(d.Facts, minutes("excused", r.excused))
 	}
-	loc := e.loc()
-	_, before := r.ob.Start.In(loc).Zone()
-	if _, after := r.ob.End.In(loc).Zone(); after != before { // positive: the night is longer than the clock says
+	_, before := r.ob.Start.In(e.loc()).Zone()
+	if _, after := r.ob.End.In(e.loc()).Zone(); after != before { // positive: the night is longer than the clock says
 		d.Facts = append(d.Facts, minutes("clock_change", time.Duration(before-after)*time.Second))
 	}
 	d.Facts = e.obligation(d.Facts, r)
 	if r.from.After(r.ob.Start) {
 		d.Facts = e.instant(d.Facts, "judged_from", r.from)
 	}
+	rests(&ev, e.s.homeRef, e.s.awayRef)
 	return ev
 }

@@ -1,0 +1,476 @@
+package curfew
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sargas-em/em"
+)
+
+// Presence is where the wearer is, as far as evidence goes.
+type Presence uint8
+
+// The three states. Unknown is neither presence nor proven absence.
+const (
+	Unknown Presence = iota
+	Home
+	Away
+)
+
+var presences = [...]string{"UNKNOWN", "HOME", "AWAY"}
+
+// String returns "UNKNOWN", "HOME" or "AWAY".
+func (p Presence) String() string {
+	if int(p) < len(presences) {
+		return presences[p]
+	}
+	return fmt.Sprintf("presence(%d)", p)
+}
+
+// Crossing lies in [Earliest, Latest]: between the last evidence before it and
+// the first after it. Earliest is zero where there was none before.
+type Crossing struct {
+	Earliest, Latest time.Time
+}
+
+// ref names a piece of evidence, and by how much its device's clock was
+// corrected.
+type ref struct {
+	id  em.ObservationID
+	off time.Duration
+}
+
+func refOf(o *em.Observation) ref {
+	r := ref{id: o.ID}
+	if !o.DeviceAt.IsZero() {
+		r.off = o.At.Sub(o.DeviceAt)
+	}
+	return r
+}
+
+// evidence is what was observed so far.
+type evidence struct {
+	now        Presence
+	turned     Crossing  // when now began
+	home, away time.Time // last evidence of each
+	homeRef    ref
+	awayRef    ref
+	by         string    // key of the unit that gave the last evidence; empty for others
+	sure       time.Time // up to when the last contact proves presence, where a unit reports each; zero for other evidence
+
+	// A loss that may be no more than bad radio: as of when, who told first, and
+	// when it was last told. It becomes evidence after Config.Loss.
+	lost     time.Time
+	lostRef  ref
+	lostSeen ref
+	lostTold time.Time
+	lostBy   string
+
+	strap bool        // open: who wears the device is not known
+	dark  dark        // why not being heard proves nothing
+	units []unitState // parallel to Order.Units
+}
+
+// dark are reasons for which a bracelet that is not heard may be home.
+type dark uint8
+
+const (
+	shielded dark = 1 << iota
+	jammed
+	dead // switched off
+	allDark
+)
+
+// word is what a unit said last.
+type word uint8
+
+const (
+	silent word = iota
+	contact
+	lost
+)
+
+type unitState struct {
+	word  word
+	since time.Time // of a contact the first report, of a loss when it is taken to have begun
+	last  time.Time // last contact
+	seen  time.Time // last report of the unit, of whatever
+	moved bool      // from its place: its words are worth nothing
+}
+
+// key tells units apart: one bracelet may be heard by several, and one unit hear
+// several bracelets.
+func (u *Unit) key() string { return u.ID + "\n" + string(u.Device) }
+
+// evidence takes what an observation says about presence.
+func (e *Evaluator) evidence(o *em.Observation) {
+	for i := range e.order.Units {
+		if d := e.order.Units[i].Device; d != "" && d == o.Device {
+			e.unitReport(o)
+			return
+		}
+	}
+	if e.worn(o.Device) && e.ofBracelet(o) {
+		return
+	}
+	if b, ok := o.Body.(*em.Beacon); ok {
+		for i := range e.order.Units {
+			if e.order.Units[i].ID == b.Beacon {
+				e.beacon(o, i, b.Lost)
+				return
+			}
+		}
+	}
+	if f, ok := o.Body.(*em.Fix); ok && !f.Current() || e.order.Where == nil {
+		return
+	}
+	switch e.order.Where(*o) {
+	case em.Inside:
+		e.s.dark = 0
+		e.atHome(o, "", time.Time{})
+	case em.Outside:
+		e.s.dark = 0
+		if !e.inContact(o.At) {
+			e.outOfHome(o.At, refOf(o), "")
+		}
+	}
+}
+
+// worn reports whether a device that is no unit is on the wearer's body.
+func (e *Evaluator) worn(d em.DeviceID) bool {
+	for _, w := range e.order.Worn {
+		if w == d {
+			return true
+		}
+	}
+	return len(e.order.Worn) == 0
+}
+
+// ofBracelet takes what a worn device says of itself, and reports whether that
+// was all.
+func (e *Evaluator) ofBracelet(o *em.Observation) bool {
+	p := &e.s
+	was := p.dark
+	set := func(d dark, on bool) {
+		if p.dark &^= d; on {
+			p.dark |= d
+		}
+	}
+	switch b := o.Body.(type) {
+	case *em.Tamper:
+		switch b.What {
+		case em.TamperStrap, em.TamperRemoval:
+			if p.strap = !b.Cleared; p.strap {
+				e.forget(o.At)
+			}
+			return true
+		case em.TamperShielding:
+			set(shielded, !b.Cleared)
+		case em.TamperJamming:
+			set(jammed, !b.Cleared)
+		default:
+			return false
+		}
+	case *em.Power:
+		if len(e.order.Worn) > 0 {
+			set(dead, b.Event == em.PowerOff)
+		}
+	default:
+		if len(e.order.Worn) > 0 {
+			set(dead, false) // it speaks
+		}
+		if p.dark == was {
+			return false
+		}
+	}
+	switch {
+	case p.dark&^was != 0:
+		e.forget(o.At)
+	case was != 0 && p.dark == 0: // a loss that was told meanwhile counts from here
+		for i := range p.units {
+			if u := &p.units[i]; u.word == lost {
+				u.since = later(u.since, o.At)
+			}
+		}
+		e.units(o)
+	}
+	_, isTamper := o.Body.(*em.Tamper)
+	_, isPower := o.Body.(*em.Power)
+	return isTamper || isPower
+}
+
+// beacon takes what the worn device says about unit i.
+func (e *Evaluator) beacon(o *em.Observation, i int, gone bool) {
+	u := &e.s.units[i]
+	if u.moved {
+		return
+	}
+	if e.order.Units[i].Device == "" {
+		e.say(i, gone, o.At)
+		u.seen = o.At
+	}
+	switch {
+	case !gone:
+		e.s.dark = 0
+		e.atHome(o, "", time.Time{})
+	case !e.inContact(o.At):
+		e.outOfHome(o.At, refOf(o), "")
+	}
+}
+
+// say notes a contact with unit i or its loss.
+func (e *Evaluator) say(i int, gone bool, t time.Time) {
+	u, hold := &e.s.units[i], e.order.Units[i].Hold
+	switch {
+	case !gone:
+		if u.word != contact {
+			u.word, u.since = contact, t
+		}
+		u.last = t
+	case u.word != lost:
+		since := t
+		if u.word == contact && hold > 0 {
+			since = sooner(t, u.last.Add(hold))
+		}
+		u.word, u.since = lost, since
+	}
+}
+
+// unitReport takes what a unit says: about the wearer, about itself, or just
+// that it is there.
+func (e *Evaluator) unitReport(o *em.Observation) {
+	p := &e.s
+	for i := range e.order.Units {
+		id := &e.order.Units[i]
+		if id.Device != o.Device {
+			continue
+		}
+		u := &p.units[i]
+		u.seen = o.At
+		void := false
+		switch b := o.Body.(type) {
+		case *em.Beacon:
+			if b.Beacon == id.ID && !u.moved {
+				e.say(i, b.Lost, o.At)
+			}
+		case *em.Tamper:
+			if void = b.What == em.TamperMoved; void {
+				u.moved = !b.Cleared
+			}
+		case *em.Power:
+			void = b.Event == em.PowerOff || b.Event == em.PowerOn
+		}
+		switch {
+		case void:
+			u.word, u.since = silent, time.Time{}
+			if (p.by == id.key() || p.lostBy == id.key()) && !e.inContact(o.At) {
+				e.forget(o.At)
+			}
+		case u.word == contact && id.Hold > 0 && !o.At.Before(u.last.Add(id.Hold)):
+			u.word, u.since = lost, u.last.Add(id.Hold)
+		}
+	}
+	e.units(o)
+}
+
+// units takes what the units say in all, after a report.
+func (e *Evaluator) units(o *em.Observation) {
+	p := &e.s
+	by, sure := "", time.Time{}
+	for i := range e.order.Units {
+		id, u := &e.order.Units[i], &p.units[i]
+		if id.Device != o.Device || u.word != contact {
+			continue
+		}
+		if id.Hold == 0 {
+			by, sure = id.key(), time.Time{}
+			break
+		}
+		if u.last.Equal(o.At) {
+			by, sure = id.key(), later(sure, o.At.Add(id.Hold))
+		}
+	}
+	if by != "" {
+		p.dark = 0
+		e.atHome(o, by, sure)
+		return
+	}
+	// A loss says nothing against what proved presence after it.
+	since, unit := e.allLost()
+	if unit == "" || p.dark != 0 || p.strap || p.now != Away && since.Before(p.home) || e.level(Away).Before(o.At) || e.inContact(o.At) {
+		return
+	}
+	if p.now == Away {
+		e.outOfHome(o.At, refOf(o), unit)
+		return
+	}
+	if p.lostBy == "" {
+		p.lost, p.lostRef, p.lostBy = since, refOf(o), unit
+		for i := range p.tracks {
+			p.lost = later(p.lost, p.tracks[i].settled)
+		}
+	}
+	p.lostSeen, p.lostTold = refOf(o), o.At
+	if !o.At.Before(since.Add(e.config.Loss)) {
+		e.believe()
+	}
+}
+
+// confirm makes evidence of a loss that has lasted.
+func (e *Evaluator) confirm(t time.Time) {
+	p := &e.s
+	switch {
+	case p.lostBy == "" || t.Before(p.lost.Add(e.config.Loss)):
+	case e.level(Away).Before(p.lost.Add(e.config.Loss)): // a unit itself is not heard
+		e.found()
+	default:
+		e.believe()
+	}
+}
+
+// believe makes evidence of a loss.
+func (e *Evaluator) believe() {
+	p := &e.s
+	at, first, told, last, by := p.lost, p.lostRef, p.lostTold, p.lostSeen, p.lostBy
+	e.found()
+	e.outOfHome(at, first, by)
+	if told.After(at) {
+		e.outOfHome(told, last, by)
+	}
+}
+
+// found forgets a loss that was none.
+func (e *Evaluator) found() {
+	p := &e.s
+	p.lost, p.lostTold, p.lostRef, p.lostSeen, p.lostBy = time.Time{}, time.Time{}, ref{}, ref{}, ""
+}
+
+// atHome takes evidence of presence.
+func (e *Evaluator) atHome(o *em.Observation, by string, sure time.Time) {
+	p := &e.s
+	if p.strap {
+		return
+	}
+	e.found()
+	for k := range p.tracks {
+		e.take(k, Home, o.At, refOf(o))
+	}
+	if p.now != Home {
+		p.turned = Crossing{p.away, o.At}
+	}
+	p.now, p.home, p.homeRef, p.by, p.sure = Home, o.At, refOf(o), by, sure
+}
+
+// outOfHome takes evidence of absence. A loss that waits to be believed is
+// confirmed by it.
+func (e *Evaluator) outOfHome(t time.Time, r ref, by string) {
+	p := &e.s
+	if p.strap {
+		return
+	}
+	if p.lostBy != "" {
+		e.believe()
+	}
+	for k := range p.tracks {
+		e.take(k, Away, t, r)
+	}
+	if p.now != Away {
+		p.turned = Crossing{p.home, t}
+	}
+	p.now, p.away, p.awayRef, p.by, p.sure = Away, t, r, by, time.Time{}
+}
+
+// forget ends what was known: the evidence has lost its worth.
+func (e *Evaluator) forget(t time.Time) {
+	p := &e.s
+	for k := range p.tracks {
+		tr := &p.tracks[k]
+		if tr.returning {
+			e.returned(k)
+		}
+		switch p.now {
+		case Unknown:
+		case bad(k):
+			e.settle(k, spanDoubt, t)
+		default:
+			e.settle(k, spanHome, e.upTo(k, t))
+		}
+	}
+	if p.now != Unknown {
+		p.turned = Crossing{later(p.home, p.away), t}
+	}
+	p.now, p.by, p.sure = Unknown, "", time.Time{}
+	e.found()
+}
+
+// inContact reports whether some unit hears the wearer at t.
+func (e *Evaluator) inContact(t time.Time) bool {
+	for i := range e.s.units {
+		u, id := &e.s.units[i], &e.order.Units[i]
+		if u.word != contact {
+			continue
+		}
+		switch {
+		case id.Hold > 0:
+			if t.Before(u.last.Add(id.Hold)) {
+				return true
+			}
+		case id.Device != "":
+			if t.Sub(u.seen) <= e.config.MaxGap {
+				return true
+			}
+		default:
+			if t.Sub(u.seen) <= e.config.Contact {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// allLost reports whether all units that report by themselves have lost the
+// wearer: when the last one did, and which.
+func (e *Evaluator) allLost() (since time.Time, unit string) {
+	for i := range e.s.units {
+		u, id := &e.s.units[i], &e.order.Units[i]
+		switch {
+		case id.Device == "":
+		case u.word != lost:
+			return time.Time{}, ""
+		case unit == "" || u.since.After(since):
+			since, unit = u.since, id.key()
+		}
+	}
+	return since, unit
+}
+
+// level is until when units prove presence or absence if nothing more is heard;
+// zero if they do not.
+func (e *Evaluator) level(of Presence) time.Time {
+	var until time.Time
+	if of == Home {
+		for i := range e.s.units {
+			u, id := &e.s.units[i], &e.order.Units[i]
+			switch {
+			case id.Device == "" || u.word != contact:
+			case id.Hold > 0:
+				until = later(until, u.last.Add(id.Hold))
+			default:
+				until = later(until, u.seen.Add(e.config.MaxGap))
+			}
+		}
+		return until
+	}
+	if _, unit := e.allLost(); unit == "" {
+		return time.Time{}
+	}
+	for i := range e.s.units {
+		if e.order.Units[i].Device == "" {
+			continue
+		}
+		if t := e.s.units[i].seen.Add(e.config.MaxGap); until.IsZero() || t.Before(until) {
+			until = t
+		}
+	}
+	return until
+}
