@@ -3,7 +3,12 @@ package em_test
 import (
 	"encoding/json"
 	"math"
+	"math/big"
+	"regexp"
+	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/sargas-em/em"
 )
@@ -170,4 +175,29 @@ func TestNames(t *testing.T) {
 	if err := new(em.ChangeKind).UnmarshalText(nil); err == nil {
 		t.Error("no text is a change")
 	}
+}
+
+// TestParseDecimalAgainstBig: what is read equals what math/big reads of the same
+// digits, for texts around every bound, and both kinds of text give the same.
+func TestParseDecimalAgainstBig(t *testing.T) {
+	plain := regexp.MustCompile(`^-?[0-9]+(\.[0-9]{1,18})?$`)
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.OneOf(
+			rapid.StringMatching(`-?[0-9]{0,20}(\.[0-9]{0,20})?`),
+			rapid.StringMatching(`-?9223372036854775[0-9]{3}(\.[0-9])?`),
+			rapid.String(),
+		).Draw(t, "text")
+		got, err := em.ParseDecimal(s)
+		if b, errB := em.ParseDecimal([]byte(s)); b != got || (err == nil) != (errB == nil) {
+			t.Fatalf("%q: %v, %v as text; %v, %v as bytes", s, got, err, b, errB)
+		}
+		whole, frac, _ := strings.Cut(s, ".")
+		want, ok := new(big.Int).SetString(whole+frac, 10)
+		if ok = ok && plain.MatchString(s) && want.IsInt64(); ok != (err == nil) {
+			t.Fatalf("%q: %v", s, err)
+		}
+		if ok && (got.Coef != want.Int64() || int(got.Scale) != len(frac)) {
+			t.Fatalf("%q: %+v", s, got)
+		}
+	})
 }

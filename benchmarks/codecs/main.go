@@ -1,6 +1,6 @@
 // Command codecs measures how fast each dialect's frames are split and decoded.
 //
-//	go run ./benchmarks/codecs [-frames N] [-seed N] [-json]
+//	go run ./benchmarks/codecs [-codec NAME] [-frames N] [-seed N] [-json] [-cpuprofile FILE]
 //
 // The stream of a dialect is what its simulator sends over a day of positions.
 // Before any speed is printed, a session reads the same stream, and every
@@ -17,6 +17,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"text/tabwriter"
 	"time"
 
@@ -55,10 +56,23 @@ type report struct {
 func main() {
 	n := flag.Int("frames", 20_000, "positions in each stream")
 	seed := flag.Uint64("seed", 1, "of the invented track")
+	only := flag.String("codec", "", "measure this dialect alone")
+	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	asJSON := flag.Bool("json", false, "print JSON instead of a table")
 	flag.Parse()
 	r := report{Command: os.Args, Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Seed: *seed, Time: cputime.What}
+	if *profile != "" {
+		stop, err := profileTo(*profile)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "codecs:", err)
+			os.Exit(1)
+		}
+		defer stop()
+	}
 	for _, d := range devices.All() {
+		if *only != "" && d.Name != *only {
+			continue
+		}
 		f, err := measure(d, *n, *seed)
 		if errors.Is(err, protocol.ErrUnsupported) {
 			fmt.Fprintf(os.Stderr, "%s: its simulator reports no positions\n", d.Name)
@@ -74,6 +88,20 @@ func main() {
 		fmt.Fprintln(os.Stderr, "codecs:", err)
 		os.Exit(1)
 	}
+}
+
+func profileTo(name string) (stop func(), err error) {
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		file.Close()
+	}, nil
 }
 
 func (r report) write(asJSON bool) error {

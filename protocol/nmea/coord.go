@@ -99,11 +99,10 @@ func ParseCoord(axis Axis, value, hemisphere []byte) (Coord, error) {
 		degrees = 10*degrees + int(d-'0')
 	}
 	minutes, err := em.ParseDecimal(value[point-2:])
-	m := minutes.Float()
 	switch {
 	case err != nil || value[point-2] == '-':
 		return Coord{}, bad("%q is not degrees and minutes", value)
-	case m >= 60 || float64(degrees)+m/60 > float64(most):
+	case value[point-2] >= '6' || degrees > most || degrees == most && minutes.Coef > 0:
 		return Coord{}, bad("%q is beyond 60 minutes or %d degrees", value, most)
 	case len(hemisphere) != 1 || strings.IndexByte(hemispheres, hemisphere[0]) < 0:
 		return Coord{}, bad("%q is not a hemisphere, %c or %c", hemisphere, hemispheres[0], hemispheres[1])

@@ -4,7 +4,6 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -290,12 +289,12 @@ func (c *Cursor) Field(sep byte, name string) []byte {
 		c.empty = c.pos
 	}
 	rest := c.frame[c.pos:c.end]
-	n := bytes.IndexByte(rest, sep)
-	v := rest
-	if n < 0 {
-		n = len(rest)
-	} else {
-		v = rest[:n]
+	n := 0
+	for n < len(rest) && rest[n] != sep { // fields are short: a call costs more than the loop
+		n++
+	}
+	v := rest[:n]
+	if n < len(rest) {
 		n++
 	}
 	c.pos += n
