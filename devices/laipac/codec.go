@@ -175,7 +175,8 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 	}
 	f.Restore(outer)
 	f.Expect("*", "star")
-	if code := f.Text(2, "checksum"); check != nil {
+	code := f.Text(2, "checksum")
+	if check != nil {
 		*check = code
 	}
 	switch {

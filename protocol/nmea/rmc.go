@@ -70,7 +70,9 @@ func ReadRMC(c *wire.Cursor, frame []byte) (r RMC) {
 	if c.Err() != nil {
 		return RMC{}
 	}
-	r.Talker = string(name[:2])
+	if r.Talker = "GP"; string(name[:2]) != r.Talker {
+		r.Talker = string(name[:2])
+	}
 	clock := ReadClock(c, "rmc time")
 	off := c.Pos()
 	if s := c.Field(',', "rmc status"); len(s) == 1 && (s[0] == 'A' || s[0] == 'V') {

@@ -249,11 +249,17 @@ func (c *Cursor) Rest(name string) []byte {
 
 // Text reads n bytes of text, of which the result is a copy; see Own.
 func (c *Cursor) Text(n int, name string) string {
+	start := c.pos
+	return c.owned(start, c.Chars(n, name))
+}
+
+// Chars reads n bytes of text. The result aliases the frame.
+func (c *Cursor) Chars(n int, name string) []byte {
 	b := c.take(n, name)
 	if c.rec && b != nil {
 		c.span(n, name, strconv.Quote(string(b)))
 	}
-	return c.owned(c.pos-len(b), b)
+	return b
 }
 
 // BCD reads n bytes of two decimal digits each; another digit is ErrValue.

@@ -29,6 +29,7 @@ var reads = []struct {
 	{"Bytes, long", strings.Repeat("\xab", 40), func(c *wire.Cursor) any { return len(c.Bytes(40, "f")) }, 40, strings.Repeat("ab", 32) + "… (40 bytes)"},
 	{"Rest", "\x01\x02", func(c *wire.Cursor) any { return string(c.Rest("f")) }, "\x01\x02", "0102"},
 	{"Text", "a\"\xff", func(c *wire.Cursor) any { return c.Text(3, "f") }, "a\"\xff", `"a\"\xff"`},
+	{"Chars", "a\"\xff", func(c *wire.Cursor) any { return string(c.Chars(3, "f")) }, "a\"\xff", `"a\"\xff"`},
 	{"BCD", "\x09\x90\x17", func(c *wire.Cursor) any { return c.BCD(3, "f") }, "099017", "099017"},
 	{"Field to a separator", "ab,", func(c *wire.Cursor) any { return string(c.Field(',', "f")) }, "ab", "ab"},
 	{"Field to the end", "ab", func(c *wire.Cursor) any { return string(c.Field(',', "f")) }, "ab", "ab"},
