@@ -34,8 +34,10 @@ func match(prefix []byte) protocol.Match {
 			return protocol.Yes
 		}
 	}
-	name, _, _ := bytes.Cut(bytes.TrimPrefix(prefix, []byte("@")), []byte(","))
-	name = bytes.TrimSuffix(name, []byte("$"))
+	name := bytes.TrimPrefix(prefix, []byte("@"))
+	if end := bytes.IndexAny(name, ",$"); end >= 0 {
+		name = name[:end]
+	}
 	if len(prefix) > 0 && prefix[0] != '@' || len(name) > maxName || strings.Trim(string(name), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 		return protocol.No
 	}

@@ -12,7 +12,7 @@ import (
 // Dialer makes a connection again and again: the device's side.
 type Dialer struct {
 	Addr      string        // host:port
-	TLSConfig *tls.Config   // TLS where set; ServerName is Addr's host where empty
+	TLSConfig *tls.Config   // TLS where set, 1.2 or 1.3; ServerName is Addr's host where empty
 	Timeout   time.Duration // for connecting and the TLS handshake; 10 seconds where zero
 
 	// The pause after a failure starts at Min and doubles up to Max; a random
@@ -39,6 +39,9 @@ func (d *Dialer) orDefault(v, def time.Duration) time.Duration {
 
 // Dial makes one connection, without retrying.
 func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
+	if err := checkVersions(d.TLSConfig); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, d.orDefault(d.Timeout, 10*time.Second))
 	defer cancel()
 	connect := d.Connect
@@ -54,7 +57,7 @@ func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
 	if d.TLSConfig == nil {
 		return conn, nil
 	}
-	config := d.TLSConfig
+	config := modern(d.TLSConfig)
 	if config.ServerName == "" && !config.InsecureSkipVerify {
 		host, _, err := net.SplitHostPort(d.Addr)
 		if err != nil {

@@ -11,6 +11,7 @@ package tcp
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -50,9 +51,22 @@ type Server struct {
 	// Zero is no bound: a mobile operator puts thousands of devices behind one.
 	MaxPerAddr int
 
-	// TLSConfig, where set, makes all connections TLS. The handler then gets a
-	// *tls.Conn after its handshake.
+	// TLSConfig, where set, makes all connections TLS, of version 1.2 or 1.3. The
+	// handler then gets a *tls.Conn after its handshake. See MutualTLS.
 	TLSConfig *tls.Config
+
+	// Identify, where set, reads the device's identity from its verified
+	// certificate, after the handshake: CommonName, or the operator's own way. The
+	// handler finds it with Identity, for protocol.SessionConfig or to compare
+	// with what the dialect says. An error, and a client without a verified
+	// certificate, is rejected as ErrHandshake.
+	Identify func(*x509.Certificate) (string, error)
+
+	// Detect, where set, finds the dialect of each connection, for a port that
+	// many share; the handler finds it with Device. A connection that speaks none
+	// of them, or too little within the limits, is rejected with a
+	// *protocol.DetectError, which has the bytes that came.
+	Detect *Detector
 
 	// Handshake bounds a TLS handshake, the wait for its turn included; 10
 	// seconds where zero.
@@ -91,6 +105,7 @@ type Stats struct {
 	RejectedFull       uint64
 	RejectedAddr       uint64
 	RejectedHandshakes uint64
+	RejectedDialects   uint64
 	AcceptErrors       uint64
 }
 
@@ -131,6 +146,12 @@ func (s *Server) start() {
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if s.Handler == nil {
 		return errors.New("tcp: server without a handler")
+	}
+	if err := checkVersions(s.TLSConfig); err != nil {
+		return err
+	}
+	if s.Identify != nil && s.TLSConfig == nil {
+		return errors.New("tcp: server with Identify but without TLSConfig")
 	}
 	s.once.Do(s.start)
 	hctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -210,6 +231,29 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		}
 		defer secure.Close()
 		conn = secure
+		if s.Identify != nil {
+			id, err := s.identity(secure)
+			if err != nil {
+				s.mu.Lock()
+				s.stats.RejectedHandshakes++
+				s.mu.Unlock()
+				s.rejected(conn.RemoteAddr(), fmt.Errorf("%w: %w", ErrHandshake, err))
+				return
+			}
+			ctx = context.WithValue(ctx, identityKey{}, id)
+		}
+	}
+	if s.Detect != nil {
+		dev, detected, err := s.Detect.Detect(ctx, conn)
+		if err != nil {
+			s.mu.Lock()
+			s.stats.RejectedDialects++
+			s.mu.Unlock()
+			s.rejected(conn.RemoteAddr(), err)
+			return
+		}
+		conn = detected
+		ctx = context.WithValue(ctx, deviceKey{}, dev)
 	}
 	s.mu.Lock()
 	s.stats.Accepted++
@@ -226,7 +270,7 @@ func (s *Server) shake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	secure := tls.Server(conn, s.TLSConfig)
+	secure := tls.Server(conn, modern(s.TLSConfig))
 	return secure, secure.HandshakeContext(ctx)
 }
 
