@@ -312,6 +312,8 @@ const (
 	PowerLow      PowerEvent = "low"
 	PowerCut      PowerEvent = "cut" // mains or external supply lost
 	PowerRestored PowerEvent = "restored"
+	PowerCritical PowerEvent = "critical" // about to switch off
+	PowerGood     PowerEvent = "good"     // the battery is no longer low
 	PowerOn       PowerEvent = "on"
 	PowerOff      PowerEvent = "off"
 )

@@ -11,15 +11,27 @@ import (
 
 // episode is something about a device that has begun and not ended.
 type episode struct {
-	device    em.DeviceID
-	kind      em.EventKind
-	since     time.Time
-	anchor    time.Time        // since, but for episodes that began at one instant
-	id        em.ObservationID // that began it
-	code      string           // the vendor's
-	level     em.Opt[float64]  // of the battery then
-	sustained bool             // it has lasted
+	device em.DeviceID
+	kind   em.EventKind
+	since  time.Time
+	anchor time.Time        // since, but for episodes that began at one instant
+	id     em.ObservationID // that began it
+	code   string           // the vendor's
+	level  em.Opt[float64]  // of the battery then
+	grade  grade
+	by     em.ObservationID // that raised the grade; zero where nothing but time did
 }
+
+// grade is how bad an episode has become. It never falls.
+type grade uint8
+
+const (
+	begun  grade = iota
+	worse        // it has lasted, or the battery is critical
+	away         // the wearer is away meanwhile
+	moving       // the wearer moves meanwhile
+	grades
+)
 
 func (a episode) compare(b episode) int {
 	return cmp.Or(cmp.Compare(a.device, b.device), cmp.Compare(a.kind, b.kind))
@@ -92,7 +104,7 @@ func (s *episodes) end(o em.Observation, kind em.EventKind) (e episode, ok bool)
 // zero; by ended it. is and was say what it means.
 func (e *episode) event(version, is, was string, until time.Time, by em.ObservationID) em.Event {
 	v := newEvent(version, e.device, e.kind, e.since)
-	v.Anchor, v.Until, v.Because = e.anchor, until, because(e.id, by)
+	v.Anchor, v.Until, v.Because = e.anchor, until, because(e.id, e.by, by)
 	if until.IsZero() {
 		v.Detail.Reason = fmt.Sprintf("%s since %s.", is, clock(e.since))
 		return v
@@ -109,7 +121,10 @@ func (s *episodes) append(dst []byte) []byte {
 		dst = em.AppendString(em.AppendString(dst, string(e.device)), string(e.kind))
 		dst = appendID(em.AppendTime(em.AppendTime(dst, e.since), e.anchor), e.id)
 		dst = em.AppendOpt(em.AppendString(dst, e.code), e.level, em.AppendFloat)
-		dst = em.AppendBool(dst, e.sustained)
+		dst = em.AppendUint(dst, uint64(e.grade))
+		if e.grade != begun {
+			dst = appendID(dst, e.by)
+		}
 	}
 	dst = em.AppendUint(dst, uint64(len(s.ended)))
 	for _, e := range s.ended {
@@ -129,10 +144,19 @@ func readEpisodes(r *em.StateReader, known func(em.EventKind) bool) episodes {
 	}
 	return episodes{
 		open: readSorted(r, func() episode {
-			return episode{
+			e := episode{
 				device: em.DeviceID(r.String()), kind: kind(), since: r.Time(), anchor: r.Time(), id: readID(r),
-				code: r.String(), level: em.ReadOpt(r, (*em.StateReader).Float), sustained: r.Bool(),
+				code: r.String(), level: em.ReadOpt(r, (*em.StateReader).Float),
 			}
+			g := r.Uint()
+			if g >= uint64(grades) {
+				r.Fail("unknown grade")
+				return e
+			}
+			if e.grade = grade(g); e.grade != begun {
+				e.by = readID(r)
+			}
+			return e
 		}, episode.compare),
 		ended: readSorted(r, func() ended { return ended{em.DeviceID(r.String()), kind(), r.Time()} }, ended.compare),
 	}

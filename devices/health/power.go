@@ -2,16 +2,20 @@ package health
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sargas-em/em"
 )
 
-// Kinds of Power, all em.Technical.
+// Kinds of Power, em.Technical unless stated.
 //
 //   - KindPowerLow begins when the device says that its battery is low, or at a
 //     level of PowerConfig.Low; it ends when it is charged, on external supply,
-//     or at a level of PowerConfig.Recovered.
+//     said to be good again, or at a level of PowerConfig.Recovered. Its Class is
+//     "BATTERY_LOW" and, from when the device says so or from a level of
+//     PowerConfig.Critical on, "BATTERY_CRITICAL" (em.Warning): soon the device is
+//     silent.
 //   - KindPowerCut begins when the device says that its external supply was cut;
 //     it ends when that is back.
 //   - KindPowerOff begins when the device says that it switches off; it ends with
@@ -32,6 +36,10 @@ type PowerConfig struct {
 	// zero. Recovered must be above Low, so that a level at the edge does not
 	// open and close events.
 	Low, Recovered float64
+
+	// Critical is the level at and below which the battery is about to fail,
+	// 0.05 or half of Low where zero, whichever is lower. It must be below Low.
+	Critical float64
 }
 
 // Power follows batteries and supplies. It goes by em.EventTime and is not safe
@@ -51,8 +59,11 @@ func NewPower(c PowerConfig) (*Power, error) {
 	if c.Recovered == 0 {
 		c.Recovered = 0.3
 	}
-	if !(c.Low > 0 && c.Low < c.Recovered && c.Recovered <= 1) {
-		return nil, fmt.Errorf("health: battery low at %v and recovered at %v: not rising within 0 to 1", c.Low, c.Recovered)
+	if c.Critical == 0 {
+		c.Critical = min(0.05, c.Low/2)
+	}
+	if !(c.Critical > 0 && c.Critical < c.Low && c.Low < c.Recovered && c.Recovered <= 1) {
+		return nil, fmt.Errorf("health: battery critical at %v, low at %v and recovered at %v: not rising within 0 to 1", c.Critical, c.Low, c.Recovered)
 	}
 	return &Power{c: c}, nil
 }
@@ -78,15 +89,16 @@ func (p *Power) Observe(dst []em.Event, o em.Observation) []em.Event {
 		level = em.Opt[float64]{} // no level that means anything
 	}
 	supplied := b.Event == em.PowerRestored || b.External.OK && b.External.V || b.Charging.OK && b.Charging.V
-	low := b.Event == em.PowerLow || level.OK && level.V <= p.c.Low && !supplied
+	critical := b.Event == em.PowerCritical || level.OK && level.V <= p.c.Critical && !supplied
+	low := critical || b.Event == em.PowerLow || level.OK && level.V <= p.c.Low && !supplied
 	if supplied {
 		dst = p.end(dst, o, KindPowerCut)
 	}
-	if !low && (supplied || level.OK && level.V >= p.c.Recovered) {
+	if !low && (supplied || b.Event == em.PowerGood || level.OK && level.V >= p.c.Recovered) {
 		dst = p.end(dst, o, KindPowerLow)
 	}
 	if low {
-		dst = p.begin(dst, o, KindPowerLow, level)
+		dst = p.low(dst, o, critical, level)
 	}
 	switch b.Event {
 	case em.PowerCut:
@@ -104,6 +116,24 @@ func (p *Power) begin(dst []em.Event, o em.Observation, kind em.EventKind, level
 	}
 	e := p.episodes.begin(o, episode{kind: kind, level: level})
 	return append(dst, p.event(e, time.Time{}, em.ObservationID{}))
+}
+
+// low opens the event of a low battery or makes it critical.
+func (p *Power) low(dst []em.Event, o em.Observation, critical bool, level em.Opt[float64]) []em.Event {
+	e := p.episodes.find(o, KindPowerLow)
+	switch {
+	case e == nil:
+		n := episode{kind: KindPowerLow, level: level}
+		if critical {
+			n.grade, n.by = worse, o.ID
+		}
+		n = p.episodes.begin(o, n)
+		return append(dst, p.event(n, time.Time{}, em.ObservationID{}))
+	case critical && e.grade == begun:
+		e.grade, e.by, e.level = worse, o.ID, level
+		return append(dst, p.event(*e, time.Time{}, em.ObservationID{}))
+	}
+	return dst
 }
 
 // end closes an event if it is open.
@@ -130,7 +160,11 @@ func (p *Power) event(e episode, until time.Time, by em.ObservationID) em.Event 
 		d.Facts = append(d.Facts, percent("level", e.level.V))
 	}
 	if e.kind == KindPowerLow {
-		d.Facts = append(d.Facts, percent("low at", p.c.Low), percent("recovered at", p.c.Recovered))
+		if e.grade == worse {
+			d.Class, d.Severity = "BATTERY_CRITICAL", em.Warning
+			d.Reason = strings.Replace(d.Reason, "low", "nearly empty", 1)
+		}
+		d.Facts = append(d.Facts, percent("critical at", p.c.Critical), percent("low at", p.c.Low), percent("recovered at", p.c.Recovered))
 	}
 	return v
 }

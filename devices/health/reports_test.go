@@ -1,0 +1,218 @@
+package health
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sargas-em/em"
+)
+
+// said is a report of d that is received at start + after and says says.
+func said(after, says time.Duration) em.Observation {
+	return em.Observation{Device: bracelet, DeviceAt: start.Add(says), Body: heartbeat}.Stamp(start.Add(after))
+}
+
+func stored(o em.Observation) em.Observation { o.Stored = true; return o }
+
+func numbered(after time.Duration, seq uint64, b em.Body) em.Observation {
+	o := at(after, bracelet, b)
+	o.Seq = em.Some(seq)
+	return o
+}
+
+var reportScripts = []script{
+	{
+		name: "clock: behind, then set",
+		ev:   must(NewReports(ReportsConfig{})),
+		obs:  []em.Observation{said(0, 0), said(10*m, 5*m), said(11*m, 6*m), said(12*m, 7*m+s), said(13*m, 8*m), said(14*m, 14*m)},
+		end:  h,
+		told: []string{
+			"report.clock CLOCK_BEHIND technical 10m0s..open because 2",
+			"report.clock CLOCK_BEHIND technical 10m0s..14m0s because 2",
+		},
+	},
+	{
+		name: "clock: ahead, then further",
+		ev:   must(NewReports(ReportsConfig{})),
+		obs:  []em.Observation{said(0, h), said(2*m, h+2*m), said(3*m, 9*h), said(6*m, 9*h+3*m)},
+		end:  h,
+		told: []string{
+			"report.clock CLOCK_AHEAD technical 0s..open because 2",
+			"report.clock CLOCK_AHEAD technical 0s..3m0s because 2",
+			"report.clock CLOCK_AHEAD technical 3m0s..open because 2",
+		},
+	},
+	{
+		name: "old: a recorded report is sent again",
+		ev:   must(NewReports(ReportsConfig{})),
+		obs:  []em.Observation{said(0, 0), said(10*m, 10*m), said(15*m, 4*m), said(20*m, 20*m)},
+		end:  h,
+		told: []string{"report.old OLD_REPORT warning 15m0s..20m0s because 2"},
+	},
+	{
+		name: "old: a time to come",
+		ev:   must(NewReports(ReportsConfig{})),
+		obs:  []em.Observation{said(0, 0), said(m, 5*h), said(2*m, 2*m)},
+		end:  h,
+		told: []string{"report.old STRAY_REPORT warning 1m0s..2m0s because 2"},
+	},
+	{
+		name: "old: of a dialect that does not mark its memory",
+		ev:   must(NewReports(ReportsConfig{Unmarked: true})),
+		obs:  []em.Observation{said(0, 0), said(10*m, 10*m), said(15*m, 4*m), said(20*m, 20*m)},
+		end:  h,
+	},
+	{
+		name: "old: a memory is uploaded, marked; a report is sent again; a minute is nothing",
+		ev:   must(NewReports(ReportsConfig{})),
+		obs: []em.Observation{
+			said(0, 0), said(10*m, 10*m), stored(said(15*m, 2*m)), stored(said(15*m, 3*m)), stored(said(18*m, 6*m)),
+			said(16*m, 0), said(20*m, 19*m), said(21*m, 22*m),
+		},
+		end: h,
+	},
+	{
+		name: "old: an unmarked memory of an hour comes within seconds, and is no clock",
+		ev:   must(NewReports(ReportsConfig{Unmarked: true})),
+		obs:  []em.Observation{said(0, 0), said(h, m), said(h+s, 2*m), said(h+2*s, 3*m), said(h+3*s, 4*m), said(h+4*s, h+4*s)},
+		end:  h,
+	},
+	{
+		name: "sequence: back by more than repeats, once; a login begins anew",
+		ev:   must(NewReports(ReportsConfig{Sequence: true})),
+		obs: []em.Observation{
+			numbered(0, 1000, heartbeat), numbered(m, 744, heartbeat), numbered(2*m, 1001, heartbeat), numbered(3*m, 744, heartbeat),
+			numbered(4*m, 745, heartbeat), numbered(5*m, 3, &em.Comms{Event: em.CommsLogin}), numbered(6*m, 4, heartbeat), at(7*m, bracelet, heartbeat),
+		},
+		end:  h,
+		told: []string{"report.sequence SEQUENCE_BACK technical 3m0s..3m0s because 1"},
+	},
+	{
+		name: "sequence: not judged unless asked for",
+		ev:   must(NewReports(ReportsConfig{})),
+		obs:  []em.Observation{numbered(0, 100_000, heartbeat), numbered(m, 1, heartbeat)},
+		end:  h,
+	},
+	{
+		name: "position: one outlier",
+		ev:   must(NewTrack(TrackConfig{})),
+		obs:  []em.Observation{at(0, bracelet, fix(54.7, 25.3, 0)), at(m, bracelet, fix(55.7, 25.3, 0)), at(2*m, bracelet, fix(54.7001, 25.3, 0)), at(3*m, bracelet, fix(54.7002, 25.3, 0))},
+		end:  h,
+		told: []string{"position POSITION_OUTLIER warning 0s..2m0s because 3"},
+	},
+	{
+		name: "position: a jump",
+		ev:   must(NewTrack(TrackConfig{})),
+		obs:  []em.Observation{at(0, bracelet, fix(54.7, 25.3, 0)), at(m, bracelet, fix(55.7, 25.3, 0)), at(2*m, bracelet, fix(55.7001, 25.3, 0))},
+		end:  h,
+		told: []string{"position POSITION_JUMP warning 0s..2m0s because 3"},
+	},
+	{
+		// One degree of latitude is 111.195 km; each radius is 5 m × 1.6215 at 95 %.
+		// In 1,111.79 s nobody goes 111,179 m at 100 m/s, in 1,111.8 s somebody may.
+		name: "position: exactly as fast as allowed",
+		ev:   must(NewTrack(TrackConfig{})),
+		obs:  []em.Observation{at(0, bracelet, fix(54, 25.3, 0)), at(1111800*time.Millisecond, bracelet, fix(55, 25.3, 0)), at(h, bracelet, fix(55, 25.3, 0))},
+		end:  h,
+	},
+	{
+		name: "position: a little faster than allowed",
+		ev:   must(NewTrack(TrackConfig{})),
+		obs:  []em.Observation{at(0, bracelet, fix(54, 25.3, 0)), at(1111700*time.Millisecond, bracelet, fix(55, 25.3, 0)), at(1112*s, bracelet, fix(55, 25.3, 0))},
+		end:  h,
+		told: []string{"position POSITION_JUMP warning 0s..18m32s because 3"},
+	},
+	{
+		name: "position: a cell's, an old one, another device's",
+		ev:   must(NewTrack(TrackConfig{})),
+		obs: []em.Observation{
+			at(0, bracelet, fix(54.7, 25.3, 0)), at(m, unit, fix(50, 20, 0)),
+			at(m, bracelet, &em.Fix{LatLng: em.LatLng{Lat: 50}, Validity: em.FixCurrent, Source: em.SourceCell}),
+			at(m, bracelet, &em.Fix{LatLng: em.LatLng{Lat: 50}, Validity: em.FixLastKnown, Source: em.SourceGNSS}),
+			at(2*m, bracelet, fix(54.7, 25.3, 0)),
+		},
+		end: h,
+	},
+	{
+		name: "frozen: alike while it moves",
+		ev:   must(NewTrack(TrackConfig{Frozen: 3})),
+		obs: []em.Observation{
+			at(0, bracelet, fix(54.7, 25.3, 0)), at(m, bracelet, fix(54.7, 25.3, 4)), at(2*m, bracelet, fix(54.7, 25.3, 1)),
+			at(3*m, bracelet, fix(54.7, 25.3, 0.9)), at(4*m, bracelet, fix(54.7, 25.3, 2)), at(5*m, bracelet, fix(54.7, 25.3, 2)),
+			at(6*m, bracelet, fix(54.700001, 25.3, 2)),
+		},
+		end: h,
+		told: []string{
+			"position.frozen POSITION_FROZEN warning 0s..open because 2",
+			"position.frozen POSITION_FROZEN warning 0s..6m0s because 2",
+		},
+	},
+	{
+		name: "unit: elsewhere by two positions, then in place; moved by its own word",
+		ev:   must(NewInstalled(InstalledConfig{Device: unit, Place: em.Some(em.LatLng{Lat: 54.7, Lng: 25.3})})),
+		obs: []em.Observation{
+			at(0, unit, fix(54.7005, 25.3, 0)), at(m, unit, fix(54.71, 25.3, 0)), at(2*m, unit, fix(54.7, 25.3, 0)),
+			at(3*m, unit, fix(54.71, 25.3, 0)), at(4*m, bracelet, fix(54.8, 25.3, 0)), at(5*m, unit, fix(54.72, 25.3, 0)), at(6*m, unit, fix(54.7, 25.3, 0)),
+			at(7*m, unit, &em.Alarm{What: em.AlarmMoved}),
+		},
+		end: h,
+		told: []string{
+			"unit.elsewhere UNIT_ELSEWHERE warning 3m0s..open because 2",
+			"unit.elsewhere UNIT_ELSEWHERE warning 3m0s..6m0s because 2",
+			"unit.disturbed UNIT_DISTURBED warning 7m0s..7m0s because 1",
+		},
+	},
+}
+
+func TestReportScripts(t *testing.T) { runScripts(t, reportScripts) }
+
+// Two connections of one identity, by the clock of reception.
+func TestIdentities(t *testing.T) {
+	x, err := NewIdentities(IdentitiesConfig{Each: 2, Connections: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []em.Event
+	step := func(after time.Duration, conn uint64, d em.DeviceID) {
+		t.Helper()
+		now := start.Add(after)
+		for dl := x.Deadline(); !dl.IsZero() && !dl.After(now); dl = x.Deadline() {
+			told = x.Wake(told, dl)
+		}
+		var err error
+		if told, err = x.Observe(told, now, conn, d, em.ObservationID{1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step(0, 1, bracelet)
+	step(m, 2, bracelet) // connected anew; 1 is silent
+	step(2*m, 2, bracelet)
+	if len(told) != 0 || !x.Deadline().IsZero() {
+		t.Fatalf("%v", briefs(told))
+	}
+	step(3*m, 1, bracelet) // … and is not
+	step(4*m, 2, bracelet)
+	step(5*m, 1, bracelet)
+	step(5*m, 1, unit)
+	step(20*m, 1, bracelet)
+	want := []string{
+		"identity.twice IDENTITY_TWICE technical 3m0s..open because 1",
+		"identity.twice IDENTITY_TWICE technical 3m0s..15m0s because 1",
+	}
+	if got := briefs(told); len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("%v", got)
+	}
+	if _, err := x.Observe(nil, start, 1, "gt06:3", em.ObservationID{}); err == nil {
+		t.Error("a third identity of one connection")
+	}
+	step(21*m, 3, unit)
+	if _, err := x.Observe(nil, start, 4, unit, em.ObservationID{}); err == nil {
+		t.Error("a fourth connection")
+	}
+	for conn := range uint64(4) {
+		x.Close(conn)
+	}
+	if len(x.conns) != 0 || len(x.owner) != 0 {
+		t.Errorf("%d connections and %d identities are left", len(x.conns), len(x.owner))
+	}
+}
