@@ -12,3 +12,8 @@ require (
 	golang.org/x/sys v0.43.0
 	pgregory.net/rapid v1.3.0
 )
+
+require (
+	github.com/emersion/go-ical v0.0.0-20250329121855-f41e73efc392 // indirect
+	github.com/teambition/rrule-go v1.8.2 // indirect
+)

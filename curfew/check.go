@@ -415,7 +415,7 @@ func differences(zones []*time.Location) [][][]int {
 				}
 				next := latest
 				for _, l := range []*time.Location{a, b} {
-					if _, to := t.In(l).ZoneBounds(); !to.IsZero() {
+					if _, to := zoneBounds(t.In(l)); !to.IsZero() {
 						next = sooner(next, to)
 					}
 				}

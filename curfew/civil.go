@@ -70,7 +70,7 @@ func (k *clock) resolve(wall time.Time, e edge) time.Time {
 	}
 	var found, before time.Time
 	for t := wall.Add(-reach).In(k.loc); ; {
-		from, to := t.ZoneBounds()
+		from, to := zoneBounds(t)
 		_, offset := t.Zone()
 		c := wall.Add(-time.Duration(offset) * time.Second)
 		switch {
@@ -98,13 +98,24 @@ func (k *clock) resolve(wall time.Time, e edge) time.Time {
 	return found.UTC()
 }
 
+// zoneBounds is t.ZoneBounds, whose end always lies ahead: of the last day of a
+// leap year after 2037 the library (Go 1.26) says that it ends where it begins.
+func zoneBounds(t time.Time) (from, to time.Time) {
+	from, to = t.ZoneBounds()
+	for u := t; !to.IsZero() && !to.After(t); {
+		u = u.Add(24 * time.Hour)
+		_, to = u.ZoneBounds()
+	}
+	return from, to
+}
+
 // repeated returns the second passes of local times that come twice, as far as
 // they lie in i.
 func repeated(loc *time.Location, i interval) intervals {
 	var list []interval
 	t := i.From.Add(-reach).In(loc)
 	for {
-		_, to := t.ZoneBounds()
+		_, to := zoneBounds(t)
 		if to.IsZero() || !to.Before(i.To) {
 			break
 		}
