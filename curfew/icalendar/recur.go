@@ -60,6 +60,11 @@ func parseRule(text string, zone *time.Location) (recurrence, error) {
 	if err != nil {
 		return bad(ErrValue, "%v", err)
 	}
+	// rrule-go gives a time twice that is listed twice, and counts it twice.
+	for _, list := range []*[]int{&opt.Byhour, &opt.Byminute, &opt.Bysecond} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
 	has := func(name string) bool { return slices.Contains(names, name) }
 	switch {
 	case has("INTERVAL") && (opt.Interval < 1 || opt.Interval > maxInterval):
@@ -91,8 +96,6 @@ func (r *recurrence) daily() error {
 		return fmt.Errorf("%w: FREQ=%v", ErrUnsupported, o.Freq)
 	case len(o.Bysecond) > 0 && (len(o.Bysecond) > 1 || o.Bysecond[0] != 0):
 		return fmt.Errorf("%w: BYSECOND", ErrSeconds)
-	case max(len(o.Byhour), 1)*max(len(o.Byminute), 1) > 24*60:
-		return fmt.Errorf("%w: more than one a minute", ErrTooLarge)
 	}
 	return nil
 }
