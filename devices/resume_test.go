@@ -35,6 +35,11 @@ func TestSimulatorsResume(t *testing.T) {
 			if n := x.sim.Waiting(); n != 2 && !forgetful[d.Name] || n != 0 && forgetful[d.Name] {
 				t.Errorf("%d reports wait after they were lost on their way", n)
 			}
+			// The next connection is lost too, before the login comes through.
+			x.sim.Reconnect()
+			x.converse(false)
+			x.now = x.now.Add(10 * time.Minute)
+			x.converse(false)
 			x.sim.Reconnect()
 			x.session = d.Sessions(protocol.SessionConfig{Identity: x.identity})
 			x.converse(true)
@@ -135,8 +140,11 @@ func (x *resumption) converse(heard bool) {
 		from.Reset()
 	}
 	for end := x.now.Add(time.Minute); x.now.Before(end); x.now = x.now.Add(time.Second) {
-		for first := true; ; first = false {
-			if dl := x.sim.Deadline(); first || !dl.IsZero() && !dl.After(x.now) && heard {
+		for first, n := true, 0; ; first, n = false, n+1 {
+			if n == 1000 {
+				x.t.Fatalf("the device wants to be woken without end: %v at %v", x.sim.Deadline(), x.now)
+			}
+			if dl := x.sim.Deadline(); first || !dl.IsZero() && !dl.After(x.now) {
 				if err := x.sim.Wake(x.now, &fromSim); err != nil {
 					x.t.Fatal(err)
 				}

@@ -139,7 +139,7 @@ func content(m protocol.Message) int {
 // Reconnect implements protocol.Resumer: the device logs in again, and sends what
 // was in flight under new numbers.
 func (s *simulator) Reconnect() {
-	s.started, s.online = false, false
+	s.started, s.online, s.beat = false, false, time.Time{}
 	var again []protocol.Message
 	for _, f := range s.flight {
 		if _, login := f.m.(*Login); !login {

@@ -1,0 +1,15 @@
+//go:build !linux
+
+package main
+
+import (
+	"syscall"
+	"time"
+)
+
+// What these are on Linux is not known elsewhere: no late binding, no limit, no
+// time.
+var bindLate func(network, address string, c syscall.RawConn) error
+
+func fileLimit() uint64      { return 0 }
+func cpuTime() time.Duration { return 0 }

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/serialline"
+	"github.com/sargas-em/em/protocol/tcp"
+)
+
+// conn is a connection with deadlines: TCP, TLS, UDP, and serial ports on Linux.
+type conn interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
+// target is where a device's bytes go, as the flags say.
+type target struct {
+	tcp, tls, udp, listen, serial string
+	pty                           bool
+	baud                          int
+	ca, cert, key, serverName     string
+	remote                        bool
+}
+
+func (t *target) flags(fs *flag.FlagSet) {
+	fs.StringVar(&t.tcp, "tcp", "", "dial the center at `address` host:port")
+	fs.StringVar(&t.tls, "tls", "", "the same over TLS; the certificate is checked")
+	fs.StringVar(&t.udp, "udp", "", "send datagrams to `address`, where the dialect has them")
+	fs.StringVar(&t.listen, "listen", "", "the device is dialled: accept at `address`; each further device of a fleet one port higher")
+	fs.StringVar(&t.serial, "serial", "", "speak over the serial `port`")
+	fs.BoolVar(&t.pty, "pty", false, "speak over a pair of pseudo-terminals, whose port is told on standard error")
+	fs.IntVar(&t.baud, "baud", 0, "of --serial; the dialect's usual one where 0")
+	t.tlsFlags(fs)
+}
+
+func (t *target) tlsFlags(fs *flag.FlagSet) {
+	fs.StringVar(&t.ca, "ca", "", "`file` of PEM certificates that the center's is checked with; the system's where empty")
+	fs.StringVar(&t.cert, "cert", "", "`file` of the device's own PEM certificate, for mutual TLS")
+	fs.StringVar(&t.key, "key", "", "`file` of its PEM key")
+	fs.StringVar(&t.serverName, "server-name", "", "`name` in the center's certificate; the address's host where empty")
+	fs.BoolVar(&t.remote, "allow-remote", false, "allow addresses that are not this machine's loopback")
+}
+
+// datagrams are the dialects that know UDP (see their doc.go).
+var datagrams = []string{"siadc09"}
+
+// check says what is wrong with the flags, before anything is opened.
+func (t *target) check(d protocol.Device, devices int) error {
+	given := 0
+	for _, s := range []string{t.tcp, t.tls, t.udp, t.listen, t.serial} {
+		if s != "" {
+			given++
+		}
+	}
+	if t.pty {
+		given++
+	}
+	switch {
+	case given != 1:
+		return usagef("run: give one of --tcp, --tls, --udp, --listen, --serial and --pty")
+	case (t.serial != "" || t.pty) && !d.Serial:
+		return usagef("run: codec %s is not spoken over serial lines", d.Name)
+	case (t.serial != "" || t.pty) && devices != 1:
+		return usagef("run: a serial line has one device")
+	case t.udp != "" && !slices.Contains(datagrams, d.Name):
+		return usagef("run: codec %s has no datagrams; these have: %v", d.Name, datagrams)
+	case t.baud != 0 && t.serial == "":
+		return usagef("run: --baud belongs to --serial")
+	}
+	for _, addr := range []string{t.tcp, t.tls, t.udp, t.listen} {
+		if addr == "" {
+			continue
+		}
+		if err := checkAddress(addr, t.remote); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkAddress refuses what is not this machine's loopback: simulated breaches
+// must not reach a center that watches people.
+func checkAddress(addr string, remote bool) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return usagef("%q is no address host:port: %v", addr, err)
+	}
+	if remote || host == "localhost" {
+		return nil
+	}
+	if ip, err := netip.ParseAddr(host); err != nil || !ip.Unmap().IsLoopback() {
+		return usagef("%s is not on this machine's loopback: --allow-remote sends there all the same", addr)
+	}
+	return nil
+}
+
+func (t *target) tlsConfig() (*tls.Config, error) {
+	c := &tls.Config{ServerName: t.serverName, MinVersion: tls.VersionTLS12}
+	if t.ca != "" {
+		pem, err := os.ReadFile(t.ca)
+		if err != nil {
+			return nil, err
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no PEM certificate", t.ca)
+		}
+	}
+	if t.cert != "" || t.key != "" {
+		pair, err := tls.LoadX509KeyPair(t.cert, t.key)
+		if err != nil {
+			return nil, err
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
+
+// opener makes one device's connections, one after the other.
+type opener func(ctx context.Context) (conn, error)
+
+// open returns what makes the connections of the n-th device, and what ends it.
+func (t *target) open(d protocol.Device, n int, seed uint64, errs io.Writer) (opener, func() error, error) {
+	nothing := func() error { return nil }
+	switch {
+	case t.tcp != "" || t.tls != "":
+		dialer := tcp.Dialer{Addr: t.tcp, Seed: seed + uint64(n)}
+		if t.tls != "" {
+			config, err := t.tlsConfig()
+			if err != nil {
+				return nil, nil, err
+			}
+			dialer.Addr, dialer.TLSConfig = t.tls, config
+		}
+		return func(ctx context.Context) (conn, error) { return dialer.Dial(ctx) }, nothing, nil
+	case t.udp != "":
+		return func(ctx context.Context) (conn, error) { return new(net.Dialer).DialContext(ctx, "udp", t.udp) }, nothing, nil
+	case t.listen != "":
+		return t.accept(n, errs)
+	case t.serial != "":
+		c := serialline.Config{Port: t.serial, Baud: t.baud}
+		if c.Baud == 0 {
+			c.Baud = d.BaudRate
+		}
+		return func(context.Context) (conn, error) {
+			port, err := serialline.Open(c)
+			if err != nil {
+				return nil, err
+			}
+			line, ok := port.(conn)
+			if !ok {
+				port.Close()
+				return nil, fmt.Errorf("%s: this system's serial ports have no deadlines, which emsim needs", t.serial)
+			}
+			return line, nil
+		}, nothing, nil
+	}
+	master, port, err := serialline.OpenPTY()
+	if err != nil {
+		return nil, nil, err
+	}
+	fmt.Fprintf(errs, "emsim: the device is at the serial port %s\n", port)
+	// Over the life of the pair there is one connection: closing it is losing it.
+	return func(context.Context) (conn, error) { return keptOpen{master}, nil }, master.Close, nil
+}
+
+// keptOpen is a pseudo-terminal that outlives its Close. While nobody has its
+// other end open, reading fails with EIO: that is silence.
+type keptOpen struct{ conn }
+
+func (keptOpen) Close() error { return nil }
+
+func (k keptOpen) Read(p []byte) (int, error) {
+	n, err := k.conn.Read(p)
+	if errors.Is(err, syscall.EIO) {
+		time.Sleep(20 * time.Millisecond)
+		return n, os.ErrDeadlineExceeded
+	}
+	return n, err
+}
+
+// accept is for devices that are dialled.
+func (t *target) accept(n int, errs io.Writer) (opener, func() error, error) {
+	host, port, err := net.SplitHostPort(t.listen)
+	if err != nil {
+		return nil, nil, err
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, nil, err
+	}
+	if number > 0 {
+		number += n
+	}
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(number)))
+	if err != nil {
+		return nil, nil, err
+	}
+	fmt.Fprintf(errs, "emsim: device %d waits to be dialled at %s\n", n, ln.Addr())
+	return func(ctx context.Context) (conn, error) {
+		stop := context.AfterFunc(ctx, func() { ln.Close() })
+		defer stop()
+		return ln.Accept()
+	}, ln.Close, nil
+}
+
+// dialer returns what makes connections to an address from a given one, or from
+// any.
+func (f *loadFlags) dialer(addr string) (func(context.Context, net.Addr) (net.Conn, error), error) {
+	var config *tls.Config
+	if f.secure {
+		var err error
+		if config, err = f.tlsConfig(); err != nil {
+			return nil, err
+		}
+	}
+	return func(ctx context.Context, from net.Addr) (net.Conn, error) {
+		d := tcp.Dialer{Addr: addr, TLSConfig: config, Timeout: time.Minute, Connect: func(ctx context.Context, addr string) (net.Conn, error) {
+			nd := net.Dialer{LocalAddr: from}
+			if from != nil {
+				nd.Control = bindLate
+			}
+			return nd.DialContext(ctx, "tcp", addr)
+		}}
+		return d.Dial(ctx)
+	}, nil
+}
