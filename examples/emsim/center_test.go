@@ -116,15 +116,20 @@ func emsim(t testing.TB, args ...string) (stats, []scenario.Truth) {
 	if err := json.Unmarshal(lines[len(lines)-1], &total); err != nil {
 		t.Fatal(err)
 	}
+	return total, parseTruth(t, bytes.Join(lines[:len(lines)-1], []byte("\n")))
+}
+
+func parseTruth(t testing.TB, doc []byte) []scenario.Truth {
+	t.Helper()
 	var truth []scenario.Truth
-	for _, l := range lines[:len(lines)-1] {
+	for dec := json.NewDecoder(bytes.NewReader(doc)); dec.More(); {
 		var tr scenario.Truth
-		if err := json.Unmarshal(l, &tr); err != nil {
-			t.Fatalf("%v: %s", err, l)
+		if err := dec.Decode(&tr); err != nil {
+			t.Fatal(err)
 		}
 		truth = append(truth, tr)
 	}
-	return total, truth
+	return truth
 }
 
 // position is how far a position may be from the one that was told: a wire with

@@ -1,0 +1,369 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/serialline"
+)
+
+// authority signs certificates for a test, and writes them as files.
+type authority struct {
+	t    *testing.T
+	dir  string
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &authority{t: t, dir: t.TempDir(), key: key}
+	a.cert = &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	a.save("ca", a.cert, key)
+	return a
+}
+
+// save signs a certificate, writes NAME.pem and NAME.key and returns the pair.
+func (a *authority) save(name string, c *x509.Certificate, key *ecdsa.PrivateKey) tls.Certificate {
+	a.t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, c, a.cert, &key.PublicKey, a.key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+	if err := errors.Join(os.WriteFile(a.path(name+".pem"), cert, 0o600), os.WriteFile(a.path(name+".key"), private, 0o600)); err != nil {
+		a.t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(cert, private)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return pair
+}
+
+func (a *authority) path(name string) string { return filepath.Join(a.dir, name) }
+
+func (a *authority) issue(name string, usage x509.ExtKeyUsage) tls.Certificate {
+	a.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return a.save(name, &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{usage},
+	}, key)
+}
+
+// Over TLS the center's certificate is checked, and the device shows its own where
+// it has one.
+func TestTLS(t *testing.T) {
+	a := newAuthority(t)
+	server := a.issue("center", x509.ExtKeyUsageServerAuth)
+	a.issue("device", x509.ExtKeyUsageClientAuth)
+	pool := x509.NewCertPool()
+	pool.AddCert(mustParse(t, a.path("ca.pem")))
+	args := func(c *center, more ...string) []string {
+		return append([]string{"--codec", "gt06", "--tls", c.addr, "--scenario", "testdata/short.json"}, more...)
+	}
+
+	plain := startCenter(t, "gt06", &tls.Config{Certificates: []tls.Certificate{server}})
+	total, truth := emsim(t, args(plain, "--ca", a.path("ca.pem"))...)
+	plain.drain(total.Connections)
+	if lost := plain.lacking(truth); len(lost) > 0 || total.Reports == 0 {
+		t.Errorf("%+v, lost %v", total, lost)
+	}
+	fails(t, 4, "certificate", append([]string{"run"}, args(plain)...)...)
+
+	mutual := startCenter(t, "gt06", &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool})
+	total, truth = emsim(t, args(mutual, "--ca", a.path("ca.pem"), "--cert", a.path("device.pem"), "--key", a.path("device.key"))...)
+	mutual.drain(total.Connections)
+	if lost := mutual.lacking(truth); len(lost) > 0 {
+		t.Errorf("lost %v", lost)
+	}
+	fails(t, 4, "certificate", append([]string{"run", "--speed", "max"}, args(mutual, "--ca", a.path("ca.pem"))...)...)
+	fails(t, 4, "no such file", append([]string{"run"}, args(mutual, "--ca", a.path("nosuch"))...)...)
+	fails(t, 4, "no PEM certificate", append([]string{"run"}, args(mutual, "--ca", a.path("device.key"))...)...)
+}
+
+func mustParse(t *testing.T, name string) *x509.Certificate {
+	t.Helper()
+	doc, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(doc)
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// fails runs emsim and checks its exit status and what it says.
+func fails(t *testing.T, status int, says string, args ...string) {
+	t.Helper()
+	err := run(t.Context(), args, io.Discard, io.Discard)
+	got := exitIO
+	var e *exitError
+	if errors.As(err, &e) {
+		got = e.status
+	}
+	if err == nil || got != status || !strings.Contains(err.Error(), says) {
+		t.Errorf("%q: status %d, %v; want %d and %q", args, got, err, status, says)
+	}
+}
+
+// Before anything is dialled, what is not loopback is refused.
+func TestLoopbackOnly(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // somebody who would notice
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	for _, addr := range []string{"192.0.2.1:5023", "[2001:db8::1]:5023", "example.org:5023", ":5023", "0.0.0.0:5023", "127.0.0.1.example.org:5023", "[::ffff:192.0.2.1]:1"} {
+		for _, flag := range []string{"--tcp", "--tls", "--listen"} {
+			fails(t, 2, "loopback", "run", "--codec", "gt06", flag, addr, "--scenario", "strap-cut")
+		}
+		fails(t, 2, "loopback", "run", "--codec", "siadc09", "--udp", addr, "--scenario", "tunnel")
+		fails(t, 2, "loopback", "load", "--target", addr)
+	}
+	for _, addr := range []string{"127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000"} {
+		fails(t, 2, "no address", "run", "--codec", "gt06", "--tcp", addr, "--scenario", "strap-cut")
+	}
+	for addr, remote := range map[string]bool{"127.0.0.1:1": false, "127.3.2.1:1": false, "[::1]:1": false, "localhost:1": false, "192.0.2.1:1": true} {
+		if err := checkAddress(addr, remote); err != nil {
+			t.Errorf("%s: %v", addr, err)
+		}
+	}
+}
+
+// A device that is dialled: the center comes to it.
+func TestListen(t *testing.T) {
+	dev := registry(t, "laipac")
+	c := startCenter(t, "laipac", nil) // for its memory
+	pr, pw := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := run(t.Context(), []string{"run", "--codec", "laipac", "--listen", "127.0.0.1:0", "--scenario", "testdata/short.json", "--speed", "max"}, io.Discard, pw)
+		pw.CloseWithError(io.EOF)
+		done <- err
+	}()
+	line := make([]byte, 200)
+	n, err := pr.Read(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(io.Discard, pr)
+	addr := regexp.MustCompile(`127\.0\.0\.1:\d+`).Find(line[:n])
+	for ended := false; !ended; { // it loses the network in between, and is dialled again
+		conn, err := net.Dial("tcp", string(addr))
+		if err == nil {
+			link := protocol.Link{Device: dev, Conn: conn, Commit: c.commit}
+			err = link.Run(t.Context())
+		}
+		select {
+		case runErr := <-done:
+			if runErr != nil {
+				t.Error(runErr)
+			}
+			ended = true
+		default:
+			if err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "refused") && !strings.Contains(err.Error(), "reset") {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(c.seen) < 60 {
+		t.Errorf("%d observations", len(c.seen))
+	}
+}
+
+// Over a pair of pseudo-terminals the center opens the port that emsim names, and
+// has what the truth says: a module whose line carries no identity.
+func TestSerial(t *testing.T) {
+	dev := registry(t, "alcoholuart")
+	const identity = "990000000000100"
+	c := &center{seen: startCenter(t, "alcoholuart", nil).seen}
+	var out bytes.Buffer
+	truthFile := filepath.Join(t.TempDir(), "truth.jsonl")
+	pr, pw := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		done <- run(t.Context(), []string{"run", "--codec", "alcoholuart", "--pty", "--scenario", "testdata/breath.json", "--speed", "max", "--truth", truthFile}, &out, pw)
+	}()
+	line := make([]byte, 200)
+	n, err := pr.Read(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(io.Discard, pr)
+	port := string(regexp.MustCompile(`/dev/\S+`).Find(line[:n]))
+	conn, err := serialline.Open(serialline.Config{Port: port, Baud: dev.BaudRate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	arrived := make(chan struct{}, 100)
+	link := protocol.Link{Device: dev, Session: dev.Sessions(protocol.SessionConfig{Identity: identity}), Conn: conn, Commit: func(ctx context.Context, r *protocol.Report) error {
+		for range r.Frames {
+			arrived <- struct{}{}
+		}
+		return c.commit(ctx, r)
+	}}
+	wg.Go(func() { _ = link.Run(ctx) })
+	for range 5 {
+		<-arrived
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	cancel()
+	wg.Wait()
+	doc, err := os.ReadFile(truthFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	truth := parseTruth(t, doc)
+	if lost := c.lacking(truth); len(lost) > 0 {
+		t.Errorf("lost %v", lost)
+	}
+	if len(c.seen) != 5 {
+		t.Errorf("%d readings, not 5: %s", len(c.seen), out.String())
+	}
+	fails(t, 2, "serial lines", "run", "--codec", "gt06", "--pty", "--scenario", "strap-cut")
+	fails(t, 4, "/dev/nosuch", "run", "--codec", "alcoholuart", "--serial", "/dev/nosuch", "--scenario", "testdata/breath.json")
+}
+
+// Datagrams, where the dialect has them: each is one message, and is answered.
+func TestUDP(t *testing.T) {
+	dev := registry(t, "siadc09")
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &center{seen: startCenter(t, "siadc09", nil).seen}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		session := dev.NewSession()
+		buf := make([]byte, 2048)
+		for {
+			n, from, err := pc.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			m, err := dev.Codec.Decode(bytes.TrimSpace(buf[:n]))
+			if err != nil {
+				frame, _, _ := dev.Codec.Split(buf[:n])
+				if m, err = dev.Codec.Decode(frame); err != nil {
+					t.Errorf("%q: %v", buf[:n], err)
+					continue
+				}
+			}
+			var o protocol.Output
+			_ = session.Handle(time.Now(), m, &o) // a time outside of the window is answered all the same
+			r := &protocol.Report{Frames: []protocol.ReportFrame{{}}}
+			for _, x := range o.Observations {
+				r.Frames[0].Observations = append(r.Frames[0].Observations, x.Stamp(time.Now()))
+			}
+			if err := c.commit(t.Context(), r); err != nil {
+				t.Error(err)
+			}
+			for _, m := range o.Send {
+				b, err := dev.Codec.Append(nil, m)
+				if err == nil {
+					_, err = pc.WriteTo(b, from)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	total, truth := emsim(t, "--codec", "siadc09", "--udp", pc.LocalAddr().String(), "--scenario", "testdata/short.json")
+	pc.Close()
+	wg.Wait()
+	if lost := c.lacking(truth); len(lost) > 0 || total.Reports < 60 || total.Waiting > 0 {
+		t.Errorf("%+v, lost %v", total, lost)
+	}
+	fails(t, 2, "no datagrams", "run", "--codec", "gt06", "--udp", "127.0.0.1:1", "--scenario", "strap-cut")
+}
+
+// A center that is not there, and one that hangs up at once, are said, and end the
+// run.
+func TestBadCenter(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	})
+	fails(t, 4, "ended 20 connections", "run", "--codec", "gt06", "--tcp", addr, "--scenario", "strap-cut", "--speed", "max")
+	ln.Close()
+	wg.Wait()
+	fails(t, 4, "refused", "run", "--codec", "gt06", "--tcp", addr, "--scenario", "strap-cut")
+	fails(t, 4, "refused", "load", "--target", addr, "--devices", "3")
+}
+
+// A center that answers nothing leaves all unacknowledged, and that is an exit
+// status of its own.
+func TestMuteCenter(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { io.Copy(io.Discard, conn); conn.Close() })
+		}
+	})
+	fails(t, 1, "not acknowledged", "run", "--codec", "xexun2", "--tcp", ln.Addr().String(), "--scenario", "testdata/short.json", "--speed", "max", "--patience", "1ms")
+	ln.Close()
+	wg.Wait()
+}
