@@ -35,6 +35,7 @@ type Device struct {
 	Sessions  func(SessionConfig) Session
 	Simulator func(identity string, seed uint64) (Simulator, error) // identity in the dialect's own form
 	Match     func(prefix []byte) Match                             // for shared ports
+	Commands  []CommandKind                                         // what Link.Command can tell it; its sessions are Commanders where there are any
 }
 
 // NewSession starts a conversation in which the dialect carries the identity.

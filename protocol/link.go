@@ -108,7 +108,10 @@ type Link struct {
 	mu    sync.Mutex
 	state linkState
 	calls []*linkCall // in order; each has a caller that waits in Do
-	kick  func()      // makes the running link look at calls and its context; under mu
+	kick  func()      // makes the running link look at calls, commands and its context; under mu
+
+	commands []*delivery // that the running link has not seen
+	waiting  int         // commands without their last Delivery
 }
 
 type linkState uint8
@@ -214,7 +217,12 @@ func (l *Link) Run(ctx context.Context) (err error) {
 		l.state = linkEnded
 		left := l.calls
 		l.calls = nil
+		undelivered := append(r.orders, l.commands...)
+		l.commands = nil
 		l.mu.Unlock()
+		for _, d := range undelivered {
+			r.done(time.Now(), d, DeliveryFailed, ErrLinkClosed)
+		}
 		for _, c := range left {
 			c.err = ErrLinkClosed
 			close(c.done)
@@ -236,11 +244,12 @@ type linkRun struct {
 	split  *Splitter
 	out    Output
 	report *Report
-	reply  []byte    // encoded, waiting for the commit
-	good   time.Time // of the last good frame; monotonic
-	first  bool      // a good frame has come
-	errors int       // in a row
-	over   time.Time // when the stream came to its end
+	reply  []byte      // encoded, waiting for the commit
+	good   time.Time   // of the last good frame; monotonic
+	first  bool        // a good frame has come
+	errors int         // in a row
+	orders []*delivery // in order; the first may be on its way
+	over   time.Time   // when the stream came to its end
 }
 
 // tap tells of what passes.
@@ -285,6 +294,13 @@ func (r *linkRun) run(ctx context.Context, rd linkReader) error {
 			return context.Cause(ctx)
 		}
 		now := time.Now()
+		if d := r.order(now); d != nil {
+			if err := r.flush(ctx); err != nil {
+				return err
+			}
+			r.sentOrder(time.Now(), d)
+			continue
+		}
 		wait := time.Duration(-1)
 		if dl := s.Deadline(); !dl.IsZero() {
 			if wait = dl.Sub(now.Round(0)); wait <= 0 {
@@ -307,6 +323,11 @@ func (r *linkRun) run(ctx context.Context, rd linkReader) error {
 				return r.end(ctx, now, ErrIdle)
 			}
 			if wait < 0 || left < wait {
+				wait = left
+			}
+		}
+		for _, d := range r.orders {
+			if left := d.deadline.Sub(now); wait < 0 || left < wait {
 				wait = left
 			}
 		}
@@ -376,7 +397,9 @@ func (r *linkRun) handle(now time.Time, raw []byte, offset int64) error {
 	}
 	f.Type = m.Type()
 	r.out.Reset()
-	f.Err = r.l.Session.Handle(wall(now), m, &r.out)
+	if f.Err = r.l.Session.Handle(wall(now), m, &r.out); f.Err == nil {
+		r.answered(m)
+	}
 	hangUp := r.collect(now, f)
 	if err := r.count(now, f.Err == nil); err != nil {
 		return err
@@ -468,6 +491,7 @@ func (r *linkRun) flush(ctx context.Context) error {
 				return fmt.Errorf("protocol: link: commit: %w", err)
 			}
 		}
+		r.settle(time.Now())
 	}
 	if len(r.reply) == 0 {
 		return nil

@@ -48,7 +48,7 @@ type deadlineReader struct {
 
 func (r *deadlineReader) read(ctx context.Context, wait time.Duration) ([]byte, error) {
 	r.l.mu.Lock()
-	if len(r.l.calls) > 0 || ctx.Err() != nil {
+	if len(r.l.calls) > 0 || len(r.l.commands) > 0 || ctx.Err() != nil {
 		r.l.mu.Unlock()
 		return nil, nil
 	}

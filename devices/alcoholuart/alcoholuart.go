@@ -68,7 +68,8 @@ func New(c Config) (protocol.Device, error) {
 			}
 			return s, nil
 		},
-		Match: match,
+		Match:    match,
+		Commands: []protocol.CommandKind{protocol.CommandRead},
 	}, nil
 }
 

@@ -76,7 +76,8 @@ func New(o Options) (protocol.Device, error) {
 			}
 			return s, nil
 		},
-		Match: match,
+		Match:    match,
+		Commands: []protocol.CommandKind{protocol.CommandTest, protocol.CommandCancel, protocol.CommandPowerOff},
 	}, nil
 }
 

@@ -37,8 +37,8 @@
 //   - The battery's level is an em.Power: with the first status, when it changes
 //     (once a minute at most), and every Options.Beat as a sign of life.
 //
-// To start or to cancel a test, send &VioControl{Action: VioStart} or VioCancel by
-// way of protocol.Link.Do. An instrument may be switched off for days: on a serial
+// To start or to cancel a test, or to switch off, use protocol.Link.Command. An
+// instrument may be switched off for days: on a serial
 // line run the Link with Limits.First and Limits.Idle below zero.
 //
 // # Identity

@@ -14,8 +14,9 @@ import (
 // session is the center's side of one conversation. It has nothing to wait for:
 // the device repeats what it needs.
 type session struct {
-	device em.DeviceID
-	seq    sequence.Sequence
+	device   em.DeviceID
+	seq      sequence.Sequence
+	commands uint16 // sent; wraps
 }
 
 func (s *session) Device() em.DeviceID { return s.device }

@@ -22,6 +22,7 @@ func Device() protocol.Device {
 		Sessions:  func(protocol.SessionConfig) protocol.Session { return new(session) },
 		Simulator: newSimulator,
 		Match:     match,
+		Commands:  []protocol.CommandKind{protocol.CommandVendor},
 	}
 }
 

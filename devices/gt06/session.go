@@ -14,10 +14,11 @@ import (
 // session is one conversation. It has nothing to wait for: the device repeats
 // what it needs.
 type session struct {
-	device em.DeviceID
-	imei   string
-	zone   time.Duration // lead of the device's clock over UTC, from its login
-	seq    sequence.Sequence
+	device   em.DeviceID
+	imei     string
+	zone     time.Duration // lead of the device's clock over UTC, from its login
+	seq      sequence.Sequence
+	commands uint32 // sent
 }
 
 func (s *session) Device() em.DeviceID { return s.device }

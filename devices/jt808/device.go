@@ -77,7 +77,8 @@ func New(c Config) (protocol.Device, error) {
 		Simulator: func(identity string, seed uint64) (protocol.Simulator, error) {
 			return newSimulator(identity, seed, c.Lead.V)
 		},
-		Match: match,
+		Match:    match,
+		Commands: []protocol.CommandKind{protocol.CommandInterval, protocol.CommandRestart, protocol.CommandPowerOff, protocol.CommandShow, protocol.CommandVendor},
 	}, nil
 }
 

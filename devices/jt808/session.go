@@ -17,6 +17,7 @@ type session struct {
 	config Config
 	device em.DeviceID
 	id     string // of the header
+	last   Header // of the device, to address it
 	model  string // from a registration
 	authed bool
 	seq    sequence.Sequence
@@ -141,6 +142,7 @@ func (s *session) identify(h *Header, what string) error {
 	case s.device != "" && h.ID != s.id:
 		return fmt.Errorf("jt808: %w: a %s of another terminal", protocol.ErrIdentity, what)
 	}
+	s.last = Header{ID: h.ID, Version: h.Version, Alternative: h.Alternative}
 	s.id, s.device = h.ID, em.DeviceID(Name+":"+id)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/codectest"
 )
 
@@ -12,6 +13,7 @@ func kit() codectest.Kit {
 		Device:    Device(),
 		External:  []string{"laipac.jsonl"},
 		Identity:  "99000017",
+		Commands:  []protocol.Command{{Kind: protocol.CommandRelease, Text: "t"}},
 		Protected: func(frame []byte) (from, to int) { return 0, len(frame) },
 		Endless:   []byte("$AVRMC,"),
 		Reports: []em.Body{

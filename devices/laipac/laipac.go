@@ -56,7 +56,8 @@ func New(c Config) (protocol.Device, error) {
 		Simulator: func(identity string, seed uint64) (protocol.Simulator, error) {
 			return newSimulator(identity, c.Password, seed)
 		},
-		Match: match,
+		Match:    match,
+		Commands: []protocol.CommandKind{protocol.CommandLocate, protocol.CommandRestart, protocol.CommandRelease},
 	}, nil
 }
 

@@ -204,3 +204,38 @@ func outcome(line string) (Outcome, bool) {
 	}
 	return 0, false
 }
+
+// Command makes a Command of the session's account: StrapDetection, RelayAlarmOff
+// of the bracelet that Text names, or a vendor's, "function,arguments". The unit
+// answers in words that do not say to what.
+func (s *session) Command(_ time.Time, c protocol.Command) (protocol.Order, error) {
+	var m *Command
+	var err error
+	switch c.Kind {
+	case protocol.CommandStrap:
+		m, err = s.account.StrapDetection(c.On, c.Every)
+	case protocol.CommandRelease:
+		m, err = s.account.RelayAlarmOff(c.Text)
+	case protocol.CommandVendor:
+		words := strings.Split(c.Text, ",")
+		m, err = s.account.command(words[0], words[1:]...)
+	default:
+		err = fmt.Errorf("sanav: command %q: %w", c.Kind, protocol.ErrUnsupported)
+	}
+	if err == nil && s.device == "" {
+		err = fmt.Errorf("sanav: command: %w", protocol.ErrNoIdentity)
+	}
+	if err != nil {
+		return protocol.Order{}, err
+	}
+	return protocol.Order{Send: []protocol.Message{m}, Answer: func(a protocol.Message) protocol.Answer {
+		r, ok := a.(*Reply)
+		switch {
+		case !ok:
+			return protocol.NoAnswer
+		case r.Outcome() == Done:
+			return protocol.Acknowledged
+		}
+		return protocol.Refused
+	}}, nil
+}

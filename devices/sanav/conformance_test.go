@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/codectest"
 )
 
@@ -14,6 +15,7 @@ func kit() codectest.Kit {
 		Device:   Device(),
 		External: []string{"sanav-ot.jsonl"},
 		Identity: "990000000000017",
+		Commands: []protocol.Command{{Kind: protocol.CommandRelease, Text: "I0251"}, {Kind: protocol.CommandVendor, Text: "fbr,1,60"}},
 		Endless:  []byte("GET /gps?imei="),
 		Reports: []em.Body{
 			&em.Beacon{Beacon: "I0251", Radio: "rf"},

@@ -17,17 +17,21 @@ const maxFrame = 1024
 // maxIdentity bounds identities, mostly an IMEI of 15 digits.
 const maxIdentity = 20
 
-// Device returns the dialect.
-func Device() protocol.Device {
+// Device returns the dialect, with the factory's account for commands.
+func Device() protocol.Device { return New(Account{}) }
+
+// New returns the dialect with the account from which the units take commands.
+func New(a Account) protocol.Device {
 	return protocol.Device{
 		Name:      name,
 		Title:     "SANAV OT101 ankle bracelet and OT102 home unit",
 		Codec:     Codec{},
 		Relaxed:   Codec{RelaxedChecksum: true},
 		MaxFrame:  maxFrame,
-		Sessions:  func(protocol.SessionConfig) protocol.Session { return new(session) },
+		Sessions:  func(protocol.SessionConfig) protocol.Session { return &session{account: a} },
 		Simulator: newSimulator,
 		Match:     match,
+		Commands:  []protocol.CommandKind{protocol.CommandStrap, protocol.CommandRelease, protocol.CommandVendor},
 	}
 }
 

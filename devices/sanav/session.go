@@ -14,6 +14,7 @@ import (
 // session is the center's side of a conversation, which only listens. It knows
 // the device from the first report.
 type session struct {
+	account  Account // of commands
 	device   em.DeviceID
 	bracelet string    // that the unit heard last; empty where it is out of reach
 	heard    time.Time // when, by the unit's clock

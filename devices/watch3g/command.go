@@ -101,3 +101,44 @@ func (h Header) Language(language string, zone time.Duration) (*Command, error) 
 	}
 	return NewCommand(h, "LZ", language, offset), nil
 }
+
+// Command makes a Command for the device of the last message. Vendor commands are
+// a keyword of the center's and its arguments, "PHB,Anna,112". The answer repeats
+// the keyword.
+func (s *session) Command(_ time.Time, c protocol.Command) (protocol.Order, error) {
+	var m *Command
+	var err error
+	switch c.Kind {
+	case protocol.CommandLocate:
+		m = s.last.Locate()
+	case protocol.CommandInterval:
+		m, err = s.last.UploadEvery(c.Every)
+	case protocol.CommandStrap:
+		m = s.last.RemovalAlarm(c.On)
+	case protocol.CommandRestart:
+		m = s.last.Reset()
+	case protocol.CommandPowerOff:
+		m = s.last.PowerOff()
+	case protocol.CommandShow:
+		m, err = s.last.Show(c.Text)
+	case protocol.CommandVendor:
+		words := strings.Split(c.Text, ",")
+		if m = NewCommand(s.last, words[0], words[1:]...); !isCommand(m.Keyword) {
+			err = fmt.Errorf("watch3g: %w: the keyword is none of the center's", protocol.ErrUnsupported)
+		}
+	default:
+		err = fmt.Errorf("watch3g: command %q: %w", c.Kind, protocol.ErrUnsupported)
+	}
+	if err == nil && s.device == "" {
+		err = fmt.Errorf("watch3g: command: %w", protocol.ErrNoIdentity)
+	}
+	if err != nil {
+		return protocol.Order{}, err
+	}
+	return protocol.Order{Send: []protocol.Message{m}, Answer: func(a protocol.Message) protocol.Answer {
+		if r, ok := a.(*Command); ok && r.Keyword == m.Keyword {
+			return protocol.Acknowledged
+		}
+		return protocol.NoAnswer
+	}}, nil
+}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/codectest"
 )
 
@@ -13,6 +14,7 @@ func kit() codectest.Kit {
 		Device:   Device(),
 		External: []string{"watch-3g.jsonl"},
 		Identity: "9900000017",
+		Commands: []protocol.Command{{Kind: protocol.CommandVendor, Text: "LOWBAT,1"}},
 		Endless:  []byte("[3G*9900000017*0009*LK,"),
 		Reports: []em.Body{
 			&em.Tamper{What: em.TamperRemoval},

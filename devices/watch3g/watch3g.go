@@ -21,6 +21,7 @@ func Device() protocol.Device {
 		Sessions:  func(protocol.SessionConfig) protocol.Session { return new(session) },
 		Simulator: newSimulator,
 		Match:     match,
+		Commands:  []protocol.CommandKind{protocol.CommandLocate, protocol.CommandInterval, protocol.CommandStrap, protocol.CommandRestart, protocol.CommandPowerOff, protocol.CommandShow, protocol.CommandVendor},
 	}
 }
 

@@ -13,7 +13,10 @@ import (
 )
 
 // session is the center's side of a conversation. Each message has the IMEI.
-type session struct{ device em.DeviceID }
+type session struct {
+	device   em.DeviceID
+	commands uint16 // sent; wraps
+}
 
 // Handle takes one message of the device.
 func (s *session) Handle(_ time.Time, m protocol.Message, out *protocol.Output) error {

@@ -20,6 +20,7 @@ func Device() protocol.Device {
 		Sessions:  func(protocol.SessionConfig) protocol.Session { return new(session) },
 		Simulator: newSimulator,
 		Match:     match,
+		Commands:  []protocol.CommandKind{protocol.CommandInterval, protocol.CommandRestart, protocol.CommandPowerOff, protocol.CommandVendor},
 	}
 }
 

@@ -26,8 +26,9 @@ type exchange struct {
 	toSim *protocol.Splitter
 	toSes *protocol.Splitter
 	now   time.Time
-	obs   []em.Observation // stamped
-	log   bytes.Buffer     // every byte on the wire, with its direction
+	obs   []em.Observation       // stamped
+	log   bytes.Buffer           // every byte on the wire, with its direction
+	heard func(protocol.Message) // what the session has taken, where set
 }
 
 func newExchange(t testing.TB, k Kit, simSeed uint64) *exchange {
@@ -68,6 +69,9 @@ func (x *exchange) settle() {
 		}
 		if m := x.next("session", x.toSes); m != nil {
 			out, err := x.ses.handle(x.now, m)
+			if x.heard != nil {
+				x.heard(m)
+			}
 			for _, o := range out.Observations {
 				x.obs = append(x.obs, o.Stamp(x.now))
 			}

@@ -100,6 +100,14 @@ type Kit struct {
 	// only this dialect can say. Each must be supported.
 	Reports []em.Body
 
+	// Commands are examples of the kinds whose fields the kit cannot guess. The kit
+	// takes one minute, On, and the Text "STATUS" otherwise.
+	Commands []protocol.Command
+
+	// Vague lists the commands that the device answers with messages that it also
+	// sends by itself.
+	Vague []protocol.CommandKind
+
 	// Now is the time of the vectors' observations: what stamps those without
 	// a time of their own. 2026-03-14 09:26:53 UTC where zero.
 	Now time.Time
@@ -170,6 +178,7 @@ func Run(t *testing.T, k Kit) {
 		{"match", runMatch},
 		{"session", runSession},
 		{"simulator", runSimulator},
+		{"commands", runCommands},
 		{"foreign", runForeign},
 		{"external", runExternal},
 	} {

@@ -8,6 +8,8 @@
 //	#strap,990000000000017,1773480413,1*47␍␊                      the strap: 1 open, 0 closed
 //	#alive,990000000000017*6D␍␊                                   a sign of life, without a time
 //	#ack,1773480413*4D␍␊                                          the center has it (0 for no time)
+//	#do,7,locate*2C␍␊                                             a command of that number
+//	#done,990000000000017,7,1*1C␍␊                                its answer; 1: done, 0: refused
 package sample
 
 import (
@@ -42,6 +44,17 @@ type (
 	Alive struct{ Identity string }
 	// Ack confirms the message of that time.
 	Ack struct{ At int64 }
+	// Do is a command.
+	Do struct {
+		Number int64
+		What   string
+	}
+	// Done answers a Do.
+	Done struct {
+		Identity string
+		Number   int64
+		OK       bool
+	}
 )
 
 // Type names the message as the wire does.
@@ -49,6 +62,8 @@ func (*Pos) Type() string   { return "pos" }
 func (*Strap) Type() string { return "strap" }
 func (*Alive) Type() string { return "alive" }
 func (*Ack) Type() string   { return "ack" }
+func (*Do) Type() string    { return "do" }
+func (*Done) Type() string  { return "done" }
 
 const maxFrame = 128
 
@@ -60,6 +75,7 @@ func Device() protocol.Device {
 		Serial: true, BaudRate: 9600,
 		Sessions:  func(protocol.SessionConfig) protocol.Session { return new(session) },
 		Simulator: newSimulator,
+		Commands:  []protocol.CommandKind{protocol.CommandLocate, protocol.CommandShow, protocol.CommandVendor},
 		Match: func(prefix []byte) protocol.Match {
 			switch {
 			case len(prefix) == 0:
@@ -143,6 +159,10 @@ func (c Codec) read(f *wire.Cursor, frame []byte) protocol.Message {
 		m = &Alive{string(f.Field(',', "identity"))}
 	case "ack":
 		m = &Ack{number(f, "time")}
+	case "do":
+		m = &Do{number(f, "number"), string(f.Field(',', "what"))}
+	case "done":
+		m = &Done{string(f.Field(',', "identity")), number(f, "number"), flag(f, "ok")}
 	default:
 		m = &protocol.Raw{Code: string(typ), Data: bytes.Clone(f.Rest("data"))}
 	}
@@ -209,6 +229,13 @@ func (Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
 		body = "alive," + m.Identity
 	case *Ack:
 		body = fmt.Sprintf("ack,%d", m.At)
+	case *Do:
+		body = fmt.Sprintf("do,%d,%s", m.Number, m.What)
+		if bytes.ContainsRune([]byte(m.What), ',') {
+			return dst, fmt.Errorf("sample: %q: %w", body, protocol.ErrUnsupported)
+		}
+	case *Done:
+		body = fmt.Sprintf("done,%s,%d,%s", m.Identity, m.Number, digit(m.OK))
 	default:
 		return dst, fmt.Errorf("sample: %T: %w", m, protocol.ErrUnsupported)
 	}
@@ -228,8 +255,40 @@ func digit(b bool) string {
 // session is the center's side: it answers every message and hangs up after
 // five minutes of silence.
 type session struct {
-	device em.DeviceID
-	heard  time.Time
+	device   em.DeviceID
+	heard    time.Time
+	commands int64 // sent
+}
+
+// Command makes a Do; a show is not answered.
+func (s *session) Command(_ time.Time, c protocol.Command) (protocol.Order, error) {
+	if s.device == "" {
+		return protocol.Order{}, fmt.Errorf("sample: command: %w", protocol.ErrNoIdentity)
+	}
+	n := s.commands + 1
+	do := &Do{n, string(c.Kind)}
+	o := protocol.Order{Send: []protocol.Message{do}}
+	switch c.Kind {
+	case protocol.CommandLocate:
+	case protocol.CommandShow:
+		s.commands = n
+		return o, nil
+	case protocol.CommandVendor:
+		do.What = c.Text
+	default:
+		return protocol.Order{}, fmt.Errorf("sample: command %q: %w", c.Kind, protocol.ErrUnsupported)
+	}
+	s.commands = n
+	o.Answer = func(m protocol.Message) protocol.Answer {
+		switch d, ok := m.(*Done); {
+		case !ok || d.Number != n:
+			return protocol.NoAnswer
+		case !d.OK:
+			return protocol.Refused
+		}
+		return protocol.Acknowledged
+	}
+	return o, nil
 }
 
 const silence = 5 * time.Minute
@@ -249,6 +308,9 @@ func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output
 	case *Alive:
 		identity = m.Identity
 		out.Observe(s.id(identity), time.Time{}, &em.Comms{Event: em.CommsHeartbeat})
+	case *Done:
+		identity = m.Identity
+		out.Observe(s.id(identity), time.Time{}, &em.Comms{Event: em.CommsReply, Text: fmt.Sprintf("%d %t", m.Number, m.OK)})
 	case *protocol.Raw:
 		return nil // kept by whoever drives the session; nothing to say
 	default:
@@ -265,7 +327,9 @@ func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output
 		s.device = id
 	}
 	s.heard = now
-	out.Send = append(out.Send, ack)
+	if _, answer := m.(*Done); !answer {
+		out.Send = append(out.Send, ack)
+	}
 	return nil
 }
 
@@ -335,6 +399,12 @@ func (s *simulator) Report(obs ...em.Observation) error {
 }
 
 func (s *simulator) Handle(now time.Time, m protocol.Message, out *protocol.Output) error {
+	if do, ok := m.(*Do); ok {
+		if do.What != string(protocol.CommandShow) {
+			out.Send = append(out.Send, &Done{s.identity, do.Number, do.What != "no"})
+		}
+		return nil
+	}
 	if _, ok := m.(*Ack); !ok {
 		return fmt.Errorf("sample: the center does not send %s: %w", m.Type(), protocol.ErrMalformed)
 	}
