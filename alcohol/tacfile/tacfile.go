@@ -7,6 +7,8 @@
 //
 //	local_time   2017-05-02T10:36:54, by the clock on the wall (Options.Location)
 //	time         2017-05-02T08:36:54Z, or with another offset; instead of local_time
+//	unix_s       seconds since 1970, with decimals or without; instead of local_time
+//	unix_ms      milliseconds since 1970; instead of local_time
 //	tac_g_dl     g/dL, ankle; kept as em.UnitSkinGPerDL
 //	tac_ug_l     µg/L, wrist; kept as em.UnitSkinUgPerL
 //	ir_volts     infrared voltage (may be missing, or its cells empty)
@@ -18,7 +20,8 @@
 // it is never converted. A negative one is no error here: package alcohol tells
 // what it is. Anything that is not a plain decimal number is ("NaN", "1e-3", an
 // empty cell): see [Error], which names line and column. An unknown column is an
-// error too, since a unit could hide in it.
+// error too, since a unit could hide in it. A vendor's own layout is read by
+// saying what its columns are: Options.Columns and Options.Comma.
 //
 // # Local time
 //
@@ -47,6 +50,12 @@ type Options struct {
 	// Location is where the clock of local_time hung. Without it a file with
 	// local_time is refused: times are never taken for UTC by silence.
 	Location *time.Location
+	// Columns says which of the columns above a vendor's column is: its name, as
+	// the file has it, and the one above, or "" for a column that is not read.
+	// Names that it does not have must be those above.
+	Columns map[string]string
+	// Comma stands between cells: ',' where zero, or ';' or a tab.
+	Comma byte
 	// Received is when the file came. Zero: each reading is taken as received
 	// when it was made.
 	Received time.Time
@@ -171,27 +180,47 @@ func Rows(r io.Reader, o Options) iter.Seq2[em.Observation, error] {
 	}
 }
 
-// header is the names of the columns.
+// header is the names of the columns, "" for one that is not read.
 type header []string
 
-var known = []string{"local_time", "time", "tac_g_dl", "tac_ug_l", "ir_volts", "temp_c", "temp_f", "motion_g"}
+// times are the columns of time: a file has one.
+var times = []string{"local_time", "time", "unix_s", "unix_ms"}
+
+var known = []string{"local_time", "time", "unix_s", "unix_ms", "tac_g_dl", "tac_ug_l", "ir_volts", "temp_c", "temp_f", "motion_g"}
 
 func readHeader(text string, o *Options) (header, *Error) {
+	if o.Comma == 0 {
+		o.Comma = ','
+	}
+	if o.Comma != ',' && o.Comma != ';' && o.Comma != '\t' {
+		return nil, &Error{Line: 1, Err: fmt.Errorf("%w: %q does not stand between cells", ErrHeader, o.Comma)}
+	}
 	var h header
-	for c := range cells(text) {
+	for c := range cells(text, o.Comma) {
 		bad := func(what string) (header, *Error) {
 			return nil, &Error{Line: 1, Column: c.at, Text: cut(c.text), Err: fmt.Errorf("%w: %s", ErrHeader, what)}
 		}
-		if !slices.Contains(known, c.text) {
+		name, renamed := o.Columns[c.text]
+		if !renamed {
+			name = c.text
+		}
+		if !slices.Contains(known, name) && !(renamed && name == "") {
 			return bad("unknown column")
 		}
-		if slices.Contains(h, c.text) {
+		if name != "" && slices.Contains(h, name) {
 			return bad("column twice")
 		}
-		h = append(h, c.text)
+		h = append(h, name)
 	}
-	one := func(a, b string) bool { return slices.Contains(h, a) != slices.Contains(h, b) }
-	if !one("local_time", "time") || !one("tac_g_dl", "tac_ug_l") || slices.Contains(h, "temp_c") && slices.Contains(h, "temp_f") {
+	count := func(names ...string) (n int) {
+		for _, name := range names {
+			if slices.Contains(h, name) {
+				n++
+			}
+		}
+		return n
+	}
+	if count(times...) != 1 || count("tac_g_dl", "tac_ug_l") != 1 || count("temp_c", "temp_f") > 1 {
 		return nil, &Error{Line: 1, Text: cut(text), Err: fmt.Errorf("%w: one column of time, one of concentration and at most one of temperature", ErrHeader)}
 	}
 	if o.Device == "" {
@@ -208,11 +237,11 @@ type cell struct {
 	text string
 }
 
-func cells(line string) iter.Seq[cell] {
+func cells(line string, comma byte) iter.Seq[cell] {
 	return func(yield func(cell) bool) {
 		at := 0
 		for {
-			i := strings.IndexByte(line[at:], ',')
+			i := strings.IndexByte(line[at:], comma)
 			end := len(line)
 			if i >= 0 {
 				end = at + i
@@ -237,13 +266,13 @@ func cut(s string) string {
 // row reads one row; last is the instant of the row before it.
 func (h header) row(text string, o *Options, last time.Time) (em.Observation, *Error) {
 	var none em.Observation
-	if n := strings.Count(text, ",") + 1; n != len(h) {
+	if n := strings.Count(text, string(rune(o.Comma))) + 1; n != len(h) {
 		return none, &Error{Text: cut(text), Err: fmt.Errorf("%w: %d, not %d", ErrRow, n, len(h))}
 	}
 	t := &em.Transdermal{}
 	x := em.Observation{Device: o.Device, Stored: true, Body: t}
 	i := -1
-	for c := range cells(text) {
+	for c := range cells(text, o.Comma) {
 		i++
 		name := h[i]
 		var err error
@@ -255,6 +284,8 @@ func (h header) row(text string, o *Options, last time.Time) (em.Observation, *E
 				err = ErrTime
 			}
 			x.DeviceAt = x.DeviceAt.UTC()
+		case "unix_s", "unix_ms":
+			x.DeviceAt, err = unix(c.text, name)
 		case "tac_g_dl", "tac_ug_l":
 			t.Unit = em.UnitSkinGPerDL
 			if name == "tac_ug_l" {
@@ -272,7 +303,7 @@ func (h header) row(text string, o *Options, last time.Time) (em.Observation, *E
 		case "motion_g":
 			t.Motion, err = optional(c.text)
 		}
-		if err == nil && i == slices.IndexFunc(h, func(s string) bool { return s == "time" || s == "local_time" }) &&
+		if err == nil && i == slices.IndexFunc(h, func(s string) bool { return slices.Contains(times, s) }) &&
 			(x.DeviceAt.Year() < 1970 || x.DeviceAt.Year() > 2261) {
 			err = ErrTime
 		}
@@ -285,6 +316,33 @@ func (h header) row(text string, o *Options, last time.Time) (em.Observation, *E
 		received = x.DeviceAt
 	}
 	return x.Stamp(received), nil
+}
+
+// unix reads seconds or milliseconds since 1970.
+func unix(s, name string) (time.Time, error) {
+	d, err := number(s)
+	if err != nil {
+		return time.Time{}, ErrTime
+	}
+	if name == "unix_ms" {
+		d.Scale += 3
+	}
+	if d.Scale > 12 || d.Coef < 0 {
+		return time.Time{}, ErrTime
+	}
+	unit := int64(1)
+	for range d.Scale {
+		unit *= 10
+	}
+	nano := d.Coef % unit
+	for scale := d.Scale; scale != 9; {
+		if scale < 9 {
+			nano, scale = nano*10, scale+1
+		} else {
+			nano, scale = nano/10, scale-1
+		}
+	}
+	return time.Unix(d.Coef/unit, nano).UTC(), nil
 }
 
 func number(s string) (em.Decimal, error) {

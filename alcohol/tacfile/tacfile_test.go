@@ -3,6 +3,7 @@ package tacfile
 import (
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"strings"
 	"testing"
@@ -68,6 +69,49 @@ func TestWrist(t *testing.T) {
 	}
 	if d := obs[1].At.Sub(obs[0].At); d != 20*time.Second || !obs[0].Received.Equal(received) {
 		t.Errorf("%s apart, received %s", d, obs[0].Received)
+	}
+}
+
+// A vendor's layout: its own names, seconds since 1970, semicolons, columns that
+// nobody reads. 1772438400 is 2026-03-02T08:00:00Z.
+func TestColumns(t *testing.T) {
+	const file = "Device ID;Timestamp;TAC (ug/L air);Temperature (C);Motion (g);Battery\n" +
+		"W1;1772438400;12.5;31.25;0.012;80\nW1;1772438420.250;13;;;79\n"
+	o := Options{Device: "wrist:1", Comma: ';', Columns: map[string]string{
+		"Device ID": "", "Timestamp": "unix_s", "TAC (ug/L air)": "tac_ug_l", "Temperature (C)": "temp_c", "Motion (g)": "motion_g", "Battery": "",
+	}}
+	obs, err := Read(strings.NewReader(file), o)
+	if err != nil || len(obs) != 2 {
+		t.Fatalf("%d, %v", len(obs), err)
+	}
+	a, b := obs[0].Body.(*em.Transdermal), obs[1].Body.(*em.Transdermal)
+	if !obs[0].At.Equal(time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)) || obs[1].At.Sub(obs[0].At) != 20250*time.Millisecond ||
+		a.Unit != em.UnitSkinUgPerL || a.Value.String() != "12.5" || a.Temperature != em.Some(31.25) || a.Motion != em.Some(0.012) || b.Temperature.OK {
+		t.Errorf("%+v %+v at %v, %v", a, b, obs[0].At, obs[1].At)
+	}
+	o.Columns["Timestamp"] = "unix_ms"
+	if obs, err := Read(strings.NewReader(strings.ReplaceAll(file, "1772438400;", "1772438400250;")), o); err != nil || obs[0].At.Nanosecond() != 250_000_000 {
+		t.Errorf("%v, %v", obs, err)
+	}
+	for name, change := range map[string]func(*Options){
+		"a name that is not known": func(o *Options) { delete(o.Columns, "Battery") },
+		"renamed to nothing known": func(o *Options) { o.Columns["Battery"] = "volts" },
+		"two concentrations":       func(o *Options) { o.Columns["Battery"] = "tac_g_dl" },
+		"a column twice":           func(o *Options) { o.Columns["Battery"] = "motion_g" },
+		"another comma":            func(o *Options) { o.Comma = ',' },
+		"no comma at all":          func(o *Options) { o.Comma = 'x' },
+	} {
+		bad := o
+		bad.Columns = maps.Clone(o.Columns)
+		change(&bad)
+		if _, err := Read(strings.NewReader(file), bad); !errors.Is(err, ErrHeader) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, s := range []string{"1e9", "-1", "99999999999", "", "1772438400.1234567890123"} {
+		if _, err := Read(strings.NewReader("unix_s,tac_ug_l\n"+s+",1\n"), Options{Device: "wrist:1"}); !errors.Is(err, ErrTime) {
+			t.Errorf("%q: %v", s, err)
+		}
 	}
 }
 
@@ -162,6 +206,7 @@ func TestRowsStop(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add("local_time,tac_g_dl,ir_volts,temp_f\n2026-03-02T10:36:54,0.0,1.127,75.2\n2026-10-25T03:20:00,-0.01,,\n2026-03-29T03:30:00,0.1,1,70\n")
 	f.Add("time,tac_ug_l,temp_c,motion_g\r\n2026-03-02T10:00:00+02:00,12.5,31.25,0.01\r\n")
+	f.Add("unix_ms,tac_ug_l\n1772438400250,3\n9,9\n")
 	loc := zone(f, "Europe/Vilnius")
 	f.Fuzz(func(t *testing.T, s string) {
 		rows := 0
