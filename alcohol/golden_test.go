@@ -37,10 +37,10 @@ var unitNames = map[string]em.AlcoholUnit{
 	"g/L": em.UnitBloodGPerL, "g/kg": em.UnitBloodGPerKg, "skin": em.UnitSkinGPerDL,
 }
 
-func parseScript(text string) (*script, error) {
-	s := &script{lines: map[em.ObservationID]int{}}
-	s.config.Rule.Version = "v1"
-	var tests []Test
+// read takes a script line by line: item gives the observations of a line that
+// is not blank, a comment or "until".
+func (s *script) read(text string, item func(w []string) ([]em.Observation, error)) error {
+	s.lines = map[em.ObservationID]int{}
 	sc := bufio.NewScanner(strings.NewReader(text))
 	for n := 1; sc.Scan(); n++ {
 		line, _, _ := strings.Cut(sc.Text(), "#")
@@ -48,33 +48,81 @@ func parseScript(text string) (*script, error) {
 		if len(w) == 0 {
 			continue
 		}
-		err := error(nil)
-		switch w[0] {
-		case "rule":
-			err = s.rule(w[1], w[2:])
-		case "test":
-			t := Test{Kind: TestKind(w[1])}
-			var e1, e2 error
-			t.From, e1 = clock(w[2])
-			t.To, e2 = clock(w[3])
-			if len(w) > 4 {
-				t.ID = w[4]
-			}
-			err, tests = errors.Join(e1, e2), append(tests, t)
-		case "until":
+		var obs []em.Observation
+		var err error
+		if w[0] == "until" {
 			s.until, err = clock(w[1])
-		default:
-			var o em.Observation
-			if o, err = observation(w); err == nil {
-				s.obs = append(s.obs, o)
-				s.lines[o.ID] = n
-			}
+		} else {
+			obs, err = item(w)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
+			return fmt.Errorf("line %d: %w", n, err)
 		}
+		for _, o := range obs {
+			s.lines[o.ID] = n
+		}
+		s.obs = append(s.obs, obs...)
 	}
-	var err error
+	return nil
+}
+
+// goldens runs each script of testdata that matches a pattern, of which there
+// are at least so many, and compares what f makes of it with its expectation.
+func goldens(t *testing.T, pattern string, least int, f func(t *testing.T, text string) string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", pattern))
+	if err != nil || len(files) < least {
+		t.Fatalf("%d scripts, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".script"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := f(t, string(text))
+			golden := strings.TrimSuffix(file, ".script") + ".golden"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("told otherwise than %s; got\n%s", golden, got)
+			}
+		})
+	}
+}
+
+func parseScript(text string) (*script, error) {
+	s := &script{}
+	s.config.Rule.Version = "v1"
+	var tests []Test
+	err := s.read(text, func(w []string) ([]em.Observation, error) {
+		switch w[0] {
+		case "rule":
+			return nil, s.rule(w[1], w[2:])
+		case "test":
+			x := Test{Kind: TestKind(w[1])}
+			var e1, e2 error
+			x.From, e1 = clock(w[2])
+			x.To, e2 = clock(w[3])
+			if len(w) > 4 {
+				x.ID = w[4]
+			}
+			tests = append(tests, x)
+			return nil, errors.Join(e1, e2)
+		}
+		o, err := observation(w)
+		return []em.Observation{o}, err
+	})
+	if err != nil {
+		return nil, err
+	}
 	s.config.Schedule, err = List(tests...)
 	return s, err
 }
@@ -203,35 +251,11 @@ func (s *script) print(h *history) string {
 }
 
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.script")
-	if err != nil || len(files) < 10 {
-		t.Fatalf("%d scripts, %v", len(files), err)
-	}
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".script")
-		t.Run(name, func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s, err := parseScript(string(text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := s.print(replay(t, s.config, s.until, s.obs))
-			golden := strings.TrimSuffix(file, ".script") + ".golden"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("told otherwise than %s; got\n%s", golden, got)
-			}
-		})
-	}
+	goldens(t, "*.script", 10, func(t *testing.T, text string) string {
+		s, err := parseScript(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.print(replay(t, s.config, s.until, s.obs))
+	})
 }

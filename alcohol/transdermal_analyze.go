@@ -101,9 +101,10 @@ type Series struct {
 	Unit      em.AlcoholUnit `json:"unit"`
 	Smoothing Smoothing      `json:"smoothing"`
 	Points    []SeriesPoint  `json:"points"`
-	Lines     []Line         `json:"lines"` // horizontal: limits
-	Bands     []Band         `json:"bands"` // vertical: verdicts, wear, refused readings
-	Marks     []Mark         `json:"marks"` // peaks
+	Dropped   int            `json:"dropped,omitempty"` // points left out by Thin
+	Lines     []Line         `json:"lines"`             // horizontal: limits
+	Bands     []Band         `json:"bands"`             // vertical: verdicts, wear, refused readings
+	Marks     []Mark         `json:"marks"`             // peaks
 }
 
 // SeriesPoint is one reading. What the instrument did not give, and the level

@@ -1,10 +1,7 @@
 package alcohol
 
 import (
-	"bufio"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,38 +21,22 @@ import (
 //	explain CLASS                 print the explanation of the first such event
 //	until TIME
 func parseSkin(text string) (r TransdermalRule, s *script, explain []string, err error) {
-	s = &script{lines: map[em.ObservationID]int{}}
-	sc := bufio.NewScanner(strings.NewReader(text))
-	for n := 1; sc.Scan(); n++ {
-		line, _, _ := strings.Cut(sc.Text(), "#")
-		w := strings.Fields(line)
-		if len(w) == 0 {
-			continue
-		}
-		var err error
+	s = &script{}
+	err = s.read(text, func(w []string) ([]em.Observation, error) {
 		switch w[0] {
 		case "wrist":
 			r = WristRule()
 		case "rule":
-			err = skinRule(&r, w[1], w[2])
+			return nil, skinRule(&r, w[1], w[2])
 		case "explain":
 			explain = append(explain, w[1])
-		case "until":
-			s.until, err = clock(w[1])
 		default:
-			var obs []em.Observation
-			obs, err = skinLine(w)
-			for _, o := range obs {
-				s.lines[o.ID] = n
-			}
-			s.obs = append(s.obs, obs...)
+			return skinLine(w)
 		}
-		if err != nil {
-			return r, nil, nil, fmt.Errorf("line %d: %w", n, err)
-		}
-	}
+		return nil, nil
+	})
 	r.Version = "v1"
-	return r, s, explain, nil
+	return r, s, explain, err
 }
 
 func skinRule(r *TransdermalRule, name, v string) error {
@@ -152,57 +133,34 @@ func skinLine(w []string) ([]em.Observation, error) {
 }
 
 func TestSkinScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/skin/*.script")
-	if err != nil || len(files) < 5 {
-		t.Fatalf("%d scripts, %v", len(files), err)
-	}
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".script")
-		t.Run(name, func(t *testing.T) {
-			text, err := os.ReadFile(file)
+	goldens(t, filepath.Join("skin", "*.script"), 5, func(t *testing.T, text string) string {
+		r, s, explain, err := parseSkin(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := runAny(t, func() em.Evaluator {
+			e, err := NewTransdermal(r)
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, s, explain, err := parseSkin(string(text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			h := runAny(t, func() em.Evaluator {
-				e, err := NewTransdermal(r)
+			return e
+		}, s.until, s.obs, true)
+		a := analyze(t, r, s.obs)
+		sameEvents(t, h.sorted(), a.Events)
+		got := s.print(h)
+		for _, class := range explain {
+			for _, ev := range a.Events {
+				if ev.Detail.Class != class {
+					continue
+				}
+				x, err := Explain(r, s.obs, ev)
 				if err != nil {
 					t.Fatal(err)
 				}
-				return e
-			}, s.until, s.obs, true)
-			a := analyze(t, r, s.obs)
-			sameEvents(t, h.sorted(), a.Events)
-			got := s.print(h)
-			for _, class := range explain {
-				for _, ev := range a.Events {
-					if ev.Detail.Class != class {
-						continue
-					}
-					x, err := Explain(r, s.obs, ev)
-					if err != nil {
-						t.Fatal(err)
-					}
-					got += "explain " + class + "\n" + x.Text() + "\n"
-					break
-				}
+				got += "explain " + class + "\n" + x.Text() + "\n"
+				break
 			}
-			golden := strings.TrimSuffix(file, ".script") + ".golden"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("told otherwise than %s; got\n%s", golden, got)
-			}
-		})
-	}
+		}
+		return got
+	})
 }
