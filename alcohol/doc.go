@@ -4,8 +4,10 @@
 // with exact conversions, and computes back for plausibility.
 //
 //	breath    BreathRule, Evaluator, Schedule, Presets
-//	skin      TransdermalRule, Transdermal (streams), Analyze (files), Explain
+//	plans     RandomPlan, ZeroPlan: which tests are asked for, and when
+//	skin      TransdermalRule, Transdermal (streams), Analyze (files), Explain, Series
 //	both      CrossCheck
+//	words     MeaningOf: what each verdict means, and what it does not
 //	blood     Elimination: Widmark, Watson, intervals only
 //	units     Value, Conversion
 //	files     package alcohol/tacfile
@@ -59,6 +61,14 @@
 //
 // A test that the wearer starts outside all windows is judged alike. Samples of
 // two instruments are two tests, unless the rule pairs across devices.
+//
+// # When tests are asked for
+//
+// A [RandomPlan] draws windows that nobody can foresee without its key and an
+// auditor with it can draw again ([RandomPlan.Audit]), within the open hours of a
+// day, apart from each other and from scheduled tests. A [ZeroPlan] asks again
+// after a failure, at the contacts with the instrument, until a sample is below
+// the limit. Both give tests for a [List].
 //
 // # Silence
 //

@@ -215,8 +215,14 @@ type WearRule struct {
 // in µg/L. Level and Zero (5 µg/L), the centred mean and the rule of wear are
 // of published software of such an instrument; MinRun of 1 is its start of an
 // episode, and an episode ends as there with the second reading at Zero. Rates
-// of a body have no source in this unit and are not judged. Lag is the 54 minutes by which the peak of such an
-// instrument followed breath (Fairbairn 2019); Saturation is unverified.
+// of a body have no source in this unit and are not judged. Lag is the 54 minutes
+// by which the peak of such an instrument followed breath (Fairbairn 2019);
+// Saturation is unverified.
+//
+// Of that software this is left out: its day that begins at 09:00, since civil
+// time is not resolved here, and its two readings of zero before a start, of
+// which one is enough here. No source has numbers for something between a wrist
+// instrument and the skin: that is not judged.
 func WristRule() TransdermalRule {
 	five, below := em.Decimal{Coef: 5}, em.Decimal{Coef: 4_999_999, Scale: 6} // "below 5 is zero"
 	return TransdermalRule{

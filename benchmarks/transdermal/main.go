@@ -182,7 +182,36 @@ func perThousand(k, days int) string {
 	return fmt.Sprintf("%.1f (%.1f–%.1f)", n*f, low*f, high*f)
 }
 
-const soberDays = 10
+// wrist measures the rule of wrist instruments on a stream of a reading every 20
+// seconds; fewer people do, as each has 90 times the readings.
+func wrist(out func(string, ...any), seed uint64, people int) error {
+	rule := []named{{"wrist", alcohol.WristRule()}}
+	sampling := pharmacokinetic.Sampling{Name: "20 s", Site: pharmacokinetic.Wrist, Every: 20 * time.Second}
+	out("\n### A wrist instrument: 20 s, its published rule, %d people a cell\n\n", people)
+	out("| noise | an episode with 1 drink, %% of evenings | 2 | 3 | 5 | any episode on sober days, per 1,000 | … with exposures |\n|---|---|---|---|---|---|---|\n")
+	for _, n := range noises {
+		out("| %s |", n.Name)
+		for _, dose := range []int{1, 2, 3, 5} {
+			cs, err := measure(seed, people, pharmacokinetic.Scenario{Drinks: dose, Days: 2, Noise: n, Sampling: sampling}, rule)
+			if err != nil {
+				return err
+			}
+			out(" %s |", percent(cs[0].found, cs[0].evenings))
+		}
+		for _, exposures := range []float64{0, n.Exposures} {
+			n.Exposures = exposures
+			cs, err := measure(seed, people, pharmacokinetic.Scenario{Days: wristDays, Noise: n, Sampling: sampling}, rule)
+			if err != nil {
+				return err
+			}
+			out(" %s |", perThousand(cs[0].falseAny, cs[0].days))
+		}
+		out("\n")
+	}
+	return nil
+}
+
+const soberDays, wristDays = 10, 3
 
 func report(w io.Writer, seed uint64, people int) error {
 	out := func(format string, args ...any) { fmt.Fprintf(w, format, args...) }
@@ -251,6 +280,9 @@ func report(w io.Writer, seed uint64, people int) error {
 				}
 			}
 		}
+	}
+	if err := wrist(out, seed, max(1, people/10)); err != nil {
+		return err
 	}
 	out("\nMedian: the defaults. Raw: no smoothing. Sensitive: one reading at the level and one plausible rate, as Barnett et al. have it (unverified).\n")
 	return nil

@@ -76,7 +76,7 @@ func TestReport(t *testing.T) {
 	if a.String() != b.String() {
 		t.Error("the same seed prints other tables")
 	}
-	if n := strings.Count(a.String(), "\n| "); n != 3+len(doses)+3*len(samplings)*len(noises)*3 {
+	if n := strings.Count(a.String(), "\n| "); n != 4+len(noises)+len(doses)+3*len(samplings)*len(noises)*3 {
 		t.Errorf("%d rows", n)
 	}
 	if strings.Contains(a.String(), "%!") || strings.Contains(a.String(), "NaN") {
