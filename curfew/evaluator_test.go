@@ -325,7 +325,7 @@ func TestTimeline(t *testing.T) {
 			}
 			s := newScript(t, string(doc))
 			want := final(drive(t, s.evaluator(t), nil, s.obs, s.until))
-			for round := range uint64(4) {
+			for round := range uint64(2) {
 				rnd := rand.New(rand.NewPCG(seed, round))
 				var store em.MemoryHistory
 				changed += replay(t, rnd, &store, s.obs, s.until, func() em.Evaluator { return s.evaluator(t) })

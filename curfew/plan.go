@@ -119,7 +119,7 @@ type Row struct {
 	Kind       Kind      // zero: MUST_BE_HOME
 
 	// Dwell is how long one must stay between Start and End to have attended;
-	// for MUST_ATTEND only, where zero is all the time.
+	// in full minutes; for MUST_ATTEND only, where zero is all the time.
 	Dwell time.Duration
 }
 
@@ -139,7 +139,7 @@ func (r Row) hours() string {
 		s += " " + r.Kind.String()
 	}
 	if r.Dwell != 0 {
-		s += " for " + r.Dwell.String()
+		s += " for " + spell(r.Dwell)
 	}
 	return s
 }
@@ -166,7 +166,7 @@ func (r Row) check() error {
 		return ErrKind
 	case len(r.Place) > maxText:
 		return ErrPlace
-	case r.Dwell < 0 || r.Dwell > 0 && r.Kind != MustAttend || r.Dwell > time.Duration(r.minutes())*time.Minute:
+	case r.Dwell < 0 || r.Dwell%time.Minute != 0 || r.Dwell > 0 && r.Kind != MustAttend || r.Dwell > time.Duration(r.minutes())*time.Minute:
 		return ErrDwell
 	}
 	return nil
@@ -389,7 +389,7 @@ var (
 	ErrTimeOfDay    = errors.New("no such time of day")
 	ErrDate         = errors.New("no such date from 2000 to 2199")
 	ErrKind         = errors.New("no such kind of obligation here")
-	ErrDwell        = errors.New("a dwell is for MUST_ATTEND, and no longer than the row")
+	ErrDwell        = errors.New("a dwell is for MUST_ATTEND, in full minutes, and no longer than the row")
 	ErrPlace        = errors.New("no such place in places")
 	ErrPlaceTwice   = errors.New("the place is named twice")
 	ErrInGap        = errors.New("clocks skip all of it")

@@ -293,7 +293,7 @@ func (s Schedule) Active(t time.Time) bool {
 	}
 	// Far from clock changes the clock on the wall tells all.
 	for _, loc := range s.t.zones {
-		if a, b := t.In(loc).ZoneBounds(); !a.IsZero() && t.Sub(a) <= reach || !b.IsZero() && b.Sub(t) <= reach {
+		if a, b := zoneBounds(t.In(loc)); !a.IsZero() && t.Sub(a) <= reach || !b.IsZero() && b.Sub(t) <= reach {
 			return active(slices.Collect(s.Between(t, t.Add(tick))))
 		}
 	}

@@ -66,6 +66,7 @@ func TestClockChanges(t *testing.T) {
 		{"start is the earlier", "Europe/Vilnius", "sun", "03:30", "06:00", "2026-10-25", "2026-10-25T00:30Z 2026-10-25T04:00Z"},
 		{"end is the later", "Europe/Vilnius", "sat", "22:00", "03:30", "2026-10-24", "2026-10-24T19:00Z 2026-10-25T01:30Z"},
 		{"both repeated", "Europe/Vilnius", "sun", "03:30", "03:45", "2026-10-25", "2026-10-25T00:30Z 2026-10-25T01:45Z"},
+		{"New Year's Eve of a leap year beyond the tables", "Europe/Vilnius", "mon", "19:00", "07:00", "2040-12-31", "2040-12-31T17:00Z 2041-01-01T05:00Z"},
 		{"Apia, a day that never was", "Pacific/Apia", "fri", "19:00", "23:00", "2011-12-30", "2011-12-31T05:00Z 2011-12-31T09:00Z"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -35,7 +35,8 @@ const (
 //	18:00 beats 08:00 5m     signs of life of the unit
 //	18:00 out 08:00 1m       fixes outside; in: inside; unsure
 //	20:00:00 off             the unit's power; also on, moved, placed
-//	20:00:00 open            the bracelet's strap; also shut
+//	20:00:00 open            the bracelet's strap; also shut, foil and nofoil, jam
+//	                         and nojam, dead and alive (switched off, heard again)
 //	until 12:00              wake up to then
 //	--                       what follows is told, in this order
 type script struct {
@@ -83,6 +84,12 @@ var bodies = map[string]struct {
 	"unsure":  {bracelet, fix(0)},
 	"open":    {bracelet, &em.Tamper{What: em.TamperStrap}},
 	"shut":    {bracelet, &em.Tamper{What: em.TamperStrap, Cleared: true}},
+	"foil":    {bracelet, &em.Tamper{What: em.TamperShielding}},
+	"nofoil":  {bracelet, &em.Tamper{What: em.TamperShielding, Cleared: true}},
+	"jam":     {bracelet, &em.Tamper{What: em.TamperJamming}},
+	"nojam":   {bracelet, &em.Tamper{What: em.TamperJamming, Cleared: true}},
+	"dead":    {bracelet, &em.Power{Event: em.PowerOff}},
+	"alive":   {bracelet, &em.Comms{Event: em.CommsHeartbeat}},
 }
 
 func observe(what string, at time.Time) em.Observation {
@@ -348,6 +355,34 @@ func TestWorkedScenarios(t *testing.T) {
 		{"12b-spring", "AL12 660, BREACH 660"},
 		{"12c-autumn-counted", "AL12 780, BREACH 780"},
 		{"12d-autumn", "AL12 720, BREACH 720"},
+		{"27-radio", "COMPLIANT 0"},
+		{"28-loss-seen-outside", "AL10 41, BREACH 41"},
+		{"29-each-contact", "AL10 37, BREACH 37"},
+		{"30-each-contact-unit-off", "unknown 37, UNKNOWN 0"},
+		{"31-foil", "unknown 52, UNKNOWN 0"},
+		{"32-foil-then-out", "unknown 22, AL10 30, BREACH 30"},
+		{"33-jam-while-lost", "unknown 51, UNKNOWN 0"},
+		{"34-dead-bracelet", "unknown 43, UNKNOWN 0"},
+		{"40-left-in-time", "COMPLIANT 0"},
+		{"41-left-within-grace", "WITHIN_GRACE 0"},
+		{"42-left-late", "LATE_LEAVE 20, BREACH 20"},
+		{"43-not-left", "BREACH 150, FAILED_TO_LEAVE 150"},
+		{"44-came-back", "UNAUTHORISED_RETURN 30, BREACH 50, UNAUTHORISED_RETURN 20"},
+		{"50-attended", "COMPLIANT 0"},
+		{"51-arrived-late", "ARRIVED_LATE 11, BREACH 11"},
+		{"52-left-early", "LEFT_EARLY 20, BREACH 20"},
+		{"53-absent", "ABSENT 120, BREACH 120"},
+		{"54-attendance-unknown", "UNKNOWN 0, unknown 120"},
+		{"55-stayed-long-enough", "COMPLIANT 0"},
+		{"56-left-too-soon", "LEFT_EARLY 13, BREACH 13"},
+		{"57-came-too-late", "ARRIVED_LATE 14, BREACH 14"},
+		{"58-never-came", "ABSENT 30, BREACH 30"},
+		{"60-failed-to-return", "AL09 24, BREACH 24"},
+		{"61-like-a-sunday", "AL09 149, BREACH 149"},
+		{"62-release", "AL11 30, BREACH 30"},
+		{"63-suspended", "AL11 30, BREACH 30"},
+		{"64-permit-shortened", "AL09 39, BREACH 39"},
+		{"65-permit-revoked", "AL09 29, BREACH 29"},
 	} {
 		t.Run(tt.script, func(t *testing.T) {
 			doc, err := os.ReadFile("testdata/" + tt.script + ".txt")
@@ -375,6 +410,8 @@ func verdict(events []em.Event) string {
 		switch ev.Detail.Kind {
 		case curfew.KindAbsence:
 			list = append(list, fmt.Sprintf("%s %v", fact(ev, "code").Text, fact(ev, "counted").Num))
+		case curfew.KindStay, curfew.KindAttendance:
+			list = append(list, fmt.Sprintf("%s %v", ev.Detail.Class, fact(ev, "counted").Num))
 		case curfew.KindUnknown:
 			list = append(list, fmt.Sprintf("unknown %v", fact(ev, "minutes").Num))
 		case curfew.KindNight:

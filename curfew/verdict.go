@@ -157,11 +157,14 @@ func (e *Evaluator) absenceEvent(tr *track, r *run, f fault, until time.Time) em
 	d.Facts = e.instant(d.Facts, back+"_earliest", tr.back.Earliest)
 	d.Facts = e.instant(d.Facts, back+"_latest", tr.back.Latest)
 	d.Reason = e.reason(tr, r, f, until)
-	last := e.s.awayRef
-	if r.kind == MustBeAway {
-		last = e.s.homeRef
+	switch {
+	case r.kind == MustBeAway:
+		rests(&ev, tr.before, tr.first, e.s.homeRef, tr.backRef)
+	case r.ob.Row.Dwell > 0: // which may be over and have come to nothing
+		rests(&ev, tr.before, tr.first, e.s.awayRef, tr.backRef, e.s.homeRef)
+	default:
+		rests(&ev, tr.before, tr.first, e.s.awayRef, tr.backRef)
 	}
-	rests(&ev, tr.before, tr.first, last, tr.backRef)
 	return ev
 }
 

@@ -36,6 +36,9 @@ func (e *Evaluator) reason(tr *track, r *run, f fault, until time.Time) string {
 	default:
 		s = e.absenceReason(tr, r, f, until)
 	}
+	if n := len(r.required); f == faultEnd && r.ob.Row.Dwell == 0 && n > 0 && !r.endsRequired() {
+		s += fmt.Sprintf("; nothing was required from %s on", e.hm(r.required[n-1].To))
+	}
 	if a.broken && r.ob.Row.Dwell == 0 {
 		s += "; time in which nothing was known is not counted"
 	}
@@ -43,7 +46,7 @@ func (e *Evaluator) reason(tr *track, r *run, f fault, until time.Time) string {
 		s += fmt.Sprintf("; %s of the hour that the clocks repeat are not counted", spell(n))
 	}
 	if a.excused > 0 {
-		s += fmt.Sprintf("; %s excused by a permit given afterwards", spell(a.excused))
+		s += fmt.Sprintf("; %s excused by what was allowed afterwards", spell(min(a.excused, r.charge())))
 	}
 	return s + "."
 }
