@@ -3,7 +3,9 @@
 // inclusion zone.
 //
 // An Index holds zones, compiled once and never changed; it may be shared by
-// any number of goroutines. A Tracker is an em.Evaluator for one subject over
+// any number of goroutines. A Set holds one person's own few zones, for tens of
+// thousands of persons; a Live holds zones that change while they are read. All
+// give the same answers. A Tracker is an em.Evaluator for one subject over
 // an Index. Home makes the answer to "is the person home?" that package curfew
 // asks for. Package zonejson reads and writes zones as GeoJSON.
 //

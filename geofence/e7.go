@@ -111,13 +111,21 @@ func crossings(chain []E7, p E7) (odd uint32, near bool) {
 func exactCrossings(chain []E7, from, to s2.Point) bool {
 	odd := false
 	v := chain[0].point()
-	crosser := s2.NewChainEdgeCrosser(from, to, v)
+	left := s2.RobustSign(from, to, v)
 	for _, e := range chain[1:] {
 		w := e.point()
 		if w == v { // two names of one point
 			continue
 		}
-		if crosser.EdgeOrVertexChainCrossing(w) {
+		// As s2.EdgeCrosser has it, but that is allocated.
+		before := left
+		left = s2.RobustSign(from, to, w)
+		switch {
+		case before == s2.Indeterminate || left == s2.Indeterminate: // only where two points are one
+			if s2.VertexCrossing(from, to, v, w) {
+				odd = !odd
+			}
+		case before != left && s2.RobustSign(v, w, to) == before && s2.RobustSign(v, w, from) == left:
 			odd = !odd
 		}
 		v = w

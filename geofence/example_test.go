@@ -2,6 +2,7 @@ package geofence_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/paulmach/orb"
@@ -73,4 +74,85 @@ func ExampleIndex() {
 	// Output:
 	// park: -534 m, inside
 	// road: -28 m, unknown
+}
+
+// One person's own zones, one of which is changed while others read.
+func ExampleSet() {
+	home := geofence.Zone{ID: "home", Kind: geofence.KindHome, Shape: geofence.Circle{Center: orb.Point{25.28, 54.69}, Radius: 100}}
+	work := geofence.Zone{ID: "work", Kind: geofence.KindPlace, Shape: geofence.Area{{{
+		{25.30, 54.68}, {25.31, 54.68}, {25.31, 54.69}, {25.30, 54.69}, {25.30, 54.68},
+	}}}}
+	set, err := geofence.NewSet(home, work)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var zones atomic.Pointer[geofence.Set]
+	zones.Store(set)
+
+	p, radius95 := em.LatLng{Lat: 54.6912, Lng: 25.28}, 20.0
+	tell := func(s *geofence.Set) {
+		inside, outside := s.Classify(p, radius95)
+		for i := range s.Len() {
+			fmt.Printf("%s: inside %v, outside %v, %.0f m\n", s.Zone(i).ID, inside.Has(i), outside.Has(i), s.Distance(i, p))
+		}
+	}
+	tell(zones.Load())
+
+	home.Shape = geofence.Circle{Center: orb.Point{25.28, 54.69}, Radius: 150}
+	if set, err = zones.Load().With(home); err != nil {
+		fmt.Println(err)
+		return
+	}
+	zones.Store(set)
+	fmt.Println("The home grew.")
+	tell(zones.Load())
+	// Output:
+	// home: inside false, outside true, 33 m
+	// work: inside false, outside true, 1292 m
+	// The home grew.
+	// home: inside false, outside false, -17 m
+	// work: inside false, outside true, 1292 m
+}
+
+// Zones that change while they are read, and are merged now and then.
+func ExampleLive() {
+	school := geofence.Zone{ID: "school-12", Version: "v1", Kind: geofence.KindExclusion, Shape: geofence.Circle{Center: orb.Point{25.2797, 54.6872}, Radius: 300}}
+	index, err := geofence.NewIndex(school)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	live := geofence.NewLive(index)
+
+	p := em.LatLng{Lat: 54.6872, Lng: 25.2797}
+	tell := func(v *geofence.View) {
+		for _, z := range v.Append(nil, p) {
+			fmt.Println(z.ID, z.Version)
+		}
+	}
+	tell(live.View())
+
+	before := live.View()
+	school.Version = "v2"
+	if err := live.Put(school); err != nil {
+		fmt.Println(err)
+		return
+	}
+	tell(live.View())
+	tell(before) // a view stays as it is
+
+	// Usually in a goroutine of its own: it takes as long as NewIndex.
+	if err := live.Merge(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(live.Pending(), "changes to merge")
+	tell(live.View())
+	// Output:
+	// school-12 v1
+	// school-12 v2
+	// school-12 v1
+	// 0 changes to merge
+	// school-12 v2
 }

@@ -419,7 +419,7 @@ func (x *Index) Distance(zone int, p em.LatLng) float64 {
 
 // distance is Index.Distance, but positive on both sides of the edge of an area.
 func (g *geometry) distance(q s2.Point) float64 {
-	if len(g.edges.edges) == 0 {
+	if g.edges.n == 0 {
 		return g.center.Distance(q).Radians()*em.EarthRadius - g.reach
 	}
 	return g.edges.distance(q) - g.reach

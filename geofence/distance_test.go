@@ -1,0 +1,214 @@
+package geofence_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/golang/geo/r3"
+	"github.com/golang/geo/s2"
+	"github.com/paulmach/orb"
+
+	"github.com/sargas-em/em"
+	. "github.com/sargas-em/em/geofence"
+)
+
+// starRing is a ring of n vertices between min and max metres from its center,
+// anywhere on the globe; the last vertex repeats the first.
+func starRing(r *rand.Rand, lat, lng float64, n int, min, max float64) orb.Ring {
+	ring := make(orb.Ring, 0, n+1)
+	for k := range n {
+		bearing := 2 * math.Pi * (float64(k) + .3*r.Float64()) / float64(n)
+		ring = append(ring, offset(lat, lng, bearing, min+(max-min)*r.Float64()))
+	}
+	return append(ring, ring[0])
+}
+
+// offset returns the point at so many metres in that direction.
+func offset(lat, lng, bearing, metres float64) orb.Point {
+	c := s2.PointFromLatLng(s2.LatLngFromDegrees(lat, lng))
+	sinLng, cosLng := math.Sincos(lng * math.Pi / 180)
+	east := r3.Vector{X: -sinLng, Y: cosLng}
+	sin, cos := math.Sincos(bearing)
+	to := east.Mul(sin).Add(c.Cross(east).Mul(cos)).Mul(math.Tan(metres / em.EarthRadius))
+	p := s2.LatLngFromPoint(s2.Point{Vector: c.Add(to)})
+	return orb.Point{p.Lng.Degrees(), p.Lat.Degrees()}
+}
+
+// closest is golang/geo's distance to the edges of a shape, in metres.
+type closest struct{ query *s2.EdgeQuery }
+
+func newClosest(shape s2.Shape) closest {
+	index := s2.NewShapeIndex()
+	index.Add(shape)
+	index.Build()
+	return closest{s2.NewClosestEdgeQuery(index, s2.NewClosestEdgeQueryOptions().MaxResults(1).IncludeInteriors(false))}
+}
+
+func (c closest) distance(p em.LatLng) float64 {
+	return c.query.Distance(s2.NewMinDistanceToPointTarget(ToPoint(p.Lng, p.Lat))).Angle().Radians() * em.EarthRadius
+}
+
+// line is the split edges of a ring or line.
+func line(ps []orb.Point) []s2.Point {
+	var points []s2.Point
+	for k := range len(ps) - 1 {
+		points = append(points, SplitEdge(ps[k], ps[k+1])...)
+	}
+	return slices.Compact(points)
+}
+
+func ringShape(rings ...orb.Ring) s2.Shape {
+	var loops [][]s2.Point
+	for _, r := range rings {
+		l := line(r)
+		loops = append(loops, l[:len(l)-1])
+	}
+	return s2.LaxPolygonFromPoints(loops)
+}
+
+// distanceCase is a zone and golang/geo's distance to its edges.
+type distanceCase struct {
+	name     string
+	zone     Zone
+	want     func(em.LatLng) float64
+	at       em.LatLng
+	size     float64 // metres
+	unsigned bool    // want has no sign
+}
+
+func distanceCases(r *rand.Rand) []distanceCase {
+	var cases []distanceCase
+	add := func(name string, at em.LatLng, size float64, shape Shape, want func(em.LatLng) float64) {
+		_, unsigned := shape.(Area)
+		cases = append(cases, distanceCase{name, Zone{ID: name, Kind: KindPlace, Shape: shape}, want, at, size, unsigned})
+	}
+	places := []em.LatLng{{Lat: 54.69, Lng: 25.28}, {Lat: 0, Lng: 0}, {Lat: -33, Lng: 179.9999}, {Lat: 70, Lng: -179.999}, {Lat: 89.9, Lng: 12}, {Lat: -89.999, Lng: -120}, {Lat: 90, Lng: 0}}
+	for range 3 {
+		places = append(places, em.LatLng{Lat: math.Asin(2*r.Float64()-1) * 180 / math.Pi, Lng: 360*r.Float64() - 180})
+	}
+	for i, at := range places {
+		for _, c := range []struct {
+			n    int
+			size float64
+		}{{3, 50}, {6, 30}, {32, 300}, {40, 4000}, {200, 9000}, {12, 80_000}, {3000, 60_000}} {
+			ring := starRing(r, at.Lat, at.Lng, c.n, c.size/2, c.size)
+			if c.n == 3000 && i%3 != 0 {
+				continue // takes long to make
+			}
+			if math.Abs(at.Lat) > 89 && (c.n < 6 || c.size > 50_000) {
+				continue // edges straight in longitude and latitude would cross
+			}
+			add(fmt.Sprintf("star %d at %v", c.n, places[i]), at, c.size, Area{{ring}}, newClosest(ringShape(ring)).distance)
+		}
+		outer, hole := starRing(r, at.Lat, at.Lng, 24, 700, 900), starRing(r, at.Lat, at.Lng, 9, 200, 300)
+		island := starRing(r, at.Lat, at.Lng, 5, 20, 100)
+		if math.Abs(at.Lat) < 89 {
+			add(fmt.Sprintf("island in a hole at %v", at), at, 900, Area{{outer, hole}, {island}}, newClosest(ringShape(outer, hole, island)).distance)
+		}
+		radius := math.Pow(10, 1+3*r.Float64())
+		center := ToPoint(at.Lng, at.Lat)
+		add(fmt.Sprintf("circle at %v", at), at, radius, Circle{orb.Point{at.Lng, at.Lat}, radius}, func(p em.LatLng) float64 {
+			return center.Distance(ToPoint(p.Lng, p.Lat)).Radians()*em.EarthRadius - radius
+		})
+		way := orb.LineString{offset(at.Lat, at.Lng, 1, 3000)}
+		for len(way) < 30 {
+			last := way[len(way)-1]
+			way = append(way, offset(last[1], last[0], 2*r.Float64()+1, 50+400*r.Float64()))
+		}
+		half := 5 + 100*r.Float64()
+		points := line(way)
+		road := s2.Polyline(points)
+		c := newClosest(&road)
+		add(fmt.Sprintf("corridor at %v", at), at, 4000, Corridor{way, half}, func(p em.LatLng) float64 { return c.distance(p) - half })
+	}
+	return cases
+}
+
+// around returns a point near the zone, up to ten kilometres beyond it.
+func (c *distanceCase) around(r *rand.Rand) em.LatLng {
+	d := (c.size * 1.2) * r.Float64()
+	if r.IntN(3) == 0 {
+		d = c.size + 10_000*r.Float64()
+	}
+	p := offset(c.at.Lat, c.at.Lng, 2*math.Pi*r.Float64(), d)
+	return em.LatLng{Lat: max(-90, min(90, p[1])), Lng: p[0]}
+}
+
+// TestDistanceOfShapes compares distances to zones of all shapes, everywhere
+// on the globe, with golang/geo's.
+func TestDistanceOfShapes(t *testing.T) {
+	seed := uint64(23)
+	r := rand.New(rand.NewPCG(seed, 6))
+	worst, compared, far := 0.0, 0, 0
+	for _, c := range distanceCases(r) {
+		x := mustIndex(t, c.zone)
+		for range 300 {
+			p := c.around(r)
+			got, want := x.Distance(0, p), c.want(p)
+			if c.unsigned {
+				got = math.Abs(got)
+			}
+			off := math.Abs(got - want)
+			if math.Abs(want) > 10_000 {
+				far++
+				off -= 1e-5 * math.Abs(want)
+			}
+			if worst = max(worst, off); !(off <= .1) {
+				t.Fatalf("seed %d, %s, %v: %v m, golang/geo says %v", seed, c.name, p, got, want)
+			}
+			compared++
+		}
+		for range 20 { // anywhere
+			p := em.LatLng{Lat: 180*r.Float64() - 90, Lng: 360*r.Float64() - 180}
+			got, want := x.Distance(0, p), c.want(p)
+			if c.unsigned {
+				got = math.Abs(got)
+			}
+			if math.Abs(got-want) > .1+1e-5*math.Abs(want) {
+				t.Fatalf("seed %d, %s, %v: %v m, golang/geo says %v", seed, c.name, p, got, want)
+			}
+		}
+	}
+	t.Logf("seed %d: %d distances, at most %.3f m off; %d farther than 10 km", seed, compared, worst, far)
+}
+
+// BenchmarkDistance compares with golang/geo's ClosestEdgeQuery: the answers
+// first, then the time. The ratio of the two is reported.
+func BenchmarkDistance(b *testing.B) {
+	r := rand.New(rand.NewPCG(29, 7))
+	for _, c := range []struct {
+		n    int
+		size float64
+	}{{6, 100}, {27, 150}, {32, 300}, {300, 3000}, {3000, 20_000}, {30_000, 50_000}} {
+		b.Run(fmt.Sprintf("edges=%d", c.n), func(b *testing.B) {
+			ring := starRing(r, 54.69, 25.28, c.n, c.size*(1-3/float64(c.n)), c.size)
+			z := distanceCase{zone: Zone{ID: "z", Kind: KindPlace, Shape: Area{{ring}}}, at: em.LatLng{Lat: 54.69, Lng: 25.28}, size: c.size}
+			x, query := mustIndex(b, z.zone), newClosest(ringShape(ring))
+			points := make([]em.LatLng, 1024)
+			for i := range points {
+				points[i] = z.around(r)
+				got, want := math.Abs(x.Distance(0, points[i])), query.distance(points[i])
+				if math.Abs(got-want) > .1 {
+					b.Fatalf("%v: %v m, golang/geo says %v", points[i], got, want)
+				}
+			}
+			start := time.Now()
+			for _, p := range points {
+				query.distance(p)
+			}
+			theirs := float64(time.Since(start).Nanoseconds()) / float64(len(points))
+			i := 0
+			for b.Loop() {
+				x.Distance(0, points[i%len(points)])
+				i++
+			}
+			ours := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
+			b.ReportMetric(theirs, "geo-ns/op")
+			b.ReportMetric(theirs/ours, "times")
+		})
+	}
+}
