@@ -67,10 +67,10 @@ func TestReport(t *testing.T) {
 		t.Skip("short")
 	}
 	var a, b bytes.Buffer
-	if err := report(&a, 1, 4); err != nil {
+	if err := report(&a, 1, 2); err != nil {
 		t.Fatal(err)
 	}
-	if err := report(&b, 1, 4); err != nil {
+	if err := report(&b, 1, 2); err != nil {
 		t.Fatal(err)
 	}
 	if a.String() != b.String() {
