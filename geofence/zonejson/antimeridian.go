@@ -308,19 +308,24 @@ func (x *extent) box() (box [4]float64, ok bool) {
 		return box, false
 	}
 	slices.SortFunc(x.lngs, func(a, b [2]float64) int { return cmp.Compare(a[0], b[0]) })
-	covered := math.Inf(-1)
+	farthest := math.Inf(-1)
 	for _, l := range x.lngs {
-		covered = max(covered, l[1]-360)
+		farthest = max(farthest, l[1])
 	}
+	// The first gap is the one over the antimeridian, from the farthest.
 	west, east, gap := -180.0, 180.0, 0.0
-	for _, l := range x.lngs {
+	if g := x.lngs[0][0] - (farthest - 360); g > gap {
+		west, east, gap = x.lngs[0][0], farthest, g
+	}
+	covered := max(x.lngs[0][1], farthest-360)
+	for _, l := range x.lngs[1:] {
 		if g := l[0] - covered; g > gap {
 			west, east, gap = l[0], covered, g
 		}
 		covered = max(covered, l[1])
 	}
-	if east < -180 || east == -180 && west > -180 {
-		east += 360
+	if east > 180 {
+		east -= 360
 	}
 	return [4]float64{west, x.south, east, x.north}, true
 }

@@ -370,6 +370,14 @@ func TestTooManyPositions(t *testing.T) {
 func FuzzUnmarshal(f *testing.F) {
 	f.Add([]byte(document))
 	f.Add([]byte(`{"type":"FeatureCollection","features":[{"type":"Feature","id":1e3,"properties":{"radius_m":-0},"geometry":{"type":"Point","coordinates":[-0,1e-320]}}]}`))
+	for _, g := range []string{
+		`{"type":"Polygon","coordinates":[[[170,40],[-170,40],[-170,50],[170,50],[170,40]],[[178,42],[178,43],[-179.5,43],[178,42]]]}`,
+		`{"type":"Polygon","coordinates":[[[179,0],[-180,1],[179,2],[180,1.5],[179,0]]]}`,
+		`{"type":"Polygon","coordinates":[[[0,80],[120,80],[-120,80],[0,80]]]}`,
+		`{"type":"Polygon","coordinates":[[[-180,-90],[180,-90],[180,-70],[0,-70,12.5],[-180,-70],[-180,-90]]]}`,
+	} {
+		f.Add([]byte(`{"type":"Feature","id":"a","bbox":[0,1,2,3],"properties":{"version":"\u00e9"},"geometry":` + g + `}`))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		zones, err := zonejson.Unmarshal(b, zonejson.Defaults{Kind: geofence.KindPlace, ID: "name"})
 		if err != nil {
@@ -402,7 +410,7 @@ func FuzzUnmarshal(f *testing.F) {
 	})
 }
 
-func Example() {
+func ExampleUnmarshal() {
 	zones, err := zonejson.Unmarshal([]byte(`{
 		"type": "FeatureCollection",
 		"features": [{
@@ -427,4 +435,24 @@ func Example() {
 	// Output:
 	// home v1 home {[25.2797 54.6872] 60}
 	// zonejson: feature 0 ("x"): geometry.coordinates[0][2]: not a position: [longitude, latitude] (at byte 161)
+}
+
+// A zone over the antimeridian is written in two parts.
+func ExampleAppendFeature() {
+	b, err := zonejson.AppendFeature(nil, geofence.Zone{ID: "strait", Kind: geofence.KindExclusion, Shape: geofence.Area{
+		{{{179, 65}, {179, 66}, {-179, 66}, {-179, 65}}},
+	}})
+	fmt.Println(string(b), err)
+	// Output:
+	// {"type":"Feature","id":"strait","properties":{"kind":"exclusion"},"geometry":{"type":"MultiPolygon","coordinates":[[[[180,66],[179,66],[179,65],[180,65],[180,66]]],[[[-180,65],[-179,65],[-179,66],[-180,66],[-180,65]]]]}} <nil>
+}
+
+func ExampleMarshal() {
+	b, err := zonejson.Marshal([]geofence.Zone{{ID: "home", Version: "v1", Kind: geofence.KindHome, Shape: geofence.Circle{Center: orb.Point{25.2797, 54.6872}, Radius: 60}}})
+	fmt.Print(string(b), err)
+	// Output:
+	// {"type":"FeatureCollection","features":[
+	// {"type":"Feature","id":"home","properties":{"kind":"home","version":"v1","radius_m":60},"geometry":{"type":"Point","coordinates":[25.2797,54.6872]}}
+	// ],"bbox":[25.2797,54.6872,25.2797,54.6872]}
+	// <nil>
 }
