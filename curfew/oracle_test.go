@@ -277,6 +277,7 @@ func (o *oracle) instants(day time.Time, minutes int) (first, last time.Time) {
 type duty struct {
 	start, end time.Time
 	row        int
+	leave      bool // MAY_LEAVE
 }
 
 func (o *oracle) duties() []duty {
@@ -284,24 +285,55 @@ func (o *oracle) duties() []duty {
 	plan := o.order.Schedule.Plan()
 	first := o.from.In(o.loc).AddDate(0, 0, -2)
 	for day := time.Date(first.Year(), first.Month(), first.Day(), 0, 0, 0, 0, time.UTC); day.Before(o.to); day = day.AddDate(0, 0, 1) {
-		for i, r := range plan.Weekly {
-			if r.Day != day.Weekday() {
-				continue
-			}
+		add := func(r curfew.Row) {
 			a, b := int(r.Start), int(r.End)
 			if r.AllDay || b <= a {
 				b += 1440
 			}
-			var d duty
-			d.row = i
+			d := duty{row: len(list), leave: r.Kind == curfew.MayLeave}
 			d.start, _ = o.instants(day, a)
 			_, d.end = o.instants(day, b)
 			if d.start.Before(d.end) {
 				list = append(list, d)
 			}
 		}
+		today := day.Format(time.DateOnly)
+		if r := plan.Release; r != nil {
+			if today < r.Date.String() {
+				continue
+			}
+			if today == r.Date.String() {
+				d := duty{row: len(list)}
+				d.start, _ = o.instants(day, int(r.Start))
+				_, d.end = o.instants(day, 1440+int(r.End))
+				list = append(list, d)
+				continue
+			}
+		}
+		weekday := day.Weekday()
+		for _, c := range plan.Calendars {
+			for _, h := range c.Days {
+				if h.Date.String() != today {
+					continue
+				}
+				if h.Replace {
+					weekday = -1
+				}
+				if h.Like.OK {
+					weekday = h.Like.V
+				}
+				for _, r := range h.Rows {
+					add(r)
+				}
+			}
+		}
+		for _, r := range plan.Weekly {
+			if r.Day == weekday {
+				add(r)
+			}
+		}
 	}
-	slices.SortFunc(list, func(a, b duty) int {
+	slices.SortStableFunc(list, func(a, b duty) int {
 		if c := a.start.Compare(b.start); c != 0 {
 			return c
 		}
@@ -325,9 +357,31 @@ func (o *oracle) verdicts(limit time.Time) []string {
 	o.paint()
 	taken := make([]bool, len(o.labels))
 	var lines []string
-	permits := o.order.Schedule.Plan().Permits
+	plan := o.order.Schedule.Plan()
+	// lifted says whether something allows not to be home at t, and whether that
+	// was known by then.
+	lifted := func(t time.Time) (known, later bool) {
+		one := func(from, to, at time.Time) {
+			if !t.Before(from) && (to.IsZero() || t.Before(to)) {
+				known, later = known || !t.Before(at), later || t.Before(at)
+			}
+		}
+		for _, p := range plan.Permits {
+			if p.RevokedAt.IsZero() || t.Before(p.RevokedAt) {
+				one(p.From, p.To, p.KnownFrom)
+			}
+		}
+		for _, p := range plan.Suspensions {
+			one(p.From, p.To, p.ApprovedAt)
+		}
+		return known, later
+	}
+	all := o.duties()
 	g := o.order.Grace
-	for _, d := range o.duties() {
+	for _, d := range all {
+		if d.leave {
+			continue
+		}
 		if d.start.Before(o.order.From) {
 			d.start = o.order.From
 		}
@@ -346,13 +400,11 @@ func (o *oracle) verdicts(limit time.Time) []string {
 			}
 			taken[i] = true
 			asked[i] = true
-			for _, p := range permits {
-				if !t.Before(p.From) && t.Before(p.To) {
-					if t.Before(p.KnownFrom) {
-						excused[i] = true
-					} else {
-						asked[i] = false
-					}
+			known, later := lifted(t)
+			asked[i], excused[i] = !known, later
+			for _, w := range all {
+				if w.leave && !t.Before(w.start) && t.Before(w.end) {
+					asked[i] = false
 				}
 			}
 			if !asked[i] {
@@ -516,13 +568,49 @@ func randomOrder(t *testing.T, rnd *rand.Rand, day time.Time) curfew.Order {
 		from := day.Add(time.Duration(rnd.IntN(3*144)) * 10 * time.Minute)
 		p := curfew.Permit{From: from, To: from.Add(time.Duration(1+rnd.IntN(40)) * 10 * time.Minute), ApprovedBy: "officer 12",
 			ApprovedAt: from.Add(-24 * time.Hour), KnownFrom: from.Add(time.Duration(rnd.IntN(30)-20) * 10 * time.Minute)}
+		if rnd.IntN(4) == 0 {
+			p.RevokedBy, p.RevokedAt = "officer 7", p.KnownFrom.Add(time.Duration(rnd.IntN(30))*10*time.Minute)
+		}
 		plan.Permits = append(plan.Permits, p)
+	}
+	date := func() curfew.Date {
+		d := day.AddDate(0, 0, rnd.IntN(3))
+		return curfew.Date{Year: d.Year(), Month: d.Month(), Day: d.Day()}
+	}
+	for range rnd.IntN(3) {
+		plan.Weekly = append(plan.Weekly, curfew.Row{Day: date().Weekday(), Start: curfew.Clock(rnd.IntN(12), 0), End: curfew.Clock(12+rnd.IntN(12), 30), Kind: curfew.MayLeave})
+	}
+	if h := (curfew.Holiday{Date: date(), Name: "Founders Day"}); rnd.IntN(2) == 0 {
+		switch rnd.IntN(3) {
+		case 0:
+			h.Like = em.Some(date().Weekday())
+		case 1:
+			h.Replace = true
+		}
+		if rnd.IntN(2) == 0 {
+			h.Rows = append(h.Rows, curfew.Row{Start: curfew.Clock(rnd.IntN(24), 10), End: curfew.Clock(rnd.IntN(24), 0)})
+		}
+		plan.Calendars = []curfew.Calendar{{Days: []curfew.Holiday{h}}}
+	}
+	if rnd.IntN(4) == 0 {
+		plan.Release = &curfew.Release{Date: date(), Start: clock(), End: clock()}
+		if len(plan.Calendars) > 0 && plan.Calendars[0].Days[0].Date == plan.Release.Date {
+			plan.Calendars = nil
+		}
+	}
+	if rnd.IntN(4) == 0 {
+		from := day.Add(time.Duration(rnd.IntN(3*144)) * 10 * time.Minute)
+		p := curfew.Suspension{From: from, ApprovedBy: "officer 12", ApprovedAt: from.Add(time.Duration(rnd.IntN(30)-20) * 10 * time.Minute)}
+		if rnd.IntN(2) == 0 {
+			p.To = from.Add(time.Duration(1+rnd.IntN(100)) * 10 * time.Minute)
+		}
+		plan.Suspensions = []curfew.Suspension{p}
 	}
 	s, err := curfew.NewSchedule(plan)
 	if err != nil {
 		t.Fatal(err)
 	}
-	grace := func() time.Duration { return time.Duration(rnd.IntN(3)) * 150 * time.Second }
+	grace := func() time.Duration { return time.Duration(rnd.IntN(5)) * 150 * time.Second }
 	var begins time.Time
 	if rnd.IntN(3) == 0 {
 		begins = day.Add(time.Duration(rnd.IntN(2*8640)-8640) * step).UTC()
