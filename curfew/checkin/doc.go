@@ -51,8 +51,8 @@
 //
 // A video appointment is a request of KindVideo: the answer is the record that
 // the officer makes of it, an em.CheckIn of method "video" with the identity as
-// the officer saw it, and who held it stands in the request. What is answered
-// without having been asked is told as KindUnasked, information.
+// the officer saw it, and who held it stands in the request. With Rule.Unasked,
+// what is answered without having been asked is told as KindUnasked, information.
 //
 // # What is not verified
 //

@@ -339,7 +339,7 @@ func (e *Evaluator) answer(dst []em.Event, o *em.Observation, c *em.CheckIn) []e
 			dst = e.tell(dst, r)
 		}
 	}
-	if !matched {
+	if !matched && e.rule.Unasked && (c.Request == "" || e.rule.own(c.Request)) {
 		dst = append(dst, e.unasked(o, c))
 	}
 	return e.sweep(dst)

@@ -35,6 +35,7 @@ type ruleJSON struct {
 	Methods        []string           `json:"methods,omitempty"`
 	AllowUnchecked bool               `json:"allow_unchecked,omitempty"`
 	Sources        []em.DeviceID      `json:"sources,omitempty"`
+	Unasked        bool               `json:"unasked,omitempty"`
 	Late           *duration          `json:"late,omitempty"`
 	PositionWithin duration           `json:"position_within,omitzero"`
 	MaxUpload      duration           `json:"max_upload,omitzero"`
@@ -57,7 +58,7 @@ type requestJSON struct {
 func (r Rule) MarshalJSON() ([]byte, error) {
 	v := ruleJSON{
 		ID: r.ID, Version: r.Version, From: r.From, Until: r.Until, Methods: r.Methods, AllowUnchecked: r.AllowUnchecked,
-		Sources: r.Sources, PositionWithin: duration(r.PositionWithin), MaxUpload: duration(r.MaxUpload),
+		Sources: r.Sources, Unasked: r.Unasked, PositionWithin: duration(r.PositionWithin), MaxUpload: duration(r.MaxUpload),
 	}
 	switch {
 	case r.Late < 0:
@@ -86,7 +87,7 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 //	  "unpredictable": {"key": "000102…1f", "min": 0, "max": 2, "answer": "15m"},
 //	  "requests": [{"id": "v-7", "kind": "video", "with": "officer 12",
 //	    "from": "2026-03-04T09:00:00+02:00", "to": "2026-03-04T09:30:00+02:00"}],
-//	  "methods": ["face", "voice"], "sources": ["app:990017"],
+//	  "methods": ["face", "voice"], "sources": ["app:990017"], "unasked": true,
 //	  "late": "15m", "position_within": "2m", "max_upload": "72h"
 //	}
 //
@@ -105,7 +106,7 @@ func (r *Rule) UnmarshalJSON(b []byte) error {
 	}
 	n := Rule{
 		ID: v.ID, Version: v.Version, From: v.From, Until: v.Until, Methods: v.Methods, AllowUnchecked: v.AllowUnchecked,
-		Sources: v.Sources, PositionWithin: time.Duration(v.PositionWithin), MaxUpload: time.Duration(v.MaxUpload),
+		Sources: v.Sources, Unasked: v.Unasked, PositionWithin: time.Duration(v.PositionWithin), MaxUpload: time.Duration(v.MaxUpload),
 	}
 	if v.Late != nil {
 		if n.Late = time.Duration(*v.Late); n.Late < 0 {

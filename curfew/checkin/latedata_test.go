@@ -20,7 +20,7 @@ import (
 func genRule(t *rapid.T) checkin.Rule {
 	r := checkin.Rule{
 		ID: "eve", From: monday, Windows: evening(t, curfew.Clock(18, 0), curfew.Clock(20, 0)),
-		Methods: []string{"face", "voice"}, Sources: []em.DeviceID{app, "phone:"}, MaxUpload: 10 * time.Hour,
+		Methods: []string{"face", "voice"}, Sources: []em.DeviceID{app, "phone:"}, MaxUpload: 10 * time.Hour, Unasked: true,
 		Requests: []checkin.Request{
 			{ID: "v-1", Kind: checkin.KindVideo, From: monday.Add(19 * time.Hour), To: monday.Add(20 * time.Hour), With: "officer 1"},
 			{ID: "d-1", Kind: checkin.KindOnDemand, From: monday.Add(19 * time.Hour), To: monday.Add(19*time.Hour + 20*time.Minute)},

@@ -50,6 +50,11 @@ type Rule struct {
 	// what is heard of them turns NOT_RECEIVED into MISSED.
 	Sources []em.DeviceID
 
+	// Unasked tells check-ins for which this rule did not ask, too: those that
+	// name none of its requests that is open, and no request of another rule. Of
+	// several rules of one person one should, at most: each knows its own alone.
+	Unasked bool
+
 	// Late is how long after To an answer is late and not missed. Default
 	// DefaultLate; negative: none.
 	Late time.Duration
@@ -211,6 +216,11 @@ func (r Rule) complete() (Rule, error) {
 func (r Rule) Check() error {
 	_, err := r.complete()
 	return err
+}
+
+// own reports whether an ID is that of a request of this rule, open or not.
+func (r *Rule) own(id string) bool {
+	return strings.HasPrefix(id, r.ID+"/") || slices.ContainsFunc(r.Requests, func(q Request) bool { return q.ID == id })
 }
 
 // KeyDigest is the SHA-256 of the key in hexadecimal, empty where there is

@@ -144,7 +144,7 @@ func TestRuleJSON(t *testing.T) {
 		ID: "eve", Version: "3", From: monday, Until: monday.AddDate(0, 1, 0), Windows: evening(t, curfew.Clock(18, 0), curfew.Clock(22, 0)),
 		Unpredictable: &checkin.Unpredictable{Key: key(), Min: 0, Max: 2, Answer: 5 * time.Minute},
 		Requests:      []checkin.Request{{ID: "v-1", Kind: checkin.KindVideo, From: monday.Add(time.Hour), To: monday.Add(2 * time.Hour), With: "officer 12"}},
-		Methods:       []string{"face"}, AllowUnchecked: true, Sources: []em.DeviceID{app, "phone:"}, Late: -1, PositionWithin: time.Minute, MaxUpload: time.Hour,
+		Methods:       []string{"face"}, AllowUnchecked: true, Unasked: true, Sources: []em.DeviceID{app, "phone:"}, Late: -1, PositionWithin: time.Minute, MaxUpload: time.Hour,
 	}
 	doc, err := json.Marshal(r)
 	if err != nil {
