@@ -37,6 +37,9 @@ type box struct {
 	w, h uint32 // to the other corner
 }
 
+// has reports whether an outer box has that position.
+func (b *box) has(t turns) bool { return t.x-b.x <= b.w && t.y-b.y <= b.h }
+
 // everywhere is an outer box that rules nothing out.
 var everywhere = box{w: math.MaxUint32, h: math.MaxUint32} // never changed
 

@@ -125,8 +125,6 @@ func unionBox[T any](things []T, boxOf func(*T) *box) box {
 	return u
 }
 
-func (b *box) has(t turns) bool { return t.x-b.x <= b.w && t.y-b.y <= b.h }
-
 // append appends the zones that contain a valid position.
 func (c *changes) append(dst []*Zone, p em.LatLng) []*Zone {
 	if len(c.placed) == 0 {
@@ -142,8 +140,7 @@ func (c *changes) descend(dst []*Zone, o *place, t turns, level, from, to int) [
 	if level < 0 {
 		for i := from; i < to; i++ {
 			if p := &c.placed[i]; p.outer.has(t) {
-				n := &p.fence.inner
-				if t.x-n.x < n.w && t.y-n.y < n.h || p.fence.contains(o) {
+				if p.fence.settle(o) {
 					dst = append(dst, &p.fence.zone)
 				}
 			}

@@ -160,7 +160,17 @@ func (f *fence) distance(o *place) float64 {
 	if f.reach > 0 {
 		return d
 	}
-	return signed(d, f.contains(o))
+	return signed(d, f.settle(o))
+}
+
+// settle is contains, and asks the boxes first.
+func (f *fence) settle(o *place) bool {
+	t := toTurns(o.p)
+	if !f.outer.has(t) {
+		return false
+	}
+	n := &f.inner
+	return t.x-n.x < n.w && t.y-n.y < n.h || f.contains(o)
 }
 
 // signed gives a distance to the border of an area its sign.
