@@ -17,6 +17,7 @@ var now = time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
 
 func kit() codectest.Kit {
 	return codectest.Kit{
+		Profile:   "sensor",
 		Device:    Device(),
 		External:  []string{"alcohol-uart.jsonl"},
 		Identity:  "kiosk-17",

@@ -7,6 +7,7 @@ import (
 )
 
 var kit = codectest.Kit{
+	Profile:        "breathalyser",
 	Device:         Device(),
 	External:       []string{"bactrack.jsonl"},
 	Identity:       "VIO-0017",

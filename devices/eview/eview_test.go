@@ -12,6 +12,7 @@ const imei = "990000000000017" // invented
 
 func kit() codectest.Kit {
 	return codectest.Kit{
+		Profile:        "tracker",
 		Device:         eview.Device(),
 		External:       []string{"eview.jsonl"},
 		Identity:       imei,

@@ -11,6 +11,7 @@ const imei = "990000000000017" // invented
 
 func kit() codectest.Kit {
 	return codectest.Kit{
+		Profile:        "tracker",
 		Device:         gt06.Device(),
 		External:       []string{"gt06.jsonl"},
 		Identity:       imei,

@@ -11,6 +11,7 @@ const terminal = "990000000017" // invented
 
 func kit() codectest.Kit {
 	return codectest.Kit{
+		Profile:  "gps-bracelet",
 		Device:   jt808.Device(),
 		External: []string{"jt808.jsonl"},
 		Identity: terminal,

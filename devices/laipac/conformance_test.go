@@ -10,6 +10,7 @@ import (
 
 func kit() codectest.Kit {
 	return codectest.Kit{
+		Profile:   "gps-bracelet",
 		Device:    Device(),
 		External:  []string{"laipac.jsonl"},
 		Identity:  "99000017",

@@ -11,6 +11,7 @@ import (
 // TestBitErrors for the older ones.
 func kit() codectest.Kit {
 	return codectest.Kit{
+		Profile:  "gps-bracelet",
 		Device:   Device(),
 		External: []string{"megastek.jsonl"},
 		Identity: "990000000000017",

@@ -10,6 +10,7 @@ import (
 // The dialect has no check code, so nothing is protected.
 func kit() codectest.Kit {
 	return codectest.Kit{
+		Profile:  "gps-bracelet",
 		Device:   Device(),
 		External: []string{"r16h.jsonl"},
 		Wire:     ended,

@@ -12,6 +12,7 @@ import (
 // code. See TestBitErrors for what is.
 func kit() codectest.Kit {
 	return codectest.Kit{
+		Profile:  "gps-bracelet",
 		Device:   Device(),
 		External: []string{"sanav-ot.jsonl"},
 		Identity: "990000000000017",

@@ -38,6 +38,7 @@ func keyed(t testing.TB) protocol.Device {
 
 func kit(t testing.TB, account string) codectest.Kit {
 	return codectest.Kit{
+		Profile:   "alarm-unit",
 		Device:    keyed(t),
 		External:  []string{"sia-dc09.jsonl"},
 		Identity:  account,

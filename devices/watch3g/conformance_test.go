@@ -11,6 +11,7 @@ import (
 // The dialect has no check code, so nothing is protected.
 func kit() codectest.Kit {
 	return codectest.Kit{
+		Profile:  "gps-bracelet",
 		Device:   Device(),
 		External: []string{"watch-3g.jsonl"},
 		Identity: "9900000017",

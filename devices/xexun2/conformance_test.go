@@ -9,6 +9,7 @@ import (
 
 func kit() codectest.Kit {
 	return codectest.Kit{
+		Profile:   "gps-bracelet",
 		Device:    Device(),
 		External:  []string{"xexun2.jsonl"},
 		Identity:  "990000000000017",

@@ -3,7 +3,6 @@ package codectest
 import (
 	"errors"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -29,14 +28,14 @@ func (k Kit) example(kind protocol.CommandKind) protocol.Command {
 // each as frames of the dialect; where the dialect answers, the simulator's
 // answer is recognised, and nothing that the device says by itself is. A session
 // that observed without commands observes the same with them.
-func runCommands(t *testing.T, k Kit, _ []goodVector) {
+func runCommands(t tester, k Kit, _ []goodVector) {
 	for _, kind := range k.Device.Commands {
 		if !slices.Contains(kinds, kind) {
 			t.Errorf("the device lists the command %q, which is no kind of package protocol", kind)
 		}
 	}
 	for _, kind := range kinds {
-		t.Run(string(kind), func(t *testing.T) {
+		t.Run(string(kind), func(t tester) {
 			listed := slices.Contains(k.Device.Commands, kind)
 			x := newExchange(t, k, 4)
 			s, ok := x.ses.Session.(protocol.Commander)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/sargas-em/em/protocol"
@@ -15,18 +14,18 @@ import (
 // server's sent back to it, unsupported ones, before the login and after, twice —
 // no call panics, every output keeps the contract, and equal conversations have
 // equal outputs. External frames take part where they are at hand.
-func runSession(t *testing.T, k Kit, good []goodVector) {
+func runSession(t tester, k Kit, good []goodVector) {
 	var msgs []protocol.Message
 	for _, v := range good {
 		msgs = append(msgs, v.msg)
 	}
 	msgs = append(msgs, &protocol.Raw{}, &protocol.Raw{Code: "0x00", Data: []byte{0}}, alien{1})
-	t.Run("before login", func(t *testing.T) {
+	t.Run("before login", func(t tester) {
 		for _, m := range msgs {
 			k.session(t).handle(k.Now, m)
 		}
 	})
-	t.Run("after login", func(t *testing.T) {
+	t.Run("after login", func(t tester) {
 		byName := map[string]Vector{}
 		for _, v := range good {
 			byName[v.Name] = v.Vector
@@ -37,7 +36,7 @@ func runSession(t *testing.T, k Kit, good []goodVector) {
 			s.handle(k.Now, m)
 		}
 	})
-	t.Run("any order", func(t *testing.T) {
+	t.Run("any order", func(t tester) {
 		t.Logf("seed %d", seed)
 		for round := range uint64(20) {
 			a := k.converse(t, msgs, round)
@@ -46,10 +45,10 @@ func runSession(t *testing.T, k Kit, good []goodVector) {
 			}
 		}
 	})
-	t.Run("external", func(t *testing.T) {
+	t.Run("external", func(t tester) {
 		var real []protocol.Message
 		for _, file := range k.External {
-			for _, v := range External(t, file) {
+			for _, v := range outside(t, file) {
 				for _, o := range k.external(t, v) {
 					if o.msg != nil {
 						real = append(real, o.msg)
@@ -66,7 +65,7 @@ func runSession(t *testing.T, k Kit, good []goodVector) {
 
 // converse hands the messages twice, in a seeded order, to one session and wakes
 // it at its deadlines; the result tells the outputs.
-func (k Kit) converse(t testing.TB, msgs []protocol.Message, round uint64) string {
+func (k Kit) converse(t tester, msgs []protocol.Message, round uint64) string {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, round))
 	var log bytes.Buffer
@@ -111,7 +110,7 @@ type simulator struct {
 	sim protocol.Simulator
 }
 
-func (k Kit) simulator(t testing.TB, simSeed uint64) simulator {
+func (k Kit) simulator(t tester, simSeed uint64) simulator {
 	t.Helper()
 	sim, err := k.Device.Simulator(k.Identity, simSeed)
 	if err != nil {
@@ -123,13 +122,13 @@ func (k Kit) simulator(t testing.TB, simSeed uint64) simulator {
 // runExternal: the frames of the external files keep the codec's contract, also
 // cut short and with single bits wrong, and at least one decodes. The counts,
 // strict and relaxed, are logged; a dialect's own test pins them.
-func runExternal(t *testing.T, k Kit, _ []goodVector) {
+func runExternal(t tester, k Kit, _ []goodVector) {
 	if len(k.External) == 0 {
 		t.Skip("the kit names no external files")
 	}
 	for _, file := range k.External {
-		t.Run(file, func(t *testing.T) {
-			vs := External(t, file)
+		t.Run(file, func(t tester) {
+			vs := outside(t, file)
 			c := k.count(t, vs)
 			t.Logf("strict:  %v", c)
 			if c.Messages == 0 {

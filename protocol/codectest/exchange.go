@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -18,7 +17,7 @@ import (
 // bytes, on a clock of its own. Every byte goes through Append, Splitter and
 // Decode on its way.
 type exchange struct {
-	t     testing.TB
+	t     tester
 	k     Kit
 	d     protocol.Device
 	sim   simulator
@@ -31,7 +30,7 @@ type exchange struct {
 	heard func(protocol.Message) // what the session has taken, where set
 }
 
-func newExchange(t testing.TB, k Kit, simSeed uint64) *exchange {
+func newExchange(t tester, k Kit, simSeed uint64) *exchange {
 	t.Helper()
 	d := k.device(t)
 	return &exchange{
@@ -285,11 +284,11 @@ func essential(want, got em.Body) string {
 }
 
 // runSimulator: the simulator and the session understand each other.
-func runSimulator(t *testing.T, k Kit, _ []goodVector) {
+func runSimulator(t tester, k Kit, _ []goodVector) {
 	bodies := append(samples(), k.Reports...)
 
 	// The login makes the session know the device, and both come to rest.
-	t.Run("login", func(t *testing.T) {
+	t.Run("login", func(t tester) {
 		x := newExchange(t, k, 1)
 		x.start()
 		x.run(30 * time.Minute)
@@ -306,7 +305,7 @@ func runSimulator(t *testing.T, k Kit, _ []goodVector) {
 	// Kit.Reports are. A time is compared to Kit.Resolution; a frame without a
 	// time gives a report made now the time of its reception, and cannot carry
 	// a stored one.
-	t.Run("reports", func(t *testing.T) {
+	t.Run("reports", func(t tester) {
 		for _, stored := range []bool{false, true} {
 			supported, marked := 0, 0
 			kinds := map[em.BodyKind]int{}
@@ -350,7 +349,7 @@ func runSimulator(t *testing.T, k Kit, _ []goodVector) {
 	})
 
 	// Reports handed over together, and before the login, all arrive.
-	t.Run("together", func(t *testing.T) {
+	t.Run("together", func(t tester) {
 		x := newExchange(t, k, 3)
 		var taken []em.Observation
 		for i, b := range bodies {
@@ -370,7 +369,7 @@ func runSimulator(t *testing.T, k Kit, _ []goodVector) {
 	})
 
 	// Equal seeds give equal bytes.
-	t.Run("seed", func(t *testing.T) {
+	t.Run("seed", func(t tester) {
 		var logs [2]string
 		for i := range logs {
 			x := newExchange(t, k, seed)
@@ -391,7 +390,7 @@ func runSimulator(t *testing.T, k Kit, _ []goodVector) {
 	})
 
 	// An identity that the dialect cannot carry is an error, never a panic.
-	t.Run("identity", func(t *testing.T) {
+	t.Run("identity", func(t tester) {
 		for _, id := range []string{"", "x\x00y", strings.Repeat("9", 300), "ž;,*#\r\n$"} {
 			guard(t, "Simulator", []byte(id), func() {
 				if sim, err := k.Device.Simulator(id, 1); (sim == nil) == (err == nil) {

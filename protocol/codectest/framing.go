@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"testing"
 
 	"github.com/sargas-em/em/protocol"
 )
@@ -17,7 +16,7 @@ const seed = 20260314
 // runChunking: however the network cuts the stream — at every byte, into single
 // bytes, not at all, two frames in one piece — the same frames come out, and
 // nothing else.
-func runChunking(t *testing.T, k Kit, good []goodVector) {
+func runChunking(t tester, k Kit, good []goodVector) {
 	d := k.device(t)
 	expect := func(what string, want []goodVector, chunks ...[]byte) {
 		t.Helper()
@@ -75,7 +74,7 @@ var foreign = []struct {
 // holds whether they come one by one or in one piece.
 // Junk is random bytes, others' frames, and the dialect's own frame cut off at
 // every length. How many were lost is logged.
-func runResync(t *testing.T, k Kit, good []goodVector) {
+func runResync(t tester, k Kit, good []goodVector) {
 	d := k.Device // not watched: splitting alone is hundreds of thousands of calls
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	t.Logf("seed %d", seed)
@@ -146,7 +145,7 @@ func found(d protocol.Device, v goodVector, junk []byte, copies int, glued bool)
 // runMaxFrame: the start of a frame that never ends keeps no more than MaxFrame
 // bytes in memory, whatever follows, and the stream goes on behind it. Where
 // the Kit gives an Endless start, it leads to ErrFrameTooLong.
-func runMaxFrame(t *testing.T, k Kit, good []goodVector) {
+func runMaxFrame(t tester, k Kit, good []goodVector) {
 	d := k.device(t)
 	const chunk = 512
 	endless := func(start []byte, filler byte) (tooLong bool) {
@@ -194,9 +193,9 @@ func runMaxFrame(t *testing.T, k Kit, good []goodVector) {
 // panic. Where frames have a checksum, none becomes a message; elsewhere that
 // is only counted. Besides the kit's own, all external files but the dialect's
 // own and its kin's (Kit.Overlaps) are used where they are at hand.
-func runForeign(t *testing.T, k Kit, good []goodVector) {
+func runForeign(t tester, k Kit, good []goodVector) {
 	d := k.device(t)
-	try := func(t *testing.T, name string, b []byte) (taken int) {
+	try := func(t tester, name string, b []byte) (taken int) {
 		t.Helper()
 		for _, o := range feed(t, d, true, b) {
 			if _, raw := o.msg.(*protocol.Raw); o.msg == nil || raw {
@@ -212,13 +211,13 @@ func runForeign(t *testing.T, k Kit, good []goodVector) {
 	for _, f := range foreign {
 		try(t, f.name, f.bytes)
 	}
-	t.Run("external", func(t *testing.T) {
+	t.Run("external", func(t tester) {
 		for _, file := range externalFiles(t) {
 			if slices.Contains(k.External, file) || slices.Contains(k.Overlaps, file) {
 				continue
 			}
 			taken := 0
-			for _, v := range External(t, file) {
+			for _, v := range outside(t, file) {
 				if b, err := v.Bytes(); err == nil {
 					taken += try(t, file, b)
 					taken += try(t, file, append(b[:len(b):len(b)], "\r\n"...))

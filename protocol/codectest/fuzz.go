@@ -13,15 +13,16 @@ import (
 // message that Append takes decodes again to one of the same type. The first
 // byte of the input says into what chunks the rest is cut.
 func Fuzz(f *testing.F, k Kit) {
-	k = k.withDefaults(f)
+	k = k.withDefaults(inTest(f))
 	var stream []byte
-	for _, v := range loadComposed(f, k) {
+	for _, v := range loadComposed(inTest(f), k) {
 		b, _ := v.Bytes()
 		f.Add(append([]byte{0}, b...))
 		stream = append(stream, b...)
 	}
 	f.Add(append([]byte{1}, stream...))
-	f.Fuzz(func(t *testing.T, in []byte) {
+	f.Fuzz(func(tt *testing.T, in []byte) {
+		t := inTest(tt)
 		if len(in) < 2 {
 			return
 		}
@@ -46,7 +47,7 @@ func Fuzz(f *testing.F, k Kit) {
 	})
 }
 
-func checkReencode(t testing.TB, d protocol.Device, o outcome) {
+func checkReencode(t tester, d protocol.Device, o outcome) {
 	t.Helper()
 	b, err := d.Codec.Append(nil, o.msg)
 	if err != nil {

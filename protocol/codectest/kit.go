@@ -1,7 +1,7 @@
 // Package codectest is the conformance kit for devices: what a
 // protocol.Device promises, as a test. A dialect's own tests are one call:
 //
-//	func TestConformance(t *testing.T) {
+//	func TestConformance(t tester) {
 //		codectest.Run(t, codectest.Kit{Device: New(), Identity: "990000000000017", Login: "login"})
 //	}
 //	func FuzzStream(f *testing.F) { codectest.Fuzz(f, kit) }
@@ -34,10 +34,13 @@
 //   - After Wake(now) the Deadline is zero or after now.
 //
 // Run's subtests then ask for more; each states its requirement where it is
-// defined. Panics are caught, and told with the bytes that caused them.
+// defined, and has a stable id and a level: see Requirements. Panics are caught, and told with the bytes that caused them.
 package codectest
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -108,6 +111,10 @@ type Kit struct {
 	// sends by itself.
 	Vague []protocol.CommandKind
 
+	// Profile names the kind of device, one of Profiles: what the vectors must
+	// show of it. Where it is empty that is not asked.
+	Profile string
+
 	// Now is the time of the vectors' observations: what stamps those without
 	// a time of their own. 2026-03-14 09:26:53 UTC where zero.
 	Now time.Time
@@ -117,9 +124,10 @@ type Kit struct {
 const (
 	envVectors = "EM_VECTORS"
 	envRequire = "EM_REQUIRE"
+	envReport  = "EM_REPORT"
 )
 
-func (k Kit) withDefaults(t testing.TB) Kit {
+func (k Kit) withDefaults(t tester) Kit {
 	t.Helper()
 	if _, err := protocol.NewRegistry(k.Device); err != nil {
 		t.Fatal(err)
@@ -140,7 +148,7 @@ func (k Kit) withDefaults(t testing.TB) Kit {
 }
 
 // device returns the dialect with its codec under watch.
-func (k Kit) device(t testing.TB) protocol.Device {
+func (k Kit) device(t tester) protocol.Device {
 	d := k.Device
 	d.Codec = watch(t, k.Device.Codec)
 	if d.Relaxed != nil {
@@ -150,38 +158,40 @@ func (k Kit) device(t testing.TB) protocol.Device {
 }
 
 // session starts a conversation under watch.
-func (k Kit) session(t testing.TB) *session {
+func (k Kit) session(t tester) *session {
 	return watchSession(t, k.Device, k.Device.Sessions(protocol.SessionConfig{Identity: k.Identity}))
 }
 
-// Run holds the device to the contract. The names of the subtests are stable.
+// Run holds the device to the contract. The names of the subtests are stable;
+// each is one of Requirements. With the environment variable EM_REPORT it leaves
+// its Report in that folder, under the device's name and ".json".
 func Run(t *testing.T, k Kit) {
-	k = k.withDefaults(t)
-	vectors := loadComposed(t, k)
-	t.Run("vectors", func(t *testing.T) { runVectors(t, k, vectors) })
-	good := goodVectors(t, k, vectors)
-	if len(good) == 0 {
-		t.Fatal("no vector decodes: nothing else can be tested")
+	t.Helper()
+	r := k.run(inTest(t), time.Now())
+	if dir := os.Getenv(envReport); dir != "" && r.Device != "" {
+		f, err := os.Create(filepath.Join(dir, r.Device+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(r.WriteJSON(f), f.Close()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for _, s := range []struct {
-		name string
-		run  func(*testing.T, Kit, []goodVector)
-	}{
-		{"reencode", runReencode},
-		{"append", runAppend},
-		{"relaxed", runRelaxed},
-		{"chunking", runChunking},
-		{"truncation", runTruncation},
-		{"bitflips", runBitFlips},
-		{"resync", runResync},
-		{"maxframe", runMaxFrame},
-		{"match", runMatch},
-		{"session", runSession},
-		{"simulator", runSimulator},
-		{"commands", runCommands},
-		{"foreign", runForeign},
-		{"external", runExternal},
-	} {
-		t.Run(s.name, func(t *testing.T) { s.run(t, k, good) })
+}
+
+// Verify is Run without a test, for tools: it holds the device to the contract
+// and reports. at is the Report's time; all else in it depends on the Kit, and on
+// the outside frames where EM_VECTORS names them.
+func Verify(k Kit, at time.Time) *Report {
+	var r *Report
+	root := new(record)
+	root.attempt(func(t tester) { r = k.run(t, at) })
+	if r == nil || len(root.failures) > 0 && r.Passed() {
+		// The kit itself could not begin.
+		r = &Report{Device: k.Device.Name, Title: k.Device.Title, At: at.UTC().Truncate(time.Second), Profile: k.Profile}
+		for _, q := range Requirements() {
+			r.Results = append(r.Results, Result{Requirement: q, Status: Failed, Failures: root.failures[:min(1, len(root.failures))], Count: 1})
+		}
 	}
+	return r
 }

@@ -367,7 +367,7 @@ func TestMistake(t *testing.T) {
 // TestTheKitFindsMistakes: a kit that cannot fail is worth nothing.
 func TestTheKitFindsMistakes(t *testing.T) {
 	dir := t.TempDir()
-	line, err := json.Marshal(Vector{Name: "alive", Text: good, From: "device", By: "encoder", Type: "alive"})
+	line, err := json.Marshal(Vector{Name: "alive", Text: good, From: "device", By: "encoder", Type: "alive", Observations: []json.RawMessage{[]byte(`{"body":"comms"}`)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -475,10 +475,10 @@ func TestUpdate(t *testing.T) {
 	}
 	k := sampleKit()
 	k.Vectors = file
-	k = k.withDefaults(t)
+	k = k.withDefaults(inTest(t))
 	*update = true
 	defer func() { *update = false }()
-	runVectors(t, k, loadComposed(t, k))
+	runVectors(inTest(t), k, loadComposed(inTest(t), k))
 	got, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

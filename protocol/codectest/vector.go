@@ -107,11 +107,9 @@ func writeVectors(file string, vs []Vector) error {
 	return os.WriteFile(file, b.Bytes(), 0o666)
 }
 
-// loadComposed reads the composed vectors: each has a name of its own, says who
-// sends it and who computed its bytes, and for each type of message at least
-// one is not by "encoder", because a round trip proves nothing about the order
-// of bytes.
-func loadComposed(t testing.TB, k Kit) []Vector {
+// loadComposed reads the composed vectors: each has a name of its own, and says
+// who sends it and who computed its bytes.
+func loadComposed(t tester, k Kit) []Vector {
 	t.Helper()
 	vs, err := readVectors(k.Vectors, true)
 	if err != nil {
@@ -121,7 +119,6 @@ func loadComposed(t testing.TB, k Kit) []Vector {
 		t.Fatalf("%s: no vectors", k.Vectors)
 	}
 	seen := map[string]bool{}
-	outside := map[string]bool{}
 	for _, v := range vs {
 		if v.Name == "" || seen[v.Name] {
 			t.Errorf("vector %q: the name is missing or comes twice", v.Name)
@@ -138,12 +135,6 @@ func loadComposed(t testing.TB, k Kit) []Vector {
 			}
 		}
 		seen[v.Name] = true
-		outside[v.Type] = outside[v.Type] || v.By != "encoder"
-	}
-	for _, typ := range slices.Sorted(maps.Keys(outside)) {
-		if !outside[typ] {
-			t.Errorf("all vectors of type %q are the encoder's own", typ)
-		}
 	}
 	if k.Login != "" && !seen[k.Login] {
 		t.Fatalf("no vector %q to log in with", k.Login)
@@ -155,6 +146,11 @@ func loadComposed(t testing.TB, k Kit) []Vector {
 // where EM_VECTORS is unset, and fails it where EM_REQUIRE is set besides.
 func External(t testing.TB, name string) []Vector {
 	t.Helper()
+	return outside(inTest(t), name)
+}
+
+func outside(t tester, name string) []Vector {
+	t.Helper()
 	vs, err := readVectors(filepath.Join(vectorsDir(t), name), false)
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +158,7 @@ func External(t testing.TB, name string) []Vector {
 	return vs
 }
 
-func vectorsDir(t testing.TB) string {
+func vectorsDir(t tester) string {
 	t.Helper()
 	dir := os.Getenv(envVectors)
 	if dir == "" {
@@ -175,7 +171,7 @@ func vectorsDir(t testing.TB) string {
 }
 
 // externalFiles lists the files of real frames.
-func externalFiles(t testing.TB) []string {
+func externalFiles(t tester) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(vectorsDir(t), "*.jsonl"))
 	if err != nil || len(paths) == 0 {
@@ -214,10 +210,10 @@ func Count(t testing.TB, d protocol.Device, file string, wire ...func(Vector) []
 	if len(wire) > 0 {
 		k.Wire = wire[0]
 	}
-	return k.count(t, External(t, file))
+	return k.count(inTest(t), External(t, file))
 }
 
-func (k Kit) count(t testing.TB, vs []Vector) Counts {
+func (k Kit) count(t tester, vs []Vector) Counts {
 	t.Helper()
 	c := Counts{Vectors: len(vs), Failed: map[string]int{}}
 	for _, v := range vs {
@@ -240,7 +236,7 @@ func (k Kit) count(t testing.TB, vs []Vector) Counts {
 }
 
 // external feeds one vector; see Kit.Wire.
-func (k Kit) external(t testing.TB, v Vector) []outcome {
+func (k Kit) external(t tester, v Vector) []outcome {
 	t.Helper()
 	b, err := v.Bytes()
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"runtime/debug"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,12 +23,12 @@ import (
 
 // watched is a codec under watch.
 type watched struct {
-	t        testing.TB
+	t        tester
 	codec    protocol.Codec
 	failures int
 }
 
-func watch(t testing.TB, c protocol.Codec) *watched {
+func watch(t tester, c protocol.Codec) *watched {
 	if w, ok := c.(*watched); ok {
 		c = w.codec
 	}
@@ -56,7 +55,7 @@ func show(b []byte) string {
 }
 
 // guard runs f and tells a panic with the bytes that caused it.
-func guard(t testing.TB, what string, input []byte, f func()) {
+func guard(t tester, what string, input []byte, f func()) {
 	t.Helper()
 	defer func() {
 		if p := recover(); p != nil {
@@ -234,7 +233,7 @@ func reason(err error) string {
 // feed runs chunks through a Splitter and the frames through Decode; with end
 // the stream is over after the last. It checks that every byte of the stream is
 // accounted for and that the Splitter keeps its bound.
-func feed(t testing.TB, d protocol.Device, end bool, chunks ...[]byte) []outcome {
+func feed(t tester, d protocol.Device, end bool, chunks ...[]byte) []outcome {
 	t.Helper()
 	s := protocol.NewSplitter(d)
 	var all []outcome
@@ -275,13 +274,13 @@ func feed(t testing.TB, d protocol.Device, end bool, chunks ...[]byte) []outcome
 // session is a session under watch.
 type session struct {
 	protocol.Session
-	t     testing.TB
+	t     tester
 	d     protocol.Device
 	codec *watched
 	out   protocol.Output
 }
 
-func watchSession(t testing.TB, d protocol.Device, s protocol.Session) *session {
+func watchSession(t tester, d protocol.Device, s protocol.Session) *session {
 	return &session{Session: s, t: t, d: d, codec: watch(t, d.Codec)}
 }
 
