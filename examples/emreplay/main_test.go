@@ -226,7 +226,7 @@ func TestOrdersSchemaTakesWhatIsWritten(t *testing.T) {
 	at := time.Date(2026, 3, 2, 17, 0, 0, 0, time.UTC)
 	s, err := curfew.NewSchedule(curfew.Plan{
 		Zone: "Europe/Vilnius", Places: []curfew.Place{{Name: "clinic", Zone: "Europe/Oslo"}},
-		Weekly:      []curfew.Row{{Day: time.Monday, Start: curfew.Clock(19, 0), End: curfew.Clock(7, 0)}, {Day: time.Tuesday, Start: curfew.Clock(9, 0), End: curfew.Clock(10, 0), Kind: curfew.MustAttend, Place: "clinic", Dwell: 90 * time.Second}},
+		Weekly:      []curfew.Row{{Day: time.Monday, Start: curfew.Clock(19, 0), End: curfew.Clock(7, 0)}, {Day: time.Tuesday, Start: curfew.Clock(9, 0), End: curfew.Clock(10, 0), Kind: curfew.MustAttend, Place: "clinic", Dwell: 30 * time.Minute}},
 		Calendars:   []curfew.Calendar{{Name: "x", Days: []curfew.Holiday{{Date: curfew.Date{Year: 2026, Month: 12, Day: 24}, Name: "y", Like: em.Some(time.Sunday)}}}},
 		Release:     &curfew.Release{Date: curfew.Date{Year: 2026, Month: 3, Day: 1}, Start: curfew.Clock(15, 0), End: curfew.Clock(7, 0)},
 		Permits:     []curfew.Permit{{ID: "p", From: at, To: at.Add(time.Hour), ApprovedBy: "officer 12", ApprovedAt: at, RevokedBy: "officer 12", RevokedAt: at.Add(time.Minute)}},
