@@ -1,26 +1,39 @@
-// Package curfew judges whether a person was home when the order wanted it.
+// Package curfew judges whether a person was where an order wanted it, when it
+// wanted it: at home, away from home, or at an appointment.
 //
 //	Plan ─NewSchedule→ Schedule ─Between→ obligations [Start, End) in UTC
 //	observations ─Where, Units→ HOME, AWAY or UNKNOWN ┐
-//	Order ─NewEvaluator→ Evaluator ───────────────────┴→ events
+//	Order ─NewEvaluator→ Evaluator ───────────────────┴→ events ─Account→ Statement
 //
-// # Civil time
+// # Schedule
 //
-// A Schedule is weekly rows in the local time of the place, and permits. It is
-// the one place of the library where civil time becomes instants. A row belongs
-// to the day on which it starts, and ends on the next day if its end is not
-// after its start. Where clocks change:
+// A Plan has layers, each of which overrides those before it: weekly rows, the
+// day of release and the holidays of calendars, one-off permits, and emergency
+// suspensions. A row belongs to the day on which it starts, and ends on the next
+// day if its end is not after its start. Rows are MUST_BE_HOME, MUST_BE_AWAY,
+// MUST_ATTEND or MAY_LEAVE, which lifts MUST_BE_HOME for its time. What cannot be
+// met (two places at once, home and away) is refused by NewSchedule, which names
+// both entries; so is everything else that makes no sense, each with its place in
+// the plan.
+//
+// A Schedule is the one place of the library where civil time becomes instants,
+// by the clock of the place. Where clocks change:
 //
 //   - a local time that does not exist is shifted forward by the gap: in
 //     Vilnius 03:30 on 29 March 2026 is 04:30 summer time;
 //   - of a local time that comes twice, a start is the earlier and an end the
-//     later instant: the night is the longer one. Absence in the second pass of
-//     the repeated hour counts only if Order.CountRepeatedHour says so;
-//   - a row of which the gap leaves nothing (03:30 to 04:00) asks for nothing
-//     on that day;
+//     later instant: the night is the longer one. Schedule.ClockChanges lists
+//     such nights beforehand. Absence in the second pass of the repeated hour
+//     counts only if Order.CountRepeatedHour says so;
+//   - a weekly row of which the gap leaves nothing (03:30 to 04:00) asks for
+//     nothing on that day; a row of one date is refused then;
 //   - rows that meet in the repeated hour stay two obligations. Where both ask
 //     for the same place, a minute counts against the earlier of them; where
 //     they ask for two places, against neither.
+//
+// A permit is known from an instant on. What it covers before does count, and
+// the fact "excused" says how much: a permit given afterwards is an excuse and
+// rewrites nothing. It ends by revocation, or by another one that replaces it.
 //
 // # Presence
 //
@@ -29,14 +42,18 @@
 // inside, AWAY from a loss or a fix outside, and UNKNOWN once there was no
 // evidence for longer than Config.MaxGap. Unknown is neither presence nor
 // proven absence: it is told as a technical event, and its minutes count for
-// nothing.
+// nothing. A loss of radio is absence once it has lasted for Config.Loss, and
+// then from its beginning; what is shorter was bad radio. It proves nothing
+// while the unit is off, moved or not heard, the strap open, or the bracelet
+// shielded, jammed or switched off.
 //
 // Each crossing is known to lie between two pieces of evidence, and the doubt
 // is the wearer's: an absence runs from the latest possible departure to the
 // earliest possible return. So, of fixes a minute apart, absence counts from
 // the first fix outside to the last one outside. A home unit that reports by
 // itself proves absence all the time from the loss to the next contact, for as
-// long as it is heard.
+// long as it is heard. Being home when ordered to be away is proven in the same
+// way.
 //
 // An absence lasts until the person is proven to be home; time in which
 // nothing was known does not end it, but does not count either.
@@ -49,19 +66,35 @@
 //     class and the fact "code", that of the UK Ministry of Justice's case
 //     software, are OUT_PAST_COMMENCEMENT (AL08), then RETURN_LATE (AL09) or
 //     OUT_ENTIRE_PERIOD (AL12); LEFT_DURING (AL10), OUT_AT_END (AL11);
+//   - KindStay, where to be away: FAILED_TO_LEAVE, LATE_LEAVE,
+//     UNAUTHORISED_RETURN;
+//   - KindAttendance: NOT_ARRIVED, then ARRIVED_LATE or ABSENT; LEFT_DURING,
+//     LEFT_EARLY. With a Row.Dwell the stays are added up, and what is missing
+//     of it counts;
 //   - KindUnknown: nothing known for longer than Config.Unknown;
 //   - KindNight: at its end, whether it was COMPLIANT, WITHIN_GRACE, UNKNOWN or
 //     a BREACH; an event like any other, so that late data can withdraw it.
 //
-// Minutes under a permit do not count. A permit approved after the fact
-// (Permit.KnownFrom) rewrites nothing: the minutes before count, and the fact
-// "excused" says how many of them it covers.
+// Minutes under a permit do not count, but a segment keeps its true ends. Where a
+// device's clock was corrected (At is not DeviceAt), the events that rest on it
+// say so.
+//
+// An Account adds up absences over a time of review, with what was excused and
+// what officers excluded; FinalityOf says whether late data can still change a
+// verdict, with a Watermark of each device.
+//
+// # Cost
+//
+// A year of nightly obligations is expanded in under 0.4 ms with 4 allocations.
+// An order of seven rows with its evaluator takes 6.1 kB, 0.45 GB for 77,000 of
+// them, and 3.2 kB and 0.24 GB where Zones shares the zone among them (measured on
+// linux/amd64, Go 1.26, Europe/Vilnius). Of the next obligations only the next
+// instant is kept with each.
 //
 // # Limits
 //
-// All obligations are to be home. Holiday calendars, attendance, check-ins and
-// the sum over many nights are not part of this version. The place's map, a
-// unit's range and how long a device may be silent are the caller's. A loss
-// counts from the instant that its report carries: a unit that waits a few
-// minutes before it reports one should be decoded with the time of the loss.
+// An Evaluator judges one place of an order; Schedule.Places lists them. The
+// place's map and how long a device may be silent are the caller's. A permit's
+// place and route are data: whether the person kept to them is for zones to
+// judge, for which Permit is active at its times. Check-ins are package checkin.
 package curfew

@@ -78,3 +78,50 @@ func ExampleSchedule_Between() {
 	// sat 22:00-06:00 2026-10-17 19:00 2026-10-18 03:00 8h0m0s
 	// sat 22:00-06:00 2026-10-24 19:00 2026-10-25 04:00 9h0m0s
 }
+
+// The nights of a year that last longer or shorter than the clock says, for
+// wearer and officer to know beforehand.
+func ExampleSchedule_ClockChanges() {
+	schedule, err := curfew.NewSchedule(curfew.Plan{
+		Zone:   "Europe/Vilnius",
+		Weekly: []curfew.Row{{Day: time.Saturday, Start: curfew.Clock(19, 0), End: curfew.Clock(7, 0)}},
+	})
+	if err != nil {
+		panic(err)
+	}
+	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for o := range schedule.ClockChanges(from, from.AddDate(1, 0, 0)) {
+		fmt.Printf("%v: %v: %v instead of %v\n", o.Date, o, o.Duration(), o.Wall())
+	}
+	// Output:
+	// 2026-03-28: sat 19:00-07:00: 11h0m0s instead of 12h0m0s
+	// 2026-10-24: sat 19:00-07:00: 13h0m0s instead of 12h0m0s
+}
+
+// An officer accepts a hospital card for an absence of 77 minutes.
+func ExampleAccount() {
+	absence := em.Event{
+		Rule: curfew.Rule, About: "order-17", Anchor: time.Date(2026, 3, 3, 1, 17, 27, 0, time.UTC), At: time.Date(2026, 3, 3, 1, 17, 27, 0, time.UTC),
+		Detail: em.Detail{Kind: curfew.KindAbsence, Class: curfew.LeftDuring, Facts: []em.Fact{{Name: "counted", Num: 77, Unit: "min"}}},
+	}
+	absence.Stamp("person-1", time.Date(2026, 3, 3, 2, 35, 27, 0, time.UTC))
+
+	var account curfew.Account
+	account.Apply(em.Change{Kind: em.Opened, Event: absence}) // of em.Result.Changes
+	s := account.Statement(curfew.Review{})
+	fmt.Println(s.Step, "-", s.Reason)
+
+	err := account.Decide(curfew.Decision{
+		Absence: absence.ID, Exclude: true, Reason: "hospital card", By: "officer 12", At: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC),
+	})
+	if err != nil {
+		panic(err)
+	}
+	s = account.Statement(curfew.Review{})
+	fmt.Println(s.Step, "-", s.Reason)
+	fmt.Println(s.Lines[0].Counted, "by", s.Lines[0].Event.Detail.Class, "excluded:", s.Lines[0].Excluded)
+	// Output:
+	// CONTACT - Absent for 77 minutes of an allowance of 120 minutes: 43 minutes left.
+	// NONE - Absent for 0 minutes of an allowance of 120 minutes: 120 minutes left.
+	// 1h17m0s by LEFT_DURING excluded: true
+}

@@ -8,12 +8,43 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/curfew"
 )
 
 const planDoc = `{"zone":"Europe/Vilnius","weekly":[{"day":"mon","start":"19:00","end":"07:00"},{"day":"sun","all_day":true,"place":"second home"}],` +
 	`"permits":[{"from":"2026-03-02T19:00:00+02:00","to":"2026-03-02T22:00:00+02:00","approved_by":"officer 12",` +
 	`"approved_at":"2026-02-27T10:15:00+02:00","known_from":"2026-02-27T10:20:00+02:00","reason":"evening school"}]}`
+
+const layersDoc = `{"zone":"Europe/Vilnius","places":[{"name":"clinic"},{"name":"second home","zone":"Europe/Oslo"}],` +
+	`"weekly":[{"day":"mon","start":"19:00","end":"07:00"},{"day":"sat","start":"12:00","end":"15:00","kind":"MAY_LEAVE"},` +
+	`{"day":"wed","start":"10:00","end":"12:00","kind":"MUST_ATTEND","place":"clinic","dwell":"30m0s"}],` +
+	`"calendars":[{"name":"Lithuania","days":[{"date":"2026-12-24","name":"Christmas Eve","like":"sun"},` +
+	`{"date":"2026-12-31","replace":true,"rows":[{"start":"22:00","end":"09:00"},{"all_day":true,"kind":"MAY_LEAVE"}]}]}],` +
+	`"release":{"date":"2026-03-02","start":"15:00","end":"07:00"},` +
+	`"permits":[{"id":"p-1","from":"2026-03-02T19:00:00+02:00","to":"2026-03-02T22:00:00+02:00","approved_by":"officer 12","approved_at":"2026-02-27T10:15:00+02:00"},` +
+	`{"id":"p-2","kind":"MUST_ATTEND","from":"2026-03-02T19:00:00+02:00","to":"2026-03-02T22:00:00+02:00","place":"evening school","route":"bus 3","approved_by":"officer 12",` +
+	`"approved_at":"2026-02-27T10:15:00+02:00","replaces":"p-1","revoked_by":"officer 7","revoked_at":"2026-03-01T10:15:00+02:00"}],` +
+	`"suspensions":[{"from":"2026-05-01T00:00:00+03:00","approved_by":"officer 12","approved_at":"2026-04-30T23:50:00+03:00","reason":"flood"}]}`
+
+// TestLayersJSON: every field of a plan is written as it was read.
+func TestLayersJSON(t *testing.T) {
+	b, err := json.Marshal(schedule(t, layersDoc))
+	if err != nil || string(b) != layersDoc {
+		t.Errorf("%v\n%s\nwant\n%s", err, b, layersDoc)
+	}
+	var o curfew.Order
+	const units = `{"zone":"UTC","units":[{"id":"b","device":"rf:1","hold":"3m0s"},{"id":"b","device":"rf:2"}],"worn":["rf:b"]}`
+	if err := json.Unmarshal([]byte(units), &o); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = json.Marshal(o); err != nil || string(b) != units {
+		t.Errorf("%v\n%s\nwant\n%s", err, b, units)
+	}
+	if _, err := (curfew.Holiday{Like: em.Some(time.Weekday(9))}).MarshalJSON(); !errors.Is(err, curfew.ErrDay) {
+		t.Errorf("like day 9 is written: %v", err)
+	}
+}
 
 func TestScheduleJSON(t *testing.T) {
 	s := schedule(t, planDoc)
@@ -95,6 +126,8 @@ func FuzzOrderJSON(f *testing.F) {
 	f.Add([]byte(`{"zone":"UTC","grace":{"start":"5m"},"units":[{"id":"a"}]}`))
 	f.Add([]byte(`{"zone":"UTC","weekly":[{"day":"mon","start":"19:00","end":"19:00"}]}`))
 	f.Add([]byte(strings.Repeat(`{"a":`, 20)))
+	f.Add([]byte(layersDoc))
+	f.Add([]byte(`{"zone":"UTC","permits":[{"id":"p","replaces":"q"},{"id":"q","replaces":"p"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var o curfew.Order
 		if json.Unmarshal(b, &o) != nil {
@@ -123,7 +156,7 @@ func FuzzOrderJSON(f *testing.F) {
 			}
 			n++
 		}
-		if n > 6*curfew.MaxRows {
+		if n > 8*curfew.MaxRows*(1+curfew.MaxHolidays) {
 			t.Fatalf("%d obligations", n)
 		}
 	})

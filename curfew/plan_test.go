@@ -252,3 +252,23 @@ func TestBounds(t *testing.T) {
 		t.Errorf("all is replaced until %v", next)
 	}
 }
+
+func TestZonesShare(t *testing.T) {
+	const doc = `{"zone": "Europe/Vilnius", "places": [{"name": "b", "zone": "Europe/Oslo"}], "weekly": [{"day": "sat", "start": "22:00", "end": "06:00"}, {"day": "sun", "start": "22:00", "end": "06:00", "place": "b"}]}`
+	var z curfew.Zones
+	a, b := schedule(t, doc), schedule(t, doc)
+	if a.Location() == b.Location() {
+		t.Fatal("zones are shared already")
+	}
+	want := nights(a, zulu(t, "2026-10-20T00:00Z"), zulu(t, "2026-10-30T00:00Z"))
+	a, b = z.Share(a), z.Share(b)
+	if a.Location() != b.Location() || a.At("b") != b.At("b") || a.At("b") == a.Location() {
+		t.Error("zones are not shared")
+	}
+	if got := nights(b, zulu(t, "2026-10-20T00:00Z"), zulu(t, "2026-10-30T00:00Z")); len(got) != 2 || !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if z.Share(curfew.Schedule{}).Active(zulu(t, "2026-10-20T00:00Z")) {
+		t.Error("the zero schedule asks for something")
+	}
+}
