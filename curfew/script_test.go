@@ -359,6 +359,7 @@ func TestWorkedScenarios(t *testing.T) {
 		{"28-loss-seen-outside", "AL10 41, BREACH 41"},
 		{"29-each-contact", "AL10 37, BREACH 37"},
 		{"30-each-contact-unit-off", "unknown 37, UNKNOWN 0"},
+		{"35-each-contact-loss-told-late", "AL10 37, BREACH 37"},
 		{"31-foil", "unknown 52, UNKNOWN 0"},
 		{"32-foil-then-out", "unknown 22, AL10 30, BREACH 30"},
 		{"33-jam-while-lost", "unknown 51, UNKNOWN 0"},
