@@ -72,13 +72,18 @@ func (c *center) drain(connections int) {
 	}
 }
 
-func registry(t testing.TB, codec string) protocol.Device {
+func mustRegistry(t testing.TB) *protocol.Registry {
 	t.Helper()
 	reg, err := protocol.NewRegistry(devices.All()...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dev, err := reg.Device(codec)
+	return reg
+}
+
+func registry(t testing.TB, codec string) protocol.Device {
+	t.Helper()
+	dev, err := mustRegistry(t).Device(codec)
 	if err != nil {
 		t.Fatal(err)
 	}

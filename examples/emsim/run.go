@@ -48,7 +48,7 @@ func runScenario(ctx context.Context, args []string, reg *protocol.Registry, out
 	fs.StringVar(&f.identity, "identity", "", "the device's `identity`, in the dialect's form; invented where empty")
 	fs.Uint64Var(&f.seed, "seed", 1, "of all that is drawn: the same seed gives the same bytes")
 	fs.StringVar(&f.start, "start", "", "`time` at which the scenario starts, RFC 3339 or now; its own where empty")
-	fs.StringVar(&f.speed, "speed", "1", "the scenario's seconds in one of ours, or max: as fast as the center answers. Bytes do not depend on it, but for devices that the center asks (bactrack without --identity over serial, alcoholuart) or where it commands")
+	fs.StringVar(&f.speed, "speed", "1", "the scenario's seconds in one of ours, or max: as fast as the center answers. Bytes do not depend on it, but of siadc09, whose messages carry the center's clock, of bactrack over a serial line, which the center asks again and again, and where the center sends commands")
 	fs.StringVar(&f.track, "track", "", "GPX or CSV `file` that moves the person instead of the scenario's steps; it begins at the scenario's start")
 	fs.Var(&f.faults, "fault", faultHelp)
 	fs.DurationVar(&f.patience, "patience", 5*time.Second, "how long, by the clock, an answer is waited for")

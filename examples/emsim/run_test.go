@@ -14,23 +14,26 @@ import (
 	"github.com/sargas-em/em/protocol"
 )
 
-// Every scenario with every dialect that can tell it, against the SDK's own
-// server: what the truth says was told is what the center has, and no position
-// besides.
+// Every scenario with several dialects that can tell it, in turn, against the SDK's
+// own server: what the truth says was told is what the center has, and no position
+// besides. TestFaultsLoseNothing has every dialect.
 func TestScenariosArrive(t *testing.T) {
-	for _, name := range scenario.Names() {
+	for i, name := range scenario.Names() {
 		s, err := scenario.Builtin(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		played := 0
-		for _, d := range devices.All() {
+		for k, d := range devices.All() {
+			if d.Name != "gt06" && !d.Serial && (i+k)%4 != 0 {
+				continue
+			}
 			sim, _, err := newSimulator(d, "", 0, 7)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if _, err := s.Play(scenario.Options{Seed: 7}, d.Name, sim); err != nil {
-				continue // TestCapabilities knows which
+				continue // emsim list says which; TestScripts has that
 			}
 			played++
 			t.Run(name+"/"+d.Name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"syscall"
 	"time"
 
@@ -37,4 +38,17 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// unread is how many bytes a terminal has that nobody has read.
+func unread(tty *os.File) (n int, err error) {
+	c, err := tty.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	cerr := c.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+	if cerr != nil {
+		return 0, cerr
+	}
+	return n, err
 }

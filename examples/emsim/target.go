@@ -177,24 +177,37 @@ func (t *target) open(d protocol.Device, n int, seed uint64, errs io.Writer) (op
 	if err != nil {
 		return nil, nil, err
 	}
+	// Our own hold on the other end keeps the line up while the center opens and
+	// closes it, and shows what it has not read.
+	slave, err := os.OpenFile(port, os.O_RDWR|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, errors.Join(err, master.Close())
+	}
 	fmt.Fprintf(errs, "emsim: the device is at the serial port %s\n", port)
 	// Over the life of the pair there is one connection: closing it is losing it.
-	return func(context.Context) (conn, error) { return keptOpen{master}, nil }, master.Close, nil
+	return func(context.Context) (conn, error) { return keptOpen{master}, nil },
+		func() error { return errors.Join(awaitRead(slave), slave.Close(), master.Close()) }, nil
 }
 
-// keptOpen is a pseudo-terminal that outlives its Close. While nobody has its
-// other end open, reading fails with EIO: that is silence.
+// keptOpen is a pseudo-terminal that outlives its Close.
 type keptOpen struct{ conn }
 
 func (keptOpen) Close() error { return nil }
 
-func (k keptOpen) Read(p []byte) (int, error) {
-	n, err := k.conn.Read(p)
-	if errors.Is(err, syscall.EIO) {
-		time.Sleep(20 * time.Millisecond)
-		return n, os.ErrDeadlineExceeded
+// awaitRead waits until the center has read what is on a serial line, for closing
+// the line throws it away; five seconds at most.
+func awaitRead(slave *os.File) error {
+	empty := 0
+	for end := time.Now().Add(5 * time.Second); empty < 3 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		n, err := unread(slave)
+		if err != nil {
+			return err
+		}
+		if empty++; n > 0 {
+			empty = 0 // three times in a row: bytes on their way into the line are in no count
+		}
 	}
-	return n, err
+	return nil
 }
 
 // accept is for devices that are dialled.

@@ -222,6 +222,7 @@ func TestSerial(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		done <- run(t.Context(), []string{"run", "--codec", "alcoholuart", "--pty", "--scenario", "testdata/breath.json", "--speed", "max", "--truth", truthFile}, &out, pw)
+		pw.Close()
 	}()
 	line := make([]byte, 200)
 	n, err := pr.Read(line)

@@ -173,8 +173,8 @@ func TestTimingChangesNothing(t *testing.T) {
 		}
 		seed := rapid.Uint64().Draw(t, "seed")
 		var stream []byte
-		for range rapid.IntRange(1, 60).Draw(t, "frames") {
-			stream = append(stream, rapid.StringMatching("#?[a-z]{0,30}\n").Draw(t, "frame")...)
+		for range rapid.IntRange(1, 25).Draw(t, "frames") {
+			stream = append(stream, rapid.StringMatching("#?[a-z]{0,12}\n").Draw(t, "frame")...)
 		}
 		config := func(told *[]Fault) Config {
 			c := Config{Seed: seed, Write: f, Read: f, OnFault: func(x Fault) { *told = append(*told, x) }}
