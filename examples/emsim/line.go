@@ -37,7 +37,6 @@ type probe struct {
 	due      int       // frames that the center has to send yet
 	quiet    bool      // nothing is read but what is due
 	hungUp   bool      // the session would hang up
-	started  bool
 	record   *recorder
 }
 

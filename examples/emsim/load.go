@@ -21,13 +21,13 @@ import (
 // loadFlags are the flags of load.
 type loadFlags struct {
 	target
-	targets                                      loadTargets
-	devices                                      int
-	interval, duration, ramp, drain, connectTime time.Duration
-	seed                                         uint64
-	rate                                         int
-	secure, json                                 bool
-	out, hist                                    string
+	targets                         loadTargets
+	devices                         int
+	interval, duration, ramp, drain time.Duration
+	seed                            uint64
+	rate                            int
+	secure, json                    bool
+	out, hist                       string
 }
 
 // loadTarget is where a part of the devices goes.

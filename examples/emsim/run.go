@@ -187,6 +187,9 @@ func (f *runFlags) device(dev protocol.Device, s *scenario.Scenario, o scenario.
 		plain, err1 := dev.Simulator("", f.seed)
 		again, err2 := dev.Simulator("", f.seed)
 		if err1 == nil && err2 == nil {
+			if speed == 0 || speed > 2 {
+				return nil, usagef("run: over a serial line the center asks a %s how it is: that takes --speed 1, or 2 at most", dev.Name)
+			}
 			if sim, err = resumer(dev, plain); err != nil {
 				return nil, err
 			}

@@ -265,6 +265,7 @@ func TestSerial(t *testing.T) {
 		t.Errorf("%d readings, not 5: %s", len(c.seen), out.String())
 	}
 	fails(t, 2, "serial lines", "run", "--codec", "gt06", "--pty", "--scenario", "strap-cut")
+	fails(t, 2, "--speed 1", "run", "--codec", "bactrack", "--pty", "--scenario", "testdata/breath.json", "--speed", "max")
 	fails(t, 4, "/dev/nosuch", "run", "--codec", "alcoholuart", "--serial", "/dev/nosuch", "--scenario", "testdata/breath.json")
 }
 
