@@ -197,9 +197,14 @@ func run(t rapid.TB, r checkin.Rule, until time.Time, obs []em.Observation) map[
 
 // The verdicts are those of the oracle.
 func TestOracle(t *testing.T) {
+	type history struct {
+		rule checkin.Rule
+		obs  []em.Observation
+	}
+	histories := rapid.Custom(func(t *rapid.T) history { return history{genRule(t), genHistory(t)} })
 	seen := map[string]int{}
-	rapid.Check(t, func(t *rapid.T) {
-		r, obs := genRule(t), genHistory(t)
+	judge := func(t rapid.TB, h history) {
+		r, obs := h.rule, h.obs
 		end := monday.AddDate(0, 0, 5)
 		byAbout := map[string]em.Event{}
 		for _, ev := range run(t, r, end, obs) {
@@ -220,7 +225,11 @@ func TestOracle(t *testing.T) {
 		if n != len(byAbout) {
 			t.Fatalf("%d requests, %d events", n, len(byAbout))
 		}
-	})
+	}
+	for seed := range 150 { // the same ones at every run: together they show each class
+		judge(t, histories.Example(seed))
+	}
+	rapid.Check(t, func(t *rapid.T) { judge(t, histories.Draw(t, "history")) })
 	for _, c := range []string{
 		checkin.ClassAnswered, checkin.ClassAnsweredLate, checkin.ClassPositionUnknown, checkin.ClassWrongPlace, checkin.ClassUnsure,
 		checkin.ClassUnchecked, checkin.ClassMismatch, checkin.ClassRefused, checkin.ClassMissed, checkin.ClassNotReceived,
