@@ -12,6 +12,11 @@
 // each read; the same instant is Report.Received and the session's now, so that
 // a record can be replayed to the same observations.
 //
+// Link.Command tells a device what to do, and how far that has come. Link.Tap sees
+// all that passes: package capture makes a file of it, from which a Derivation
+// makes the same reports again. Registry.Detect finds the dialect of a stream on a
+// port that many share.
+//
 // What comes from the network is bounded: a Splitter keeps MaxFrame bytes, a
 // Report has a limited number of frames, and Limits say how long and how wrong
 // a peer may be.

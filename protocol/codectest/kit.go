@@ -118,6 +118,8 @@ type Kit struct {
 	// Now is the time of the vectors' observations: what stamps those without
 	// a time of their own. 2026-03-14 09:26:53 UTC where zero.
 	Now time.Time
+
+	enough string // of the kit's own tests: a failure with it ends the run
 }
 
 // Environment variables of the tests on outside data.

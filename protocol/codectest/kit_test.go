@@ -340,13 +340,6 @@ var mistakes = []struct {
 	{"vectors by the encoder alone", func(k *Kit) { k.Vectors = os.Getenv("CODECTEST_DIR") + "/encoder.jsonl" }, "are the encoder's own"},
 }
 
-// only names the subtest that must find a mistake, where an earlier one does too.
-var only = map[string]string{
-	"no checksum":             "/^bitflips$",
-	"append takes everything": "/^append$",
-	"session does not answer": "/^simulator$/^together$",
-}
-
 const good = "#alive,990000000000017*6D\r\n"
 
 const envMistake = "CODECTEST_MISTAKE"
@@ -364,7 +357,8 @@ func TestMistake(t *testing.T) {
 	t.Skip("run by TestTheKitFindsMistakes")
 }
 
-// TestTheKitFindsMistakes: a kit that cannot fail is worth nothing.
+// TestTheKitFindsMistakes: a kit that cannot fail is worth nothing. All mistakes
+// are shown to Verify, in TestVerifyFindsMistakes; here some fail a real test.
 func TestTheKitFindsMistakes(t *testing.T) {
 	dir := t.TempDir()
 	line, err := json.Marshal(Vector{Name: "alive", Text: good, From: "device", By: "encoder", Type: "alive", Observations: []json.RawMessage{[]byte(`{"body":"comms"}`)}})
@@ -375,9 +369,12 @@ func TestTheKitFindsMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range mistakes {
+		if !slices.Contains([]string{"none", "decode panics", "session spins", "vectors by the encoder alone"}, m.name) {
+			continue
+		}
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel() // it is another process
-			out, err := again(t, "^TestMistake$"+only[m.name], envMistake+"="+m.name, "CODECTEST_DIR="+dir)
+			out, err := again(t, "^TestMistake$", envMistake+"="+m.name, "CODECTEST_DIR="+dir)
 			if m.want == "ok" {
 				if err != nil {
 					t.Errorf("a good dialect fails: %s", out)
