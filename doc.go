@@ -21,10 +21,10 @@
 // # Packages
 //
 //   - em: observations, events, Evaluator, Timeline. Standard library only.
-//   - protocol: codecs, sessions, links; wire, checksum, tcp, serialline, codectest.
+//   - protocol: codecs, sessions, links; wire, checksum, tcp, serialline, capture, faultconn, codectest.
 //   - devices: one package for each dialect, and All, which lists them.
-//   - geofence, curfew, alcohol, devices/health: evaluators.
-//   - examples: a monitoring center, the vendor's tool. benchmarks: rivals.
+//   - geofence, curfew, curfew/checkin, alcohol, devices/health: evaluators.
+//   - examples: a monitoring center, a simulator, the vendor's tool and the court's. benchmarks: rivals.
 //
 // Evaluators never call sessions, and sessions never see zones or orders.
 package em
