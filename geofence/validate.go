@@ -243,3 +243,87 @@ func (l *loop) probes() []s2.Point {
 	}
 	return ps
 }
+
+// ring is a loop as a shape of golang/geo. The loop may run either way, so
+// which side is inside does not follow from it.
+type ring struct {
+	*s2.LaxPolygon
+	loop *loop
+}
+
+// ReferencePoint is a point of which is known whether the ring encloses it.
+func (r *ring) ReferencePoint() s2.ReferencePoint { return r.loop.ref }
+
+// checkNesting checks that a hole is within its polygon and no other hole, and
+// that a polygon is not within another of the same area. That their edges do
+// not cross is known.
+func checkNesting(loops []*loop) error {
+	if len(loops) == 1 {
+		return nil
+	}
+	index := s2.NewShapeIndex()
+	rings := make([]*ring, len(loops))
+	for i, l := range loops {
+		rings[i] = &ring{s2.LaxPolygonFromPoints([][]s2.Point{l.points}), l}
+		index.Add(rings[i])
+	}
+	index.Build()
+	query := s2.NewContainsPointQuery(index, s2.VertexModelSemiOpen)
+	for _, r := range rings {
+		if err := r.checkNesting(query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *ring) checkNesting(query *s2.ContainsPointQuery) error {
+	for _, p := range r.loop.probes() {
+		shapes := query.ContainingShapes(p)
+		if !slices.Contains(shapes, s2.Shape(r)) {
+			continue // thinner here than the probe reaches
+		}
+		outer := false
+		for other := range polygons(shapes) {
+			if r.loop.ring == 0 && other.loop.polygon != r.loop.polygon {
+				return edgeSite{r.loop, 0}.conflict(edgeSite{other.loop, 0}, "inside ")
+			}
+		}
+		for _, s := range shapes {
+			other := s.(*ring)
+			if other.loop.polygon != r.loop.polygon || other == r {
+				continue
+			}
+			if outer = outer || other.loop.ring == 0; other.loop.ring > 0 && r.loop.ring > 0 {
+				return &ZoneError{Polygon: r.loop.polygon, Ring: r.loop.ring, Vertex: -1, Err: ErrHole,
+					Detail: fmt.Sprintf("inside ring %d", other.loop.ring)}
+			}
+		}
+		if r.loop.ring > 0 && !outer {
+			return &ZoneError{Polygon: r.loop.polygon, Ring: r.loop.ring, Vertex: -1, Err: ErrHole}
+		}
+	}
+	return nil
+}
+
+// polygons yields the outer ring of each polygon that contains a point, given
+// all rings that do. They come in the order in which they were added: polygon
+// by polygon, the outer ring before the holes.
+func polygons(shapes []s2.Shape) func(yield func(*ring) bool) {
+	return func(yield func(*ring) bool) {
+		for i := 0; i < len(shapes); {
+			r := shapes[i].(*ring)
+			inHole := false
+			for i++; i < len(shapes); i++ {
+				hole := shapes[i].(*ring)
+				if hole.loop.polygon != r.loop.polygon {
+					break
+				}
+				inHole = true
+			}
+			if r.loop.ring == 0 && !inHole && !yield(r) {
+				return
+			}
+		}
+	}
+}

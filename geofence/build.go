@@ -1,0 +1,759 @@
+package geofence
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"math"
+	"math/bits"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/golang/geo/s2"
+
+	"github.com/sargas-em/em"
+)
+
+// How far cells are divided. More makes an index faster where its parts are in
+// the processor's caches, and larger; so large indexes are divided less.
+const (
+	fewEdges  = 8  // a cell with fewer edges of all zones is not divided for their number
+	leafShift = 7  // nor is one of this size, a metre or so, or the next larger
+	fineSpan  = 32 // cells on the border of a zone are no larger than such a part of it
+
+	// Numbers of zones from which on fineSpan is divided by 4 and by 16.
+	manyZones, manyManyZones = 10_000, 200_000
+
+	maxRootSlots = 1 << 22
+)
+
+// build compiles zones into a tree, on as many goroutines as that. The result
+// depends on the zones alone.
+func build(zones []Zone, workers int, progress func(float64) error) (*tree, error) {
+	c := compiler{zones: zones, progress: progress}
+	if len(zones) > MaxZones {
+		return nil, nowhere(ErrTooLarge, "%d zones", len(zones))
+	}
+	if workers <= 0 {
+		workers = min(runtime.GOMAXPROCS(0), len(zones)/256+1)
+	}
+	if err := c.outline(workers); err != nil {
+		return nil, err
+	}
+	c.divide()
+	if err := c.compile(workers); err != nil {
+		return nil, err
+	}
+	return c.join()
+}
+
+// compiler is what the steps of build hand on.
+type compiler struct {
+	zones    []Zone
+	progress func(float64) error
+	tree     tree
+	items    []item
+	spans    []span
+	ends     []int32
+	boxes    []box // by zone
+	fine     uint64
+	tasks    []task
+}
+
+// each calls do for 0 to n-1 on some goroutines, and reports progress from one
+// share of the work to another. It returns the error of the lowest number.
+func (c *compiler) each(n, workers int, from, to float64, do func(int) error) error {
+	var next, done atomic.Int64
+	var stop atomic.Bool
+	errs := make([]error, n)
+	var reporting sync.Mutex
+	var told error
+	work := func() {
+		for !stop.Load() {
+			i := int(next.Add(1)) - 1
+			if i >= n {
+				return
+			}
+			if errs[i] = do(i); errs[i] != nil {
+				stop.Store(true) // lower numbers have begun
+			}
+			if k := done.Add(1); c.progress != nil {
+				reporting.Lock()
+				if told == nil {
+					if told = c.progress(from + (to-from)*float64(k)/float64(n)); told != nil {
+						stop.Store(true)
+					}
+				}
+				reporting.Unlock()
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(workers, n) - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return told
+}
+
+// outlineBlock is how many zones are outlined at a time.
+const outlineBlock = 512
+
+// outline checks the zones and lays out their vertices: zones that are near
+// each other on the ground, near each other.
+func (c *compiler) outline(workers int) error {
+	n := len(c.zones)
+	order := make([]placed, n)
+	for i := range c.zones {
+		order[i] = placed{place(&c.zones[i]), uint32(i)}
+	}
+	slices.SortFunc(order, func(a, b placed) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.zone, b.zone)) })
+
+	type block struct {
+		outlines []outline
+		vertices []E7
+	}
+	blocks := make([]block, (n+outlineBlock-1)/outlineBlock)
+	failed := make([]*ZoneError, len(blocks))
+	err := c.each(len(blocks), workers, 0, .4, func(k int) error {
+		b := &blocks[k]
+		for _, o := range order[k*outlineBlock : min(n, (k+1)*outlineBlock)] {
+			out, err := newOutline(&c.zones[o.zone])
+			if err != nil {
+				var e *ZoneError
+				if !errors.As(err, &e) {
+					return err
+				}
+				if e.Zone, e.Index = c.zones[o.zone].ID, int(o.zone); failed[k] == nil || failed[k].Index > e.Index {
+					failed[k] = e
+				}
+				continue
+			}
+			for i, chain := range out.chains { // copied, so that they lie side by side
+				from := len(b.vertices)
+				b.vertices = append(b.vertices, chain...)
+				out.chains[i] = b.vertices[from:len(b.vertices):len(b.vertices)]
+			}
+			b.outlines = append(b.outlines, out)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var first *ZoneError
+	for _, e := range failed {
+		if e != nil && (first == nil || e.Index < first.Index) {
+			first = e
+		}
+	}
+	if first != nil {
+		return first
+	}
+
+	vertices, rings, rounds := 0, 0, 0
+	for _, b := range blocks {
+		vertices += len(b.vertices)
+		for i := range b.outlines {
+			rings += len(b.outlines[i].chains)
+			if b.outlines[i].round.reach > 0 {
+				rounds++
+			}
+		}
+	}
+	if vertices > math.MaxInt32 {
+		return nowhere(ErrTooLarge, "%d vertices", vertices)
+	}
+	t := &c.tree
+	t.vertices = makeLarge[E7](vertices)[:0]
+	t.zones = make([]zoneRow, n)
+	t.rings = make([]ringRow, 0, rings)
+	t.rounds = make([]roundRow, 0, rounds)
+	c.boxes = make([]box, n)
+	c.items = make([]item, n)
+	k := 0
+	for _, b := range blocks {
+		for i := range b.outlines {
+			c.place(order[k].zone, &b.outlines[i])
+			k++
+		}
+	}
+	for _, p := range &t.polar {
+		slices.Sort(p)
+	}
+	slices.SortFunc(t.anchors, func(a, b anchor) int { return cmp.Compare(a.zone, b.zone) })
+	return nil
+}
+
+type placed struct {
+	key  uint64
+	zone uint32
+}
+
+// place is where a zone lies, along a curve that fills the plane.
+func place(z *Zone) uint64 {
+	var p em.LatLng
+	switch s := z.Shape.(type) {
+	case Area:
+		if len(s) > 0 && len(s[0]) > 0 && len(s[0][0]) > 0 {
+			p = em.LatLng{Lat: s[0][0][0].Lat(), Lng: s[0][0][0].Lon()}
+		}
+	case Circle:
+		p = em.LatLng{Lat: s.Center.Lat(), Lng: s.Center.Lon()}
+	case Corridor:
+		if len(s.Line) > 0 {
+			p = em.LatLng{Lat: s.Line[0].Lat(), Lng: s.Line[0].Lon()}
+		}
+	}
+	if !p.Valid() {
+		return 0
+	}
+	return mortonOf(roundE7(p))
+}
+
+// mortonOf interleaves the coordinates.
+func mortonOf(e E7) uint64 {
+	x, y := e.plane()
+	return interleave(x) | interleave(y)<<1
+}
+
+func interleave(v uint32) uint64 {
+	x := uint64(v)
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
+	x = (x | x<<4) & 0x0f0f0f0f0f0f0f0f
+	x = (x | x<<2) & 0x3333333333333333
+	return (x | x<<1) & 0x5555555555555555
+}
+
+// place lays out one zone.
+func (c *compiler) place(zone uint32, o *outline) {
+	t := &c.tree
+	row := zoneRow{firstRing: uint32(len(t.rings)), rings: uint32(len(o.chains))}
+	it := item{zone: zone, kind: entryArea, whole: o.box != wholeBox, runs: pair{from: uint32(len(c.spans))}}
+	for _, chain := range o.chains {
+		first := uint32(len(t.vertices))
+		t.rings = append(t.rings, ringRow{first, uint32(len(chain))})
+		t.vertices = append(t.vertices, chain...)
+		if o.round.reach > 0 {
+			c.spans = append(c.spans, span{first, uint32(len(chain) - 1)})
+			continue
+		}
+		for run := range unbroken(chain) {
+			c.spans = append(c.spans, span{first + run.first, run.n})
+		}
+	}
+	it.runs.to = uint32(len(c.spans))
+	it.ends.from = uint32(len(c.ends))
+	for _, s := range c.spans[it.runs.from:] {
+		for _, v := range [...]E7{t.vertices[s.first], t.vertices[s.first+s.n]} {
+			if v.Lng == -half && o.anchor != nil {
+				c.ends = append(c.ends, v.Lat)
+			}
+		}
+	}
+	it.ends.to = uint32(len(c.ends))
+	if o.round.reach > 0 {
+		t.rounds = append(t.rounds, o.round)
+		row.round = uint32(len(t.rounds))
+		it.kind, it.round = entryRound, row.round-1
+	}
+	if o.anchor != nil {
+		a := *o.anchor
+		a.zone = zone
+		t.anchors = append(t.anchors, a)
+		it.parity = a.parity
+	}
+	t.zones[zone] = row
+	for k := range t.polar {
+		if o.poles[k] {
+			t.polar[k] = append(t.polar[k], zone)
+		}
+	}
+	c.boxes[zone] = o.box
+	c.items[zone] = it
+}
+
+// item is what a cell has to do with a zone.
+type item struct {
+	zone   uint32
+	kind   uint32 // of entry
+	parity uint32
+	round  uint32
+	runs   pair // in spans
+	ends   pair // in ends
+	whole  bool // the runs are all of an area that reaches neither a pole nor the antimeridian
+}
+
+type pair struct{ from, to uint32 }
+
+// cell is a square of the plane; coordinates as E7.plane has them.
+type cell struct {
+	x, y  uint64
+	shift uint32
+}
+
+func (c cell) size() uint64 { return 1 << c.shift }
+
+func (c cell) child(k int) cell {
+	s := c.shift - 1
+	return cell{c.x + uint64(k&1)<<s, c.y + uint64(k>>1)<<s, s}
+}
+
+// bounds returns the corners as longitudes and latitudes, both within.
+func (c cell) bounds() (west, south, east, north int64) {
+	west, south = int64(c.x)-half, int64(c.y)-quarter
+	return west, south, west + int64(c.size()) - 1, south + int64(c.size()) - 1
+}
+
+// reference is a point of the cell at which parities are taken. ok is false if
+// the cell has none that a tree is asked about.
+func (c cell) reference() (e E7, ok bool) {
+	west, south, east, north := c.bounds()
+	lng, lat := max(west, -half+seam), max(south, -polar+1)
+	return E7{int32(lat), int32(lng)}, lng <= min(east, half-seam) && lat <= min(north, polar-1)
+}
+
+// task is a part of the plane that is compiled by itself.
+type task struct {
+	cell  cell
+	items []item
+	spans []span
+	ends  []int32
+
+	slots          []uint32 // of the root cells, in Morton order
+	nodes, records []uint32
+}
+
+// divide chooses the root grid and hands the zones to tasks.
+func (c *compiler) divide() {
+	t := &c.tree
+	all := noBox
+	for _, b := range c.boxes {
+		all.add(b.low)
+		all.add(b.high)
+	}
+	if len(c.items) == 0 {
+		return
+	}
+	c.fine = fineSpan
+	switch {
+	case len(c.zones) >= manyManyZones:
+		c.fine = fineSpan / 16
+	case len(c.zones) >= manyZones:
+		c.fine = fineSpan / 4
+	}
+	x0, y0 := all.low.plane()
+	x1, y1 := all.high.plane()
+	limit := uint64(min(maxRootSlots, max(64, 2*len(t.vertices))))
+	for t.shift = 12; ; t.shift++ {
+		t.col, t.row = x0>>t.shift, y0>>t.shift
+		t.cols, t.rows = x1>>t.shift-t.col+1, y1>>t.shift-t.row+1
+		if uint64(t.cols)*uint64(t.rows) <= limit {
+			break
+		}
+	}
+	t.root = makeLarge[uint32](int(t.cols) * int(t.rows))
+
+	// Some hundreds of tasks, so that all workers end at about the same time.
+	top := cell{0, 0, 32}
+	least := max(t.shift, uint32(bits.Len32(max(x1-x0, y1-y0)))-min(5, uint32(bits.Len32(max(x1-x0, y1-y0)))))
+	b := builder{compiler: c, spans: c.spans, ends: c.ends}
+	b.hand(top, c.items, least)
+	c.items, c.spans, c.ends = nil, nil, nil
+}
+
+// hand hands the items of a cell to tasks.
+func (b *builder) hand(at cell, items []item, least uint32) {
+	if len(items) == 0 {
+		return
+	}
+	if at.shift == least {
+		t := task{cell: at}
+		for _, it := range items {
+			from := uint32(len(t.spans))
+			t.spans = append(t.spans, b.spans[it.runs.from:it.runs.to]...)
+			it.runs = pair{from, uint32(len(t.spans))}
+			from = uint32(len(t.ends))
+			t.ends = append(t.ends, b.ends[it.ends.from:it.ends.to]...)
+			it.ends = pair{from, uint32(len(t.ends))}
+			t.items = append(t.items, it)
+		}
+		b.tasks = append(b.tasks, t)
+		return
+	}
+	for k := range 4 {
+		mark := b.mark()
+		b.hand(at.child(k), b.enter(at.child(k), items), least)
+		b.release(mark)
+	}
+}
+
+// compile compiles the tasks.
+func (c *compiler) compile(workers int) error {
+	return c.each(len(c.tasks), workers, .4, 1, func(i int) error {
+		t := &c.tasks[i]
+		b := builder{compiler: c, spans: t.spans, ends: t.ends, whole: map[string]uint32{}}
+		t.slots = make([]uint32, 1<<(2*(t.cell.shift-c.tree.shift)))
+		err := b.fill(t.slots, t.cell, t.items, func(at cell, items []item) (uint32, error) { return b.slot(at, items) })
+		t.nodes, t.records = b.nodes, b.records
+		t.items, t.spans, t.ends = nil, nil, nil
+		return err
+	})
+}
+
+// join puts the tasks together.
+func (c *compiler) join() (*tree, error) {
+	t := &c.tree
+	nodes, records := 0, 0
+	for i := range c.tasks {
+		nodes += len(c.tasks[i].nodes)
+		records += len(c.tasks[i].records)
+	}
+	if nodes > slotMask || records > slotMask {
+		return nil, nowhere(ErrTooLarge, "the index takes more than %d words", slotMask)
+	}
+	t.nodes, t.records = makeLarge[uint32](nodes)[:0], makeLarge[uint32](records)[:0]
+	for i := range c.tasks {
+		k := &c.tasks[i]
+		moved := [...]uint32{slotRecord: uint32(len(t.records)), slotNode: uint32(len(t.nodes))}
+		for n := k.nodes; len(n) > 0; {
+			runs := bits.OnesCount32(n[0]) + bits.OnesCount32(n[1])
+			for j := range n[2 : 2+runs] {
+				n[2+j] += moved[n[2+j]>>slotBits]
+			}
+			n = n[2+runs:]
+		}
+		t.nodes = append(t.nodes, k.nodes...)
+		t.records = append(t.records, k.records...)
+		col, row := uint32(k.cell.x>>t.shift), uint32(k.cell.y>>t.shift)
+		for j, s := range k.slots {
+			x, y := col+deinterleave(uint32(j))-t.col, row+deinterleave(uint32(j)>>1)-t.row
+			if x < t.cols && y < t.rows {
+				t.root[y*t.cols+x] = s + moved[s>>slotBits]
+			}
+		}
+		*k = task{}
+	}
+	return t, nil
+}
+
+// deinterleave returns the even bits.
+func deinterleave(v uint32) uint32 {
+	v &= 0x55555555
+	v = (v | v>>1) & 0x33333333
+	v = (v | v>>2) & 0x0f0f0f0f
+	v = (v | v>>4) & 0x00ff00ff
+	return (v | v>>8) & 0x0000ffff
+}
+
+// builder compiles a part of the plane.
+type builder struct {
+	*compiler
+	// Stacks of what the cells down to the present one need.
+	items []item
+	spans []span
+	ends  []int32
+
+	nodes, records []uint32
+	whole          map[string]uint32 // records of zones that contain the cell, by their bytes
+}
+
+type mark struct{ items, spans, ends int }
+
+func (b *builder) mark() mark { return mark{len(b.items), len(b.spans), len(b.ends)} }
+
+func (b *builder) release(m mark) {
+	b.items, b.spans, b.ends = b.items[:m.items], b.spans[:m.spans], b.ends[:m.ends]
+}
+
+// enter returns what the items of a cell are in a cell within it.
+func (b *builder) enter(at cell, items []item) []item {
+	ref, ok := at.reference()
+	if !ok {
+		return nil
+	}
+	west, south, east, north := at.bounds()
+	west, south, east, north = west-pad, south-pad, east+pad, north+pad
+	from := len(b.items)
+	for i := range items {
+		it := items[i]
+		if it.kind != entryWhole && it.whole {
+			box := &b.boxes[it.zone]
+			if int64(box.low.Lng) > east || int64(box.high.Lng) < west || int64(box.low.Lat) > north || int64(box.high.Lat) < south {
+				continue
+			}
+			if it.kind == entryArea && west <= int64(box.low.Lng) && int64(box.high.Lng) <= east && south <= int64(box.low.Lat) && int64(box.high.Lat) <= north {
+				b.items = append(b.items, it)
+				continue
+			}
+		}
+		ok := true
+		switch it.kind {
+		case entryArea:
+			it, ok = b.enterArea(at, it, ref)
+		case entryRound:
+			it, ok = b.enterRound(at, it)
+		}
+		if ok {
+			b.items = append(b.items, it)
+		}
+	}
+	return b.items[from:]
+}
+
+// enterArea is enter for the edges of an area. It is not ok if there is nothing
+// of it in the cell.
+func (b *builder) enterArea(at cell, it item, ref E7) (_ item, ok bool) {
+	in, _ := b.side(it, ref)
+	west, south, east, north := at.bounds()
+	runs := uint32(len(b.spans))
+	for _, s := range b.spans[it.runs.from:it.runs.to] {
+		open := false
+		chain := b.tree.vertices[s.first : s.first+s.n+1]
+		for i, v := range chain[1:] {
+			if !meets(chain[i], v, west-pad, south-pad, east+pad, north+pad) {
+				open = false
+				continue
+			}
+			if !open {
+				b.spans = append(b.spans, span{first: s.first + uint32(i)})
+				open = true
+			}
+			b.spans[len(b.spans)-1].n++
+		}
+	}
+	it.whole = false
+	it.runs = pair{runs, uint32(len(b.spans))}
+	it.ends = pair{uint32(len(b.ends)), uint32(len(b.ends))}
+	if it.runs.from == it.runs.to {
+		it.kind = entryWhole
+		return it, in == 1
+	}
+	for _, s := range b.spans[runs:] {
+		for _, v := range [...]E7{b.tree.vertices[s.first], b.tree.vertices[s.first+s.n]} {
+			if (int64(v.Lng) < west || v.Lng == -half) && south < int64(v.Lat) && int64(v.Lat) <= north {
+				b.ends = append(b.ends, v.Lat)
+			}
+		}
+	}
+	// Two at one latitude do nothing together.
+	ends := b.ends[it.ends.from:]
+	slices.Sort(ends)
+	n := 0
+	for _, v := range ends {
+		if n > 0 && ends[n-1] == v {
+			n--
+			continue
+		}
+		ends[n] = v
+		n++
+	}
+	b.ends = b.ends[:int(it.ends.from)+n]
+	it.ends.to = uint32(len(b.ends))
+	it.parity = 0
+	odd, _ := b.side(it, ref)
+	it.parity = in ^ odd
+	return it, true
+}
+
+// side is tree.side for an item.
+func (b *builder) side(it item, e E7) (in uint32, near bool) {
+	in = it.parity
+	for _, lat := range b.ends[it.ends.from:it.ends.to] {
+		if lat > e.Lat {
+			in ^= 1
+		}
+	}
+	for _, s := range b.spans[it.runs.from:it.runs.to] {
+		odd, close := crossings(b.tree.vertices[s.first:s.first+s.n+1], e)
+		in ^= odd
+		near = near || close
+	}
+	return in, near
+}
+
+// meets reports whether the edge from a to b has to do with a rectangle.
+func meets(a, b E7, west, south, east, north int64) bool {
+	ax, ay, bx, by := int64(a.Lng), int64(a.Lat), int64(b.Lng), int64(b.Lat)
+	if min(ax, bx) > east || max(ax, bx) < west || min(ay, by) > north || max(ay, by) < south {
+		return false
+	}
+	dx, dy := bx-ax, by-ay
+	// To the left of the edge this is positive; at the corners:
+	sw := dx*(south-ay) - dy*(west-ax)
+	toEast, toNorth := -dy*(east-west), dx*(north-south)
+	return sw+min(toEast, 0)+min(toNorth, 0) <= 0 && sw+max(toEast, 0)+max(toNorth, 0) >= 0
+}
+
+// enterRound is enter for a circle or corridor.
+func (b *builder) enterRound(at cell, it item) (_ item, ok bool) {
+	r := &b.tree.rounds[it.round]
+	west, south, east, north := at.bounds()
+	west, south, east, north = max(west, -half), max(south, -quarter), min(east, half), min(north, quarter)
+	const rad = math.Pi / 180 / 1e7
+	mid := E7{int32((south + north) / 2), int32((west + east) / 2)}
+	q := mid.point()
+	// No point of the cell is farther from its middle, and a little.
+	cos := 1.0
+	if south > 0 || north < 0 {
+		cos = math.Cos(float64(min(abs64(south), abs64(north))) * rad)
+	}
+	size := (math.Hypot(float64(north-south), cos*float64(east-west))/2 + 2*pad) * rad * em.EarthRadius
+	if it.runs.from == it.runs.to {
+		it.whole = false
+		d := r.fromCenter(q)
+		if d+size < -1e-3 {
+			it.kind = entryWhole
+		}
+		return it, d-size <= 1e-3
+	}
+	it.whole = false
+	runs := uint32(len(b.spans))
+	for _, s := range b.spans[it.runs.from:it.runs.to] {
+		chain := b.tree.vertices[s.first : s.first+s.n+1]
+		u := chain[0].point()
+		open := false
+		for i, v := range chain[1:] {
+			w := v.point()
+			d := s2.DistanceFromSegment(q, u, w).Radians()*em.EarthRadius - r.reach
+			u = w
+			if d+size < -1e-3 {
+				it.kind = entryWhole
+				it.runs = pair{}
+				return it, true
+			}
+			if d-size > 1e-3 {
+				open = false
+				continue
+			}
+			if !open {
+				b.spans = append(b.spans, span{first: s.first + uint32(i)})
+				open = true
+			}
+			b.spans[len(b.spans)-1].n++
+		}
+	}
+	it.runs = pair{runs, uint32(len(b.spans))}
+	return it, it.runs.from != it.runs.to
+}
+
+// isLeaf reports whether a cell with these items is not divided.
+func (b *builder) isLeaf(at cell, items []item) bool {
+	edges, whole := 0, true
+	least := uint64(math.MaxUint64)
+	for i := range items {
+		it := &items[i]
+		if it.kind == entryWhole {
+			continue
+		}
+		whole = false
+		for _, s := range b.spans[it.runs.from:it.runs.to] {
+			edges += int(s.n)
+		}
+		box := &b.boxes[it.zone]
+		least = min(least, uint64(max(int64(box.high.Lng)-int64(box.low.Lng), int64(box.high.Lat)-int64(box.low.Lat))))
+	}
+	return whole || at.shift <= leafShift || edges <= fewEdges && at.size() <= least/b.fine
+}
+
+// fill sets the slots of a cell, in Morton order, of which each is a cell for
+// slot.
+func (b *builder) fill(slots []uint32, at cell, items []item, slot func(cell, []item) (uint32, error)) error {
+	if len(slots) == 1 || b.isLeaf(at, items) {
+		s, err := slot(at, items)
+		for i := range slots {
+			slots[i] = s
+		}
+		return err
+	}
+	for k := range 4 {
+		m := b.mark()
+		n := len(slots) / 4
+		err := b.fill(slots[k*n:(k+1)*n], at.child(k), b.enter(at.child(k), items), slot)
+		b.release(m)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slot compiles a cell.
+func (b *builder) slot(at cell, items []item) (uint32, error) {
+	if len(items) == 0 {
+		return slotEmpty, nil
+	}
+	if at.shift < 3 || b.isLeaf(at, items) {
+		return b.record(items)
+	}
+	var slots [64]uint32
+	if err := b.fill(slots[:], at, items, b.slot); err != nil {
+		return 0, err
+	}
+	place := uint32(len(b.nodes))
+	b.nodes = append(b.nodes, 0, 0)
+	for i, s := range slots {
+		if i == 0 || s != slots[i-1] {
+			b.nodes[int(place)+i/32] |= 1 << (i % 32)
+			b.nodes = append(b.nodes, s)
+		}
+	}
+	return slotOf(slotNode, place), nil
+}
+
+// record compiles a cell that is not divided.
+func (b *builder) record(items []item) (uint32, error) {
+	if len(items) == 1 && items[0].kind == entryWhole {
+		return slotOf(slotZone, items[0].zone), nil
+	}
+	place := len(b.records)
+	whole := true
+	last := 0
+	for i := range items {
+		it := &items[i]
+		last = len(b.records)
+		b.records = append(b.records, it.zone<<entryBits|it.kind)
+		if it.kind == entryWhole {
+			continue
+		}
+		whole = false
+		ends, runs := b.ends[it.ends.from:it.ends.to], b.spans[it.runs.from:it.runs.to]
+		if len(ends) > maxEnds || len(runs) > maxRuns {
+			return 0, &ZoneError{Zone: b.zones[it.zone].ID, Index: int(it.zone), Polygon: -1, Ring: -1, Vertex: -1,
+				Err: ErrTooLarge, Detail: "too many rings within metres"}
+		}
+		if it.kind == entryRound {
+			b.records = append(b.records, it.round, uint32(len(runs)))
+		} else {
+			b.records = append(b.records, it.parity|uint32(len(ends))<<countEnds|uint32(len(runs))<<countRuns)
+			for _, lat := range ends {
+				b.records = append(b.records, uint32(lat))
+			}
+		}
+		for _, s := range runs {
+			b.records = append(b.records, s.first, s.n)
+		}
+	}
+	b.records[last] |= entryLast
+	if whole {
+		var key []byte
+		for _, w := range b.records[place:] {
+			key = binary.LittleEndian.AppendUint32(key, w)
+		}
+		if known, ok := b.whole[string(key)]; ok {
+			b.records = b.records[:place]
+			return slotOf(slotRecord, known), nil
+		}
+		b.whole[string(key)] = uint32(place)
+	}
+	return slotOf(slotRecord, uint32(place)), nil
+}

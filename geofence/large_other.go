@@ -1,0 +1,6 @@
+//go:build !linux
+
+package geofence
+
+// makeLarge is make for what is read all over.
+func makeLarge[T any](n int) []T { return make([]T, n) }
