@@ -274,8 +274,8 @@ func (c *compiler) place(zone uint32, o *outline) {
 	}
 	t.zones[zone] = row
 	for k := range t.polar {
-		if o.poles[k] {
-			t.polar[k] = append(t.polar[k], zone)
+		if o.poles[k] != polarNone {
+			t.polar[k] = append(t.polar[k], zone<<2|uint32(o.poles[k]))
 		}
 	}
 	c.boxes[zone] = o.box

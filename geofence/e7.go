@@ -3,6 +3,7 @@ package geofence
 import (
 	"math"
 
+	"github.com/golang/geo/r3"
 	"github.com/golang/geo/s2"
 
 	"github.com/sargas-em/em"
@@ -105,10 +106,18 @@ func crossings(chain []E7, p E7) (odd uint32, near bool) {
 	return odd, near
 }
 
-// exactCrossings reports whether the geodesic between two points crosses those
-// of the chain an odd number of times. A vertex that is one of the points
-// counts as golang/geo's semi-open model has it.
+// exactCrossings reports whether a way from one point to another crosses the
+// geodesics of the chain an odd number of times: the geodesic between the two,
+// or where they are far apart one by way of a third point. A vertex that is one
+// of the points counts as golang/geo's semi-open model has it.
 func exactCrossings(chain []E7, from, to s2.Point) bool {
+	if from.Dot(to.Vector) < -.5 {
+		return geodesicCrossings(chain, from, stopover(from, to)) != geodesicCrossings(chain, stopover(from, to), to)
+	}
+	return geodesicCrossings(chain, from, to)
+}
+
+func geodesicCrossings(chain []E7, from, to s2.Point) bool {
 	odd := false
 	v := chain[0].point()
 	left := s2.RobustSign(from, to, v)
@@ -131,6 +140,45 @@ func exactCrossings(chain []E7, from, to s2.Point) bool {
 		v = w
 	}
 	return odd
+}
+
+// meridianCrossings is exactCrossings from a pole. It looks at the edges on the
+// point's meridian alone: an edge's longitudes are those between its ends.
+func meridianCrossings(chain []E7, pole s2.Point, p *probe) bool {
+	odd := false
+	const near = 2 // what rounding does, and more
+	fromMeridian := func(v E7) int64 {
+		d := int64(v.Lng) - int64(p.e.Lng)
+		if d > half {
+			d -= 2 * half
+		} else if d < -half {
+			d += 2 * half
+		}
+		return d
+	}
+	b := fromMeridian(chain[0])
+	for i, v := range chain[1:] {
+		a := b
+		b = fromMeridian(v)
+		if min(abs64(a), abs64(b)) > near && (a > 0 == (b > 0) || abs64(a-b) > half) {
+			continue
+		}
+		if geodesicCrossings(chain[i:i+2], pole, p.point()) {
+			odd = !odd
+		}
+	}
+	return odd
+}
+
+// stopover returns a point that is far from the antipodes of two others, which
+// are more than a right angle apart, and on no line that is drawn.
+func stopover(a, b s2.Point) s2.Point {
+	mid := a.Sub(b.Vector)
+	side := mid.Cross(r3.Vector{X: .267, Y: .534, Z: -.801})
+	if other := mid.Cross(r3.Vector{X: .707, Y: -.1, Z: .7}); other.Norm2() > side.Norm2() {
+		side = other
+	}
+	return s2.Point{Vector: side.Normalize()}
 }
 
 // splitParts returns into how many parts the edge from a to b is split, which

@@ -1,6 +1,9 @@
 package geofence
 
 import (
+	"fmt"
+	"reflect"
+
 	"github.com/golang/geo/s2"
 	"github.com/paulmach/orb"
 )
@@ -26,3 +29,14 @@ func SplitEdge(a, b orb.Point) []s2.Point {
 	}
 	return points
 }
+
+// Sizes says how large the parts of an index are.
+func (x *Index) Sizes() string {
+	t := x.tree
+	return fmt.Sprintf("root %d×%d of 2^%d, %.1f MB; nodes %.1f MB, records %.1f MB, vertices %.1f MB, zones and rings %.1f MB",
+		t.cols, t.rows, t.shift, float64(len(t.root))*4e-6, float64(len(t.nodes))*4e-6, float64(len(t.records))*4e-6,
+		float64(len(t.vertices))*8e-6, float64(len(t.zones)*12+len(t.rings)*8)*1e-6)
+}
+
+// SameTree reports whether two indexes are compiled the same.
+func (x *Index) SameTree(y *Index) bool { return reflect.DeepEqual(x.tree, y.tree) }

@@ -117,7 +117,8 @@ type Filter func(point, zone int) bool
 // zone's rule is in force plays no role. An invalid p is in none.
 //
 // The answer is that of golang/geo's ContainsPointQuery with semi-open vertices
-// about Rings, whatever the point. Append allocates only to make dst larger.
+// about Rings, whatever the point. Append allocates only to make dst larger, and
+// in golang/geo's exact arithmetic, for points on an edge to the last bit.
 func (x *Index) Append(dst []int, p em.LatLng) []int { return x.AppendFunc(dst, p, nil) }
 
 // AppendFunc is Append for the zones that apply. A nil applies is all.

@@ -373,16 +373,99 @@ func TestConcurrentReaders(t *testing.T) {
 }
 
 func TestAllocations(t *testing.T) {
-	x := mustIndex(t, area("a", orb.Polygon{box(0, 0, 1, 1)}),
+	x := mustIndex(t, area("a", orb.Polygon{box(0, 0, 1, 1)}), area("b", orb.Polygon{box(0, 0, .5, 1)}),
 		Zone{ID: "c", Kind: KindHome, Shape: Circle{orb.Point{2, 2}, 1000}},
 		Zone{ID: "r", Kind: KindPlace, Shape: Corridor{orb.LineString{{2, 2}, {3, 3}}, 500}})
-	dst := make([]int, 0, 8)
-	for name, p := range map[string]em.LatLng{"nowhere": {Lat: 5, Lng: 5}, "circle and corridor": {Lat: 2, Lng: 2}} {
-		if n := testing.AllocsPerRun(100, func() { dst = x.Append(dst[:0], p) }); n > 0 {
+	dst, hits := make([]int, 0, 8), make([]Hit, 0, 8)
+	only := map[int]bool{1: true, 2: true}
+	applies := Filter(func(_, zone int) bool { return only[zone] })
+	points := []em.LatLng{{Lat: 5, Lng: 5}, {Lat: 2, Lng: 2}, {Lat: .5, Lng: .25}, {Lat: .5, Lng: .500001}, {Lat: .5, Lng: .5000001}}
+	for _, p := range points {
+		for name, f := range map[string]func(){
+			"Append":     func() { dst = x.Append(dst[:0], p) },
+			"AppendE7":   func() { dst = x.AppendE7(dst[:0], E7{int32(math.Round(p.Lat * 1e7)), int32(math.Round(p.Lng * 1e7))}) },
+			"AppendFunc": func() { dst = x.AppendFunc(dst[:0], p, applies) },
+		} {
+			if n := testing.AllocsPerRun(100, f); n > 0 {
+				t.Errorf("%s at %v: %v allocations", name, p, n)
+			}
+		}
+	}
+	for name, f := range map[string]func(){
+		"AppendBatch":     func() { hits = x.AppendBatch(hits[:0], points) },
+		"AppendBatchFunc": func() { hits = x.AppendBatchFunc(hits[:0], points, applies) },
+	} {
+		if n := testing.AllocsPerRun(100, f); n > 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
-	if n := testing.AllocsPerRun(100, func() { x.Distance(2, em.LatLng{Lat: 2.2, Lng: 2.1}) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { x.Distance(3, em.LatLng{Lat: 2.2, Lng: 2.1}) }); n > 0 {
 		t.Errorf("Distance: %v allocations", n)
+	}
+}
+
+func TestFilter(t *testing.T) {
+	x := mustIndex(t, area("a", orb.Polygon{box(0, 0, 1, 1)}), area("b", orb.Polygon{box(0, 0, 1, 1)}),
+		Zone{ID: "c", Kind: KindHome, Shape: Circle{orb.Point{.5, .5}, 1000}}, area("d", orb.Polygon{box(170, 0, -170, 1)}),
+		area("e", orb.Polygon{box(0, 80, 20, 90)}))
+	points := []em.LatLng{{Lat: .5, Lng: .5}, {Lat: 1e-9, Lng: .5}, {Lat: .5, Lng: 180}, {Lat: 89.95, Lng: 10}, {Lat: .5, Lng: .5}}
+	for only := range 5 {
+		var got []Hit
+		for _, h := range x.AppendBatch(nil, points) {
+			if int(h.Zone) == only && h.Point != 0 {
+				got = append(got, h)
+			}
+		}
+		applies := func(point, zone int) bool { return zone == only && point != 0 }
+		if want := x.AppendBatchFunc(nil, points, applies); !slices.Equal(got, want) || len(got) == 0 {
+			t.Errorf("zone %d: %v, afterwards %v", only, want, got)
+		}
+		for i, p := range points {
+			in := slices.Contains(x.Append(nil, p), only)
+			if got := x.AppendFunc(nil, p, func(_, zone int) bool { return zone == only }); in != (len(got) == 1) {
+				t.Errorf("zone %d, point %d: %v, and it is in it: %v", only, i, got, in)
+			}
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	zones := syntheticZones(9, 2000, .2)
+	var parts []float64
+	x, err := Options{Workers: 3, Progress: func(part float64) error {
+		parts = append(parts, part)
+		return nil
+	}}.Build(zones)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(parts) < 5 || parts[len(parts)-1] != 1 {
+		t.Errorf("progress %v", parts)
+	}
+	y, err := Options{Workers: 1}.Build(zones)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !x.SameTree(y) {
+		t.Error("the index depends on the number of workers")
+	}
+	stop := errors.New("stop")
+	if _, err := (Options{Progress: func(part float64) error {
+		if part > .2 {
+			return stop
+		}
+		return nil
+	}}).Build(zones); err != stop {
+		t.Errorf("stopped: %v", err)
+	}
+	// The first zone with an error is named, however many workers.
+	zones[1500].Kind, zones[700].ID, zones[1999].Shape = "", "", nil
+	var e *ZoneError
+	if _, err := (Options{Workers: 4}).Build(zones); !errors.As(err, &e) || e.Index != 700 || !errors.Is(e, ErrID) {
+		t.Errorf("%v, want zone 700 without id", err)
+	}
+	zones[650].ID = zones[3].ID
+	if _, err := (Options{}).Build(zones); !errors.As(err, &e) || e.Index != 650 || !errors.Is(e, ErrDuplicateID) {
+		t.Errorf("%v, want zone 650 with the ID of 3", err)
 	}
 }

@@ -18,10 +18,17 @@ import (
 type outline struct {
 	chains [][]E7 // the rings of an area; the line of a corridor
 	round  roundRow
-	anchor *anchor // of an area that reaches a pole or the antimeridian
-	box    box     // of the chains' vertices and, if round, of all of it
-	poles  [2]bool // may contain points beyond the southern, the northern polar circle
+	anchor *anchor  // of an area that reaches a pole or the antimeridian
+	box    box      // of the chains' vertices and, if round, of all of it
+	poles  [2]uint8 // what it has of the plane beyond the southern, the northern polar circle
 }
+
+const (
+	polarNone = iota
+	polarSome // or nothing
+	polarPole // some, and the pole
+	polarAll
+)
 
 // box is a rectangle in the plane; both corners belong to it.
 type box struct{ low, high E7 }
@@ -105,8 +112,30 @@ func areaOutline(a Area) (outline, error) {
 		return o, nil
 	}
 	o.box = wholeBox
-	o.poles = [2]bool{true, true}
-	return o, o.setAnchor(loops)
+	if err := o.setAnchor(loops); err != nil {
+		return outline{}, err
+	}
+	for k, lat := range [...]int32{-quarter, quarter} {
+		for _, c := range o.chains {
+			for _, v := range c {
+				if (v.Lat > 0) == (lat > 0) && abs32(v.Lat) >= polar-pad {
+					o.poles[k] = polarSome
+				}
+			}
+		}
+		in := o.anchor.inside == 1
+		for _, c := range o.chains {
+			if p := (E7{Lat: lat}).point(); p != o.anchor.ref && exactCrossings(c, o.anchor.ref, p) {
+				in = !in
+			}
+		}
+		if in && o.poles[k] == polarNone {
+			o.poles[k] = polarAll
+		} else if in {
+			o.poles[k] = polarPole
+		}
+	}
+	return o, nil
 }
 
 // newLoops brings the rings of an area to the sphere.
@@ -370,8 +399,13 @@ func (o *outline) widen() {
 	angle := o.round.reach/em.EarthRadius + slack
 	lat := int64(math.Ceil(angle * 180 / math.Pi * 1e7))
 	south, north := int64(o.box.low.Lat)-lat, int64(o.box.high.Lat)+lat
-	o.poles = [2]bool{south <= -polar+pad, north >= polar-pad}
-	if o.poles[0] || o.poles[1] {
+	if south <= -polar+pad {
+		o.poles[0] = polarSome
+	}
+	if north >= polar-pad {
+		o.poles[1] = polarSome
+	}
+	if o.poles != [2]uint8{} {
 		o.box = wholeBox
 		return
 	}

@@ -1,6 +1,7 @@
 package geofence
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 
@@ -31,7 +32,7 @@ type tree struct {
 	zones    []zoneRow
 	rings    []ringRow
 	rounds   []roundRow
-	polar    [2][]uint32 // zones that may contain points beyond the southern and the northern polar circle
+	polar    [2][]uint32 // zones that contain points beyond the southern and the northern polar circle: zone<<2, and polarSome, polarPole or polarAll
 	anchors  []anchor    // by zone
 }
 
@@ -306,16 +307,20 @@ func (t *tree) containsExactly(c cellZone, zone, shift uint32, p *probe) bool {
 
 // containsAnywhere decides by all edges of an area, about any point.
 func (t *tree) containsAnywhere(zone uint32, p *probe) bool {
-	from, in := northPole, false
+	a := anchor{ref: northPole}
 	if i, ok := slices.BinarySearchFunc(t.anchors, zone, compareAnchor); ok {
-		from, in = t.anchors[i].ref, t.anchors[i].inside == 1
+		a = t.anchors[i]
 	}
-	to := p.point()
-	row := &t.zones[zone]
-	for _, ring := range t.rings[row.firstRing : row.firstRing+row.rings] {
-		if exactCrossings(t.vertices[ring.first:ring.first+ring.n], from, to) {
-			in = !in
+	in := a.inside == 1
+	atPole := abs32(p.e.Lat) == quarter // or nearer to it than is good for a meridian
+	for chain := range t.chains(int(zone)) {
+		odd := false
+		if math.Abs(a.ref.Z) == 1 && !atPole {
+			odd = meridianCrossings(chain, a.ref, p)
+		} else {
+			odd = exactCrossings(chain, a.ref, p.point())
 		}
+		in = in != odd
 	}
 	return in
 }
@@ -364,27 +369,39 @@ func (t *tree) zoneContains(zone uint32, p *probe) bool {
 // appendAtEdge is append for points about the poles and the antimeridian. All
 // zones are asked that may have to do with it.
 func (t *tree) appendAtEdge(dst []Hit, p *probe, point int32, applies Filter) []Hit {
+	if beyondPolar(p.e) {
+		zones := t.polar[0]
+		if p.e.Lat > 0 {
+			zones = t.polar[1]
+		}
+		for _, z := range zones {
+			zone := z >> 2
+			if (applies == nil || applies(int(point), int(zone))) && t.polarContains(zone, z&3, p) {
+				dst = append(dst, Hit{point, int32(zone)})
+			}
+		}
+		return dst
+	}
 	var buf [64]uint32
 	zones := buf[:0]
-	switch {
-	case p.e.Lat >= polar:
-		zones = t.polar[1]
-	case p.e.Lat <= -polar:
-		zones = t.polar[0]
-	default:
-		for _, lng := range [...]int32{-half + seam, half - seam} {
-			slot, _ := t.find(E7{p.e.Lat, lng})
-			zones = t.appendZones(zones, slot)
-		}
-		slices.Sort(zones)
-		zones = slices.Compact(zones)
+	for _, lng := range [...]int32{-half + seam, half - seam} {
+		slot, _ := t.find(E7{p.e.Lat, lng})
+		zones = t.appendZones(zones, slot)
 	}
-	for _, zone := range zones {
+	slices.Sort(zones)
+	for _, zone := range slices.Compact(zones) {
 		if (applies == nil || applies(int(point), int(zone))) && t.zoneContains(zone, p) {
 			dst = append(dst, Hit{point, int32(zone)})
 		}
 	}
 	return dst
+}
+
+func (t *tree) polarContains(zone, polar uint32, p *probe) bool {
+	if abs32(p.e.Lat) == quarter && t.zones[zone].round == 0 && (p.p.Lat == 90 || p.p.Lat == -90) {
+		return polar != polarSome
+	}
+	return polar == polarAll || t.zoneContains(zone, p)
 }
 
 // appendZones appends the zones that a slot tells of.

@@ -278,30 +278,49 @@ func checkNesting(loops []*loop) error {
 }
 
 func (r *ring) checkNesting(query *s2.ContainsPointQuery) error {
+	// A ring may run along another, or cross it a little: most probes decide.
+	fine, wrong := 0, 0
+	var first error
 	for _, p := range r.loop.probes() {
 		shapes := query.ContainingShapes(p)
 		if !slices.Contains(shapes, s2.Shape(r)) {
 			continue // thinner here than the probe reaches
 		}
-		outer := false
-		for other := range polygons(shapes) {
-			if r.loop.ring == 0 && other.loop.polygon != r.loop.polygon {
-				return edgeSite{r.loop, 0}.conflict(edgeSite{other.loop, 0}, "inside ")
-			}
+		err := r.checkProbe(shapes)
+		if err == nil {
+			fine++
+			continue
 		}
-		for _, s := range shapes {
-			other := s.(*ring)
-			if other.loop.polygon != r.loop.polygon || other == r {
-				continue
-			}
-			if outer = outer || other.loop.ring == 0; other.loop.ring > 0 && r.loop.ring > 0 {
-				return &ZoneError{Polygon: r.loop.polygon, Ring: r.loop.ring, Vertex: -1, Err: ErrHole,
-					Detail: fmt.Sprintf("inside ring %d", other.loop.ring)}
-			}
+		if wrong++; first == nil {
+			first = err
 		}
-		if r.loop.ring > 0 && !outer {
-			return &ZoneError{Polygon: r.loop.polygon, Ring: r.loop.ring, Vertex: -1, Err: ErrHole}
+	}
+	if wrong > fine {
+		return first
+	}
+	return nil
+}
+
+// checkProbe is checkNesting by the rings that contain a point of r.
+func (r *ring) checkProbe(shapes []s2.Shape) error {
+	for other := range polygons(shapes) {
+		if r.loop.ring == 0 && other.loop.polygon != r.loop.polygon {
+			return edgeSite{r.loop, 0}.conflict(edgeSite{other.loop, 0}, "inside ")
 		}
+	}
+	outer := false
+	for _, s := range shapes {
+		other := s.(*ring)
+		if other.loop.polygon != r.loop.polygon || other == r {
+			continue
+		}
+		if outer = outer || other.loop.ring == 0; other.loop.ring > 0 && r.loop.ring > 0 {
+			return &ZoneError{Polygon: r.loop.polygon, Ring: r.loop.ring, Vertex: -1, Err: ErrHole,
+				Detail: fmt.Sprintf("inside ring %d", other.loop.ring)}
+		}
+	}
+	if r.loop.ring > 0 && !outer {
+		return &ZoneError{Polygon: r.loop.polygon, Ring: r.loop.ring, Vertex: -1, Err: ErrHole}
 	}
 	return nil
 }
