@@ -16,9 +16,9 @@ import (
 	. "github.com/sargas-em/em/geofence"
 )
 
-// cities are where the zones of the synthetic set are: longitude, latitude,
+// towns are where the zones of the synthetic set are: longitude, latitude,
 // radius in degrees of latitude and weight.
-var cities = [...]struct{ lng, lat, radius, weight float64 }{
+var towns = [...]struct{ lng, lat, radius, weight float64 }{
 	{25.28, 54.69, .09, 590}, {23.90, 54.90, .07, 300}, {21.14, 55.71, .06, 160}, {23.32, 55.93, .05, 100},
 	{24.36, 55.73, .04, 85}, {24.11, 56.95, .1, 605}, {26.54, 55.87, .05, 80}, {21.01, 56.51, .05, 67},
 	{23.71, 56.65, .04, 55}, {24.75, 59.44, .09, 455}, {26.72, 58.38, .05, 95}, {28.19, 59.38, .04, 53},
@@ -49,18 +49,18 @@ func syntheticRing(r *rand.Rand, lng, lat float64) orb.Ring {
 	return append(ring, ring[0])
 }
 
-// syntheticZones spreads n zones around the cities.
+// syntheticZones spreads n zones around the towns.
 func syntheticZones(seed uint64, n int, spread float64) []Zone {
 	r := rand.New(rand.NewPCG(seed, 77))
 	total := 0.0
-	for _, c := range cities {
+	for _, c := range towns {
 		total += c.weight
 	}
 	zones := make([]Zone, n)
 	for i := range zones {
 		pick := r.Float64() * total
-		c := cities[0]
-		for _, c = range cities {
+		c := towns[0]
+		for _, c = range towns {
 			if pick -= c.weight; pick < 0 {
 				break
 			}

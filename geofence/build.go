@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/golang/geo/s1"
 	"github.com/golang/geo/s2"
 
 	"github.com/sargas-em/em"
@@ -27,6 +28,8 @@ const (
 	manyZones, manyManyZones = 10_000, 200_000
 
 	maxRootSlots = 1 << 22
+
+	unitsPerMetre = 90 // of latitude, about
 )
 
 // build compiles zones into a tree, on as many goroutines as that. The result
@@ -55,9 +58,9 @@ type compiler struct {
 	progress func(float64) error
 	tree     tree
 	items    []item
-	spans    []span
+	spans    []edgeRun
 	ends     []int32
-	boxes    []box // by zone
+	boxes    []extent // by zone
 	fine     uint64
 	tasks    []task
 }
@@ -111,11 +114,11 @@ const outlineBlock = 512
 // each other on the ground, near each other.
 func (c *compiler) outline(workers int) error {
 	n := len(c.zones)
-	order := make([]placed, n)
+	order := make([]ordered, n)
 	for i := range c.zones {
-		order[i] = placed{place(&c.zones[i]), uint32(i)}
+		order[i] = ordered{curveKey(&c.zones[i]), uint32(i)}
 	}
-	slices.SortFunc(order, func(a, b placed) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.zone, b.zone)) })
+	slices.SortFunc(order, func(a, b ordered) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.zone, b.zone)) })
 
 	type block struct {
 		outlines []outline
@@ -177,12 +180,12 @@ func (c *compiler) outline(workers int) error {
 	t.zones = make([]zoneRow, n)
 	t.rings = make([]ringRow, 0, rings)
 	t.rounds = make([]roundRow, 0, rounds)
-	c.boxes = make([]box, n)
+	c.boxes = make([]extent, n)
 	c.items = make([]item, n)
 	k := 0
 	for _, b := range blocks {
 		for i := range b.outlines {
-			c.place(order[k].zone, &b.outlines[i])
+			c.lay(order[k].zone, &b.outlines[i])
 			k++
 		}
 	}
@@ -193,13 +196,13 @@ func (c *compiler) outline(workers int) error {
 	return nil
 }
 
-type placed struct {
+type ordered struct {
 	key  uint64
 	zone uint32
 }
 
-// place is where a zone lies, along a curve that fills the plane.
-func place(z *Zone) uint64 {
+// curveKey is where a zone lies, along a curve that fills the plane.
+func curveKey(z *Zone) uint64 {
 	var p em.LatLng
 	switch s := z.Shape.(type) {
 	case Area:
@@ -234,8 +237,8 @@ func interleave(v uint32) uint64 {
 	return (x | x<<1) & 0x5555555555555555
 }
 
-// place lays out one zone.
-func (c *compiler) place(zone uint32, o *outline) {
+// lay lays out one zone.
+func (c *compiler) lay(zone uint32, o *outline) {
 	t := &c.tree
 	row := zoneRow{firstRing: uint32(len(t.rings)), rings: uint32(len(o.chains))}
 	it := item{zone: zone, kind: entryArea, whole: o.box != wholeBox, runs: pair{from: uint32(len(c.spans))}}
@@ -244,11 +247,11 @@ func (c *compiler) place(zone uint32, o *outline) {
 		t.rings = append(t.rings, ringRow{first, uint32(len(chain))})
 		t.vertices = append(t.vertices, chain...)
 		if o.round.reach > 0 {
-			c.spans = append(c.spans, span{first, uint32(len(chain) - 1)})
+			c.spans = append(c.spans, edgeRun{first, uint32(len(chain) - 1)})
 			continue
 		}
 		for run := range unbroken(chain) {
-			c.spans = append(c.spans, span{first + run.first, run.n})
+			c.spans = append(c.spans, edgeRun{first + run.first, run.n})
 		}
 	}
 	it.runs.to = uint32(len(c.spans))
@@ -326,7 +329,7 @@ func (c cell) reference() (e E7, ok bool) {
 type task struct {
 	cell  cell
 	items []item
-	spans []span
+	spans []edgeRun
 	ends  []int32
 
 	slots          []uint32 // of the root cells, in Morton order
@@ -460,8 +463,10 @@ type builder struct {
 	*compiler
 	// Stacks of what the cells down to the present one need.
 	items []item
-	spans []span
+	spans []edgeRun
 	ends  []int32
+
+	lines map[uint32][]s2.Point // of corridors
 
 	nodes, records []uint32
 	whole          map[string]uint32 // records of zones that contain the cell, by their bytes
@@ -525,7 +530,7 @@ func (b *builder) enterArea(at cell, it item, ref E7) (_ item, ok bool) {
 				continue
 			}
 			if !open {
-				b.spans = append(b.spans, span{first: s.first + uint32(i)})
+				b.spans = append(b.spans, edgeRun{first: s.first + uint32(i)})
 				open = true
 			}
 			b.spans[len(b.spans)-1].n++
@@ -618,25 +623,27 @@ func (b *builder) enterRound(at cell, it item) (_ item, ok bool) {
 	}
 	it.whole = false
 	runs := uint32(len(b.spans))
+	far := s1.ChordAngleFromAngle(s1.Angle((r.reach + size + 1e-3) / em.EarthRadius))
+	near := s1.ChordAngle(-1)
+	if d := r.reach - size - 1e-3; d > 0 {
+		near = s1.ChordAngleFromAngle(s1.Angle(d / em.EarthRadius))
+	}
 	for _, s := range b.spans[it.runs.from:it.runs.to] {
-		chain := b.tree.vertices[s.first : s.first+s.n+1]
-		u := chain[0].point()
+		line := b.line(it.zone)[s.first-b.tree.rings[b.tree.zones[it.zone].firstRing].first:][:s.n+1]
 		open := false
-		for i, v := range chain[1:] {
-			w := v.point()
-			d := s2.DistanceFromSegment(q, u, w).Radians()*em.EarthRadius - r.reach
-			u = w
-			if d+size < -1e-3 {
+		for i, w := range line[1:] {
+			d, found := s2.UpdateMinDistance(q, line[i], w, far)
+			if found && d < near {
 				it.kind = entryWhole
 				it.runs = pair{}
 				return it, true
 			}
-			if d-size > 1e-3 {
+			if !found {
 				open = false
 				continue
 			}
 			if !open {
-				b.spans = append(b.spans, span{first: s.first + uint32(i)})
+				b.spans = append(b.spans, edgeRun{first: s.first + uint32(i)})
 				open = true
 			}
 			b.spans[len(b.spans)-1].n++
@@ -644,6 +651,24 @@ func (b *builder) enterRound(at cell, it item) (_ item, ok bool) {
 	}
 	it.runs = pair{runs, uint32(len(b.spans))}
 	return it, it.runs.from != it.runs.to
+}
+
+// line is the line of a corridor on the sphere.
+func (b *builder) line(zone uint32) []s2.Point {
+	if line, ok := b.lines[zone]; ok {
+		return line
+	}
+	var line []s2.Point
+	for chain := range b.tree.chains(int(zone)) {
+		for _, v := range chain {
+			line = append(line, v.point())
+		}
+	}
+	if b.lines == nil {
+		b.lines = map[uint32][]s2.Point{}
+	}
+	b.lines[zone] = line
+	return line
 }
 
 // isLeaf reports whether a cell with these items is not divided.
@@ -656,8 +681,12 @@ func (b *builder) isLeaf(at cell, items []item) bool {
 			continue
 		}
 		whole = false
-		for _, s := range b.spans[it.runs.from:it.runs.to] {
-			edges += int(s.n)
+		// At the edge of a wide corridor many parts of its line are as near as
+		// each other, however small the cell.
+		if it.kind != entryRound || float64(at.size()) > b.tree.rounds[it.round].reach*unitsPerMetre/8 {
+			for _, s := range b.spans[it.runs.from:it.runs.to] {
+				edges += int(s.n)
+			}
 		}
 		box := &b.boxes[it.zone]
 		least = min(least, uint64(max(int64(box.high.Lng)-int64(box.low.Lng), int64(box.high.Lat)-int64(box.low.Lat))))

@@ -142,13 +142,14 @@ func geodesicCrossings(chain []E7, from, to s2.Point) bool {
 	return odd
 }
 
-// meridianCrossings is exactCrossings from a pole. It looks at the edges on the
-// point's meridian alone: an edge's longitudes are those between its ends.
-func meridianCrossings(chain []E7, pole s2.Point, p *probe) bool {
+// meridianCrossings is exactCrossings from a pole to a point, given rounded as
+// well. It looks at the edges on the point's meridian alone: an edge's
+// longitudes are those between its ends.
+func meridianCrossings(chain []E7, pole s2.Point, e E7, to s2.Point) bool {
 	odd := false
 	const near = 2 // what rounding does, and more
 	fromMeridian := func(v E7) int64 {
-		d := int64(v.Lng) - int64(p.e.Lng)
+		d := int64(v.Lng) - int64(e.Lng)
 		if d > half {
 			d -= 2 * half
 		} else if d < -half {
@@ -163,7 +164,7 @@ func meridianCrossings(chain []E7, pole s2.Point, p *probe) bool {
 		if min(abs64(a), abs64(b)) > near && (a > 0 == (b > 0) || abs64(a-b) > half) {
 			continue
 		}
-		if geodesicCrossings(chain[i:i+2], pole, p.point()) {
+		if geodesicCrossings(chain[i:i+2], pole, to) {
 			odd = !odd
 		}
 	}
@@ -195,17 +196,37 @@ func splitParts(a, b E7, turn int64) int {
 	if a.Lat > 0 != (b.Lat > 0) {
 		low = 0
 	}
-	n := max(math.Abs(east), math.Abs(rise)) / (maxStep * math.Pi / 180)
-	if high > polar { // there it is the ground that counts: centimetres
-		const tolerance = .02 / em.EarthRadius
-		bend := math.Hypot(math.Cos(float64(low)*rad)*east*east, 2*east*rise)
-		return int(math.Ceil(max(n, math.Sqrt(bend/8/tolerance), 1)))
+	if high > polar {
+		return groundParts(a, b, turn)
+	}
+	if m := max(math.Abs(east), math.Abs(rise)); high < quarter/6*5 && m < 4.5e-5 {
+		return 1 // three hundred metres: the bend is less than 8 m²
 	}
 	level := min(max(low, quarter/2), high) // where sin cos is greatest
 	sin, cos := math.Sincos(float64(level) * rad)
 	bend := math.Hypot(2*math.Tan(float64(high)*rad)*east*rise, sin*cos*east*east)
 	const tolerance = .8 * chordTolerance * rad // the rest is for what the square leaves out
-	return int(math.Ceil(max(n, math.Sqrt(bend/8/tolerance), 1)))
+	return atLeastSteps(math.Sqrt(bend/8/tolerance), east, rise)
+}
+
+// atLeastSteps rounds a number of parts up, to no fewer than maxStep asks for.
+func atLeastSteps(n, east, rise float64) int {
+	return int(math.Ceil(max(n, math.Abs(east)/(maxStep*math.Pi/180), math.Abs(rise)/(maxStep*math.Pi/180), 1)))
+}
+
+// groundParts is splitParts where it is not the plane that counts but the
+// ground: edges keep to two centimetres. On the path of splitParts geodesics
+// bend away by (sin cos turn², 2 sin turn rise) on the ground.
+func groundParts(a, b E7, turn int64) int {
+	const rad = math.Pi / 180 / 1e7
+	rise, east := float64(b.Lat-a.Lat)*rad, float64(turn)*rad
+	low, high := min(abs32(a.Lat), abs32(b.Lat)), max(abs32(a.Lat), abs32(b.Lat))
+	if a.Lat > 0 != (b.Lat > 0) {
+		low = 0
+	}
+	const tolerance = .02 / em.EarthRadius
+	bend := math.Sin(float64(high)*rad) * math.Hypot(math.Cos(float64(low)*rad)*east*east, 2*east*rise)
+	return atLeastSteps(math.Sqrt(bend/8/tolerance), east, rise)
 }
 
 func abs32(v int32) int32 { return max(v, -v) }

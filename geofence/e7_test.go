@@ -27,7 +27,7 @@ func TestCrossings(t *testing.T) {
 			corner[k] = unrolled{int64((30 + size*r.Float64()) * 1e7), int32((lat + size*(r.Float64()-.5)) * 1e7)}
 		}
 		for k := range corner {
-			line = appendEdge(line, corner[k], corner[(k+1)%3], nil)
+			line = appendEdge(line, corner[k], corner[(k+1)%3], nil, splitParts)
 		}
 		chain := chainOf(append(line, corner[0]))
 		for range 200 {

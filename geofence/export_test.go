@@ -24,7 +24,7 @@ func SplitEdge(a, b orb.Point) []s2.Point {
 	u := unrolled{int64(from.Lng), from.Lat}
 	v := unrolled{u.lng + d, to.Lat}
 	var points []s2.Point
-	for _, u := range append(appendEdge(nil, u, v, nil), v) {
+	for _, u := range append(appendEdge(nil, u, v, nil, splitParts), v) {
 		points = append(points, u.name(floorDiv(u.lng+half, 2*half)).point())
 	}
 	return points

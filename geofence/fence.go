@@ -2,6 +2,7 @@ package geofence
 
 import (
 	"math"
+	"slices"
 
 	"github.com/golang/geo/s2"
 
@@ -13,19 +14,12 @@ import (
 type fence struct {
 	zone Zone
 	boxes
-	geometry
+	round roundRow // of a circle or corridor
+	edges edgeSet  // none of a circle
 
 	// An area is its rings, or an index of its own.
-	rings []fenceRing
-	index *Index
-}
-
-// fenceRing is a ring of an area; the holes of a polygon follow its border.
-type fenceRing struct {
-	chain []E7
-	ref   s2.ReferencePoint
-	hole  bool
-	plane bool // the chain has no breaks, and does not come near a pole
+	chains [][]E7
+	index  *Index
 }
 
 // maxFenceChain bounds the vertices of a fence that is no index: all of them
@@ -35,55 +29,34 @@ const maxFenceChain = 512
 // newFence compiles a zone. Errors are *ZoneError.
 func newFence(z Zone) (*fence, error) {
 	f := &fence{zone: z}
-	a, ok := z.Shape.(Area)
-	if ok && z.ID != "" && z.Kind.valid() && vertices(a) <= maxFenceChain {
-		loops, err := f.geometry.setArea(a)
-		if err != nil {
-			return nil, f.locate(err)
-		}
-		n := 0
-		for _, l := range loops {
-			n += len(l.chain)
-			f.rings = append(f.rings, fenceRing{l.chain, l.ref, l.ring > 0, isPlane(l.chain)})
-		}
-		if len(loops) == 1 && n <= maxFenceChain {
-			f.outer = areaBox(a)
-			if f.rings[0].plane {
-				f.inner = inscribed(f.rings[0].chain)
-			}
-			return f, nil
-		}
-		if n > maxFenceChain {
-			f.rings = nil
-		}
-	}
-	x, err := NewIndex(z)
+	o, err := newOutline(&z)
 	if err != nil {
-		return nil, err
+		return nil, f.locate(err)
 	}
-	f.geometry = x.geometry[0]
+	f.round = o.round
+	if len(o.chains) > 0 {
+		f.edges = newEdgeSet(borderEdges(slices.Values(o.chains), f.round.reach == 0))
+	}
 	switch s := z.Shape.(type) {
 	case Circle:
 		f.boxes = circleBoxes(s)
 	case Corridor:
 		f.outer = corridorBox(s)
-	default:
-		f.outer = areaBox(a)
-		if f.rings == nil { // else it was made to find out how the rings lie in each other
-			f.index = x
+	case Area:
+		f.outer = areaBox(s)
+		n := 0
+		for _, c := range o.chains {
+			n += len(c)
+		}
+		if o.anchor != nil || n > maxFenceChain {
+			if f.index, err = NewIndex(z); err != nil {
+				return nil, err
+			}
+		} else if f.chains = o.chains; len(o.chains) == 1 {
+			f.inner = inscribed(o.chains[0])
 		}
 	}
 	return f, nil
-}
-
-func vertices(a Area) int {
-	n := 0
-	for _, polygon := range a {
-		for _, r := range polygon {
-			n += len(r)
-		}
-	}
-	return n
 }
 
 // locate completes an error about the zone.
@@ -92,15 +65,6 @@ func (f *fence) locate(err error) error {
 		e.Zone, e.Index = f.zone.ID, 0
 	}
 	return err
-}
-
-func isPlane(chain []E7) bool {
-	for i, v := range chain {
-		if beyondPolar(v) || i > 0 && isBreak(chain[i-1], v) {
-			return false
-		}
-	}
-	return len(chain) > 0
 }
 
 // place is a position in the forms in which it is compared with zones.
@@ -121,43 +85,49 @@ func (o *place) point() s2.Point {
 // contains reports whether a valid position is in the zone.
 func (f *fence) contains(o *place) bool {
 	switch {
-	case f.reach > 0:
-		return f.geometry.distance(o.point()) <= 0
+	case f.round.reach > 0:
+		return f.fromEdge(o) <= 0
 	case f.index != nil:
 		var buf [1]int
 		return len(f.index.Append(buf[:0], o.p)) > 0
 	}
+	e := roundE7(o.p)
+	in := uint32(0)
+	for _, c := range f.chains {
+		odd, near := crossings(c, e)
+		if near {
+			return f.containsExactly(e, o)
+		}
+		in ^= odd
+	}
+	return in == 1
+}
+
+// containsExactly is contains for a position near an edge of an area.
+func (f *fence) containsExactly(e E7, o *place) bool {
 	in := false
-	for i := range f.rings {
-		r := &f.rings[i]
-		switch {
-		case !r.hole:
-			if in {
-				return true
-			}
-			in = r.encloses(o)
-		case in:
-			in = !r.encloses(o)
+	for _, c := range f.chains {
+		if meridianCrossings(c, northPole, e, o.point()) {
+			in = !in
 		}
 	}
 	return in
 }
 
-// encloses reports whether a valid position is on the inner side of the ring.
-func (r *fenceRing) encloses(o *place) bool {
-	if r.plane {
-		if odd, near := crossings(r.chain, roundE7(o.p)); !near {
-			return odd == 1
-		}
+// fromEdge returns the metres from a position to the edge, negative inside a
+// circle or corridor.
+func (f *fence) fromEdge(o *place) float64 {
+	if f.edges.n == 0 {
+		return f.round.fromCenter(o.point())
 	}
-	return exactCrossings(r.chain, r.ref.Point, o.point()) != r.ref.Contained
+	return f.edges.distance(o.point()) - f.round.reach
 }
 
 // distance returns the metres from a valid position to the edge, negative
 // inside: Index.Distance.
 func (f *fence) distance(o *place) float64 {
-	d := f.geometry.distance(o.point())
-	if f.reach > 0 {
+	d := f.fromEdge(o)
+	if f.round.reach > 0 {
 		return d
 	}
 	return signed(d, f.settle(o))
@@ -184,8 +154,8 @@ func signed(d float64, inside bool) float64 {
 // side returns on which side of the edge all is that lies within a radius of a
 // valid position; the radius is neither negative nor infinite: Index.Classify.
 func (f *fence) side(o *place, radius95 float64) em.Side {
-	if f.reach > 0 {
-		return sideOf(f.geometry.distance(o.point()), radius95)
+	if f.round.reach > 0 {
+		return sideOf(f.fromEdge(o), radius95)
 	}
 	d, near := f.edges.distanceWithin(o.point(), radius95)
 	if near && d < radius95 {

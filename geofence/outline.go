@@ -19,7 +19,7 @@ type outline struct {
 	chains [][]E7 // the rings of an area; the line of a corridor
 	round  roundRow
 	anchor *anchor  // of an area that reaches a pole or the antimeridian
-	box    box      // of the chains' vertices and, if round, of all of it
+	box    extent   // of the chains' vertices and, if round, of all of it
 	poles  [2]uint8 // what it has of the plane beyond the southern, the northern polar circle
 }
 
@@ -30,17 +30,17 @@ const (
 	polarAll
 )
 
-// box is a rectangle in the plane; both corners belong to it.
-type box struct{ low, high E7 }
+// extent is a rectangle in the plane; both corners belong to it.
+type extent struct{ low, high E7 }
 
-func (b *box) add(v E7) {
+func (b *extent) add(v E7) {
 	b.low = E7{min(b.low.Lat, v.Lat), min(b.low.Lng, v.Lng)}
 	b.high = E7{max(b.high.Lat, v.Lat), max(b.high.Lng, v.Lng)}
 }
 
 var (
-	noBox    = box{E7{quarter, half}, E7{-quarter, -half}} // never changed
-	wholeBox = box{E7{-quarter, -half}, E7{quarter, half}} // never changed
+	noBox    = extent{E7{quarter, half}, E7{-quarter, -half}} // never changed
+	wholeBox = extent{E7{-quarter, -half}, E7{quarter, half}} // never changed
 )
 
 // newOutline checks a zone. Errors are *ZoneError, without the zone.
@@ -292,16 +292,16 @@ func (o *outline) setAnchor(loops []*loop) error {
 	return nowhere(ErrAmbiguous, "it has edges everywhere")
 }
 
-// span is consecutive edges of a chain: from the vertex first n edges.
-type span struct{ first, n uint32 }
+// edgeRun is consecutive edges of a chain: from the vertex first n edges.
+type edgeRun struct{ first, n uint32 }
 
 // unbroken yields the parts of a chain between its breaks.
-func unbroken(chain []E7) func(yield func(span) bool) {
-	return func(yield func(span) bool) {
+func unbroken(chain []E7) func(yield func(edgeRun) bool) {
+	return func(yield func(edgeRun) bool) {
 		from := 0
 		for i := 1; i <= len(chain); i++ {
 			if i == len(chain) || isBreak(chain[i-1], chain[i]) {
-				if i-1 > from && !yield(span{uint32(from), uint32(i - 1 - from)}) {
+				if i-1 > from && !yield(edgeRun{uint32(from), uint32(i - 1 - from)}) {
 					return
 				}
 				from = i
@@ -345,7 +345,7 @@ func corridorOutline(c Corridor) (outline, error) {
 			return outline{}, onLine(at(i, err))
 		}
 		v := unrolled{u.lng + d, line[i+1].Lat}
-		if split = appendEdge(split, u, v, nil); len(split) > MaxVertices {
+		if split = appendEdge(split, u, v, nil, groundParts); len(split) > MaxVertices {
 			return outline{}, onLine(at(i, &ZoneError{Err: ErrTooLarge}))
 		}
 		u = v
@@ -416,7 +416,7 @@ func (o *outline) widen() {
 		o.box = wholeBox
 		return
 	}
-	o.box = box{E7{int32(south), int32(west)}, E7{int32(north), int32(east)}}
+	o.box = extent{E7{int32(south), int32(west)}, E7{int32(north), int32(east)}}
 }
 
 // nearLine reports whether a point is within reach metres of a line.

@@ -77,18 +77,21 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
+// splitter says into how many parts an edge is split.
+type splitter func(a, b E7, turn int64) int
+
 // appendEdge appends the vertices of the edge from a to b, without b. It is
 // split where it crosses the antimeridian or a polar circle, and at the
 // latitudes cuts if it runs along the antimeridian, and between those until
 // geodesics keep to it. The same edge the other way gives exactly the same
 // vertices.
-func appendEdge(dst []unrolled, a, b unrolled, cuts []int32) []unrolled {
+func appendEdge(dst []unrolled, a, b unrolled, cuts []int32, parts splitter) []unrolled {
 	if a.lat == b.lat && abs32(a.lat) == quarter {
 		return append(dst, a)
 	}
 	if b.lat < a.lat || b.lat == a.lat && b.lng < a.lng {
 		start := len(dst)
-		dst = append(appendEdge(dst, b, a, cuts), a)
+		dst = append(appendEdge(dst, b, a, cuts, parts), a)
 		slices.Reverse(dst[start:])
 		return dst[:len(dst)-1]
 	}
@@ -124,7 +127,7 @@ func appendEdge(dst []unrolled, a, b unrolled, cuts []int32) []unrolled {
 		if i < len(stops) {
 			v = stops[i]
 		}
-		dst = appendPiece(dst, u, v, sheet*2*half)
+		dst = appendPiece(dst, u, v, sheet*2*half, parts)
 		u = v
 	}
 	return dst
@@ -132,11 +135,11 @@ func appendEdge(dst []unrolled, a, b unrolled, cuts []int32) []unrolled {
 
 // appendPiece appends the vertices of an edge that is in one sheet and on one
 // side of a polar circle, without its end, moved to the east.
-func appendPiece(dst []unrolled, u, v unrolled, east int64) []unrolled {
-	n := int64(splitParts(E7{Lat: u.lat}, E7{Lat: v.lat}, v.lng-u.lng))
+func appendPiece(dst []unrolled, u, v unrolled, east int64, parts splitter) []unrolled {
+	n := int64(parts(E7{Lat: u.lat}, E7{Lat: v.lat}, v.lng-u.lng))
 	if n > 16 && v.lat-u.lat > 1e7 { // it may take fewer where it is farther from the pole
 		mid := unrolled{u.lng + scale(v.lng-u.lng, 1, 2), u.lat + (v.lat-u.lat)/2}
-		return appendPiece(appendPiece(dst, u, mid, east), mid, v, east)
+		return appendPiece(appendPiece(dst, u, mid, east, parts), mid, v, east, parts)
 	}
 	for k := range n {
 		dst = append(dst, unrolled{
@@ -230,7 +233,7 @@ func newLoop(input orb.Ring, cuts []int32, limit int) (*loop, error) {
 	u := unrolled{int64(r[0].Lng), r[0].Lat}
 	for i := range r {
 		v := unrolled{u.lng + turns[i], r[(i+1)%len(r)].Lat}
-		if line = appendEdge(line, u, v, cuts); len(line) > limit {
+		if line = appendEdge(line, u, v, cuts, splitParts); len(line) > limit {
 			return nil, at(i, &ZoneError{Err: ErrTooLarge})
 		}
 		for len(l.vertex) < len(line) {

@@ -90,7 +90,8 @@ func TestSetAgrees(t *testing.T) {
 			areas = append(areas, z.Shape.(Area))
 		}
 		points = append(points, hardPoints(r, areas, 200)...)
-		s, x, o := mustSet(t, zones...), mustIndex(t, zones...), newOracle(areas)
+		s, x := mustSet(t, zones...), mustIndex(t, zones...)
+		o := newOracle(x)
 		for n, p := range points {
 			want := o.zones(p)
 			if got := s.Append(nil, p); !slices.Equal(got, want) {
@@ -328,11 +329,7 @@ func workload(b *testing.B, subjects int) (sets []*Set, points []em.LatLng) {
 		if k >= 500 {
 			continue
 		}
-		var areas []Area
-		for _, z := range zones {
-			areas = append(areas, z.Shape.(Area))
-		}
-		o := newOracle(areas)
+		o := newOracle(mustIndex(b, zones...))
 		for _, p := range ps {
 			want := o.zones(p)
 			hits += len(want)

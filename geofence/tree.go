@@ -316,7 +316,7 @@ func (t *tree) containsAnywhere(zone uint32, p *probe) bool {
 	for chain := range t.chains(int(zone)) {
 		odd := false
 		if math.Abs(a.ref.Z) == 1 && !atPole {
-			odd = meridianCrossings(chain, a.ref, p)
+			odd = meridianCrossings(chain, a.ref, p.e, p.point())
 		} else {
 			odd = exactCrossings(chain, a.ref, p.point())
 		}
