@@ -3,6 +3,7 @@ package center
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -80,7 +81,14 @@ func newEngine(ctx context.Context, c *Center) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.roster, err = roster.Load(zones, persons); err != nil {
+	var key []byte
+	if err := c.store.Update(ctx, func(tx *record.Tx) (err error) {
+		key, err = tx.Secret("draws", randomKey)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	if e.roster, err = roster.Load(key, zones, persons); err != nil {
 		return nil, fmt.Errorf("center: stored people and zones: %w", err)
 	}
 	err = e.update(ctx, func(s *step) error {
@@ -105,6 +113,13 @@ func newEngine(ctx context.Context, c *Center) (*engine, error) {
 		return nil, fmt.Errorf("center: %w", err)
 	}
 	return e, nil
+}
+
+// randomKey is a key for em.Draw.
+func randomKey() []byte {
+	key := make([]byte, 32)
+	rand.Read(key)
+	return key
 }
 
 // ErrLog: the log and the record in a data folder do not fit each other.

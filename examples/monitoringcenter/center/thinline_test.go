@@ -21,7 +21,7 @@ func TestFromFrameToIncident(t *testing.T) {
 	c.Put("/api/v1/people", centertest.Person(1, base, `"zones":["school-1"]`))
 	d := c.Connect(1)
 	minute := func(n int) time.Time { return base.Add(time.Duration(n) * time.Minute) }
-	c.Send(d, centertest.At(minute(1), 1000), centertest.At(minute(2), 100), centertest.At(minute(3), 50))
+	c.Send(d, centertest.Kept(minute(1), 1000), centertest.Kept(minute(2), 100), centertest.Kept(minute(3), 50))
 
 	all := c.Incidents("zone.exclusion")
 	if len(all) != 1 {
@@ -46,13 +46,13 @@ func TestFromFrameToIncident(t *testing.T) {
 	// The same fixes once more are receptions, and nothing else.
 	before := centertest.Get[record.Counts](c, "/api/v1/counts")
 	d = c.Connect(1) // a tracker comes back before the center has missed it
-	c.Send(d, centertest.At(minute(1), 1000), centertest.At(minute(2), 100), centertest.At(minute(3), 50))
+	c.Send(d, centertest.Kept(minute(1), 1000), centertest.Kept(minute(2), 100), centertest.Kept(minute(3), 50))
 	after := centertest.Get[record.Counts](c, "/api/v1/counts")
 	if after.Fixes != before.Fixes || after.Receptions < before.Receptions+3 || len(c.Incidents("zone.exclusion")) != 1 {
 		t.Errorf("sent again: %+v, before %+v", after, before)
 	}
 
-	c.Send(d, centertest.At(minute(5), 1000))
+	c.Send(d, centertest.Kept(minute(5), 1000))
 	if all := c.Incidents("zone.exclusion"); len(all) != 1 || !all[0].Until.Equal(minute(5)) || all[0].ID != i.ID {
 		t.Errorf("after the way out: %+v", all)
 	}

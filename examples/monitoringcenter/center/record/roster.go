@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -150,4 +151,17 @@ func (s *Store) frames(ctx context.Context, where string, args ...any) ([]FrameR
 		f.Received = fromNanos(received)
 		return err
 	}, `SELECT received, type, error, raw FROM frame `+where, args...)
+}
+
+// Secret returns a key that is made once, by random, and kept.
+func (t *Tx) Secret(name string, random func() []byte) (key []byte, err error) {
+	err = t.tx.QueryRowContext(t.ctx, `SELECT key FROM secret WHERE name = ?`, name).Scan(&key)
+	if errors.Is(err, sql.ErrNoRows) {
+		key = random()
+		return key, t.exec(`INSERT INTO secret (name, key) VALUES (?,?)`, name, key)
+	}
+	if err != nil {
+		err = fmt.Errorf("record: %w", err)
+	}
+	return key, err
 }

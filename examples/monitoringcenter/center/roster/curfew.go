@@ -1,6 +1,9 @@
 package roster
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paulmach/orb"
@@ -10,14 +13,26 @@ import (
 	"github.com/sargas-em/em/geofence"
 )
 
-// Curfew is the part of an order that says when the person must be home.
+// Curfew is the part of an order that says when the person must be where.
 type Curfew struct {
-	Schedule          curfew.Schedule `json:"schedule"`       // as curfew.Plan: zone, weekly, permits
+	// Schedule is a curfew.Plan: zone, places, weekly rows of all kinds, calendars
+	// of holidays, release, permits, suspensions.
+	Schedule          curfew.Schedule `json:"schedule"`
 	From              time.Time       `json:"from,omitzero"`  // since when the order binds; Since of the person, if absent
 	Until             time.Time       `json:"until,omitzero"` // open, if absent
 	Grace             Grace           `json:"grace,omitzero"`
 	CountRepeatedHour bool            `json:"count_repeated_hour,omitempty"` // the second pass of an hour that clocks repeat counts
-	MaxGap            Duration        `json:"max_gap,omitempty"`             // how long evidence of presence holds; 15 minutes if absent
+	Units             []curfew.Unit   `json:"units,omitempty"`               // home units and beacons at the home
+	Worn              []em.DeviceID   `json:"worn,omitempty"`                // devices on the wearer's body; see curfew.Order
+	Places            []Place         `json:"places,omitempty"`              // where the schedule's other places are
+	Review            Review          `json:"review,omitzero"`               // how absences are added up
+
+	// What is assumed of the evidence; the defaults of curfew.Config, if absent.
+	MaxGap  Duration `json:"max_gap,omitempty"`
+	Contact Duration `json:"contact,omitempty"`
+	Loss    Duration `json:"loss,omitempty"`
+	Flicker Duration `json:"flicker,omitempty"`
+	Unknown Duration `json:"unknown,omitempty"`
 }
 
 // Grace is how much absence is no incident.
@@ -27,37 +42,162 @@ type Grace struct {
 	End   Duration `json:"end,omitempty"`
 }
 
-// curfewOf judges nothing for a person without a curfew: then its schedule is
-// empty, and it closes what an earlier curfew had opened.
-func curfewOf(ru *rules) (em.Evaluator, error) {
-	p := &ru.Person
-	order := curfew.Order{
-		ID: "curfew", Version: p.Version, From: p.Since,
-		Where: func(em.Observation) em.Side { return em.SideUnknown },
+// Place says where a place of the schedule is: a circle, units, or both.
+type Place struct {
+	Name  string        `json:"name"`
+	Area  *Home         `json:"area,omitempty"`
+	Units []curfew.Unit `json:"units,omitempty"`
+}
+
+// Review is over what time absences are added up, and how much is allowed: a
+// curfew.Review.
+type Review struct {
+	From       time.Time `json:"from,omitzero"`
+	Until      time.Time `json:"until,omitzero"`
+	Allowance  Duration  `json:"allowance,omitempty"`
+	Single     Duration  `json:"single,omitempty"`
+	KeepEntire bool      `json:"keep_entire,omitempty"`
+}
+
+// curfewName is the Order.ID of everybody's curfew.
+const curfewName = "curfew"
+
+func nowhere(em.Observation) em.Side { return em.SideUnknown }
+
+// inside returns the function that tells whether the wearer is at a place; nil
+// where there is none.
+func inside(p *Person, id string, h *Home) (func(em.Observation) em.Side, error) {
+	if h == nil {
+		return nil, nil
 	}
+	return geofence.Home(geofence.Zone{
+		ID: id, Version: p.Version, Kind: geofence.KindHome,
+		Shape: geofence.Circle{Center: orb.Point{h.Lon, h.Lat}, Radius: h.Radius},
+	}, AssumedAccuracy)
+}
+
+// order returns the order for one place, without rows, and the config.
+func (ru *rules) order(place string) (curfew.Order, curfew.Config) {
+	p := &ru.Person
+	o := curfew.Order{ID: curfewName, Version: p.Version, From: p.Since, Place: place}
 	var config curfew.Config
 	if c := p.Curfew; c != nil {
-		order.Schedule, order.CountRepeatedHour, order.Until = c.Schedule, c.CountRepeatedHour, c.Until
+		o.CountRepeatedHour, o.Until, o.Worn = c.CountRepeatedHour, c.Until, c.Worn
 		if !c.From.IsZero() {
-			order.From = c.From
+			o.From = c.From
 		}
-		order.Grace = curfew.Grace{Start: time.Duration(c.Grace.Start), Short: time.Duration(c.Grace.Short), End: time.Duration(c.Grace.End)}
-		config.MaxGap = time.Duration(c.MaxGap)
+		o.Grace = curfew.Grace{Start: time.Duration(c.Grace.Start), Short: time.Duration(c.Grace.Short), End: time.Duration(c.Grace.End)}
+		config = curfew.Config{
+			MaxGap: time.Duration(c.MaxGap), Contact: time.Duration(c.Contact), Loss: time.Duration(c.Loss),
+			Flicker: time.Duration(c.Flicker), Unknown: time.Duration(c.Unknown),
+		}
+		// A short MaxGap was in order before there was a Loss, which must be shorter.
+		if config.Loss == 0 && config.MaxGap > 0 && config.MaxGap <= curfew.DefaultLoss {
+			config.Loss = config.MaxGap / 2
+		}
 	}
 	// Rules that changed bind from the instant of the change: what was under way
 	// before is judged by those before.
-	if ru.since.After(order.From) {
-		order.From = ru.since
+	if ru.since.After(o.From) {
+		o.From = ru.since
 	}
-	if h := p.Home; h != nil {
-		var err error
-		order.Where, err = geofence.Home(geofence.Zone{
-			ID: "home", Version: p.Version, Kind: geofence.KindHome,
-			Shape: geofence.Circle{Center: orb.Point{h.Lon, h.Lat}, Radius: h.Radius},
-		}, AssumedAccuracy)
-		if err != nil {
-			return nil, err
+	return o, config
+}
+
+// curfewOf judges the home. It judges nothing for a person without a curfew:
+// then its schedule is empty, and it closes what an earlier curfew had opened.
+func curfewOf(ru *rules) (em.Evaluator, error) {
+	p := &ru.Person
+	order, config := ru.order("")
+	var err error
+	if order.Where, err = inside(p, "home", p.Home); err != nil {
+		return nil, err
+	}
+	if order.Where == nil {
+		order.Where = nowhere
+	}
+	if c := p.Curfew; c != nil {
+		order.Units = c.Units
+		if places := c.Schedule.Places(); len(places) == 0 || slices.Contains(places, "") {
+			order.Schedule = c.Schedule
 		}
 	}
 	return curfew.NewEvaluator(order, config)
+}
+
+// placesOf judges the schedule's other places, each by an evaluator of its own.
+func placesOf(ru *rules) (em.Evaluator, error) {
+	ps := &parts{rest: func(place string) (em.Evaluator, error) {
+		order, config := ru.order(place)
+		order.Where = nowhere
+		return curfew.NewEvaluator(order, config)
+	}}
+	c := ru.Person.Curfew
+	if c == nil {
+		return ps, nil
+	}
+	known := map[string]bool{"": true}
+	for _, pl := range c.Places {
+		if pl.Name == "" {
+			return nil, errors.New("a place without a name: the home is the person's")
+		}
+		order, config := ru.order(pl.Name)
+		order.Schedule, order.Units = c.Schedule, pl.Units
+		var err error
+		if order.Where, err = inside(&ru.Person, pl.Name, pl.Area); err != nil {
+			return nil, fmt.Errorf("%q: %w", pl.Name, err)
+		}
+		e, err := curfew.NewEvaluator(order, config)
+		if err == nil {
+			err = ps.add(pl.Name, e, false)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", pl.Name, err)
+		}
+		known[pl.Name] = true
+	}
+	for _, name := range c.Schedule.Places() {
+		if !known[name] {
+			return nil, fmt.Errorf("nobody says where %q of the schedule is", name)
+		}
+	}
+	return ps, nil
+}
+
+// nights returns what the curfew asks to be home for as health.BatteryConfig
+// wants it: nights that meet are one. Nil where there are none.
+func (ru *rules) nights() func(after time.Time) (from, to time.Time, ok bool) {
+	c := ru.Person.Curfew
+	if c == nil || !c.Schedule.Asks(curfew.MustBeHome, "") {
+		return nil
+	}
+	order, _ := ru.order("")
+	return func(after time.Time) (from, to time.Time, ok bool) {
+		// The longest obligation is a day; a week has every row.
+		for o := range c.Schedule.Between(after.Add(-48*time.Hour), after.Add(9*24*time.Hour)) {
+			if o.Kind != curfew.MustBeHome || o.Row.Place != "" {
+				continue
+			}
+			start, end := o.Start, o.End
+			if start.Before(order.From) {
+				start = order.From
+			}
+			if u := order.Until; !u.IsZero() && end.After(u) {
+				end = u
+			}
+			switch {
+			case !start.Before(end):
+			case ok && start.After(to):
+				if to.After(after) {
+					return from, to, true
+				}
+				from, to = start, end
+			case !ok:
+				from, to, ok = start, end, true
+			case end.After(to):
+				to = end
+			}
+		}
+		return from, to, ok && to.After(after)
+	}
 }

@@ -39,7 +39,10 @@ type Person struct {
 	Zones   []string     `json:"zones,omitempty"` // IDs of zones that bind this person
 	Curfew  *Curfew      `json:"curfew,omitempty"`
 	Breath  *Breath      `json:"breath,omitempty"`
+	Skin    *Skin        `json:"skin,omitempty"`
 	Silence *Silence     `json:"silence,omitempty"` // the defaults of package health, if absent
+
+	CheckIns []CheckIn `json:"checkins,omitempty"`
 }
 
 // Assignment says that a person carries a device in [From, To).
@@ -122,6 +125,7 @@ type Roster struct {
 	people   map[string]Person
 	zones    map[string]json.RawMessage // GeoJSON features by ID
 	carriers map[em.DeviceID][]carrier
+	key      []byte
 }
 
 type carrier struct {
@@ -134,9 +138,17 @@ func New() *Roster {
 	return &Roster{people: map[string]Person{}, zones: map[string]json.RawMessage{}, carriers: map[em.DeviceID][]carrier{}}
 }
 
+// WithKey returns the roster with the center's key, by which times at random are
+// drawn: 32 random bytes. Without it nobody's order may have some.
+func (r *Roster) WithKey(key []byte) *Roster {
+	n := r.clone()
+	n.key = key
+	return n
+}
+
 // Load returns the roster of what the record holds.
-func Load(zones, people []record.Doc) (*Roster, error) {
-	r := New()
+func Load(key []byte, zones, people []record.Doc) (*Roster, error) {
+	r := New().WithKey(key)
 	for _, z := range zones {
 		if err := r.addZones([]byte(`{"type":"FeatureCollection","features":[` + string(z.JSON) + `]}`)); err != nil {
 			return nil, err
@@ -155,7 +167,7 @@ func Load(zones, people []record.Doc) (*Roster, error) {
 }
 
 func (r *Roster) clone() *Roster {
-	n := &Roster{people: maps.Clone(r.people), zones: maps.Clone(r.zones), carriers: make(map[em.DeviceID][]carrier, len(r.carriers))}
+	n := &Roster{key: r.key, people: maps.Clone(r.people), zones: maps.Clone(r.zones), carriers: make(map[em.DeviceID][]carrier, len(r.carriers))}
 	for d, c := range r.carriers {
 		n.carriers[d] = slices.Clone(c)
 	}

@@ -6,51 +6,19 @@ import (
 	"time"
 
 	"github.com/sargas-em/em"
-	"github.com/sargas-em/em/alcohol"
 	"github.com/sargas-em/em/devices/health"
 	"github.com/sargas-em/em/geofence"
 	"github.com/sargas-em/em/geofence/zonejson"
 )
-
-// Breath is the part of an order that asks for breath tests. Numbers that are
-// absent have the defaults of package alcohol, which it documents.
-type Breath struct {
-	Screen            alcohol.Concentration `json:"screen"` // {"value": 0.02, "unit": "g/210L breath"}
-	Confirm           alcohol.Concentration `json:"confirm,omitzero"`
-	Wait              Duration              `json:"wait,omitempty"`
-	CompleteBy        Duration              `json:"complete_by,omitempty"`
-	PairTolerance     alcohol.Concentration `json:"pair_tolerance,omitzero"`
-	Guard             alcohol.Concentration `json:"guard,omitzero"`
-	AirBlank          alcohol.Concentration `json:"air_blank,omitzero"`
-	Grace             Duration              `json:"grace,omitempty"`
-	NotReceived       Duration              `json:"not_received,omitempty"`
-	MaxUpload         Duration              `json:"max_upload,omitempty"`
-	AllowUnchecked    bool                  `json:"allow_unchecked,omitempty"` // samples without an identity check count as the wearer's
-	PairAcrossDevices bool                  `json:"pair_across_devices,omitempty"`
-	Ratio             int                   `json:"ratio,omitempty"`       // the order's blood:breath ratio
-	Instruments       []Instrument          `json:"instruments,omitempty"` // ratios of instruments that show blood
-	Tests             []Test                `json:"tests,omitempty"`
-}
-
-// Instrument states a breath instrument's own blood:breath ratio.
-type Instrument struct {
-	Device em.DeviceID `json:"device"` // or "bactrack:" for all of a dialect
-	Ratio  int         `json:"ratio,omitempty"`
-}
-
-// Test asks for a breath test in [From, To).
-type Test struct {
-	ID   string           `json:"id"`
-	Kind alcohol.TestKind `json:"kind"`
-	From time.Time        `json:"from"`
-	To   time.Time        `json:"to"`
-}
 
 // rules is all that a person's verdicts follow from: the person's document and
 // the zones it names, as they were when they came into force.
 type rules struct {
 	Person Person          `json:"person"`
 	Zones  json.RawMessage `json:"zones"`
+
+	// Key is the center's, where times are drawn at random; a secret.
+	Key []byte `json:"key,omitempty"`
 
 	since time.Time
 }
@@ -70,7 +38,11 @@ func (r *Roster) Rules(p Person) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(rules{Person: p, Zones: zones})
+	ru := rules{Person: p, Zones: zones}
+	if p.draws() {
+		ru.Key = r.key
+	}
+	return json.Marshal(ru)
 }
 
 // Evaluators builds the evaluators of what Rules wrote, which hold from since on:
@@ -89,6 +61,8 @@ func Evaluators(doc []byte, since time.Time) ([]em.Evaluator, error) {
 	}{
 		{"zones", zonesOf}, {"curfew", curfewOf}, {"breath", breathOf},
 		{"tamper", tamperOf}, {"power", powerOf}, {"sos", sosOf}, {"silence", silenceOf},
+		// Added later: a checkpoint of before has no state of theirs.
+		{"skin", skinOf}, {"places", placesOf}, {"checkins", checkInsOf}, {"battery", batteryOf}, {"reports", reportsOf}, {"track", trackOf},
 	} {
 		ev, err := part.build(&ru)
 		if err != nil {
@@ -111,34 +85,25 @@ func zonesOf(ru *rules) (em.Evaluator, error) {
 	return geofence.NewTracker(index, geofence.Config{AssumedAccuracy: AssumedAccuracy})
 }
 
-func breathOf(ru *rules) (em.Evaluator, error) {
-	p := &ru.Person
-	b := p.Breath
-	if b == nil {
-		return unordered{}, nil
-	}
-	rule := alcohol.BreathRule{
-		Version: p.Version, Screen: b.Screen, Confirm: b.Confirm, Wait: time.Duration(b.Wait), CompleteBy: time.Duration(b.CompleteBy),
-		PairTolerance: b.PairTolerance, Guard: b.Guard, AirBlank: b.AirBlank, Grace: time.Duration(b.Grace),
-		NotReceived: time.Duration(b.NotReceived), MaxUpload: time.Duration(b.MaxUpload),
-		AllowUnchecked: b.AllowUnchecked, PairAcrossDevices: b.PairAcrossDevices, Ratio: b.Ratio,
-	}
-	for _, i := range b.Instruments {
-		rule.Instruments = append(rule.Instruments, alcohol.Instrument{Device: i.Device, Ratio: i.Ratio})
-	}
-	tests := make([]alcohol.Test, len(b.Tests))
-	for i, t := range b.Tests {
-		tests[i] = alcohol.Test{ID: t.ID, Kind: t.Kind, From: t.From, To: t.To}
-	}
-	schedule, err := alcohol.List(tests...)
+func tamperOf(ru *rules) (em.Evaluator, error) {
+	where, err := inside(&ru.Person, "home", ru.Person.Home)
 	if err != nil {
 		return nil, err
 	}
-	return alcohol.NewEvaluator(alcohol.Config{Rule: rule, Schedule: schedule})
+	return health.NewTamper(health.TamperConfig{Version: ru.Person.Version, Where: where})
 }
 
-func tamperOf(ru *rules) (em.Evaluator, error) {
-	return health.NewTamper(health.TamperConfig{Version: ru.Person.Version})
+// batteryOf warns where a battery may not last through a night of the curfew.
+func batteryOf(ru *rules) (em.Evaluator, error) {
+	return health.NewBattery(health.BatteryConfig{Version: ru.Person.Version, Night: ru.nights()})
+}
+
+func reportsOf(ru *rules) (em.Evaluator, error) {
+	return health.NewReports(health.ReportsConfig{Version: ru.Person.Version})
+}
+
+func trackOf(ru *rules) (em.Evaluator, error) {
+	return health.NewTrack(health.TrackConfig{Version: ru.Person.Version})
 }
 
 func powerOf(ru *rules) (em.Evaluator, error) {
