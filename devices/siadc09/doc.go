@@ -72,8 +72,9 @@
 //     numbers and codes are the installer's choice.
 //   - That TA and TT have no better place than em.TamperOther: what was tampered
 //     with is known to who installed the zone.
-//   - XT (a transmitter's battery) is told as the unit's own em.PowerLow. YR and
-//     XR are kept in the em.Vendor alone: package em has no "battery good again".
+//   - XT and XR (a transmitter's battery) are told as the unit's own em.PowerLow
+//     and em.PowerGood, as YT and YR are: where both batteries are low, the first
+//     restoral ends either.
 //   - Contact ID 344, 350, 354 and 381 are read as YC (communication), which no
 //     rule reads. Published tables call 344 jamming, 381 a missing transmitter, 383
 //     a tampered sensor and 384 a transmitter's battery: state what is true of your

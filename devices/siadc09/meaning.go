@@ -4,11 +4,9 @@ import "github.com/sargas-em/em"
 
 // Meaning returns what a SIA code says, nil where no rule reads it: TA, TT, XS
 // (tamper), ES (enclosure), XQ (jamming) with their restorals TR, EJ and XH; PA
-// (panic); AT and AR (mains); YT and XT (battery of the unit, of a transmitter);
-// UY and UJ (a transmitter, named by the address, missing and back); RP (test).
-//
-// YR and XR, the restorals of the batteries, have no body: em.Power says that a
-// supply came back, not that a battery is good again.
+// (panic); AT and AR (mains); YT and XT (battery of the unit, of a transmitter)
+// with their restorals YR and XR; UY and UJ (a transmitter, named by the address,
+// missing and back); RP (test).
 func Meaning(code, address string) em.Body {
 	switch code {
 	case "TA", "TT", "XS":
@@ -31,6 +29,8 @@ func Meaning(code, address string) em.Body {
 		return &em.Power{Event: em.PowerRestored, External: em.Some(true)}
 	case "YT", "XT":
 		return &em.Power{Event: em.PowerLow}
+	case "YR", "XR":
+		return &em.Power{Event: em.PowerGood}
 	case "UY", "UJ":
 		if address != "" {
 			return &em.Beacon{Beacon: address, Radio: "rf", Lost: code == "UY"}
@@ -137,6 +137,8 @@ func codeOf(b em.Body) (code, address string) {
 		switch b.Event {
 		case em.PowerLow:
 			code = "YT"
+		case em.PowerGood:
+			code = "YR"
 		case em.PowerCut:
 			code = "AT"
 		case em.PowerRestored:
