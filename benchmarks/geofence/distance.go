@@ -24,9 +24,9 @@ type distanceFigures struct {
 	Greatest float64 `json:"greatest_difference_metres"`
 }
 
-// distanceTolerance is by how many metres the two may differ: they take the
-// distance through the sphere or along it, in another order of operations.
-const distanceTolerance = 1e-3
+// distanceTolerance returns by how many metres ours may differ at a distance:
+// what Index.Distance promises, a centimetre near by and a millionth far away.
+func distanceTolerance(metres float64) float64 { return max(.01, 1e-6*metres) }
 
 func (c config) measureDistances() ([]distanceFigures, error) {
 	figures := []distanceFigures{}
@@ -88,7 +88,7 @@ func (c config) distance(name string, areas []geofence.Area) (distanceFigures, e
 	}
 	for i := range queries {
 		a, b := ours(&queries[i]), theirs(&queries[i])
-		if d := math.Abs(a - b); !(d <= distanceTolerance) {
+		if d := math.Abs(a - b); !(d <= distanceTolerance(b)) {
 			return f, fmt.Errorf("%w: distance of zone %d from %v: %v, golang/geo has %v", errDisagree, queries[i].zone, queries[i].at, a, b)
 		}
 		f.Greatest = max(f.Greatest, math.Abs(a-b))

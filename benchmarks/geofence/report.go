@@ -30,7 +30,7 @@ type report struct {
 
 	Head      head              `json:"head"`
 	Sets      []setFigures      `json:"sets"`
-	Growth    []growthFigures   `json:"growth"`
+	Growth    []growthFigures   `json:"growth"` // of ours, from the invented sets
 	Subjects  []subjectFigures  `json:"subjects"`
 	Distances []distanceFigures `json:"distances"`
 	Updates   []updateFigures   `json:"updates"`
@@ -72,10 +72,21 @@ type setFigures struct {
 	Zones    int             `json:"zones"`
 	Given    int             `json:"vertices"`       // as given
 	Vertices int             `json:"vertices_split"` // as asked for
+	Input    int64           `json:"input_bytes"`    // that the zones take which engines get
 	Refused  int             `json:"refused"`        // zones left out as package geofence refuses them
 	Lost     string          `json:"refused_because,omitempty"`
 	Loads    []loadFigures   `json:"loads"`
 	Engines  []engineFigures `json:"engines"`
+}
+
+// growthFigures say how ours fares with more zones.
+type growthFigures struct {
+	Zones  int     `json:"zones"`
+	Load   string  `json:"load"`
+	Single float64 `json:"ns_per_point"`
+	Batch  float64 `json:"ns_per_point_batch"`
+	Weight weight  `json:"weight"`
+	Input  int64   `json:"input_bytes"` // of the zones as given, which an index keeps
 }
 
 type loadFigures struct {
@@ -158,7 +169,7 @@ func (r *report) conclude() {
 		ns := map[string]map[string]float64{} // by load and method, one thread
 		for _, e := range s.Engines {
 			for _, m := range e.Methods {
-				if m.Threads == 1 && m.Load != loadNearEdge {
+				if m.Threads == 1 && (m.Load == loadUniform || m.Load == loadClustered) {
 					if ns[m.Load] == nil {
 						ns[m.Load] = map[string]float64{}
 					}
@@ -181,6 +192,27 @@ func (r *report) conclude() {
 			}
 		}
 	}
+	r.Growth = []growthFigures{}
+	for _, s := range r.Sets {
+		if !strings.HasPrefix(s.Source, invented) {
+			continue
+		}
+		for _, load := range []string{loadUniform, loadClustered} {
+			g := growthFigures{Zones: s.Zones, Load: load, Input: s.Input}
+			for _, e := range s.Engines {
+				for _, m := range e.Methods {
+					switch {
+					case m.Load != load || m.Threads != 1:
+					case m.Name == oursSingle:
+						g.Single, g.Weight = m.NS, e.Weight
+					case m.Name == oursBatch:
+						g.Batch = m.NS
+					}
+				}
+			}
+			r.Growth = append(r.Growth, g)
+		}
+	}
 	for k, ratios := range by {
 		logs, least := 0.0, math.Inf(1)
 		for _, x := range ratios {
@@ -195,7 +227,7 @@ func (r *report) conclude() {
 
 // order is the place of a method in tables.
 func order(method string) int {
-	for i, name := range []string{oursSingle, oursBatch, google, google + ", not split", tidwall, "orb", "tzf", "tzf, approximate", "S2 C++", "GEOS"} {
+	for i, name := range []string{oursSingle, oursBatch, oursE7, google, google + ", not split", tidwall, "orb", "tzf", "tzf, approximate", "S2 C++", "GEOS"} {
 		if name == method {
 			return i
 		}

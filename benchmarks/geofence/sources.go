@@ -22,7 +22,10 @@ type source struct {
 // errMissing says that a data set is not to be had here.
 var errMissing = errors.New("not here")
 
-func sources(seed uint64, cache string, quick bool) []source {
+// invented is how the sources of invented sets begin.
+const invented = "invented"
+
+func sources(seed uint64, cache string) []source {
 	list := []source{
 		outside("Vilnius elderships", "lt_vilnius_elderships_osm.geojson", "name", "ODbL, OpenStreetMap contributors", true),
 		outside("NYC taxi zones", "nyc_taxi_zones.geojson", "OBJECTID", "city open data", true),
@@ -36,16 +39,13 @@ func sources(seed uint64, cache string, quick bool) []source {
 	for _, p := range packages {
 		list = append(list, source{p.name, false, func() (*dataset, error) { return readCached(cache, p.name) }})
 	}
-	for _, n := range []int{10_000, 100_000, 1_000_000} {
+	for _, n := range []int{1_000, 10_000, 100_000, 1_000_000} {
 		name := fmt.Sprintf("%d k exclusion zones", n/1000)
 		if n == 1_000_000 {
 			name = "1 M exclusion zones"
 		}
-		if n == 10_000 && !quick { // the smaller one stands for the larger ones where there is little time
-			continue
-		}
 		list = append(list, source{name, n == 10_000, func() (*dataset, error) {
-			return newDataset(name, fmt.Sprintf("invented, seed %d", seed), "", exclusionZones(seed, n), false)
+			return newDataset(name, fmt.Sprintf("%s, seed %d", invented, seed), "", exclusionZones(seed, n), false)
 		}})
 	}
 	return list

@@ -51,7 +51,8 @@ type subjectMethod struct {
 func subjectMethods() []subjectMethod {
 	return []subjectMethod{
 		{google + " loops", sphere, 7_700, askGoogle},
-		{"ours, Index", sphere, 7_700, askIndex},
+		{"ours, Set", sphere, math.MaxInt, askSet},
+		{"ours, Index", sphere, 500, askIndex},
 		{"orb", straight, math.MaxInt, askOrb},
 		{tidwall, straight, math.MaxInt, askTidwall},
 	}
@@ -70,6 +71,24 @@ func askIndex(zs [][]geofence.Area) (ask, error) {
 		for i, v := range visits {
 			found = list[v.subject].Append(found[:0], v.at)
 			for _, z := range found {
+				dst = append(dst, geofence.Hit{Point: int32(i), Zone: int32(z)})
+			}
+		}
+		return dst
+	}, nil
+}
+
+func askSet(zs [][]geofence.Area) (ask, error) {
+	list := make([]*geofence.Set, len(zs))
+	for i, areas := range zs {
+		var err error
+		if list[i], err = geofence.NewSet(zones(areas)...); err != nil {
+			return nil, err
+		}
+	}
+	return func(dst []geofence.Hit, visits []visit) []geofence.Hit {
+		for i, v := range visits {
+			for z := range list[v.subject].Contains(v.at).All() {
 				dst = append(dst, geofence.Hit{Point: int32(i), Zone: int32(z)})
 			}
 		}

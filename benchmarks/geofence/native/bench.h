@@ -87,11 +87,13 @@ int run(int argc, char** argv, const std::string& version, Make make, Find find)
   const double budget = atof(argv[4]) / 1000;
   const size_t before = heapBytes();
   std::vector<Area> areas = readZones(argv[1]);
+  const double before_cpu = static_cast<double>(clock()) / CLOCKS_PER_SEC;
   const auto start = std::chrono::steady_clock::now();
   auto index = make(areas);
+  const double cpu = static_cast<double>(clock()) / CLOCKS_PER_SEC - before_cpu;
   const double build = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   areas = {};
-  printf("{\"version\":\"%s\",\"build_seconds\":%.3f,\"loads\":[", version.c_str(), build);
+  printf("{\"version\":\"%s\",\"build_seconds\":%.3f,\"build_cpu_seconds\":%.3f,\"loads\":[", version.c_str(), build, cpu);
   for (int k = 5; k < argc; k++) {
     const std::vector<char> b = readFile(argv[k]);
     const Position* pts = reinterpret_cast<const Position*>(b.data());
