@@ -28,6 +28,7 @@ type Index struct {
 	inclusion []int    // zones that must not be left
 	tree      *tree
 	edges     []atomic.Pointer[edgeSet] // by zone; nil until asked for
+	file      *indexFile                // it comes from; or nil
 }
 
 // NewIndex compiles the zones. Errors are *ZoneError, about the first zone that
@@ -157,19 +158,24 @@ func (x *Index) Rings(zone int) [][]s2.Point {
 	}
 	var rings [][]s2.Point
 	for chain := range x.tree.chains(zone) {
-		var ring []s2.Point
-		for _, v := range chain[:len(chain)-1] {
-			if p := v.point(); len(ring) == 0 || p != ring[len(ring)-1] {
-				ring = append(ring, p)
-			}
-		}
-		for n := len(ring); n > 1 && ring[n-1] == ring[0]; n = len(ring) {
-			ring = ring[:n-1]
-		}
-		rings = append(rings, ring)
+		rings = append(rings, ringOf(chain))
 	}
 	runtime.KeepAlive(x)
 	return rings
+}
+
+// ringOf is a chain on the sphere: no two neighbours are equal.
+func ringOf(chain []E7) []s2.Point {
+	var ring []s2.Point
+	for _, v := range chain[:len(chain)-1] {
+		if p := v.point(); len(ring) == 0 || p != ring[len(ring)-1] {
+			ring = append(ring, p)
+		}
+	}
+	for n := len(ring); n > 1 && ring[n-1] == ring[0]; n = len(ring) {
+		ring = ring[:n-1]
+	}
+	return ring
 }
 
 // Distance returns the metres from p to the nearest edge of the zone, negative
