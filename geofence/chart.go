@@ -2,96 +2,316 @@ package geofence
 
 import (
 	"math"
+	"slices"
 
 	"github.com/golang/geo/r3"
 	"github.com/golang/geo/s1"
+	"github.com/golang/geo/s2"
 
 	"github.com/sargas-em/em"
 )
 
-// chart is a map of the surroundings of a point of the unit sphere, the
-// gnomonic projection on the plane that touches there: geodesics are straight
-// lines, the unit is the Earth's radius. Its axes are any two at right angles.
-type chart struct{ origin r3.Vector }
-
-// chartReach is how far from its origin, in units of the Earth's radius, what
-// is drawn on a chart may lie: four kilometres. Coordinates as float32 are
-// then good to a quarter of a millimetre.
-const chartReach = 4_000 / em.EarthRadius
-
-// chartRange is how far from the origin of a chart distances may be measured on
-// it. Lengths at a distance of a are drawn up to a² too long, and a² less in
-// one direction than in the other: at 16 km half of that is 3·10⁻⁶, or 3 cm in
-// 10 km, by which the wrong one of two edges may seem to be the nearest.
-const chartRange = 16_000 / em.EarthRadius
-
-// axes returns the two axes of the chart (Duff et al., Building an Orthonormal
-// Basis, Revisited, 2017).
-func (c *chart) axes() (u, v r3.Vector) {
-	o := c.origin
-	sign := math.Copysign(1, o.Z)
-	a := -1 / (sign + o.Z)
-	b := o.X * o.Y * a
-	return r3.Vector{X: 1 + sign*o.X*o.X*a, Y: sign * b, Z: -sign * o.X}, r3.Vector{X: b, Y: sign + o.Y*o.Y*a, Z: -o.Y}
+// chart is a map of the surroundings of a place, the stereographic projection:
+// x to the east and y to the north of its origin, in units of the Earth's radius.
+// It has one scale in all directions, and the distance through the sphere
+// between two of its places follows from the one on the chart exactly; see
+// chord2. Geodesics are lines that bend a little; see maxDrawn.
+type chart struct {
+	lat, lng float64 // of the origin, in degrees
+	sin, cos float64 // of the latitude
 }
 
-// project returns where q is on the chart; ok is false if it is on the other
-// half of the sphere, or hardly on this one.
+const (
+	// chartReach is how far from its origin, in units of the Earth's radius,
+	// what is drawn on a chart may lie: 55 kilometres. There lengths are drawn
+	// longer than at the origin by a quarter of its square, 2·10⁻⁵. Of two lines
+	// the wrong one may seem to be the nearer by half of the difference of that
+	// between them: 6 cm in 10 km, and less than 10⁻⁵ of any distance.
+	// Coordinates as float32 are good to 3 mm, and to less near the origin.
+	chartReach = 55_000 / em.EarthRadius
+
+	// maxDrawn is how long a line on a chart may be: 10 kilometres. At a
+	// distance of r from the origin a geodesic of length l is up to l²r/16 away
+	// from its line: 9 mm.
+	maxDrawn = 10_000 / em.EarthRadius
+)
+
+// newChart returns a chart around a point of the unit sphere, or very near it.
+func newChart(origin r3.Vector) chart {
+	o := s2.LatLngFromPoint(s2.Point{Vector: origin})
+	c := chart{lat: o.Lat.Degrees(), lng: o.Lng.Degrees()}
+	c.sin, c.cos = math.Sincos(c.lat * (math.Pi / 180))
+	return c
+}
+
+// axes returns the directions of the east, of the north and of the origin.
+func (c *chart) axes() (e, n, o r3.Vector) {
+	sin, cos := math.Sincos(c.lng * (math.Pi / 180))
+	return r3.Vector{X: -sin, Y: cos},
+		r3.Vector{X: -c.sin * cos, Y: -c.sin * sin, Z: c.cos},
+		r3.Vector{X: c.cos * cos, Y: c.cos * sin, Z: c.sin}
+}
+
+// project returns where a point of the sphere is on the chart. It is ok if the
+// point is on the same half of the sphere as the origin.
 func (c *chart) project(q r3.Vector) (x, y float64, ok bool) {
-	z := c.origin.Dot(q)
-	if z < .5 {
+	e, n, o := c.axes()
+	z := o.Dot(q)
+	f := 2 / (1 + z)
+	return f * e.Dot(q), f * n.Dot(q), z >= 0
+}
+
+// projectNear is project for a position within 2.8 degrees of the latitude and
+// 5.7 degrees of the longitude of the origin; for others it is not ok. It takes
+// no trigonometry: what the series leave out moves a place by less than a
+// millimetre.
+func (c *chart) projectNear(p em.LatLng) (x, y float64, ok bool) {
+	dy, dx := (p.Lat-c.lat)*(math.Pi/180), p.Lng-c.lng
+	if dx > 180 {
+		dx -= 360
+	} else if dx < -180 {
+		dx += 360
+	}
+	dx *= math.Pi / 180
+	x2, y2 := dx*dx, dy*dy
+	if x2 > .1*.1 || y2 > .05*.05 {
 		return 0, 0, false
 	}
-	u, v := c.axes()
-	z = 1 / z
-	return u.Dot(q) * z, v.Dot(q) * z, true
+	sinX := dx * (1 - x2*(1./6-x2*(1./120)))
+	versX := x2 * (1./2 - x2*(1./24-x2*(1./720))) // 1-cos
+	sinY := dy * (1 - y2*(1./6-y2*(1./120)))
+	cosY := 1 - y2*(1./2-y2*(1./24-y2*(1./720)))
+	cos := c.cos*cosY - c.sin*sinY // of the latitude
+	cosVers := cos * versX
+	f := 2 / (1 + cosY - c.cos*cosVers)
+	return f * cos * sinX, f * (sinY + c.sin*cosVers), true
+}
+
+// point returns the point of the sphere that is at (x, y).
+func (c *chart) point(x, y float64) s2.Point {
+	e, n, o := c.axes()
+	r2 := (x*x + y*y) / 4
+	return s2.Point{Vector: e.Mul(x).Add(n.Mul(y)).Add(o.Mul(1 - r2)).Mul(1 / (1 + r2))}
+}
+
+// chord2 returns the square of the distance through the unit sphere between two
+// places on a chart, (x, y) and (x+dx, y+dy).
+func chord2(x, y, dx, dy float64) s1.ChordAngle {
+	d2 := dx*dx + dy*dy
+	a2 := x*x + y*y
+	x, y = x+dx, y+dy
+	return s1.ChordAngle(d2 / ((1 + a2/4) * (1 + (x*x+y*y)/4)))
 }
 
 // spot is a place on a chart. Rows of spots are lines; a spot whose x is not a
 // number separates two lines of a row.
 type spot struct{ x, y float32 }
 
-// gap separates two lines. Comparisons with it are false, and so are those with
-// what is computed from it: no loop over spots asks for gaps.
+// gap separates two lines. What is computed from it is no number, and as bits
+// more than any number.
 var gap = spot{float32(math.NaN()), float32(math.NaN())} // never changed
 
-// nearestSpot returns the point of the lines that is nearest to (x, y), relative
-// to it; ok is false if the square of its distance on the chart is not less
-// than limit.
-func nearestSpot(line []spot, x, y, limit float64) (nx, ny float64, ok bool) {
-	if len(line) < 2 {
-		return 0, 0, false
+// along returns how far along the line from (ax, ay), by (dx, dy), what is
+// nearest to (0, 0) lies, from 0 to 1; without a branch, as nobody could foresee
+// it. The small number is for a line of no length.
+func along(ax, ay, dx, dy float64) float64 {
+	t := (ax*dx + ay*dy) / (dx*dx + dy*dy + 1e-200) // -1 at the end
+	return .5 + .5*(math.Abs(t)-math.Abs(t+1))
+}
+
+// drawing is lines on a chart, with a tree over them: its leaves are runs of
+// runEdges edges, and runFan nodes of a level make one of the next. Of a node it
+// is known how far from the line between its ends, which is called its base, all
+// that it has may be.
+type drawing struct {
+	chart
+	spots  []spot    // none that is a multiple of runEdges is a gap, nor the last
+	strays []float32 // from the base; by level, the leaves first. None if there are few edges
+}
+
+const (
+	runEdges = 1 << runShift
+	runFan   = 1 << fanShift
+	runShift = 4
+	fanShift = 3
+
+	fewSpots = 40 // are looked at as they are
+)
+
+// draw draws edges that lie within chartReach of the origin.
+func draw(origin r3.Vector, edges []s2.Edge) drawing {
+	d := drawing{chart: newChart(origin)}
+	add := func(v r3.Vector) {
+		x, y, _ := d.project(v)
+		d.spots = append(d.spots, spot{float32(x), float32(y)})
 	}
-	ax, ay := float64(line[0].x)-x, float64(line[0].y)-y
+	for i, e := range edges {
+		if i == 0 || edges[i-1].V1 != e.V0 {
+			if n := len(d.spots); n > 0 {
+				if n%runEdges == 0 {
+					d.spots = append(d.spots, d.spots[n-1])
+				}
+				d.spots = append(d.spots, gap)
+			}
+			add(e.V0.Vector)
+		}
+		pieces := 1 + int(e.V0.Sub(e.V1.Vector).Norm()/maxDrawn)
+		for j := 1; j < pieces; j++ {
+			t := float64(j) / float64(pieces)
+			add(e.V0.Mul(1 - t).Add(e.V1.Mul(t)).Normalize())
+		}
+		add(e.V1.Vector)
+	}
+	d.spots = slices.Clip(slices.Clone(d.spots))
+	if n := d.runs(); len(d.spots) > fewSpots {
+		for shift := runShift; ; shift += fanShift {
+			for i := range n {
+				d.strays = append(d.strays, stray(d.node(shift, i)))
+			}
+			if n <= runFan {
+				break
+			}
+			n = above(n)
+		}
+		d.strays = slices.Clone(d.strays)
+	}
+	return d
+}
+
+// runs returns how many leaves there are.
+func (d *drawing) runs() int { return (len(d.spots) - 1 + runEdges - 1) >> runShift }
+
+// above returns how many nodes there are over so many.
+func above(n int) int { return (n + runFan - 1) >> fanShift }
+
+// node returns what a node has, if those of its level have 1<<shift edges.
+func (d *drawing) node(shift, i int) []spot {
+	return d.spots[i<<shift : min((i+1)<<shift+1, len(d.spots))]
+}
+
+// stray returns how far from their base spots are, or a little more.
+func stray(line []spot) float32 {
+	far2 := 0.
+	a, b := line[0], line[len(line)-1]
+	for _, s := range line {
+		if s == s {
+			x, y := float64(a.x)-float64(s.x), float64(a.y)-float64(s.y)
+			dx, dy := float64(b.x)-float64(a.x), float64(b.y)-float64(a.y)
+			t := along(x, y, dx, dy)
+			x, y = x+t*dx, y+t*dy
+			far2 = max(far2, x*x+y*y)
+		}
+	}
+	const slack = 1e-12
+	return math.Nextafter32(float32(math.Sqrt(far2)+slack), math.MaxFloat32)
+}
+
+// finder is a search on a drawing for what is nearest to (x, y).
+type finder struct {
+	x, y   float64
+	best   float64 // distance so far, on the chart
+	best2  float64 // its square
+	nx, ny float64 // where that is, from (x, y)
+	found  bool
+}
+
+// find looks for what is nearer than f.best2.
+func (d *drawing) find(f *finder) {
+	n := d.runs()
+	if len(d.strays) == 0 {
+		f.look(d.spots)
+		return
+	}
+	level, start := 0, 0
+	for n > runFan {
+		start += n
+		level, n = level+1, above(n)
+	}
+	f.best = math.Sqrt(f.best2)
+	d.descend(f, level, start, 0, n)
+}
+
+// numbered are the bits of a number that is not negative, but for the last ones,
+// which are those of i: of two of them the less is the less number.
+func numbered(v float64, i int) uint64 { return math.Float64bits(v)&^7 | uint64(i) }
+
+// descend looks into some nodes of a level, the one with the nearest base first.
+// The strays of the level are from start on.
+func (d *drawing) descend(f *finder, level, start, from, to int) {
+	var d2 [runFan]float64
+	shift := runShift + level*fanShift
+	least := uint64(math.MaxUint64)
+	a := d.spots[from<<shift]
+	ax, ay := float64(a.x)-f.x, float64(a.y)-f.y
+	for i := range (to - from) & (2*runFan - 1) {
+		b := d.spots[min((from+i+1)<<shift, len(d.spots)-1)]
+		bx, by := float64(b.x)-f.x, float64(b.y)-f.y
+		dx, dy := bx-ax, by-ay
+		t := along(ax, ay, dx, dy)
+		x, y := ax+t*dx, ay+t*dy
+		v := x*x + y*y
+		d2[i&(runFan-1)] = v
+		least = min(least, numbered(v, i))
+		ax, ay = bx, by
+	}
+	first := int(least & (runFan - 1))
+	strays := d.strays[start+from : start+to]
+	if r := f.best + float64(strays[first]); d2[first] < r*r {
+		d.enter(f, level, start, from+first)
+	}
+	for i, s := range strays {
+		if r := f.best + float64(s); d2[i&(runFan-1)] < r*r && i != first {
+			d.enter(f, level, start, from+i)
+		}
+	}
+}
+
+func (d *drawing) enter(f *finder, level, start, i int) {
+	if level == 0 {
+		if f.look(d.node(runShift, i)) {
+			f.best = math.Sqrt(f.best2)
+		}
+		return
+	}
+	below := d.runs()
+	for range level - 1 {
+		below = above(below)
+	}
+	d.descend(f, level-1, start-below, i<<fanShift, min((i+1)<<fanShift, below))
+}
+
+// look looks for what is nearer than f.best2 in a run.
+func (f *finder) look(run []spot) bool {
+	if len(run) < 2 {
+		return false
+	}
+	x, y, best := f.x, f.y, f.best2
+	var nx, ny float64
+	ax, ay := float64(run[0].x)-x, float64(run[0].y)-y
 	a2 := ax*ax + ay*ay
-	if a2 < limit {
-		limit, nx, ny, ok = a2, ax, ay, true
+	if a2 < best {
+		best, nx, ny = a2, ax, ay
 	}
-	for _, s := range line[1:] {
+	for _, s := range run[1:] {
 		bx, by := float64(s.x)-x, float64(s.y)-y
 		b2 := bx*bx + by*by
-		if b2 < limit {
-			limit, nx, ny, ok = b2, bx, by, true
+		if b2 < best {
+			best, nx, ny = b2, bx, by
 		}
 		// Between its ends the edge is nearer than at both if these are seen
 		// in less than a right angle from each other: few edges are.
 		if ab := ax*bx + ay*by; ab < a2 && ab < b2 {
 			dx, dy, cross := bx-ax, by-ay, ax*by-ay*bx
-			if length2 := dx*dx + dy*dy; cross*cross < limit*length2 {
+			if length2 := dx*dx + dy*dy; cross*cross < best*length2 {
 				t := (a2 - ab) / length2
-				limit, nx, ny, ok = cross*cross/length2, ax+t*dx, ay+t*dy, true
+				best, nx, ny = cross*cross/length2, ax+t*dx, ay+t*dy
 			}
 		}
 		ax, ay, a2 = bx, by, b2
 	}
-	return nx, ny, ok
-}
-
-// chord2 returns the square of the distance through the unit sphere between two
-// places on a chart, (x, y) and (x+dx, y+dy), that are no more than some tens of
-// kilometres apart.
-func chord2(x, y, dx, dy float64) s1.ChordAngle {
-	turn, cos := x*dy-y*dx, 1+x*(x+dx)+y*(y+dy)
-	tan2 := (dx*dx + dy*dy + turn*turn) / (cos * cos)
-	return s1.ChordAngle(tan2 * (1 - .75*tan2)) // 2-2cos = tan² - ¾tan⁴ + …
+	if !(best < f.best2) {
+		return false
+	}
+	f.best2, f.nx, f.ny, f.found = best, nx, ny, true
+	return true
 }

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/golang/geo/r3"
 	"github.com/golang/geo/s2"
@@ -174,50 +173,4 @@ func TestDistanceOfShapes(t *testing.T) {
 		}
 	}
 	t.Logf("seed %d: %d distances, at most %.3f m off; %d farther than 10 km", seed, compared, worst, far)
-}
-
-// BenchmarkDistance compares with golang/geo's ClosestEdgeQuery: the answers
-// first, then the least time of some passes in turn. The ratio of golang/geo's
-// to a Set's is reported.
-func BenchmarkDistance(b *testing.B) {
-	r := rand.New(rand.NewPCG(29, 7))
-	for _, c := range []struct {
-		n    int
-		size float64
-	}{{6, 100}, {27, 150}, {32, 300}, {300, 3000}, {3000, 20_000}, {30_000, 50_000}} {
-		b.Run(fmt.Sprintf("edges=%d", c.n), func(b *testing.B) {
-			ring := starRing(r, 54.69, 25.28, c.n, c.size*(1-3/float64(c.n)), c.size)
-			z := distanceCase{zone: Zone{ID: "z", Kind: KindPlace, Shape: Area{{ring}}}, at: em.LatLng{Lat: 54.69, Lng: 25.28}, size: c.size}
-			x, set, query := mustIndex(b, z.zone), mustSet(b, z.zone), newClosest(ringShape(ring))
-			points := make([]em.LatLng, 1024)
-			for i := range points {
-				points[i] = z.around(r)
-				got, want := math.Abs(x.Distance(0, points[i])), query.distance(points[i])
-				if got := math.Abs(set.Distance(0, points[i])); math.Abs(got-want) > .1 {
-					b.Fatalf("%v: %v m from a set, golang/geo says %v", points[i], got, want)
-				}
-				if math.Abs(got-want) > .1 {
-					b.Fatalf("%v: %v m, golang/geo says %v", points[i], got, want)
-				}
-			}
-			o := math.Inf(1)
-			pass := func(distance func(em.LatLng) float64, least *float64) {
-				start := time.Now()
-				for _, p := range points {
-					distance(p)
-				}
-				*least = min(*least, float64(time.Since(start).Nanoseconds())/float64(len(points)))
-			}
-			ours, theirs := o, o
-			for b.Loop() {
-				pass(query.distance, &theirs)
-				pass(func(p em.LatLng) float64 { return set.Distance(0, p) }, &ours)
-				pass(func(p em.LatLng) float64 { return x.Distance(0, p) }, &o)
-			}
-			b.ReportMetric(ours, "set-ns")
-			b.ReportMetric(o, "index-ns")
-			b.ReportMetric(theirs, "geo-ns")
-			b.ReportMetric(theirs/ours, "times")
-		})
-	}
 }

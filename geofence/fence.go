@@ -17,8 +17,8 @@ type fence struct {
 	round roundRow // of a circle or corridor
 	edges edgeSet  // none of a circle
 
-	// An area is its rings, or an index of its own.
-	chains [][]E7
+	// An area is its rings, or an index of its own; a corridor is its line.
+	chains []boxedChain
 	index  *Index
 }
 
@@ -52,9 +52,15 @@ func newFence(z Zone) (*fence, error) {
 			if f.index, err = NewIndex(z); err != nil {
 				return nil, err
 			}
-		} else if f.chains = o.chains; len(o.chains) == 1 {
+			return f, nil
+		}
+		if len(o.chains) == 1 {
 			f.inner = inscribed(o.chains[0])
 		}
+	}
+	f.chains = make([]boxedChain, len(o.chains))
+	for i, c := range o.chains {
+		f.chains[i] = newBoxedChain(c)
 	}
 	return f, nil
 }
@@ -93,8 +99,8 @@ func (f *fence) contains(o *place) bool {
 	}
 	e := roundE7(o.p)
 	in := uint32(0)
-	for _, c := range f.chains {
-		odd, near := crossings(c, e)
+	for i := range f.chains {
+		odd, near := f.chains[i].crossings(e)
 		if near {
 			return f.containsExactly(e, o)
 		}
@@ -107,30 +113,42 @@ func (f *fence) contains(o *place) bool {
 func (f *fence) containsExactly(e E7, o *place) bool {
 	in := false
 	for _, c := range f.chains {
-		if meridianCrossings(c, northPole, e, o.point()) {
+		if meridianCrossings(c.chain, northPole, e, o.point()) {
 			in = !in
 		}
 	}
 	return in
 }
 
-// fromEdge returns the metres from a position to the edge, negative inside a
-// circle or corridor.
+// fromEdge returns the metres from a position to the edge of a circle or
+// corridor, negative inside.
 func (f *fence) fromEdge(o *place) float64 {
 	if f.edges.n == 0 {
 		return f.round.fromCenter(o.point())
 	}
-	return f.edges.distance(o.point()) - f.round.reach
+	return f.round.fromLine(f.chains[0].chain, &f.edges, o)
+}
+
+// fromLine returns the metres from a position to the edge of a corridor,
+// negative inside.
+func (r *roundRow) fromLine(line []E7, edges *edgeSet, o *place) float64 {
+	d := edges.distance(o) - r.reach
+	if math.Abs(d) > .1+1e-5*r.reach { // more than distances are off by
+		return d
+	}
+	if nearLine(line, o.point(), r.reach) {
+		return min(-math.Abs(d), 0)
+	}
+	return max(math.Abs(d), math.SmallestNonzeroFloat64)
 }
 
 // distance returns the metres from a valid position to the edge, negative
 // inside: Index.Distance.
 func (f *fence) distance(o *place) float64 {
-	d := f.fromEdge(o)
 	if f.round.reach > 0 {
-		return d
+		return f.fromEdge(o)
 	}
-	return signed(d, f.settle(o))
+	return signed(f.edges.distance(o), f.settle(o))
 }
 
 // settle is contains, and asks the boxes first.
@@ -157,7 +175,7 @@ func (f *fence) side(o *place, radius95 float64) em.Side {
 	if f.round.reach > 0 {
 		return sideOf(f.fromEdge(o), radius95)
 	}
-	d, near := f.edges.distanceWithin(o.point(), radius95)
+	d, near := f.edges.distanceWithin(o, radius95)
 	if near && d < radius95 {
 		return em.SideUnknown
 	}

@@ -127,7 +127,7 @@ func (x *Index) AppendFunc(dst []int, p em.LatLng, applies Filter) []int {
 	if x.Len() == 0 || !p.Valid() {
 		return dst
 	}
-	return x.append(dst, &probe{e: roundE7(p), p: p}, applies)
+	return x.append(dst, &probe{roundE7(p), place{p: p}}, applies)
 }
 
 // AppendE7 is Append for a position in units of 1e-7 degrees.
@@ -135,7 +135,7 @@ func (x *Index) AppendE7(dst []int, e E7) []int {
 	if x.Len() == 0 || !e.Valid() {
 		return dst
 	}
-	return x.append(dst, &probe{e: e, p: e.LatLng()}, nil)
+	return x.append(dst, &probe{e, place{p: e.LatLng()}}, nil)
 }
 
 func (x *Index) append(dst []int, p *probe, applies Filter) []int {
@@ -188,22 +188,22 @@ func (x *Index) Distance(zone int, p em.LatLng) float64 {
 	if !p.Valid() {
 		return math.NaN()
 	}
-	q := probe{e: roundE7(p), p: p}
-	var d float64
-	switch {
-	case row.round == 0:
-		d = x.edgesOf(zone).distance(q.point())
-	case row.rings == 0:
-		return x.tree.rounds[row.round-1].fromCenter(q.point())
-	default:
-		d = x.edgesOf(zone).distance(q.point()) - x.tree.rounds[row.round-1].reach
+	q := probe{roundE7(p), place{p: p}}
+	if row.round > 0 {
+		r := &x.tree.rounds[row.round-1]
+		if row.rings == 0 {
+			return r.fromCenter(q.point())
+		}
+		ring := x.tree.rings[row.firstRing]
+		d := r.fromLine(x.tree.vertices[ring.first:ring.first+ring.n], x.edgesOf(zone), &q.place)
+		runtime.KeepAlive(x)
+		return d
 	}
-	in := x.tree.zoneContains(uint32(zone), &q)
+	var buf [1]Hit
+	in := x.tree.append(buf[:0], &q, 0, func(_, z int) bool { return z == zone })
+	d := signed(x.edgesOf(zone).distance(&q.place), len(in) > 0)
 	runtime.KeepAlive(x)
-	if in {
-		return min(-math.Abs(d), 0)
-	}
-	return max(math.Abs(d), math.SmallestNonzeroFloat64) // a point on the border belongs to the neighbour
+	return d
 }
 
 // edgesOf returns a zone's edges for distances.

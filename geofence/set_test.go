@@ -152,6 +152,9 @@ func TestSetOfShapes(t *testing.T) {
 			if got := s.Append(nil, p); !slices.Equal(got, want) {
 				t.Fatalf("seed %d, %s, %v: in %v, an Index says %v", seed, c.name, p, got, want)
 			}
+			if got, want := s.Distance(0, p), x.Distance(0, p); got != want || s.Contains(p).Has(0) != (got <= 0) {
+				t.Fatalf("seed %d, %s, %v: %v m, an Index says %v", seed, c.name, p, got, want)
+			}
 			for _, radius := range []float64{0, 1, 30, 5000} {
 				in, out := s.Classify(p, radius)
 				side, d := x.Classify(0, p, radius)

@@ -113,17 +113,8 @@ const seam = band + 1
 
 // probe is a point to be looked up.
 type probe struct {
-	e     E7
-	p     em.LatLng
-	q     s2.Point // once known
-	known bool
-}
-
-func (p *probe) point() s2.Point {
-	if !p.known {
-		p.q, p.known = toPoint(p.p.Lng, p.p.Lat), true
-	}
-	return p.q
+	e E7
+	place
 }
 
 // plane returns the coordinates in the grid.
