@@ -528,7 +528,7 @@ func TestTranslate(t *testing.T) {
 		for range 200 {
 			p := em.LatLng{Lat: grid(lat + 12*r.Float64() - 6), Lng: grid(12*r.Float64() - 6)}
 			q := em.LatLng{Lat: p.Lat, Lng: move(p.Lng, by)}
-			if dx, dy := x.Distance(0, p), y.Distance(0, q); math.Abs(dx-dy) > 1e-3+1e-7*math.Abs(dx) {
+			if dx, dy := x.Distance(0, p), y.Distance(0, q); math.Abs(dx-dy) > .01+1e-5*math.Abs(dx) {
 				t.Fatalf("seed %d: moved by %v, %v is at %v instead of %v", seed, by, p, dy, dx)
 			}
 		}
