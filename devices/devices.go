@@ -30,6 +30,7 @@ func All() []protocol.Device {
 		r16h.Device(),
 		sanav.Device(),
 		siadc09.Device(),
+		bactrack.Skyn(),
 		watch3g.Device(),
 		xexun2.Device(),
 	}

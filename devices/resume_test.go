@@ -97,6 +97,7 @@ func (x *resumption) report(n int) time.Time {
 		&em.Fix{LatLng: em.LatLng{Lat: 54.7, Lng: 25.3}, Validity: em.FixCurrent, Source: em.SourceGNSS},
 		&em.Fix{LatLng: em.LatLng{Lat: 54.7, Lng: 25.3}, Validity: em.FixLastKnown},
 		&em.AlcoholReading{Value: em.Decimal{Coef: 210 + int64(n), Scale: 4}, Unit: em.UnitBloodGPer100mL, Status: em.SampleOK},
+		&em.Transdermal{Value: em.Decimal{Coef: 300 + int64(n)}, Unit: em.UnitRaw},
 		&em.AlcoholReading{Value: em.Decimal{Coef: 900 + int64(n)}, Unit: em.UnitRaw, Status: em.SampleOK},
 	} {
 		err := x.sim.Report(em.Observation{DeviceAt: at, Body: b})

@@ -2,6 +2,7 @@ package bactrack
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -42,6 +43,34 @@ func Device() protocol.Device {
 	return d
 }
 
+// Mobile is Device for instruments of dialect M alone: its simulator is one, and
+// its commands are theirs. Sessions of either take V, M and C, as the preamble says.
+func Mobile() protocol.Device {
+	return overTunnel(DialectM, "BACtrack Mobile breathalysers (dialect M)")
+}
+
+// C6 is Device for instruments of dialect C alone; see Mobile.
+func C6() protocol.Device {
+	return overTunnel(DialectC, "BACtrack C6 and C8 breathalysers (dialect C)")
+}
+
+func overTunnel(d Dialect, title string) protocol.Device {
+	dev := Device()
+	dev.Title, dev.Serial, dev.BaudRate = title, false, 0
+	dev.Commands = []protocol.CommandKind{protocol.CommandTest}
+	if d == DialectM {
+		dev.Commands = append(dev.Commands, protocol.CommandPowerOff)
+	}
+	dev.Simulator = func(identity string, seed uint64) (protocol.Simulator, error) {
+		s, err := NewSimulator(SimulatorConfig{Identity: identity, Seed: seed, Tunnel: TunnelKept, Dialect: d})
+		if err != nil {
+			return nil, err // not a nil *Simulator
+		}
+		return s, nil
+	}
+	return dev
+}
+
 // New returns the dialect with other Options; an error says which is out of range.
 func New(o Options) (protocol.Device, error) {
 	if o.Ratio < 0 {
@@ -58,7 +87,7 @@ func New(o Options) (protocol.Device, error) {
 	}
 	return protocol.Device{
 		Name:     Name,
-		Title:    "BACtrack Vio and Go breathalysers (serial dialect V)",
+		Title:    "BACtrack breathalysers: Vio and Go (serial), Mobile, C6 and C8",
 		Codec:    Codec{},
 		Relaxed:  Codec{RelaxedChecksum: true},
 		MaxFrame: MaxFrame,
@@ -83,11 +112,12 @@ func New(o Options) (protocol.Device, error) {
 
 // match knows the preamble of the tunnel and the head of a frame of dialect V.
 func match(b []byte) protocol.Match {
-	const hello = lineStart + lineVersion + " " + verbHello + " " + dialectWord + " "
 	switch {
-	case len(b) >= len(hello) && overlap(b, hello):
+	case isHello(b, DialectV), isHello(b, DialectM), isHello(b, DialectC):
 		return protocol.Yes
-	case overlap(b, hello), overlap(b, lineStart), overlap(b, vioStart) && len(b) < 4:
+	case isHello(b, DialectS):
+		return protocol.No
+	case overlap(b, lineStart), overlap(b, vioStart) && len(b) < 4:
 		return protocol.Maybe
 	case overlap(b, vioStart) && b[2] > 0 && isVioCommand(b[3]):
 		return protocol.Yes
@@ -95,6 +125,11 @@ func match(b []byte) protocol.Match {
 		return protocol.Maybe
 	}
 	return protocol.No
+}
+
+// isHello reports whether b begins with a preamble of the dialect.
+func isHello(b []byte, d Dialect) bool {
+	return strings.HasPrefix(string(b[:min(len(b), 64)]), lineStart+lineVersion+" "+verbHello+" "+d.word()+" ")
 }
 
 func deviceID(identity string) em.DeviceID {

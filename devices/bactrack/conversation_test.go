@@ -456,7 +456,7 @@ func TestIdentity(t *testing.T) {
 		t.Errorf("a configured identity that is none: %v, close %t", err, out.Close)
 	}
 	ses, out = Device().Sessions(protocol.SessionConfig{Identity: "VIO-0017"}), protocol.Output{}
-	if err := ses.Handle(start, &TunnelHello{"VIO-0018", TunnelRaw}, &out); !errors.Is(err, protocol.ErrIdentity) || !out.Close {
+	if err := ses.Handle(start, &TunnelHello{Identity: "VIO-0018", Mode: TunnelRaw}, &out); !errors.Is(err, protocol.ErrIdentity) || !out.Close {
 		t.Errorf("a preamble that contradicts the connection: %v, close %t", err, out.Close)
 	}
 	for s, want := range map[string]bool{

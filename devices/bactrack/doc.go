@@ -1,9 +1,17 @@
-// Package bactrack speaks with BACtrack breathalysers: dialect V, the serial
-// line of the Vio and Go instruments, and a tunnel that carries it over TCP.
+// Package bactrack speaks with BACtrack's instruments, in the four dialects of
+// the maker's SDK, and through a tunnel that carries them over TCP:
 //
-// Source: the manufacturer's own SDK for phones (BACtrackSDKV2), which has four
-// dialects: M, V, C and S. Only V is spoken here so far; the others get files of
-// their own beside vio.go.
+//	V  Vio and Go breathalysers: a serial line, or the tunnel     Device
+//	M  Mobile breathalysers: Bluetooth, through the tunnel        Device, Mobile
+//	C  C6 and C8 breathalysers: Bluetooth, through the tunnel     Device, C6
+//	S  Skyn, alcohol at the skin: Bluetooth, through the tunnel   Skyn
+//
+// A session of [Device] takes V, M and C: the preamble says which. [Mobile] and
+// [C6] are the same with simulators of their own. The [Skyn] is another kind of
+// device, and has its own name.
+//
+// Source: the manufacturer's SDK for phones (BACtrackSDKV2, as published in 2026)
+// and, for the value 81 of dialect C, a public note on captures of a C6.
 //
 // # Dialect V
 //
@@ -41,6 +49,50 @@
 // instrument may be switched off for days: on a serial
 // line run the Link with Limits.First and Limits.Idle below zero.
 //
+// # Dialects M and C
+//
+// These instruments tell what they do by themselves; the center asks for nothing
+// but the use count and, in C, the battery's voltage each Options.Beat. A test
+// becomes an em.AlcoholReading by the rules of dialect V, as do its errors.
+//
+//	02 | command | data | xor of data | E0      M; no xor of fewer than two bytes
+//	80 phase left …                             C; a step of a test
+//	81 ? bac …                                  C; the result in four decimals
+//
+// The maker's parser of M looks for E0 one byte later than its encoder writes it
+// where there is no xor: both are taken. In C a completed test (80 06) states three
+// decimals, and captures have an 81 with four: it is preferred where it comes
+// within three seconds. A host in mode kept decides so itself, and writes one
+// result.
+//
+// # Dialect S, the Skyn
+//
+// The Skyn keeps records of eight bytes: the head of a chunk (a time, and the
+// seconds between two samples), samples, events, and voltages. It is not worn with
+// a strap that could tell; temperature and motion do. The center uploads when the
+// host says hello, again when it says so once more, and each SkynOptions.Every:
+//
+//	00 02 05 0, 05 1      clock, battery, calibration
+//	01 now                sets the clock, which ends the chunk that is open
+//	15 13                 begin with the oldest; how many are there?
+//	14 n                  fetch them
+//	16                    forget them: after the observations are durable
+//
+// No half of a chunk is discarded, since its samples have their times by its head:
+// where the last chunk is open, the records before it are fetched once more alone,
+// compared, observed and discarded. A chunk that no upload ends is taken the second
+// time it is alone. After a loss of power (event 0B) times count from near zero;
+// the first head behind the next setting of the clock (event 0C) dates them, and
+// until then they stay in the instrument. What nothing dates is counted in an
+// em.Vendor "skyn.undated".
+//
+// Each sample is an em.Transdermal, Stored, with the instrument's time. The records
+// have no serial numbers and no check code: the tunnel's line has one, and TCP
+// keeps the order; a frame too many or too few ends the upload, which begins anew.
+// The value is the sensor's own number (em.UnitRaw), or by SkynOptions.Unit its
+// concentration by the instrument's own calibration. A rule of package alcohol has
+// to be set to the unit.
+//
 // # Identity
 //
 // The wire carries no serial number. On a serial line the instrument is whatever
@@ -62,7 +114,10 @@
 // "*45" is the XOR of all bytes before the asterisk, as two upper-case
 // hexadecimal digits, and CR LF ends the line. Fields are parted by one space.
 //
-//	hello bactrack <identity> <mode>   host → center, the preamble
+//	hello <dialect> <identity> <mode>  host → center, the preamble; the dialect is
+//	                                   bactrack, bactrack-m, bactrack-c or bactrack-s
+//	write <m|c|s> <value>              center → host: write it to the characteristic
+//	notify <m|c|s> <value>             host → center: the characteristic notified it
 //	result <time> <seq> <frame>        host → center, mode kept
 //	late <time> <seq> <frame>          host → center, mode kept
 //	ok <seq>                           center → host, mode kept
@@ -72,8 +127,10 @@
 // and begins with a letter or digit. A time is the host's clock in UTC, RFC 3339
 // with exactly three decimals: 2026-10-03T19:30:00.000Z. A seq is a decimal
 // number below 2^64 without leading zeros. A frame is a frame of dialect V in
-// hexadecimal. An unknown word after EMTUN/1 is ignored by both sides, so that
-// words can be added.
+// hexadecimal, or "m:" or "c:" and a value. A value is what one characteristic
+// carries at once, 1 to 244 bytes in lower-case hexadecimal. The host writes values
+// of dialect M zero-padded to 20 bytes where the hardware is the first one. An
+// unknown word after EMTUN/1 is ignored by both sides, so that words can be added.
 //
 // The mode says what the host does:
 //
@@ -91,10 +148,14 @@
 //     that are passed on as they are show the state and prove life; no result is
 //     taken from them. A line that gets no ok the host keeps for a person to see.
 //
+// A Skyn is carried in mode raw: it has a memory itself.
+//
 // The center hangs up with "no preamble" when none has come within 30 seconds of
 // the connection, and refuses frames before it; and with "no identity" when
 // another preamble, or the connection itself (SessionConfig.Identity), names
-// another instrument. A preamble that is sent again is ignored.
+// another instrument; with "no dialect" where the device of the listener is another.
+// A preamble that is sent again is ignored, but for a Skyn, of which it asks for an
+// upload.
 //
 // The tunnel adds no secrecy and no proof of who speaks: run it over mutual TLS.
 //
@@ -103,6 +164,14 @@
 //   - Unverified: all of dialect V on hardware. The maker publishes no frames;
 //     the vectors are computed from its SDK's rules. So is the speed of the serial
 //     line, 9600 8N1, which is a guess.
+//   - Unverified: all of dialects M and S on hardware, and of C but for the two
+//     captured kinds of values (80 and 81). The two sources disagree on C's result.
+//   - Unverified: what answers 75 in dialect M; that A0 and B0 answer a power
+//     command; the lengths of its answers, so that what follows is kept.
+//   - Unverified: that in dialect S setting the clock ends a chunk and writes an
+//     event 0C; the layout of battery records and of 8B; the width of version and
+//     lsb (two bytes); the units of alcohol, temperature and acceleration, of a
+//     calibration point's concentration, and that two points make a line.
 //   - Unverified: that the error codes of dialect V (82) are those of the Mobile
 //     dialect, and that the code is 0 after a test that was cancelled.
 //   - Unverified: that the battery's scale from 0 to 15 is linear.

@@ -59,6 +59,7 @@ const (
 type TunnelHello struct {
 	Identity string // see ValidIdentity
 	Mode     TunnelMode
+	Dialect  Dialect
 }
 
 // TunnelResult is a frame of the instrument that the host has kept, with the
@@ -82,6 +83,7 @@ type TunnelRefusal struct{ Reason string }
 const (
 	refusePreamble = "preamble"
 	refuseIdentity = "identity"
+	refuseDialect  = "dialect"
 )
 
 // Type of each message.
@@ -99,7 +101,7 @@ func (r *TunnelResult) Type() string {
 
 func isTunnel(m protocol.Message) bool {
 	switch m.(type) {
-	case *TunnelHello, *TunnelResult, *TunnelAck, *TunnelRefusal:
+	case *TunnelHello, *TunnelResult, *TunnelAck, *TunnelRefusal, value:
 		return true
 	}
 	return false
@@ -166,6 +168,8 @@ func (c Codec) readLine(frame []byte, cur *wire.Cursor) (protocol.Message, error
 		m = readHello(cur)
 	case verbResult, verbLate:
 		m = c.readResult(cur, verb == verbLate)
+	case verbWrite, verbNotify:
+		m = c.readGATT(cur, verb)
 	case verbOK:
 		m = &TunnelAck{readSeq(cur, cur.Pos(), restOf(cur, "seq"))}
 	case verbNo:
@@ -229,11 +233,13 @@ func (c Codec) readLineSum(frame []byte, cur *wire.Cursor) error {
 
 func readHello(cur *wire.Cursor) protocol.Message {
 	off := cur.Pos()
-	if w := cur.Field(' ', "dialect"); cur.Err() == nil && string(w) != dialectWord {
-		cur.FailAt("dialect", off, fmt.Errorf("%w: %q, expected %q", wire.ErrValue, w, dialectWord))
+	w := cur.Field(' ', "dialect")
+	d, ok := dialectOf(string(w))
+	if cur.Err() == nil && !ok {
+		cur.FailAt("dialect", off, fmt.Errorf("%w: %q is no dialect", wire.ErrValue, w))
 	}
 	off = cur.Pos()
-	h := &TunnelHello{Identity: string(cur.Field(' ', "identity"))}
+	h := &TunnelHello{Dialect: d, Identity: string(cur.Field(' ', "identity"))}
 	if cur.Err() == nil && !ValidIdentity(h.Identity) {
 		cur.FailAt("identity", off, fmt.Errorf("%w: not 1 to %d letters, digits, dots, underscores and hyphens", wire.ErrValue, MaxIdentity))
 	}
@@ -260,6 +266,19 @@ func (c Codec) readResult(cur *wire.Cursor, late bool) protocol.Message {
 	r.Seq = readSeq(cur, off, string(cur.Field(' ', "seq")))
 	off = cur.Pos()
 	text = restOf(cur, "frame")
+	if d, v, ok := strings.Cut(text, ":"); ok && cur.Err() == nil {
+		m, note, err := c.readHexValue(Dialect(d), verbNotify, v)
+		switch {
+		case Dialect(d) != DialectM && Dialect(d) != DialectC:
+			cur.FailAt("frame", off, fmt.Errorf("%w: a result of dialect %q", wire.ErrValue, d))
+		case err != nil:
+			cur.FailAt("frame", off, err)
+		default:
+			cur.Note("%s", note)
+			r.Frame = m
+		}
+		return r
+	}
 	frame, err := hex.DecodeString(text)
 	if cur.Err() != nil {
 		return r
@@ -309,11 +328,19 @@ func appendLine(dst []byte, m protocol.Message) ([]byte, error) {
 		if m.Mode != TunnelRaw && m.Mode != TunnelKept {
 			return dst, unsupported("mode %q", m.Mode)
 		}
-		b = append(b, verbHello+" "+dialectWord+" "...)
+		if _, ok := dialectOf(m.Dialect.word()); !ok {
+			return dst, unsupported("dialect %q", m.Dialect)
+		}
+		b = append(append(append(b, verbHello+" "...), m.Dialect.word()...), ' ')
 		b = append(append(append(b, m.Identity...), ' '), m.Mode...)
 	case *TunnelResult:
 		var err error
 		if b, err = appendResult(b, m); err != nil {
+			return dst, err
+		}
+	case value:
+		var err error
+		if b, err = appendGATT(b, m); err != nil {
 			return dst, err
 		}
 	case *TunnelAck:
@@ -346,7 +373,26 @@ func appendResult(b []byte, m *TunnelResult) ([]byte, error) {
 	b = append(strconv.AppendUint(b, m.Seq, 10), ' ')
 	var frame []byte
 	var err error
+	if v, ok := m.Frame.(value); ok {
+		d, verb := v.route()
+		if verb != verbNotify || d == DialectS {
+			return nil, unsupported("%s as a result", v.Type())
+		}
+		if frame, err = v.appendValue(nil); err != nil || len(frame) > maxValue {
+			return nil, unsupported("%s as a result: %v", v.Type(), err)
+		}
+		return hex.AppendEncode(append(append(b, d...), ':'), frame), nil
+	}
 	if r, ok := m.Frame.(*protocol.Raw); ok {
+		if d, verb, op, ok := isRawValue(r); ok {
+			if verb != verbNotify || d == DialectS {
+				return nil, unsupported("raw %q as a result", r.Code)
+			}
+			if frame, err = appendRawValue(nil, d, verb, op, r.Data); err != nil {
+				return nil, err
+			}
+			return hex.AppendEncode(append(append(b, d...), ':'), frame), nil
+		}
 		frame, err = appendRawVio(nil, r)
 	} else {
 		frame, err = appendVio(nil, m.Frame)
@@ -358,8 +404,19 @@ func appendResult(b []byte, m *TunnelResult) ([]byte, error) {
 }
 
 func appendRawLine(dst []byte, r *protocol.Raw) ([]byte, error) {
+	if d, verb, op, ok := isRawValue(r); ok {
+		v, err := appendRawValue(nil, d, verb, op, r.Data)
+		if err != nil {
+			return dst, err
+		}
+		b, err := appendGATTValue(append(dst, lineStart+lineVersion+" "...), d, verb, v)
+		if err != nil {
+			return dst, err
+		}
+		return endLine(b, len(dst)), nil
+	}
 	switch r.Code {
-	case verbHello, verbResult, verbLate, verbOK, verbNo:
+	case verbHello, verbResult, verbLate, verbOK, verbNo, verbWrite, verbNotify:
 		return dst, unsupported("raw verb %q has a message of its own", r.Code)
 	}
 	n := len(lineStart) + len(lineVersion) + 1 + len(r.Code) + 1 + len(r.Data) + lineTail

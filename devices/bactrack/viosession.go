@@ -37,21 +37,25 @@ const (
 	phaseOff                      // it said that it switches off
 )
 
-// vioSession is the center's side of dialect V: on a serial line, whose
-// identity is configured, or behind a tunnel, whose preamble has it.
+// vioSession is the center's side of a breathalyser: of dialect V on a serial
+// line, whose identity is configured, or of V, M or C behind a tunnel, whose
+// preamble has it. Instruments of M and C tell what they do by themselves.
 type vioSession struct {
 	opt      Options
 	identity string     // configured, or of the preamble; empty before
 	invalid  bool       // the configured one is none
 	tunnel   TunnelMode // empty on a serial line
+	dialect  Dialect    // V, M or C; the preamble has it
 	started  bool
 	closed   bool
 	deadline time.Time
 
 	phase      phase
 	lastStatus time.Time
-	lastBAC    uint16 // of phaseShown
-	tries      int    // of phaseFailed
+	lastBAC    em.Decimal         // of phaseShown
+	tries      int                // of phaseFailed
+	held       em.Opt[em.Decimal] // dialect C: the coarse result, until holdUntil
+	holdUntil  time.Time
 
 	battery   em.Opt[uint8] // observed last
 	batteryAt time.Time
@@ -70,8 +74,11 @@ func (s *vioSession) Device() em.DeviceID { return deviceID(s.identity) }
 // Deadline asks to be woken at once as long as the conversation has not begun:
 // on a serial line the center speaks first.
 func (s *vioSession) Deadline() time.Time {
-	if !s.started {
+	switch {
+	case !s.started:
 		return atOnce
+	case s.held.OK && (s.deadline.IsZero() || s.holdUntil.Before(s.deadline)):
+		return s.holdUntil
 	}
 	return s.deadline
 }
@@ -84,7 +91,10 @@ func (s *vioSession) Wake(now time.Time, out *protocol.Output) error {
 	if !s.started {
 		return s.start(now, out)
 	}
-	if s.closed || now.Before(s.deadline) {
+	if s.held.OK && !now.Before(s.holdUntil) {
+		s.status(now, VioResult, s.release(), out)
+	}
+	if s.closed || s.deadline.IsZero() || now.Before(s.deadline) {
 		return nil
 	}
 	if s.identity == "" {
@@ -111,11 +121,26 @@ func (s *vioSession) start(now time.Time, out *protocol.Output) error {
 
 // greet asks who the instrument is, how often it was used and what it does.
 func (s *vioSession) greet(now time.Time, out *protocol.Output) {
+	switch s.dialect {
+	case DialectM:
+		s.deadline = time.Time{}
+		out.Send = append(out.Send, &MobileUsesRequest{})
+		return
+	case DialectC:
+		out.Send = append(out.Send, &C6UsesRequest{})
+		s.poll(now, out)
+		return
+	}
 	out.Send = append(out.Send, &VioIDRequest{}, &VioSettingRequest{VioUseCount})
 	s.poll(now, out)
 }
 
 func (s *vioSession) poll(now time.Time, out *protocol.Output) {
+	if s.dialect == DialectC { // the battery is its sign of life
+		out.Send = append(out.Send, &C6BatteryRequest{})
+		s.deadline = now.Add(s.opt.Beat)
+		return
+	}
 	if s.phase == phaseFailed {
 		s.askError(out)
 	}
@@ -151,12 +176,15 @@ func (s *vioSession) Handle(now time.Time, m protocol.Message, out *protocol.Out
 	if s.identity == "" {
 		return fmt.Errorf("bactrack: %s before the preamble: %w", m.Type(), protocol.ErrNoIdentity)
 	}
+	if v, ok := m.(value); ok {
+		return s.value(now, v, out)
+	}
 	switch m := m.(type) {
 	case *TunnelResult:
 		return s.kept(m, out)
 	case *VioStatus:
 		if s.tunnel != TunnelKept {
-			s.status(now, m, out)
+			s.status(now, m.State, m.Value(), out)
 		}
 		s.power(now, m, out)
 	case *VioError:
@@ -177,13 +205,17 @@ func (s *vioSession) hello(now time.Time, h *TunnelHello, out *protocol.Output) 
 		s.hangUp(out, refuseIdentity)
 		return fmt.Errorf("bactrack: the preamble names another instrument: %w", protocol.ErrIdentity)
 	}
-	if s.tunnel == h.Mode {
+	if h.Dialect == DialectS {
+		s.hangUp(out, refuseDialect)
+		return fmt.Errorf("bactrack: the preamble of a Skyn: %w", protocol.ErrMalformed)
+	}
+	if s.tunnel == h.Mode && s.dialect == h.Dialect {
 		return nil
 	}
 	if s.tunnel != "" {
 		return fmt.Errorf("bactrack: the preamble changes the mode: %w", protocol.ErrMalformed)
 	}
-	s.identity, s.tunnel = h.Identity, h.Mode
+	s.identity, s.tunnel, s.dialect = h.Identity, h.Mode, h.Dialect
 	s.greet(now, out)
 	return nil
 }
@@ -198,12 +230,14 @@ func (s *vioSession) kept(r *TunnelResult, out *protocol.Output) error {
 	switch m := r.Frame.(type) {
 	case *VioStatus:
 		if m.State == VioResult {
-			out.Observe(s.Device(), r.At, s.reading(m))
+			out.Observe(s.Device(), r.At, s.reading(m.Value()))
 		} else {
 			out.Observe(s.Device(), r.At, battery(m))
 		}
 	case *VioError:
 		s.failed(out, r.At, m)
+	case value:
+		s.keptValue(r.At, m, out)
 	default:
 		out.Observe(s.Device(), r.At, remark(m))
 	}
@@ -216,40 +250,42 @@ func (s *vioSession) kept(r *TunnelResult, out *protocol.Output) error {
 
 // status follows a polled instrument. A result is observed once: when it is
 // first shown after another state, or when the value that is shown changes.
-func (s *vioSession) status(now time.Time, m *VioStatus, out *protocol.Output) {
+func (s *vioSession) status(now time.Time, state VioState, bac em.Decimal, out *protocol.Output) {
 	gap := now.Sub(s.lastStatus)
 	if s.lastStatus.IsZero() || gap > testGap || s.phase == phaseShown && gap > shownGap {
 		s.giveUp(out)
 		s.phase = phaseUnknown
 	}
 	s.lastStatus = now
-	switch m.State {
+	switch state {
 	case VioCountdown, VioReady, VioBlowing, VioAnalysing:
 		s.giveUp(out)
 		s.phase = phaseTesting
 	case VioResult:
-		s.result(m, out)
+		s.result(bac, out)
 	case VioIdle, VioCalibrating, VioPowerDown:
-		s.ended(m.State, out)
+		s.ended(state, out)
 	}
 }
 
-func (s *vioSession) result(m *VioStatus, out *protocol.Output) {
+func (s *vioSession) result(bac em.Decimal, out *protocol.Output) {
 	switch {
-	case s.phase == phaseShown && m.BAC == s.lastBAC:
+	case s.phase == phaseShown && bac == s.lastBAC:
 		return
 	case s.phase == phaseUnknown:
-		out.Observe(s.Device(), time.Time{}, vendor("bactrack.undated", "bac", m.Value().String()))
+		out.Observe(s.Device(), time.Time{}, vendor("bactrack.undated", "bac", bac.String()))
 	case s.phase == phaseCalibrating:
-		r := s.reading(m)
+		r := s.reading(bac)
 		r.Status = em.SampleCalibrated
 		out.Observe(s.Device(), time.Time{}, r)
 	default:
 		s.giveUp(out)
-		out.Observe(s.Device(), time.Time{}, s.reading(m))
-		out.Send = append(out.Send, &VioSettingRequest{VioUseCount})
+		out.Observe(s.Device(), time.Time{}, s.reading(bac))
+		if s.dialect == DialectV {
+			out.Send = append(out.Send, &VioSettingRequest{VioUseCount})
+		}
 	}
-	s.phase, s.lastBAC = phaseShown, m.BAC
+	s.phase, s.lastBAC = phaseShown, bac
 }
 
 // ended takes a state in which no test runs and no result is shown.
@@ -305,8 +341,8 @@ func (s *vioSession) power(now time.Time, m *VioStatus, out *protocol.Output) {
 	}
 }
 
-func (s *vioSession) reading(m *VioStatus) *em.AlcoholReading {
-	r := &em.AlcoholReading{Value: m.Value(), Unit: em.UnitBloodGPer100mL, Status: em.SampleOK}
+func (s *vioSession) reading(bac em.Decimal) *em.AlcoholReading {
+	r := &em.AlcoholReading{Value: bac, Unit: em.UnitBloodGPer100mL, Status: em.SampleOK}
 	if s.opt.Ratio > 0 {
 		r.Ratio = em.Some(s.opt.Ratio)
 	}
@@ -316,8 +352,12 @@ func (s *vioSession) reading(m *VioStatus) *em.AlcoholReading {
 // failed observes a test without a value, and a low battery besides.
 func (s *vioSession) failed(out *protocol.Output, at time.Time, e *VioError) {
 	status, reason := outcome(e)
+	s.refused(out, at, status, reason, e.Code == VioErrLowBattery)
+}
+
+func (s *vioSession) refused(out *protocol.Output, at time.Time, status em.SampleStatus, reason string, lowBattery bool) {
 	out.Observe(s.Device(), at, &em.AlcoholReading{Unit: em.UnitBloodGPer100mL, Status: status, Reason: reason})
-	if e.Code == VioErrLowBattery {
+	if lowBattery {
 		out.Observe(s.Device(), at, &em.Power{Event: em.PowerLow})
 	}
 }

@@ -15,6 +15,7 @@ type SimulatorConfig struct {
 	Identity string     // required in a tunnel; the serial line does not carry it
 	Tunnel   TunnelMode // empty: the instrument on a plain serial line
 	Seed     uint64     // of versions, battery and use count
+	Dialect  Dialect    // V, or M or C in a tunnel
 
 	// Speed shortens the states of a test: 1 where zero, at which it takes about
 	// ten seconds; 10 makes it one.
@@ -22,7 +23,7 @@ type SimulatorConfig struct {
 }
 
 // Simulator is a breathalyser of dialect V, on a serial line or with the host
-// of a tunnel. Every reading that is reported is one test: countdown, ready,
+// of a tunnel, or one of dialect M or C behind a tunnel. Every reading that is reported is one test: countdown, ready,
 // blowing, analysing, result; it takes about ten seconds. It implements
 // protocol.Simulator.
 //
@@ -44,6 +45,7 @@ type Simulator struct {
 	bac     uint16    // of the last result
 	last    VioError
 	queue   []vioTest
+	push    []protocol.Message // of dialects M and C, in a raw tunnel: told at the next step
 
 	greeted bool // the conversation has begun
 	seq     uint64
@@ -86,6 +88,8 @@ func NewSimulator(c SimulatorConfig) (*Simulator, error) {
 	switch {
 	case !(c.Speed > 0 && c.Speed <= 1000):
 		return nil, fmt.Errorf("bactrack: simulator: speed %v is not within 0 to 1000", c.Speed)
+	case c.Dialect == DialectS, c.Dialect != DialectV && c.Tunnel == "":
+		return nil, fmt.Errorf("bactrack: simulator: no dialect %q over %q", c.Dialect, c.Tunnel)
 	case c.Tunnel != "" && c.Tunnel != TunnelRaw && c.Tunnel != TunnelKept:
 		return nil, fmt.Errorf("bactrack: simulator: no tunnel mode %q", c.Tunnel)
 	case (c.Tunnel != "" || c.Identity != "") && !ValidIdentity(c.Identity):
@@ -143,6 +147,9 @@ func (s *Simulator) Report(obs ...em.Observation) error {
 		switch b := o.Body.(type) {
 		case *em.AlcoholReading:
 			t, err := testOf(b)
+			if err == nil {
+				err = s.sayable(t)
+			}
 			if err != nil {
 				return err
 			}
@@ -153,6 +160,9 @@ func (s *Simulator) Report(obs ...em.Observation) error {
 				jobs = append(jobs, func() { s.queue = append(s.queue, t) })
 			}
 		case *em.Power:
+			if s.c.Dialect != DialectV {
+				return unsupported("report of power in dialect %q", s.c.Dialect)
+			}
 			if *b != (em.Power{Level: b.Level}) || !b.Level.OK || !(b.Level.V >= 0 && b.Level.V <= 1) {
 				return unsupported("report of power other than a level from 0 to 1")
 			}
@@ -199,6 +209,38 @@ func testOf(r *em.AlcoholReading) (vioTest, error) {
 	return vioTest{}, unsupported("reading with status %q and reason %q", r.Status, r.Reason)
 }
 
+// sayable reports as an error that the dialect has no word for a test's end.
+func (s *Simulator) sayable(t vioTest) error {
+	if _, ok := c6End(t); s.c.Dialect == DialectC && t.err.OK && !ok {
+		return unsupported("a test that ends with %q in dialect C", t.err.V)
+	}
+	return nil
+}
+
+// c6End is the phase of dialect C that ends a test without a result.
+func c6End(t vioTest) (C6Phase, bool) {
+	switch t.err.V {
+	case VioErrNone:
+		return C6Cancelled, true
+	case VioErrTimeout:
+		return C6Timeout, true
+	case VioErrBlow:
+		return C6Blow, true
+	case VioErrLowBattery:
+		return C6LowBattery, true
+	case VioErrTemperature:
+		if t.inf == 1 {
+			return C6Hot, true
+		}
+		return C6Cold, t.inf == 2
+	case VioErrUncalibrated:
+		return C6Uncalibrated, true
+	case VioErrUpperLimit:
+		return C6Exceeded, true
+	}
+	return 0, false
+}
+
 // wireBAC returns d in 1/10,000, where it is a whole number of them that fits.
 func wireBAC(d em.Decimal) (uint16, bool) {
 	v, scale := d.Coef, d.Scale
@@ -213,6 +255,17 @@ func wireBAC(d em.Decimal) (uint16, bool) {
 
 // outcome returns what the instrument says when t is done.
 func (s *Simulator) outcome(t vioTest) protocol.Message {
+	switch {
+	case s.c.Dialect == DialectM && t.err.OK:
+		return &MobileError{Code: t.err.V, Info: t.inf}
+	case s.c.Dialect == DialectM:
+		return &MobileStatus{State: VioResult, BAC: t.bac, Uses: s.uses, Extra: make([]byte, 3)}
+	case s.c.Dialect == DialectC && t.err.OK:
+		p, _ := c6End(t)
+		return &C6State{Phase: p}
+	case s.c.Dialect == DialectC:
+		return &C6Result{BAC: t.bac, Extra: make([]byte, 13)}
+	}
 	if t.err.OK {
 		return &VioError{Code: t.err.V, Info: t.inf}
 	}
@@ -229,11 +282,11 @@ func (s *Simulator) keep(at time.Time, late bool, m protocol.Message) {
 func (s *Simulator) Deadline() time.Time {
 	kept := s.c.Tunnel == TunnelKept
 	switch {
-	case !s.greeted,
+	case !s.greeted, len(s.push) > 0,
 		s.until.IsZero() && len(s.queue) > 0,
 		kept && slices.ContainsFunc(s.results, func(r keptResult) bool { return !r.sent }):
 		return atOnce
-	case kept:
+	case kept, s.c.Dialect != DialectV:
 		return s.until
 	}
 	return time.Time{}
@@ -242,7 +295,7 @@ func (s *Simulator) Deadline() time.Time {
 // Wake implements protocol.Simulator. The first one says hello in a tunnel.
 func (s *Simulator) Wake(now time.Time, out *protocol.Output) error {
 	if s.c.Tunnel != "" && !s.greeted {
-		out.Send = append(out.Send, &TunnelHello{s.c.Identity, s.c.Tunnel})
+		out.Send = append(out.Send, &TunnelHello{s.c.Identity, s.c.Tunnel, s.c.Dialect})
 	}
 	s.greeted = true
 	s.step(now, out)
@@ -258,13 +311,17 @@ func (s *Simulator) step(now time.Time, out *protocol.Output) {
 	if s.until.IsZero() && len(s.queue) > 0 {
 		s.begin(now, s.unqueue())
 	}
-	if s.c.Tunnel != TunnelKept || !s.greeted {
+	if !s.greeted {
 		return
 	}
-	if s.state != s.told {
+	if s.state != s.told && (s.c.Tunnel == TunnelKept || s.c.Dialect != DialectV) {
 		s.told = s.state
-		out.Send = append(out.Send, s.status())
+		if m := s.status(); m != nil {
+			out.Send = append(out.Send, m)
+		}
 	}
+	out.Send = append(out.Send, s.push...)
+	s.push = nil
 	for i := range s.results {
 		if r := &s.results[i]; !r.sent {
 			r.sent = true
@@ -336,8 +393,8 @@ func (s *Simulator) finish(now time.Time) {
 	s.test = nil
 	s.uses++
 	m := s.outcome(t)
-	if e, failed := m.(*VioError); failed {
-		s.last = *e
+	if t.err.OK {
+		s.last = VioError{Code: t.err.V, Info: t.inf}
 		s.enter(VioIdle, now, simRest)
 	} else {
 		s.bac = t.bac
@@ -349,10 +406,34 @@ func (s *Simulator) finish(now time.Time) {
 			at = now
 		}
 		s.keep(at, false, m)
+	} else if s.c.Dialect == DialectC || s.c.Dialect == DialectM && t.err.OK {
+		s.push = append(s.push, m)
 	}
 }
 
-func (s *Simulator) status() *VioStatus {
+// status is what the instrument does; nil where its dialect has no word for it.
+func (s *Simulator) status() protocol.Message {
+	switch s.c.Dialect {
+	case DialectM:
+		if s.state < VioCountdown || s.state > VioResult {
+			return nil
+		}
+		m := &MobileStatus{State: s.state, Uses: s.uses, Extra: make([]byte, 3)}
+		if s.state == VioResult {
+			m.BAC = s.bac
+		}
+		return m
+	case DialectC:
+		if s.state == VioResult { // of three decimals; the finer one follows
+			return &C6State{Phase: C6Completed, Data: []byte{byte(s.bac / 10 >> 8), byte(s.bac / 10)}}
+		}
+		for p := C6Countdown; p <= C6Analysing; p++ {
+			if c6States[p] == s.state {
+				return &C6State{Phase: p}
+			}
+		}
+		return nil
+	}
 	m := &VioStatus{Battery: s.battery, State: s.state}
 	if s.state == VioCountdown {
 		m.Heat = 1
@@ -371,7 +452,9 @@ func (s *Simulator) Handle(now time.Time, m protocol.Message, out *protocol.Outp
 		id := s.id
 		out.Send = append(out.Send, &id)
 	case *VioStatusRequest:
-		out.Send = append(out.Send, s.status())
+		if m := s.status(); m != nil {
+			out.Send = append(out.Send, m)
+		}
 	case *VioErrorRequest:
 		last := s.last
 		out.Send = append(out.Send, &last)
@@ -386,6 +469,26 @@ func (s *Simulator) Handle(now time.Time, m protocol.Message, out *protocol.Outp
 		out.Send = append(out.Send, &VioControlReply{[]byte{byte(m.Action)}})
 		s.control(now, m.Action)
 		s.step(now, out)
+	case *MobilePower:
+		out.Send = append(out.Send, &MobileAck{Data: []byte{byte(m.Action)}})
+		if a, ok := map[MobileAction]VioAction{MobileStart: VioStart, MobileOff: VioShutDown}[m.Action]; ok {
+			s.control(now, a)
+			s.step(now, out)
+		}
+	case *MobileSettingRequest:
+		out.Send = append(out.Send, &MobileSetting{Data: []byte{m.ID, s.blow}})
+	case *MobileSettingWrite:
+		s.blow = m.Value
+		out.Send = append(out.Send, &MobileSetting{Data: []byte{m.ID, s.blow}})
+	case *MobileUsesRequest:
+		out.Send = append(out.Send, &MobileSetting{Data: []byte{0, byte(s.uses >> 8), byte(s.uses)}})
+	case *C6Start:
+		s.control(now, VioStart)
+		s.step(now, out)
+	case *C6UsesRequest:
+		out.Send = append(out.Send, &C6Uses{Count: s.uses})
+	case *C6BatteryRequest:
+		out.Send = append(out.Send, &C6Battery{Millivolts: 3000 + 60*uint16(s.battery)})
 	case *TunnelAck:
 		s.results = slices.DeleteFunc(s.results, func(r keptResult) bool { return r.line.Seq == m.Seq })
 	case *TunnelRefusal:

@@ -150,6 +150,8 @@ func (d *loadDevice) observation(at time.Time) em.Observation {
 		o.Body = &em.AlcoholReading{Value: em.Decimal{Coef: int64(d.k % 5000)}, Unit: em.UnitRaw, Status: em.SampleOK}
 	case "bactrack": // from its memory: a test takes ten seconds
 		o.Stored, o.Body = true, &em.AlcoholReading{Value: em.Decimal{Coef: int64(d.k % 2000), Scale: 4}, Unit: em.UnitBloodGPer100mL, Status: em.SampleOK}
+	case "skyn":
+		o.Body = &em.Transdermal{Value: em.Decimal{Coef: int64(d.k % 1000)}, Unit: em.UnitRaw}
 	case "siadc09":
 		o.Body = &em.Fix{LatLng: p, Validity: em.FixLastKnown}
 	default:

@@ -385,7 +385,8 @@ func (p *player) events() {
 			for at := st.at; at.Before(st.until(p.end)); at = at.Add(time.Duration(st.Every)) {
 				l := p.level(at)
 				value := em.Decimal{Coef: int64(math.Round(l.Skin * 1000)), Scale: 3}
-				want(st, Truth{What: "skin", At: at, Curve: l}, &em.Transdermal{Value: value, Unit: em.UnitSkinGPerDL})
+				want(st, Truth{What: "skin", At: at, Curve: l}, &em.Transdermal{Value: value, Unit: em.UnitSkinGPerDL},
+					&em.Transdermal{Value: em.Decimal{Coef: int64(math.Round(l.Skin * 10_000))}, Unit: em.UnitRaw}) // a step of 0.0001 g/dL
 			}
 		}
 	}

@@ -1,0 +1,196 @@
+package bactrack
+
+import (
+	"fmt"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/wire"
+)
+
+// Dialect C, of the C6 and C8: values without a frame or a check code.
+
+// C6Start (00 01) begins a test.
+type C6Start struct{ toC6 }
+
+// C6UsesRequest (05 0A) asks how often the instrument was used.
+type C6UsesRequest struct{ toC6 }
+
+// C6BatteryRequest (08) asks for a C6Battery.
+type C6BatteryRequest struct{ toC6 }
+
+// C6Phase is what the instrument does, or how a test ended.
+type C6Phase uint8
+
+// Phases of a test.
+const (
+	C6Countdown    C6Phase = 0x01
+	C6BlowNow      C6Phase = 0x02
+	C6Blowing      C6Phase = 0x03 // 0 seconds left: the breath was taken
+	C6Analysing    C6Phase = 0x04
+	C6Analysing2   C6Phase = 0x05
+	C6Completed    C6Phase = 0x06
+	C6Timeout      C6Phase = 0x07
+	C6Blow         C6Phase = 0x08 // not enough breath
+	C6Error        C6Phase = 0x09
+	C6LowBattery   C6Phase = 0x0A
+	C6Cold         C6Phase = 0x0B
+	C6Hot          C6Phase = 0x0C
+	C6Cancelled    C6Phase = 0x0D
+	C6Uncalibrated C6Phase = 0x0E
+	C6Exceeded     C6Phase = 0x0F // more alcohol than it can measure
+)
+
+var c6Phases = [...]string{"", "countdown", "blow now", "blowing", "analysing", "analysing", "completed", "timeout", "blow", "error",
+	"low battery", "temperature low", "temperature high", "cancelled", "not calibrated", "upper limit"}
+
+// String returns the phase's name.
+func (p C6Phase) String() string {
+	if p > 0 && int(p) < len(c6Phases) {
+		return c6Phases[p]
+	}
+	return fmt.Sprintf("phase %d", uint8(p))
+}
+
+// C6State (80) is a step of a test.
+type C6State struct {
+	fromC6
+	Phase C6Phase
+	Left  uint8  // seconds of the countdown or of the breath
+	Data  []byte // what follows; of C6Completed the BAC first
+}
+
+// BAC returns the result in % BAC, of three decimals; false where the phase has
+// none.
+func (m *C6State) BAC() (em.Decimal, bool) {
+	if m.Phase != C6Completed || len(m.Data) < 2 {
+		return em.Decimal{}, false
+	}
+	return em.Decimal{Coef: int64(m.Data[0])<<8 | int64(m.Data[1]), Scale: 3}, true
+}
+
+// C6Result (81) is the result with one decimal more, as captures of C6
+// instruments have it.
+type C6Result struct {
+	fromC6
+	Unknown uint8
+	BAC     uint16 // 1/10,000 % BAC
+	Extra   []byte // 13 bytes that are not understood
+}
+
+// Value returns BAC in % BAC.
+func (m *C6Result) Value() em.Decimal { return em.Decimal{Coef: int64(m.BAC), Scale: bacScale} }
+
+// C6Unit (85 09) is the unit that the instrument shows.
+type C6Unit struct {
+	fromC6
+	Unit  uint8
+	Extra []byte
+}
+
+// C6Uses (85 0A) is how often the instrument was used.
+type C6Uses struct {
+	fromC6
+	Count uint16
+	Extra []byte
+}
+
+// C6Battery (88) is the battery's voltage.
+type C6Battery struct {
+	fromC6
+	Millivolts uint16
+	Extra      []byte
+}
+
+// Type of each message.
+func (*C6Start) Type() string          { return "c6 start" }
+func (*C6UsesRequest) Type() string    { return "c6 uses request" }
+func (*C6BatteryRequest) Type() string { return "c6 battery request" }
+func (*C6State) Type() string          { return "c6 state" }
+func (*C6Result) Type() string         { return "c6 result" }
+func (*C6Unit) Type() string           { return "c6 unit" }
+func (*C6Uses) Type() string           { return "c6 uses" }
+func (*C6Battery) Type() string        { return "c6 battery" }
+
+func readC6(cur *wire.Cursor, verb string) protocol.Message {
+	op := cur.U8("code")
+	say(cur, "0x%02X", op)
+	switch write := verb == verbWrite; {
+	case write && op == 0x00:
+		cur.Expect("\x01", "start")
+		return &C6Start{}
+	case write && op == 0x05:
+		cur.Expect("\x0A", "uses")
+		return &C6UsesRequest{}
+	case write && op == 0x08:
+		return &C6BatteryRequest{}
+	case !write && op == 0x80:
+		m := &C6State{Phase: C6Phase(cur.U8("phase"))}
+		say(cur, "%s", m.Phase)
+		m.Left = cur.U8("left")
+		m.Data = readRest(cur, "data")
+		if v, ok := m.BAC(); ok {
+			say(cur, "%s %% BAC", v)
+		}
+		return m
+	case !write && op == 0x81:
+		m := &C6Result{Unknown: cur.U8("unknown"), BAC: cur.LE16("bac")}
+		say(cur, "%s %% BAC", m.Value())
+		m.Extra = readRest(cur, "extra")
+		return m
+	case !write && op == 0x85:
+		at := cur.Pos()
+		switch p := cur.U8("setting"); p {
+		case 0x09:
+			return &C6Unit{Unit: cur.U8("unit"), Extra: readRest(cur, "extra")}
+		case 0x0A:
+			return &C6Uses{Count: cur.LE16("count"), Extra: readRest(cur, "extra")}
+		default:
+			cur.FailAt("setting", at, fmt.Errorf("%w: 0x%02X", wire.ErrValue, p))
+			return nil
+		}
+	case !write && op == 0x88:
+		return &C6Battery{Millivolts: cur.LE16("mV"), Extra: readRest(cur, "extra")}
+	}
+	return rawValue(DialectC, verb, op, readRest(cur, "data"))
+}
+
+func (*C6Start) appendValue(dst []byte) ([]byte, error)          { return append(dst, 0x00, 0x01), nil }
+func (*C6UsesRequest) appendValue(dst []byte) ([]byte, error)    { return append(dst, 0x05, 0x0A), nil }
+func (*C6BatteryRequest) appendValue(dst []byte) ([]byte, error) { return append(dst, 0x08), nil }
+
+func (m *C6State) appendValue(dst []byte) ([]byte, error) {
+	return append(append(dst, 0x80, byte(m.Phase), m.Left), m.Data...), nil
+}
+
+func (m *C6Result) appendValue(dst []byte) ([]byte, error) {
+	return append(append(dst, 0x81, m.Unknown, byte(m.BAC), byte(m.BAC>>8)), m.Extra...), nil
+}
+
+func (m *C6Unit) appendValue(dst []byte) ([]byte, error) {
+	return append(append(dst, 0x85, 0x09, m.Unit), m.Extra...), nil
+}
+
+func (m *C6Uses) appendValue(dst []byte) ([]byte, error) {
+	return append(append(dst, 0x85, 0x0A, byte(m.Count), byte(m.Count>>8)), m.Extra...), nil
+}
+
+func (m *C6Battery) appendValue(dst []byte) ([]byte, error) {
+	return append(append(dst, 0x88, byte(m.Millivolts), byte(m.Millivolts>>8)), m.Extra...), nil
+}
+
+// c6Outcome says what the end of a test means; ok is false where the phase is no
+// end without a result.
+func c6Outcome(p C6Phase) (status em.SampleStatus, reason string, ok bool) {
+	switch p {
+	case C6Timeout, C6Cancelled:
+		return em.SampleAborted, p.String(), true
+	case C6Blow:
+		return em.SampleInvalid, p.String(), true
+	case C6Exceeded:
+		return em.SampleOverRange, p.String(), true
+	case C6Error, C6LowBattery, C6Cold, C6Hot, C6Uncalibrated:
+		return em.SampleSensor, p.String(), true
+	}
+	return "", "", false
+}

@@ -1,0 +1,241 @@
+package bactrack
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/checksum"
+	"github.com/sargas-em/em/protocol/wire"
+)
+
+// Dialect M, of the Mobile instruments:
+//
+//	02 | command | data | xor | E0
+//
+// xor is over data, and stands only where data has two bytes or more. The first
+// hardware pads with zeros to 20 bytes, which are taken and not written.
+const (
+	mobileStart = "\x02"
+	mobileEnd   = 0xE0
+
+	mobileCmdPower     = 0x72
+	mobileCmdSetting   = 0x73
+	mobileCmdWrite     = 0x74
+	mobileCmdUses      = 0x75
+	mobileReplyStatus  = 0x81
+	mobileReplyError   = 0x82
+	mobileReplySetting = 0x83
+	mobileReplyAck     = 0xA0
+	mobileReplyNack    = 0xB0
+)
+
+// MobileAction is what MobilePower asks for.
+type MobileAction uint8
+
+// Actions of a Mobile instrument.
+const (
+	MobileOn    MobileAction = 1
+	MobileOff   MobileAction = 2
+	MobileStart MobileAction = 3 // "restart": begin a test
+)
+
+// MobilePower (0x72) switches the instrument on or off, or begins a test.
+type MobilePower struct {
+	toMobile
+	Action MobileAction
+}
+
+// MobileSettingRequest (0x73) asks for a setting: 1 blow time, 2 blow level.
+type MobileSettingRequest struct {
+	toMobile
+	ID uint8
+}
+
+// MobileSettingWrite (0x74) changes a setting.
+type MobileSettingWrite struct {
+	toMobile
+	ID, Value uint8
+}
+
+// MobileUsesRequest (0x75) asks how often the instrument was used.
+type MobileUsesRequest struct{ toMobile }
+
+// MobileStatus (0x81) is what the instrument does and, in state VioResult, the
+// result. Its states 1 to 5 are those of VioStatus.
+type MobileStatus struct {
+	fromMobile
+	State VioState
+	BAC   uint16 // 1/10,000 % BAC
+	Left  uint8  // seconds of the countdown or of the breath
+	Uses  uint16
+	Extra []byte // three bytes that are not documented
+}
+
+// Value returns BAC in % BAC.
+func (m *MobileStatus) Value() em.Decimal { return em.Decimal{Coef: int64(m.BAC), Scale: bacScale} }
+
+// MobileError (0x82) ends a test.
+type MobileError struct {
+	fromMobile
+	Code  VioErrorCode
+	Info  uint8
+	Extra []byte
+}
+
+// MobileSetting (0x83) is a setting's value.
+type MobileSetting struct {
+	fromMobile
+	Data []byte // the setting's number, then its value
+}
+
+// MobileAck (0xA0) and MobileNack (0xB0) answer a command; what they carry is
+// not documented.
+type MobileAck struct {
+	fromMobile
+	Data []byte
+}
+
+// MobileNack (0xB0): see MobileAck.
+type MobileNack struct {
+	fromMobile
+	Data []byte
+}
+
+// Type of each message.
+func (*MobilePower) Type() string          { return "mobile power" }
+func (*MobileSettingRequest) Type() string { return "mobile setting request" }
+func (*MobileSettingWrite) Type() string   { return "mobile setting write" }
+func (*MobileUsesRequest) Type() string    { return "mobile uses request" }
+func (*MobileStatus) Type() string         { return "mobile status" }
+func (*MobileError) Type() string          { return "mobile error" }
+func (*MobileSetting) Type() string        { return "mobile setting" }
+func (*MobileAck) Type() string            { return "mobile ack" }
+func (*MobileNack) Type() string           { return "mobile nack" }
+
+// readMobile reads a value, which is b.
+func (c Codec) readMobile(cur *wire.Cursor, verb string, b []byte) (m protocol.Message) {
+	cur.Expect(mobileStart, "start")
+	cmd := cur.U8("command")
+	say(cur, "0x%02X", cmd)
+	end := len(b)
+	for end > 0 && b[end-1] == 0 {
+		end--
+	}
+	n := end - 1 - cur.Pos() // bytes between command and end
+	if cur.Err() == nil && (n < 0 || b[end-1] != mobileEnd) {
+		cur.Fail("end", fmt.Errorf("%w: no E0", wire.ErrValue))
+	}
+	// Of fewer than two bytes of data there is no xor. The maker's own parser looks
+	// for E0 one byte later than its encoder writes it: a byte more is taken then.
+	data, after := n, 0
+	switch {
+	case n >= 3:
+		data, after = n-1, 1
+	case n == 2, n == 1 && verb == verbWrite && cmd == mobileCmdUses:
+		data, after = n-1, 1
+	}
+	at := cur.Pos()
+	outer := cur.Limit(data, "data")
+	switch key := verb[0]; { // "write" or "notify"
+	case key == 'w' && cmd == mobileCmdPower:
+		m = &MobilePower{Action: MobileAction(cur.U8("action"))}
+	case key == 'w' && cmd == mobileCmdSetting:
+		m = &MobileSettingRequest{ID: cur.U8("setting")}
+	case key == 'w' && cmd == mobileCmdWrite:
+		m = &MobileSettingWrite{ID: cur.U8("setting"), Value: cur.U8("value")}
+	case key == 'w' && cmd == mobileCmdUses:
+		m = &MobileUsesRequest{}
+	case key == 'n' && cmd == mobileReplyStatus:
+		s := &MobileStatus{State: VioState(cur.U8("state"))}
+		say(cur, "%s", s.State)
+		s.BAC = cur.U16("bac")
+		say(cur, "%s %% BAC", s.Value())
+		s.Left, s.Uses, s.Extra = cur.U8("left"), cur.U16("uses"), readRest(cur, "extra")
+		m = s
+	case key == 'n' && cmd == mobileReplyError:
+		e := &MobileError{Code: VioErrorCode(cur.U8("code"))}
+		say(cur, "%s", e.Code)
+		if cur.Len() > 0 {
+			e.Info = cur.U8("info")
+		}
+		e.Extra = readRest(cur, "extra")
+		m = e
+	case key == 'n' && cmd == mobileReplySetting:
+		m = &MobileSetting{Data: readRest(cur, "data")}
+	case key == 'n' && cmd == mobileReplyAck:
+		m = &MobileAck{Data: readRest(cur, "data")}
+	case key == 'n' && cmd == mobileReplyNack:
+		m = &MobileNack{Data: readRest(cur, "data")}
+	default:
+		m = rawValue(DialectM, verb, cmd, readRest(cur, "data"))
+	}
+	if n := cur.Len(); n > 0 {
+		cur.Fail("data", fmt.Errorf("%w: %d bytes too many", wire.ErrValue, n))
+	}
+	cur.Restore(outer)
+	if after > 0 {
+		name := "spare"
+		if data >= 2 {
+			name = "xor"
+		}
+		found := cur.U8(name)
+		if want := checksum.Xor8(b[at:min(at+data, len(b))]); data >= 2 && cur.Err() == nil && found != want && !c.RelaxedChecksum {
+			cur.FailAt("xor", at+data, &protocol.ChecksumError{Algorithm: "XOR-8", Offset: at + data, Found: uint32(found), Expected: uint32(want)})
+		}
+	}
+	cur.Expect(string([]byte{mobileEnd}), "end")
+	cur.Rest("padding")
+	return m
+}
+
+// appendMobileFrame appends a frame, with a xor where it has one.
+func appendMobileFrame(dst []byte, cmd byte, data ...byte) ([]byte, error) {
+	if len(data) > maxValue-4 {
+		return dst, unsupported("data of %d bytes, at most %d fit", len(data), maxValue-4)
+	}
+	dst = append(append(dst, mobileStart...), cmd)
+	dst = append(dst, data...)
+	if len(data) >= 2 {
+		dst = append(dst, checksum.Xor8(data))
+	}
+	return append(dst, mobileEnd), nil
+}
+
+func (m *MobilePower) appendValue(dst []byte) ([]byte, error) {
+	return appendMobileFrame(dst, mobileCmdPower, byte(m.Action))
+}
+
+func (m *MobileSettingRequest) appendValue(dst []byte) ([]byte, error) {
+	return appendMobileFrame(dst, mobileCmdSetting, m.ID)
+}
+
+func (m *MobileSettingWrite) appendValue(dst []byte) ([]byte, error) {
+	return appendMobileFrame(dst, mobileCmdWrite, m.ID, m.Value)
+}
+
+func (m *MobileUsesRequest) appendValue(dst []byte) ([]byte, error) {
+	return appendMobileFrame(dst, mobileCmdUses)
+}
+
+func (m *MobileStatus) appendValue(dst []byte) ([]byte, error) {
+	d := []byte{byte(m.State), byte(m.BAC >> 8), byte(m.BAC), m.Left, byte(m.Uses >> 8), byte(m.Uses)}
+	return appendMobileFrame(dst, mobileReplyStatus, slices.Concat(d, m.Extra)...)
+}
+
+func (m *MobileError) appendValue(dst []byte) ([]byte, error) {
+	return appendMobileFrame(dst, mobileReplyError, append([]byte{byte(m.Code), m.Info}, m.Extra...)...)
+}
+
+func (m *MobileSetting) appendValue(dst []byte) ([]byte, error) {
+	return appendMobileFrame(dst, mobileReplySetting, m.Data...)
+}
+
+func (m *MobileAck) appendValue(dst []byte) ([]byte, error) {
+	return appendMobileFrame(dst, mobileReplyAck, m.Data...)
+}
+
+func (m *MobileNack) appendValue(dst []byte) ([]byte, error) {
+	return appendMobileFrame(dst, mobileReplyNack, m.Data...)
+}

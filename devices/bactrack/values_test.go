@@ -1,0 +1,81 @@
+package bactrack
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/codectest"
+)
+
+// asLine puts an outside value of a Bluetooth characteristic into the line that
+// carries it.
+func asLine(v codectest.Vector) []byte {
+	b, _ := v.Bytes()
+	d, verb := DialectV, verbNotify
+	switch {
+	case strings.HasPrefix(v.Kind, "c6-"):
+		d = DialectC
+	case strings.HasPrefix(v.Kind, "mobile-"):
+		d = DialectM
+		if strings.HasPrefix(v.Kind, "mobile-start") {
+			verb = verbWrite
+		}
+	default:
+		return b
+	}
+	line, err := appendGATTValue([]byte(lineStart+lineVersion+" "), d, verb, b)
+	if err != nil {
+		return b
+	}
+	return endLine(line, 0)
+}
+
+func tunnelKit(d protocol.Device, vectors, identity, profile string) codectest.Kit {
+	return codectest.Kit{
+		Profile: profile, Device: d, Vectors: "testdata/" + vectors, Identity: identity, Login: "hello",
+		Protected: func(frame []byte) (from, to int) { return 0, len(frame) },
+		External:  []string{"bactrack.jsonl"}, Wire: asLine,
+	}
+}
+
+func mobileKit() codectest.Kit {
+	k := tunnelKit(Mobile(), "mobile.jsonl", "MOB-0017", "breathalyser")
+	k.Resolution = 1e6
+	return k
+}
+
+func c6Kit() codectest.Kit {
+	k := tunnelKit(C6(), "c6.jsonl", "C6-0017", "breathalyser")
+	k.Resolution = 1e6
+	return k
+}
+
+func skynKit() codectest.Kit {
+	k := tunnelKit(Skyn(), "skyn.jsonl", "SK-0017", "transdermal")
+	k.External = nil // there are none of it
+	k.Overlaps = []string{"bactrack.jsonl"}
+	k.Vague = []protocol.CommandKind{protocol.CommandRead}
+	k.Reports = []em.Body{
+		&em.Transdermal{Value: em.Decimal{Coef: 431}, Unit: em.UnitRaw},
+		&em.Power{Volts: em.Some(3.9)},
+	}
+	return k
+}
+
+func TestMobileConformance(t *testing.T) { codectest.Run(t, mobileKit()) }
+func TestC6Conformance(t *testing.T)     { codectest.Run(t, c6Kit()) }
+func TestSkynConformance(t *testing.T)   { codectest.Run(t, skynKit()) }
+
+func FuzzMobile(f *testing.F) { codectest.Fuzz(f, mobileKit()) }
+func FuzzC6(f *testing.F)     { codectest.Fuzz(f, c6Kit()) }
+func FuzzSkyn(f *testing.F)   { codectest.Fuzz(f, skynKit()) }
+
+// TestExternalValues: in the lines that carry them all outside frames decode.
+func TestExternalValues(t *testing.T) {
+	got := codectest.Count(t, Device(), "bactrack.jsonl", asLine).String()
+	if want := "10 vectors, 10 frames: 10 messages, 0 unsupported"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
