@@ -20,7 +20,7 @@ import (
 var identities = map[string]string{
 	"alcoholuart": "kiosk-17", "bactrack": "VIO-0017", "eview": "990000000000017", "gt06": "990000000000017",
 	"jt808": "099000000017", "laipac": "99000017", "megastek": "990000000000017", "r16h": "990000000000017",
-	"sanav": "990000000000017", "siadc09": "99017", "watch3g": "9900000017", "xexun2": "990000000000017",
+	"sanav": "990000000000017", "siadc09": "99017", "skyn": "SK-0017", "watch3g": "9900000017", "xexun2": "990000000000017",
 }
 
 // Evidence: of every device, what its link reported while it was recorded, with
@@ -74,6 +74,7 @@ func record(t *testing.T, d protocol.Device, file *bytes.Buffer) []*protocol.Rep
 		&em.Fix{LatLng: em.LatLng{Lat: 54.687157, Lng: 25.279652}, Validity: em.FixCurrent, Source: em.SourceGNSS},
 		&em.Tamper{What: em.TamperStrap}, &em.Alarm{What: em.AlarmSOS}, &em.Power{Event: em.PowerLow}, &em.Power{Event: em.PowerCut},
 		&em.AlcoholReading{Value: em.Decimal{Coef: 37}, Unit: em.UnitRaw, Status: em.SampleOK},
+		&em.Transdermal{Value: em.Decimal{Coef: 37}, Unit: em.UnitRaw},
 	} {
 		o := em.Observation{At: at.Add(time.Duration(i) * time.Minute), Stored: true, Body: b}
 		o.DeviceAt = o.At
