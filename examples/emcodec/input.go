@@ -21,18 +21,9 @@ type line struct {
 // longestLine bounds a line of a JSON lines file.
 const longestLine = 4 << 20
 
-// readFile reads JSON lines with "hex" or "text". A line that cannot be read is
+// readLines reads JSON lines with "hex" or "text". A line that cannot be read is
 // a result of its own and does not end the file.
-func readFile(name string, stdin io.Reader) ([]line, error) {
-	r := stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		r = f
-	}
+func readLines(r io.Reader) ([]line, error) {
 	var lines []line
 	sc := bufio.NewScanner(r)
 	sc.Buffer(nil, longestLine)
@@ -62,27 +53,40 @@ func readFile(name string, stdin io.Reader) ([]line, error) {
 	return lines, sc.Err()
 }
 
-// parseArgument reads a frame from the command line; @FILE names a file that
-// holds it.
-func parseArgument(arg string, text bool) ([]byte, error) {
-	if name, ok := strings.CutPrefix(arg, "@"); ok {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		arg = strings.TrimRight(string(b), "\r\n")
+// longestInput bounds a frame, or frames, given whole.
+const longestInput = 16 << 20
+
+// open opens a file; - is standard input.
+func (t *tool) open(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(t.in), nil
 	}
-	if text {
-		return parseText(arg)
+	return os.Open(name)
+}
+
+// readBounded reads all that is not longer than most.
+func readBounded(r io.Reader, most int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("longer than %d bytes", most)
 	}
-	return parseHex(arg)
+	return b, err
+}
+
+// place says where in a text of one line or several an index is, counted from 1.
+func place(s string, i int) string {
+	line, column := 1+strings.Count(s[:i], "\n"), i-strings.LastIndexByte(s[:i], '\n')
+	if !strings.Contains(s, "\n") {
+		return fmt.Sprintf("column %d", column)
+	}
+	return fmt.Sprintf("line %d, column %d", line, column)
 }
 
 // parseHex takes hexadecimal digits with blanks, colons, 0x and # comments to
-// the end of a line between them. Errors name the column, counted from 1.
+// the end of a line between them. Errors name the place.
 func parseHex(s string) ([]byte, error) {
 	var digits []byte
-	last := 0 // column of the last digit
+	last := 0 // index of the last digit
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '#':
@@ -96,13 +100,13 @@ func parseHex(s string) ([]byte, error) {
 			i++
 		case strings.IndexByte("0123456789abcdefABCDEF", c) >= 0:
 			digits = append(digits, c)
-			last = i + 1
+			last = i
 		default:
-			return nil, fmt.Errorf("column %d: %q is not a hexadecimal digit", i+1, c)
+			return nil, fmt.Errorf("%s: %q is not a hexadecimal digit", place(s, i), c)
 		}
 	}
 	if len(digits)%2 != 0 {
-		return nil, fmt.Errorf("column %d: an odd number of digits: half a byte is left", last)
+		return nil, fmt.Errorf("%s: an odd number of digits: half a byte is left", place(s, last))
 	}
 	b := make([]byte, len(digits)/2)
 	_, err := hex.Decode(b, digits)

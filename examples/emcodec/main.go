@@ -1,22 +1,31 @@
-// Command emcodec shows what the SDK understands of a device's frames.
+// Command emcodec is the vendor's tool: it shows what the SDK understands of a
+// device's frames, talks with a device, and holds a codec to the contract.
 //
 //	emcodec list
+//	emcodec describe gt06
 //	emcodec decode --codec gt06 '78780D01 0990000000000017 0001 D9D4 0D0A'
-//	emcodec decode --codec laipac --text '$ECHK,80006405,0*5D'
+//	emcodec decode --codec laipac --text '$ECHK,99000017,0*33\r\n'
 //	emcodec decode --codec megastek --in frames.jsonl -o jsonl
+//	emcodec decode --codec auto --pcap field.pcapng -o jsonl
 //
-// Data goes to standard output, errors to standard error. Exit status: 0 ok, 2
-// usage, 3 something did not decode, 4 a file cannot be read or written.
+// Data goes to standard output, errors and progress to standard error. Exit
+// status: 0 ok, 1 a codec does not meet the contract, 2 usage, 3 something did not
+// decode, 4 a file or connection cannot be read or written.
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"text/tabwriter"
+
+	"github.com/mattn/go-isatty"
 
 	"github.com/sargas-em/em/devices"
 	"github.com/sargas-em/em/protocol"
@@ -24,9 +33,10 @@ import (
 
 // Exit statuses.
 const (
-	exitUsage  = 2
-	exitDecode = 3
-	exitIO     = 4
+	exitConformance = 1
+	exitUsage       = 2
+	exitDecode      = 3
+	exitIO          = 4
 )
 
 // exitError is an error that has an exit status of its own.
@@ -42,8 +52,36 @@ func usagef(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
+// tool is what a command works with.
+type tool struct {
+	reg      *protocol.Registry
+	in       io.Reader
+	out      io.Writer
+	errs     io.Writer
+	colour   bool // out is a terminal that wants colours
+	progress bool // errs is a terminal
+}
+
+// command is one word after emcodec.
+type command struct {
+	name, usage string
+	run         func(*tool, context.Context, []string) error
+}
+
+var commands = []command{
+	{"list", "list", (*tool).list},
+	{"decode", "decode --codec NAME|auto [-o dump|text|jsonl] HEX | --text TEXT | @FILE | - | --in FILE | --pcap FILE", (*tool).decode},
+}
+
 func main() {
-	err := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	t := &tool{
+		in: os.Stdin, out: os.Stdout, errs: os.Stderr,
+		colour:   isatty.IsTerminal(os.Stdout.Fd()) && os.Getenv("NO_COLOR") == "",
+		progress: isatty.IsTerminal(os.Stderr.Fd()),
+	}
+	err := t.run(ctx, os.Args[1:])
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return
 	}
@@ -56,113 +94,87 @@ func main() {
 	os.Exit(status)
 }
 
-func run(args []string, in io.Reader, out, errs io.Writer) error {
-	reg, err := protocol.NewRegistry(devices.All()...)
-	if err != nil {
+func (t *tool) run(ctx context.Context, args []string) (err error) {
+	if t.reg, err = protocol.NewRegistry(devices.All()...); err != nil {
 		return err
 	}
-	if len(args) == 0 {
-		return usagef("say what to do: list or decode (each with -h for its flags)")
+	names := make([]string, len(commands))
+	for i, c := range commands {
+		names[i] = c.name
+		if len(args) > 0 && args[0] == c.name {
+			return c.run(t, ctx, args[1:])
+		}
 	}
-	switch args[0] {
-	case "list":
-		return list(reg, out)
-	case "decode":
-		return decode(args[1:], reg, in, out, errs)
-	case "help", "-h", "--help":
-		_, err := fmt.Fprintln(out, "usage: emcodec list | decode --codec NAME [--in FILE -o jsonl | HEX | --text TEXT]\nEach command lists its flags with -h.")
+	switch {
+	case len(args) == 0:
+		return usagef("say what to do: %s (each with -h for its flags)", strings.Join(names, ", "))
+	case args[0] == "help" || args[0] == "-h" || args[0] == "--help":
+		for _, c := range commands {
+			if _, err := fmt.Fprintf(t.out, "emcodec %s\n", c.usage); err != nil {
+				return err
+			}
+		}
+		_, err := fmt.Fprintln(t.out, "Each command lists its flags with -h.")
 		return err
 	}
-	return usagef("unknown command %q: list or decode", args[0])
+	return usagef("unknown command %q: %s", args[0], strings.Join(names, ", "))
 }
 
-func list(reg *protocol.Registry, out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+// flags returns an empty set of flags of a command.
+func (t *tool) flags(command string) *flag.FlagSet {
+	fs := flag.NewFlagSet(command, flag.ContinueOnError)
+	fs.SetOutput(t.errs)
+	return fs
+}
+
+// parse reads flags wherever they stand, and returns the other arguments.
+func parse(fs *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := fs.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, err
+			}
+			return nil, &exitError{exitUsage, err}
+		}
+		if fs.NArg() == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
+	}
+}
+
+// device returns a dialect by its name; auto is none.
+func (t *tool) device(name string) (protocol.Device, error) {
+	d, err := t.reg.Device(name)
+	if err != nil {
+		return d, &exitError{exitUsage, err}
+	}
+	return d, nil
+}
+
+func (t *tool) list(_ context.Context, args []string) error {
+	if len(args) > 0 {
+		return usagef("list: %q: it takes nothing", args[0])
+	}
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "CODEC\tDEVICES\tOVER\tLONGEST FRAME\tCHECKSUM")
-	for _, d := range reg.All() {
-		over, sum := "TCP", "none to relax"
-		if d.Serial {
-			over = fmt.Sprintf("serial %d baud, TCP tunnel", d.BaudRate)
-		}
-		if d.Relaxed != nil {
-			sum = "strict; --relaxed"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d bytes\t%s\n", d.Name, d.Title, over, d.MaxFrame, sum)
+	for _, d := range t.reg.All() {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d bytes\t%s\n", d.Name, d.Title, over(d), d.MaxFrame, strictness(d))
 	}
 	return w.Flush()
 }
 
-func decode(args []string, reg *protocol.Registry, in io.Reader, out, errs io.Writer) error {
-	fs := flag.NewFlagSet("decode", flag.ContinueOnError)
-	fs.SetOutput(errs)
-	codec := fs.String("codec", "", "dialect, one of those that list names")
-	file := fs.String("in", "", "`file` of JSON lines, each with hex or text; - for standard input")
-	format := fs.String("o", "dump", "`form` of the output: dump (annotated bytes) or jsonl (one object a line)")
-	text := fs.Bool("text", false, `the argument is text with \r \n \t \xNN escapes, not hexadecimal`)
-	relaxed := fs.Bool("relaxed", false, "accept wrong checksums, as anonymised captures have")
-	identity := fs.String("identity", inventedIdentity, "`identity` for frames that come before a login")
-	var rest []string
-	for {
-		if err := fs.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return err
-			}
-			return &exitError{exitUsage, err}
-		}
-		if fs.NArg() == 0 {
-			break
-		}
-		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
+// over says what carries a dialect.
+func over(d protocol.Device) string {
+	if d.Serial {
+		return fmt.Sprintf("serial %d baud, TCP tunnel", d.BaudRate)
 	}
-	switch {
-	case *codec == "":
-		return usagef("decode: --codec is missing")
-	case *format != "dump" && *format != "jsonl":
-		return usagef("decode: -o %q: dump or jsonl", *format)
-	case (*file == "") == (len(rest) == 0):
-		return usagef("decode: give a frame or --in FILE, not both")
+	return "TCP"
+}
+
+func strictness(d protocol.Device) string {
+	if d.Relaxed != nil {
+		return "strict; --relaxed"
 	}
-	dev, err := reg.Device(*codec)
-	if err != nil {
-		return &exitError{exitUsage, err}
-	}
-	if *relaxed {
-		if dev.Relaxed == nil {
-			fmt.Fprintf(errs, "emcodec: --relaxed: %s has no checksum to relax\n", dev.Name)
-		} else {
-			fmt.Fprintln(errs, "emcodec: --relaxed: wrong checksums are accepted")
-		}
-		dev = dev.Relax()
-	}
-	var lines []line
-	if *file != "" {
-		if lines, err = readFile(*file, in); err != nil {
-			return err
-		}
-	} else {
-		data, err := parseArgument(strings.Join(rest, " "), *text)
-		if err != nil {
-			return &exitError{exitUsage, err}
-		}
-		lines = []line{{n: 1, data: data}}
-	}
-	failed := 0
-	for _, l := range lines {
-		r := understand(dev, l, *identity)
-		if !r.OK {
-			failed++
-		}
-		if *format == "jsonl" {
-			err = r.writeJSON(out)
-		} else {
-			err = r.writeDump(out, dev)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if failed > 0 {
-		return &exitError{exitDecode, fmt.Errorf("%d of %d did not decode", failed, len(lines))}
-	}
-	return nil
+	return "none to relax"
 }

@@ -2,104 +2,143 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/wire"
 )
 
 // inventedIdentity belongs to no device. Observations of frames that carry no
 // identity themselves are told under it.
 const inventedIdentity = "990000000000017"
 
-// result is what was understood of one line.
+// result is what was understood of one line, or of one frame of a conversation.
 type result struct {
-	N            int               `json:"n"`
-	OK           bool              `json:"ok"`
-	Error        string            `json:"error,omitempty"`
-	Note         string            `json:"note,omitempty"` // why a frame that decodes gave no observations
-	Messages     []json.RawMessage `json:"messages"`
-	Observations []em.Observation  `json:"observations"`
+	N            int              `json:"n"` // of the line, or of the packet; from 1
+	OK           bool             `json:"ok"`
+	Error        string           `json:"error,omitempty"`
+	Note         string           `json:"note,omitempty"`  // why a frame that decodes gave no observations
+	Codec        string           `json:"codec,omitempty"` // of --codec auto, and of conversations
+	Why          string           `json:"why,omitempty"`   // it is that codec
+	Conn         int              `json:"conn,omitempty"`  // from 1
+	Name         string           `json:"name,omitempty"`  // of the connection
+	From         string           `json:"from,omitempty"`  // device or center
+	Received     *time.Time       `json:"received,omitempty"`
+	Device       em.DeviceID      `json:"device,omitempty"` // as the session knows it
+	Messages     []message        `json:"messages"`
+	Observations []em.Observation `json:"observations"`
+	Pieces       []piece          `json:"frames,omitempty"`
 
+	dev    protocol.Device
 	frames []frame
 }
 
-type frame struct {
-	offset int64
-	raw    []byte
-	msg    protocol.Message
-	err    error
+// message is a message's kind and its own fields, as the codec names them.
+type message struct {
+	Kind   string           `json:"kind"`
+	Fields protocol.Message `json:"fields"`
+}
+
+// piece is a frame with each of its bytes in one field: what a dump shows too.
+type piece struct {
+	Offset int64   `json:"offset"` // of the first field
+	Type   string  `json:"type,omitempty"`
+	Error  string  `json:"error,omitempty"`
+	Fields []field `json:"fields"`
+}
+
+type field struct {
+	Offset int64  `json:"offset"` // in the line or stream
+	Hex    string `json:"hex"`
+	Name   string `json:"name"`
+	Value  string `json:"value,omitempty"`
+	Note   string `json:"note,omitempty"`
+}
+
+// fail notes the first error.
+func (r *result) fail(err error) {
+	if r.OK {
+		r.OK, r.Error = false, err.Error()
+	}
 }
 
 // understand decodes a line as a conversation of its own. It reads no clock, so
 // that the same input gives the same output: an observation whose frame carries
 // no time has no "at".
-func understand(dev protocol.Device, l line, identity string) result {
-	r := result{N: l.n, OK: true, Messages: []json.RawMessage{}, Observations: []em.Observation{}}
-	fail := func(err error) {
-		if r.OK {
-			r.OK, r.Error = false, err.Error()
-		}
-	}
+func (r *result) understand(l line, identity string) {
+	r.OK, r.Messages, r.Observations = true, []message{}, []em.Observation{}
 	if l.err != nil {
-		fail(l.err)
-		return r
+		r.fail(l.err)
+		r.frames = []frame{{skipped: l.data, offset: int64(len(l.data))}}
+		return
 	}
-	session, err := conversation(dev, l.data, identity)
+	session, err := startSession(r.dev, l.data, identity)
 	if err != nil {
-		fail(err)
-		return r
+		r.fail(err)
+		return
 	}
-	dec := protocol.NewDecoder(bytes.NewReader(l.data), dev)
+	s := newStream(r.dev, 0)
+	s.feed(l.data)
+	s.end()
+	some := false
 	for {
-		f, err := dec.Next()
-		var ferr *protocol.FrameError
-		if errors.As(err, &ferr) {
-			if errors.Is(ferr.Err, io.ErrUnexpectedEOF) && len(bytes.TrimSpace(ferr.Raw)) == 0 {
-				continue // the line's own end
-			}
-			r.frames = append(r.frames, frame{ferr.Offset, ferr.Raw, nil, ferr.Err})
-			fail(ferr.Err)
-			continue
-		}
-		if err != nil { // io.EOF: the reader is memory
+		f, ok := s.next()
+		if !ok {
 			break
 		}
-		r.frames = append(r.frames, frame{f.Offset, f.Raw, f.Message, nil})
-		doc, err := messageJSON(f.Message)
-		if err != nil {
-			fail(err)
-			continue
-		}
-		r.Messages = append(r.Messages, doc)
-		var out protocol.Output
-		if err := session.Handle(time.Time{}, f.Message, &out); err != nil && r.Note == "" {
-			r.Note = err.Error() // a server's command, or a frame that names nobody: the codec understands it all the same
-		}
-		for _, o := range out.Observations {
-			at := o.At
-			o = o.Stamp(o.DeviceAt)
-			if o.Received = (time.Time{}); o.DeviceAt.IsZero() {
-				o.At = at
-			}
-			r.Observations = append(r.Observations, o)
-		}
+		some = some || f.raw != nil
+		r.take(f, session, time.Time{})
 	}
-	if len(r.frames) == 0 {
-		fail(fmt.Errorf("no frame of %s in %d bytes", dev.Name, len(l.data)))
+	if !some {
+		r.fail(fmt.Errorf("no frame of %s in %d bytes", r.dev.Name, len(l.data)))
 	}
-	return r
 }
 
-// conversation returns a session ready for the line: a fresh one, or one that
+// take adds a piece of a stream, and lets the session, where there is one, make
+// observations of its message.
+func (r *result) take(f frame, session protocol.Session, now time.Time) {
+	r.frames = append(r.frames, f)
+	switch {
+	case f.err != nil:
+		r.fail(f.err)
+	case f.msg != nil:
+		r.Messages = append(r.Messages, message{f.msg.Type(), f.msg})
+		if session == nil {
+			return
+		}
+		var out protocol.Output
+		if err := session.Handle(now, f.msg, &out); err != nil && r.Note == "" {
+			r.Note = err.Error() // a server's command, or a frame that names nobody: the codec understands it all the same
+		}
+		r.observe(out, now)
+		r.Device = session.Device()
+	}
+}
+
+// observe adds observations. Without a time of reception they have none.
+func (r *result) observe(out protocol.Output, now time.Time) {
+	for _, o := range out.Observations {
+		if !now.IsZero() {
+			r.Observations = append(r.Observations, o.Stamp(now))
+			continue
+		}
+		at := o.At
+		o = o.Stamp(o.DeviceAt)
+		if o.Received = (time.Time{}); o.DeviceAt.IsZero() {
+			o.At = at
+		}
+		r.Observations = append(r.Observations, o)
+	}
+}
+
+// startSession returns a session ready for the line: a fresh one, or one that
 // has been logged in under identity where the dialect asks for that and the
 // line does not begin with a login.
-func conversation(dev protocol.Device, data []byte, identity string) (protocol.Session, error) {
+func startSession(dev protocol.Device, data []byte, identity string) (protocol.Session, error) {
 	fresh := func() protocol.Session { return dev.Sessions(protocol.SessionConfig{Identity: identity}) }
 	dec := protocol.NewDecoder(bytes.NewReader(data), dev)
 	var first protocol.Frame
@@ -134,82 +173,45 @@ func conversation(dev protocol.Device, data []byte, identity string) (protocol.S
 	return s, nil
 }
 
-// messageJSON is the message's kind and its own fields, as the codec names them.
-func messageJSON(m protocol.Message) (json.RawMessage, error) {
-	return json.Marshal(struct {
-		Kind   string           `json:"kind"`
-		Fields protocol.Message `json:"fields"`
-	}{m.Type(), m})
-}
-
-func (r result) writeJSON(w io.Writer) error {
-	doc, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, "%s\n", doc)
-	return err
-}
-
-// perRow is how many bytes stand on one row of a dump.
-const perRow = 8
-
-// writeDump shows each byte with the field it belongs to.
-func (r result) writeDump(w io.Writer, dev protocol.Device) error {
-	var b strings.Builder
+// pieces says of each byte what it is.
+func (r *result) pieces() []piece {
+	var all []piece
 	for _, f := range r.frames {
-		if d, ok := dev.Codec.(protocol.Dissector); ok && (f.msg != nil || !isJunk(f.err)) {
-			_, spans, _ := d.Dissect(f.raw)
-			for _, s := range spans {
-				dumpField(&b, f.raw, s.Offset, s.Len, s.Name, strings.TrimSpace(s.Value+"   "+s.Note))
+		p := piece{Offset: f.offset - int64(len(f.skipped)), Fields: []field{}}
+		add := func(off int64, b []byte, name, value, note string) {
+			if len(b) > 0 {
+				p.Fields = append(p.Fields, field{off, hex.EncodeToString(b), name, value, note})
 			}
-		} else {
-			dumpField(&b, f.raw, 0, len(f.raw), "unparsed", "")
+		}
+		add(p.Offset, f.skipped, "unparsed", "", "")
+		if f.raw == nil {
+			if len(p.Fields) > 0 {
+				all = append(all, p)
+			}
+			continue
 		}
 		if f.err != nil {
-			fmt.Fprintf(&b, "=> error: %v\n", f.err)
+			p.Error = f.err.Error()
 		} else {
-			fmt.Fprintf(&b, "=> %s\n", f.msg.Type())
+			p.Type = f.msg.Type()
 		}
-	}
-	for _, o := range r.Observations {
-		doc, err := json.Marshal(o)
-		if err != nil {
-			return err
+		d, ok := r.dev.Codec.(protocol.Dissector)
+		if !ok || f.junk {
+			add(f.offset, f.raw, "unparsed", "", "")
+			all = append(all, p)
+			continue
 		}
-		fmt.Fprintf(&b, "   %s\n", doc)
-	}
-	if r.Note != "" {
-		fmt.Fprintf(&b, "   note: %s\n", r.Note)
-	}
-	if !r.OK && len(r.frames) == 0 {
-		fmt.Fprintf(&b, "=> error: %s\n", r.Error)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func isJunk(err error) bool {
-	return errors.Is(err, protocol.ErrJunk) || errors.Is(err, protocol.ErrFrameTooLong) || errors.Is(err, io.ErrUnexpectedEOF)
-}
-
-func dumpField(b *strings.Builder, raw []byte, off, n int, name, value string) {
-	if n == 0 {
-		return
-	}
-	for i := 0; i < n; i += perRow {
-		row := raw[off+i : off+min(n, i+perRow)]
-		var hex strings.Builder
-		for k, v := range row {
-			if k > 0 {
-				hex.WriteByte(' ')
+		_, spans, err := d.Dissect(f.raw)
+		var bad *wire.FieldError
+		errors.As(err, &bad)
+		for _, s := range spans {
+			if bad != nil && s.Len > 0 && bad.Offset >= s.Offset && bad.Offset < s.Offset+s.Len {
+				s.Note = "WRONG: " + bad.Field + ": " + bad.Err.Error()
+				bad = nil
 			}
-			fmt.Fprintf(&hex, "%02X", v)
+			add(f.offset+int64(s.Offset), f.raw[s.Offset:s.Offset+s.Len], s.Name, s.Value, s.Note)
 		}
-		if i == 0 {
-			fmt.Fprintf(b, "%04X  %-24s %-12s %s\n", off+i, hex.String(), name, value)
-		} else {
-			fmt.Fprintf(b, "%04X  %s\n", off+i, hex.String())
-		}
+		all = append(all, p)
 	}
+	return all
 }
