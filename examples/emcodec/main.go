@@ -70,6 +70,7 @@ type command struct {
 
 var commands = []command{
 	{"list", "list", (*tool).list},
+	{"describe", "describe [-o text|json] CODEC", (*tool).describe},
 	{"decode", "decode --codec NAME|auto [-o dump|text|jsonl] HEX | --text TEXT | @FILE | - | --in FILE | --pcap FILE", (*tool).decode},
 }
 
