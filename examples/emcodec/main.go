@@ -72,6 +72,7 @@ var commands = []command{
 	{"list", "list", (*tool).list},
 	{"describe", "describe [-o text|json] CODEC", (*tool).describe},
 	{"decode", "decode --codec NAME|auto [-o dump|text|jsonl] HEX | --text TEXT | @FILE | - | --in FILE | --pcap FILE", (*tool).decode},
+	{"listen", "listen --codec NAME|auto --tcp ADDR [--tls --cert FILE --key FILE] | --udp ADDR | --serial PORT [--record FILE]", (*tool).listen},
 }
 
 func main() {

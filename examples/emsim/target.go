@@ -9,13 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"slices"
 	"strconv"
 	"syscall"
 	"time"
 
+	"github.com/sargas-em/em/examples/internal/loopback"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/serialline"
 	"github.com/sargas-em/em/protocol/tcp"
@@ -96,18 +96,13 @@ func (t *target) check(d protocol.Device, devices int) error {
 // checkAddress refuses what is not this machine's loopback: simulated breaches
 // must not reach a center that watches people.
 func checkAddress(addr string, remote bool) error {
-	host, port, err := net.SplitHostPort(addr)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
-		return usagef("%q is no address host:port: %v", addr, err)
-	}
-	if remote || host == "localhost" {
+	switch err := loopback.Check(addr); {
+	case remote && errors.Is(err, loopback.ErrRemote):
 		return nil
-	}
-	if ip, err := netip.ParseAddr(host); err != nil || !ip.Unmap().IsLoopback() {
-		return usagef("%s is not on this machine's loopback: --allow-remote sends there all the same", addr)
+	case errors.Is(err, loopback.ErrRemote):
+		return usagef("%w: --allow-remote sends there all the same", err)
+	case err != nil:
+		return &exitError{exitUsage, err}
 	}
 	return nil
 }

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/devices"
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/serialline"
+)
+
+// background is a command that runs until it is stopped, as with Ctrl-C.
+type background struct {
+	t         *testing.T
+	out, errs lockedBuffer
+	cancel    context.CancelFunc
+	done      chan error
+}
+
+// lockedBuffer can be read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	b   bytes.Buffer
+	new chan struct{} // one after each write
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case b.new <- struct{}{}:
+	default:
+	}
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// wait returns the first match, or its first group, once it is there.
+func (b *lockedBuffer) wait(t *testing.T, pattern string) string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	end := time.After(20 * time.Second)
+	for {
+		if m := re.FindStringSubmatch(b.String()); m != nil {
+			return m[len(m)-1]
+		}
+		select {
+		case <-b.new:
+		case <-end:
+			t.Fatalf("no %q in\n%s", pattern, b.String())
+		}
+	}
+}
+
+func start(t *testing.T, args ...string) *background {
+	ctx, cancel := context.WithCancel(t.Context())
+	b := &background{t: t, cancel: cancel, done: make(chan error, 1)}
+	b.out.new, b.errs.new = make(chan struct{}, 1), make(chan struct{}, 1)
+	go func() { b.done <- (&tool{out: &b.out, errs: &b.errs}).run(ctx, args) }()
+	t.Cleanup(cancel)
+	return b
+}
+
+// stop is Ctrl-C.
+func (b *background) stop() error {
+	b.cancel()
+	return b.wait()
+}
+
+func (b *background) wait() error {
+	select {
+	case err := <-b.done:
+		return err
+	case <-time.After(20 * time.Second):
+		b.t.Fatalf("it does not end\n%s%s", b.out.String(), b.errs.String())
+		return nil
+	}
+}
+
+// play lets a device of a dialect tell something, until all is acknowledged.
+func play(t *testing.T, codec, identity string, conn io.ReadWriteCloser, obs ...em.Observation) {
+	t.Helper()
+	reg, err := protocol.NewRegistry(devices.All()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev, err := reg.Device(codec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim, err := dev.Simulator(identity, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Report(obs...); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	link := &protocol.Link{Device: dev, Session: sim, Conn: conn}
+	link.Commit = func(context.Context, *protocol.Report) error {
+		if sim.(protocol.Resumer).Waiting() == 0 {
+			cancel()
+		}
+		return nil
+	}
+	if err := link.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+}
+
+// fix is where and when no device ever was.
+func fix() em.Observation {
+	return em.Observation{
+		DeviceAt: time.Date(2026, 3, 14, 9, 30, 0, 0, time.UTC),
+		Body:     &em.Fix{LatLng: em.LatLng{Lat: 54.6872, Lng: 25.2797}, Validity: em.FixCurrent, Source: em.SourceGNSS},
+	}
+}
+
+// What a device sends over TCP is printed, answered and kept, and the record
+// decodes to the same; with --codec auto and over TLS too.
+func TestListenTCP(t *testing.T) {
+	cert, key, pool := certificate(t)
+	for _, c := range []struct {
+		name, codec string
+		tls         bool
+	}{{"named", "gt06", false}, {"auto", "auto", false}, {"TLS", "auto", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "cap.pcapng")
+			args := []string{"listen", "--codec", c.codec, "--tcp", "127.0.0.1:0", "--record", file}
+			if c.tls {
+				args = append(args, "--tls", "--cert", cert, "--key", key)
+			}
+			l := start(t, args...)
+			addr := l.errs.wait(t, `listening for \w+ at (\S+)`)
+			conn, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.tls {
+				conn = tls.Client(conn, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"})
+			}
+			play(t, "gt06", "990000000000017", conn, fix())
+			l.out.wait(t, `"body":"fix"`)
+			if err := l.stop(); err != nil {
+				t.Error(err)
+			}
+			for _, want := range []string{`emcodec: 1 connections, 0 rejected, \d+ bytes, 2 frames, 0 of them in error, [2-9] observations`, `1 login`} {
+				l.errs.wait(t, want)
+			}
+			for _, want := range []string{`from the device.*gt06`, `=> login 990000000000017`, `from the center`, `=> ack`} {
+				if c.codec != "auto" && strings.Contains(want, "gt06") {
+					continue // it was told
+				}
+				l.out.wait(t, want)
+			}
+			var out, errs bytes.Buffer
+			if err := (&tool{out: &out, errs: &errs}).run(t.Context(), []string{"decode", "--codec", "auto", "--pcap", file}); err != nil {
+				t.Error(err)
+			}
+			for _, want := range []string{"gt06: the capture names it", "=> login 990000000000017", "=> ack", `"lat":54.6872,"lon":25.2797`} {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("the record has no %q:\n%s", want, out.String())
+				}
+			}
+		})
+	}
+}
+
+// A record that cannot be written is the end, and nothing is acknowledged.
+func TestListenRecordFails(t *testing.T) {
+	c := &center{tool: &tool{out: io.Discard, errs: io.Discard}, format: "text", command: "listen", types: map[string]int{}}
+	name := filepath.Join(t.TempDir(), "cap.pcapng")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.file = f
+	f.Close() // the disk is gone
+	reg, _ := protocol.NewRegistry(devices.All()...)
+	dev, err := reg.Device("gt06")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := net.Pipe()
+	read := make(chan []byte)
+	go func() {
+		theirs.Write([]byte("\x78\x78\x0D\x01\x09\x90\x00\x00\x00\x00\x00\x17\x00\x01\xD9\xD4\x0D\x0A"))
+		b, _ := io.ReadAll(theirs)
+		read <- b
+	}()
+	if err := c.converse(t.Context(), dev, "", ours); !errors.Is(err, errRecord) || !c.isFatal(err) {
+		t.Errorf("error %v", err)
+	}
+	if b := <-read; len(b) > 0 {
+		t.Errorf("%x was answered", b)
+	}
+}
+
+// Datagrams of two senders are two conversations.
+func TestListenUDP(t *testing.T) {
+	l := start(t, "listen", "--codec", "siadc09", "--udp", "127.0.0.1:0", "-o", "jsonl")
+	addr := l.errs.wait(t, `at (127\S+),`)
+	for range 2 {
+		conn, err := net.Dial("udp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		play(t, "siadc09", "9017", conn, em.Observation{DeviceAt: time.Now(), Body: &em.Tamper{What: em.TamperOther, Code: "TA"}})
+	}
+	l.out.wait(t, `"conn":2,"name":"udp .*"body":"tamper"`)
+	if err := l.stop(); err != nil {
+		t.Error(err)
+	}
+	l.errs.wait(t, `emcodec: 2 connections, 0 rejected`)
+}
+
+// An instrument at a serial port, which a pair of pseudo-terminals stands in for.
+func TestListenSerial(t *testing.T) {
+	master, port, err := serialline.OpenPTY()
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("SKIPPED: no pseudo-terminals on this system")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "cap.pcapng")
+	l := start(t, "listen", "--codec", "alcoholuart", "--serial", port, "--identity", "kiosk-17", "--record", file)
+	l.errs.wait(t, "9600 baud")
+	// The reply to a read, as the module's manual has it.
+	if _, err := master.Write([]byte("\xFF\x86\x00\x00\x00\x00\x00\x20\x5A")); err != nil {
+		t.Fatal(err)
+	}
+	l.out.wait(t, `"device":"alcoholuart:kiosk-17"`)
+	if err := l.stop(); err != nil {
+		t.Error(err)
+	}
+	master.Close()
+	l.errs.wait(t, `1 connections, 0 rejected, 9 bytes, 1 frames, 0 of them in error, 1 observations`)
+	var out, errs bytes.Buffer
+	if err := (&tool{out: &out, errs: &errs}).run(t.Context(), []string{"decode", "--codec", "auto", "--pcap", file, "--identity", "kiosk-17"}); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), `"device":"alcoholuart:kiosk-17"`) {
+		t.Errorf("the record:\n%s", out.String())
+	}
+}
+
+// certificate makes one for 127.0.0.1.
+func certificate(t *testing.T) (cert, key string, pool *x509.CertPool) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	if err := errors.Join(os.WriteFile(cert, certPEM, 0o600), os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	pool = x509.NewCertPool()
+	pool.AppendCertsFromPEM(certPEM)
+	return cert, key, pool
+}
