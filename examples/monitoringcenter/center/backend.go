@@ -23,6 +23,10 @@ func (b backend) PutPerson(ctx context.Context, actor string, doc []byte) error 
 	return b.c.engine.putPerson(ctx, actor, doc)
 }
 
+func (b backend) PutUnit(ctx context.Context, actor string, doc []byte) error {
+	return b.c.engine.putUnit(ctx, actor, doc)
+}
+
 func (b backend) PutZones(ctx context.Context, actor string, doc []byte) error {
 	return b.c.engine.putZones(ctx, actor, doc)
 }

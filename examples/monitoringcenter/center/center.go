@@ -85,6 +85,8 @@ type Center struct {
 	// that blocks or fails.
 	append func(context.Context, *protocol.Report) error
 
+	settle time.Duration // for how long groups collect changes; tests shorten it
+
 	ran       atomic.Bool
 	ready     chan struct{}
 	addresses Addresses

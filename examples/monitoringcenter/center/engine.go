@@ -29,8 +29,10 @@ type engine struct {
 	hub     *hub
 	log     *slog.Logger
 	maxLate time.Duration
+	settle  time.Duration // of the groups; the default of package health if 0
 
 	roster   *roster.Roster
+	groups   groups
 	subjects map[em.SubjectID]*subject
 	calls    chan call
 	stopped  chan struct{} // closed when run has ended: nobody answers calls any more
@@ -69,7 +71,7 @@ const (
 
 func newEngine(ctx context.Context, c *Center) (*engine, error) {
 	e := &engine{
-		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate,
+		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate, settle: c.settle,
 		subjects: map[em.SubjectID]*subject{}, views: map[em.SubjectID]*view{},
 		calls: make(chan call), stopped: make(chan struct{}),
 	}
@@ -81,6 +83,10 @@ func newEngine(ctx context.Context, c *Center) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	units, err := c.store.Units(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var key []byte
 	if err := c.store.Update(ctx, func(tx *record.Tx) (err error) {
 		key, err = tx.Secret("draws", randomKey)
@@ -88,16 +94,24 @@ func newEngine(ctx context.Context, c *Center) (*engine, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if e.roster, err = roster.Load(key, zones, persons); err != nil {
+	if e.roster, err = roster.Load(key, zones, units, persons); err != nil {
 		return nil, fmt.Errorf("center: stored people and zones: %w", err)
 	}
 	err = e.update(ctx, func(s *step) error {
 		if err := s.checkLog(ctx); err != nil {
 			return err
 		}
+		if err := s.loadGroups(); err != nil {
+			return err
+		}
+		for _, u := range e.roster.Units() {
+			if err := s.restore(roster.UnitSubject(u.ID), u.Since); err != nil {
+				return err
+			}
+		}
 		for _, p := range e.roster.People() {
 			s.showPerson(p)
-			if err := s.restore(p); err != nil {
+			if err := s.restore(em.SubjectID(p.ID), p.Since); err != nil {
 				return err
 			}
 		}
@@ -179,7 +193,7 @@ func (e *engine) run(ctx context.Context) error {
 				err = cerr
 			}
 		case now := <-tick.C:
-			if due := e.due(now); len(due) > 0 {
+			if due := e.due(now); len(due) > 0 || e.groups.due(now) {
 				err = e.update(ctx, func(s *step) error { return s.advance(due) })
 			}
 		case err = <-readErr:
@@ -225,15 +239,26 @@ func (e *engine) update(ctx context.Context, f func(*step) error) error {
 	for id := range s.touched {
 		delete(e.subjects, id)
 	}
-	if len(s.touched) == 0 {
+	if len(s.touched) == 0 && !s.grouped {
 		return err
 	}
 	_, again := e.commit(ctx, func(r *step) error {
+		if err := r.loadGroups(); err != nil {
+			return err
+		}
 		for _, id := range slices.Sorted(maps.Keys(s.touched)) {
+			var since time.Time
 			if p, ok := e.roster.Person(string(id)); ok {
-				if err := r.restore(p); err != nil {
-					return err
-				}
+				since = p.Since
+			} else if d, ok := roster.UnitOf(id); !ok {
+				continue
+			} else if u, ok := e.roster.Unit(d); ok {
+				since = u.Since
+			} else {
+				continue
+			}
+			if err := r.restore(id, since); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -247,7 +272,10 @@ func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err 
 	now := time.Now()
 	err = e.store.Update(ctx, func(tx *record.Tx) error {
 		s = e.newStep(tx, now)
-		return f(s)
+		if err := f(s); err != nil {
+			return err
+		}
+		return s.saveGroups()
 	})
 	if err != nil {
 		return s, err
@@ -289,6 +317,7 @@ type step struct {
 	views   []func() // changes of views, applied under mu once the transaction is through
 	touched map[em.SubjectID]bool
 	undo    func() // takes back a change of the roster
+	grouped bool   // the groups have changed
 }
 
 func (e *engine) newStep(tx *record.Tx, now time.Time) *step {
@@ -339,6 +368,16 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 			}
 			fed[id] = append(fed[id], o)
 			s.seen(id, o)
+			if _, unit := roster.UnitOf(id); !unit {
+				continue
+			}
+			hearers, err := s.tx.Hearers(o.Device, o.At)
+			if err != nil {
+				return err
+			}
+			for _, h := range hearers {
+				fed[h] = append(fed[h], o)
+			}
 		}
 		for d := range strangers {
 			unknown[d]++
@@ -383,7 +422,7 @@ func (s *step) advance(due []*subject) error {
 			return err
 		}
 	}
-	return nil
+	return s.wakeGroups()
 }
 
 // apply writes what a Timeline decided and lets the policy act on it.
@@ -400,25 +439,28 @@ func (s *step) apply(sub *subject, r *em.Result) error {
 		if err := s.incident(&r.Changes[i]); err != nil {
 			return err
 		}
+		if err := s.group(&r.Changes[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// restore brings a stored person under evaluation, by all the rules that ever
+// restore brings a stored person or unit under evaluation, by all the rules that ever
 // were: late data about the time before a change is judged by those of then.
-func (s *step) restore(p roster.Person) error {
-	stored, err := s.tx.Rules(p.ID)
+func (s *step) restore(id em.SubjectID, since time.Time) error {
+	stored, err := s.tx.Rules(string(id))
 	if err != nil {
 		return err
 	}
-	sub := &subject{id: em.SubjectID(p.ID)}
+	sub := &subject{id: id}
 	for i, d := range stored {
 		evs, err := roster.Evaluators(d.JSON, d.Since)
 		if err != nil {
 			return fmt.Errorf("center: stored rules: %w", err)
 		}
 		if i == 0 {
-			sub.tl, err = em.NewTimeline(s.timelineConfig(p), evs...)
+			sub.tl, err = em.NewTimeline(s.timelineConfig(id, since), evs...)
 		} else {
 			err = sub.tl.Since(d.Since, evs...)
 		}
@@ -427,7 +469,7 @@ func (s *step) restore(p roster.Person) error {
 		}
 	}
 	if sub.tl == nil {
-		return fmt.Errorf("center: person without stored rules")
+		return fmt.Errorf("center: person or unit without stored rules")
 	}
 	var r em.Result
 	if err := sub.tl.Restore(&r, s.now); err != nil {
@@ -437,12 +479,12 @@ func (s *step) restore(p roster.Person) error {
 	return s.apply(sub, &r)
 }
 
-func (s *step) timelineConfig(p roster.Person) em.Config {
+func (s *step) timelineConfig(id em.SubjectID, since time.Time) em.Config {
 	return em.Config{
-		Subject: em.SubjectID(p.ID),
-		Start:   p.Since,
+		Subject: id,
+		Start:   since,
 		Every:   gridEvery, Window: gridWindow, Save: gridEvery,
 		MaxLate: s.maxLate, MaxAhead: maxAhead,
-		History: record.NewHistory(em.SubjectID(p.ID), func() *record.Tx { return s.engine.tx }),
+		History: record.NewHistory(id, func() *record.Tx { return s.engine.tx }),
 	}
 }

@@ -2,6 +2,7 @@ package center
 
 import (
 	"context"
+	"time"
 
 	"github.com/sargas-em/em/protocol"
 )
@@ -17,3 +18,6 @@ func (c *Center) Intercept(f func(ctx context.Context, r *protocol.Report, next 
 // BreakRecord closes the record under a running center, so that all that needs
 // it fails.
 func (c *Center) BreakRecord() error { return c.store.Close() }
+
+// Settle shortens how long groups collect changes before they are judged.
+func (c *Center) Settle(d time.Duration) { c.settle = d }

@@ -50,6 +50,12 @@ func (e *engine) name(s em.SubjectID) string {
 	if v := e.views[s]; v != nil {
 		return v.Name
 	}
+	if d, ok := roster.UnitOf(s); ok {
+		return "Home unit " + string(d)
+	}
+	if s == systemSubject {
+		return "System"
+	}
 	return string(s)
 }
 
@@ -143,16 +149,20 @@ func (s *step) load(f *roster.File) error {
 	if err != nil {
 		return err
 	}
-	next, err := zones.With(s.now, f.People...)
+	units, err := zones.WithUnits(s.now, f.Units...)
 	if err != nil {
 		return err
 	}
-	return s.adopt("center", next, f.People)
+	next, err := units.With(s.now, f.People...)
+	if err != nil {
+		return err
+	}
+	return s.adopt("center", next, f.Units, f.People)
 }
 
 // adopt makes next the roster, stores what changed, brings new and changed
 // persons under evaluation and gives them what their devices sent before.
-func (s *step) adopt(actor string, next *roster.Roster, changed []roster.Person) error {
+func (s *step) adopt(actor string, next *roster.Roster, units []roster.Unit, changed []roster.Person) error {
 	old := s.engine.roster
 	s.undo = func() { s.engine.roster = old }
 	s.engine.roster = next
@@ -171,59 +181,111 @@ func (s *step) adopt(actor string, next *roster.Roster, changed []roster.Person)
 			return err
 		}
 	}
+	for _, u := range units {
+		u, _ := next.Unit(u.ID)
+		rules, err := roster.UnitRules(u)
+		if err != nil {
+			return err
+		}
+		doc, err := json.Marshal(u)
+		if err != nil {
+			return err
+		}
+		since, changed, err := s.putRules(actor, "unit", string(u.ID), roster.UnitSubject(u.ID), u.Version, u.Since, rules)
+		if err != nil {
+			return err
+		}
+		if !changed {
+			continue
+		}
+		if err := s.tx.PutUnit(record.Doc{ID: string(u.ID), Since: u.Since, JSON: doc}); err != nil {
+			return err
+		}
+		if err := s.placeDevice(roster.UnitSubject(u.ID), u.ID, nil); err != nil {
+			return err
+		}
+		if err := s.enrol(roster.UnitSubject(u.ID), u.Since, since, rules, []roster.Assignment{{ID: u.ID}}); err != nil {
+			return err
+		}
+	}
+	assign := false
 	for _, p := range changed {
 		p, _ := next.Person(p.ID)
 		rules, err := next.Rules(p)
 		if err != nil {
 			return err
 		}
-		stored, err := s.tx.Rules(p.ID)
-		if err != nil {
-			return err
-		}
-		since := p.Since
-		if n := len(stored); n > 0 {
-			if bytes.Equal(stored[n-1].JSON, rules) {
-				continue // a file that is read again at every start changes nothing
-			}
-			since = s.now
-			if since.Before(p.Since) { // it has not begun yet: as if it had been so from the start
-				since = p.Since
-			}
-		}
 		doc, err := json.Marshal(p)
 		if err != nil {
 			return err
 		}
+		since, changed, err := s.putRules(actor, "person", p.ID, em.SubjectID(p.ID), p.Version, p.Since, rules)
+		if err != nil {
+			return err
+		}
+		if !changed {
+			continue
+		}
 		if err := s.tx.PutPerson(record.Doc{ID: p.ID, Since: p.Since, JSON: doc}); err != nil {
 			return err
 		}
-		if err := s.tx.Audit(s.now, actor, "put person", "person "+p.ID, map[string]string{"version": p.Version}); err != nil {
+		if err := s.tx.Hear(em.SubjectID(p.ID), since, p.Hears()); err != nil {
 			return err
 		}
-		if err := s.tx.PutRules(p.ID, since, rules); err != nil {
+		if was, ok := old.Person(p.ID); ok && len(was.Devices) > 0 && (len(p.Devices) == 0 || was.Devices[0].ID != p.Devices[0].ID) {
+			s.groups.mass.Remove(em.SubjectID(p.ID), was.Devices[0].ID)
+		}
+		if was, _ := old.Person(p.ID); len(was.Hears())+len(p.Hears()) > 0 {
+			assign = true
+		}
+		if err := s.place(p); err != nil {
 			return err
 		}
-		if err := s.enrol(p, since, rules); err != nil {
+		s.showPerson(p)
+		if err := s.enrol(em.SubjectID(p.ID), p.Since, since, rules, p.Devices); err != nil {
 			return err
 		}
 	}
-	return nil
+	if !assign {
+		return nil
+	}
+	return s.assign()
 }
 
-// enrol starts evaluation of a new person, or goes on under a changed person's
-// new rules from since, and judges what waited in quarantine.
-func (s *step) enrol(p roster.Person, since time.Time, rules []byte) error {
-	id := em.SubjectID(p.ID)
+// putRules stores the rules of a person or unit, if they are not those that hold
+// already, and returns from when on they do.
+func (s *step) putRules(actor, what, id string, subject em.SubjectID, version string, begin time.Time, rules []byte) (since time.Time, changed bool, err error) {
+	stored, err := s.tx.Rules(string(subject))
+	if err != nil {
+		return since, false, err
+	}
+	since = begin
+	if n := len(stored); n > 0 {
+		if bytes.Equal(stored[n-1].JSON, rules) {
+			return since, false, nil // a file that is read again at every start changes nothing
+		}
+		since = s.now
+		if since.Before(begin) { // it has not begun yet: as if it had been so from the start
+			since = begin
+		}
+	}
+	if err := s.tx.Audit(s.now, actor, "put "+what, what+" "+id, map[string]string{"version": version}); err != nil {
+		return since, false, err
+	}
+	return since, true, s.tx.PutRules(string(subject), since, rules)
+}
+
+// enrol starts evaluation of a new person or unit, or goes on under its changed
+// rules from since, and judges what waited in quarantine.
+func (s *step) enrol(id em.SubjectID, begin, since time.Time, rules []byte, devices []roster.Assignment) error {
 	s.touched[id] = true
-	s.showPerson(p)
 	// What waited comes first: a new person's rules then see it at once, and raise
 	// nothing that it refutes.
 	var waiting []em.Observation
-	for _, a := range p.Devices {
+	for _, a := range devices {
 		from := a.From
 		if from.IsZero() {
-			from = p.Since
+			from = begin
 		}
 		obs, err := s.tx.Adopt(a.ID, id, from, a.To)
 		if err != nil {
@@ -249,7 +311,7 @@ func (s *step) enrol(p roster.Person, since time.Time, rules []byte) error {
 		if err := s.apply(sub, &r); err != nil {
 			return err
 		}
-	} else if err := s.restore(p); err != nil {
+	} else if err := s.restore(id, begin); err != nil {
 		return err
 	}
 	if len(waiting) == 0 {
@@ -268,7 +330,7 @@ func (e *engine) putPerson(ctx context.Context, actor string, doc []byte) error 
 		if err != nil {
 			return fmt.Errorf("%w: %w", web.ErrBadInput, err)
 		}
-		return s.adopt(actor, next, []roster.Person{p})
+		return s.adopt(actor, next, nil, []roster.Person{p})
 	})
 }
 
@@ -279,6 +341,20 @@ func (e *engine) putZones(ctx context.Context, actor string, doc []byte) error {
 			return fmt.Errorf("%w: %w", web.ErrBadInput, err)
 		}
 		// Whoever has one of the zones goes on under its new shape.
-		return s.adopt(actor, next, next.People())
+		return s.adopt(actor, next, nil, next.People())
+	})
+}
+
+func (e *engine) putUnit(ctx context.Context, actor string, doc []byte) error {
+	u, err := roster.ParseUnit(doc)
+	if err != nil {
+		return fmt.Errorf("%w: %w", web.ErrBadInput, err)
+	}
+	return e.do(ctx, func(s *step) error {
+		next, err := s.engine.roster.WithUnits(s.now, u)
+		if err != nil {
+			return fmt.Errorf("%w: %w", web.ErrBadInput, err)
+		}
+		return s.adopt(actor, next, []roster.Unit{u}, nil)
 	})
 }

@@ -70,7 +70,11 @@ func (s *step) incident(c *em.Change) error {
 
 // tell puts an incident's present state into the live feed.
 func (s *step) tell(inc record.Incident) error {
-	item, err := s.tx.Tell("incident", web.NewIncident(inc, s.name(inc.Event.Subject)))
+	g, err := s.tx.Group(inc.Event.ID)
+	if err != nil {
+		return err
+	}
+	item, err := s.tx.Tell("incident", web.NewIncident(inc, g, s.name))
 	if err == nil {
 		s.feed = append(s.feed, item)
 	}

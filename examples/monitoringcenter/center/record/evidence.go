@@ -211,6 +211,7 @@ func (h history) Checkpoints(c em.Clock, notAfter time.Time) iter.Seq2[em.Checkp
 // mostly stops long before the end, and orders only what shares an instant.
 func (h history) Observations(c em.Clock, from, to time.Time) iter.Seq2[em.Observation, error] {
 	return func(yield func(em.Observation, error) bool) {
+		t := h.tx()
 		scan, query := scanObservation, `SELECT data FROM observation WHERE subject = ? AND at >= ? AND at < ? ORDER BY at`
 		instant := func(o *em.Observation) time.Time { return o.At }
 		if c == em.ReceiveTime {
@@ -218,7 +219,24 @@ func (h history) Observations(c em.Clock, from, to time.Time) iter.Seq2[em.Obser
 				WHERE r.subject = ? AND r.received >= ? AND r.received < ? ORDER BY r.received`
 			instant = func(o *em.Observation) time.Time { return o.Received }
 		}
-		t := h.tx()
+		// What a home unit reported while the person's order named it is evidence
+		// about the person too.
+		var hears bool
+		if err := t.tx.QueryRowContext(t.ctx, `SELECT EXISTS (SELECT 1 FROM hearing WHERE person = ?)`, string(h.subject)).Scan(&hears); err != nil {
+			yield(em.Observation{}, fmt.Errorf("record: %w", err))
+			return
+		}
+		switch {
+		case hears && c == em.ReceiveTime:
+			query = `SELECT data, received, seq, stored FROM (SELECT ` + receptionColumns + ` FROM reception r JOIN observation o ON o.id = r.id
+				WHERE r.subject = ?1 AND r.received >= ?2 AND r.received < ?3
+				UNION ALL SELECT ` + receptionColumns + ` FROM hearing h JOIN reception r ON r.device = h.unit AND r.received >= ?2 AND r.received < ?3
+				JOIN observation o ON o.id = r.id AND o.at >= h.since AND o.at < h.until WHERE h.person = ?1) ORDER BY received`
+		case hears:
+			query = `SELECT data FROM (SELECT data, at FROM observation WHERE subject = ?1 AND at >= ?2 AND at < ?3
+				UNION ALL SELECT o.data, o.at FROM hearing h JOIN observation o ON o.device = h.unit AND o.at >= max(h.since, ?2) AND o.at < min(h.until, ?3)
+				WHERE h.person = ?1) ORDER BY at`
+		}
 		rows, err := t.tx.QueryContext(t.ctx, query, string(h.subject), nanos(from), nanos(to))
 		if err != nil {
 			yield(em.Observation{}, fmt.Errorf("record: %w", err))

@@ -25,6 +25,7 @@ import (
 type File struct {
 	// Zones is a GeoJSON FeatureCollection as package zonejson reads it.
 	Zones  json.RawMessage `json:"zones,omitempty"`
+	Units  []Unit          `json:"units,omitempty"` // home units
 	People []Person        `json:"people"`
 }
 
@@ -47,9 +48,12 @@ type Person struct {
 
 // Assignment says that a person carries a device in [From, To).
 type Assignment struct {
-	ID   em.DeviceID `json:"id"`
-	From time.Time   `json:"from,omitzero"` // Since of the person, if absent
-	To   time.Time   `json:"to,omitzero"`   // open, if absent
+	ID  em.DeviceID `json:"id"`
+	Lot string      `json:"lot,omitempty"` // hardware lot, as its supplier calls it
+	// Labels say what the device has in common with others: {"operator": "24601"}.
+	Labels map[string]string `json:"labels,omitempty"`
+	From   time.Time         `json:"from,omitzero"` // Since of the person, if absent
+	To     time.Time         `json:"to,omitzero"`   // open, if absent
 }
 
 // Home is where a curfew wants the person to be.
@@ -125,6 +129,7 @@ type Roster struct {
 	people   map[string]Person
 	zones    map[string]json.RawMessage // GeoJSON features by ID
 	carriers map[em.DeviceID][]carrier
+	units    map[em.DeviceID]Unit
 	key      []byte
 }
 
@@ -135,7 +140,7 @@ type carrier struct {
 
 // New returns an empty roster.
 func New() *Roster {
-	return &Roster{people: map[string]Person{}, zones: map[string]json.RawMessage{}, carriers: map[em.DeviceID][]carrier{}}
+	return &Roster{people: map[string]Person{}, zones: map[string]json.RawMessage{}, carriers: map[em.DeviceID][]carrier{}, units: map[em.DeviceID]Unit{}}
 }
 
 // WithKey returns the roster with the center's key, by which times at random are
@@ -147,8 +152,17 @@ func (r *Roster) WithKey(key []byte) *Roster {
 }
 
 // Load returns the roster of what the record holds.
-func Load(key []byte, zones, people []record.Doc) (*Roster, error) {
+func Load(key []byte, zones, units, people []record.Doc) (*Roster, error) {
 	r := New().WithKey(key)
+	for _, d := range units {
+		u, err := ParseUnit(d.JSON)
+		if err == nil {
+			r, err = r.WithUnits(u.Since, u)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	for _, z := range zones {
 		if err := r.addZones([]byte(`{"type":"FeatureCollection","features":[` + string(z.JSON) + `]}`)); err != nil {
 			return nil, err
@@ -167,7 +181,7 @@ func Load(key []byte, zones, people []record.Doc) (*Roster, error) {
 }
 
 func (r *Roster) clone() *Roster {
-	n := &Roster{key: r.key, people: maps.Clone(r.people), zones: maps.Clone(r.zones), carriers: make(map[em.DeviceID][]carrier, len(r.carriers))}
+	n := &Roster{key: r.key, units: maps.Clone(r.units), people: maps.Clone(r.people), zones: maps.Clone(r.zones), carriers: make(map[em.DeviceID][]carrier, len(r.carriers))}
 	for d, c := range r.carriers {
 		n.carriers[d] = slices.Clone(c)
 	}
@@ -274,12 +288,20 @@ func (r *Roster) add(p Person) error {
 		if !c.to.IsZero() && !c.from.Before(c.to) {
 			return bad(fmt.Errorf("device %d: it is taken off before it is put on", i))
 		}
+		if _, unit := r.units[a.ID]; unit {
+			return bad(fmt.Errorf("device %d: it is a home unit", i))
+		}
 		for _, o := range r.carriers[a.ID] {
 			if (o.to.IsZero() || c.from.Before(o.to)) && (c.to.IsZero() || o.from.Before(c.to)) {
 				return bad(fmt.Errorf("device %d: person %q carries it at the same time", i, o.subject))
 			}
 		}
 		r.carriers[a.ID] = append(r.carriers[a.ID], c)
+	}
+	for _, d := range p.Hears() {
+		if _, ok := r.units[d]; !ok {
+			return bad(fmt.Errorf("the curfew names unit %q, which is not known: put it first", d))
+		}
 	}
 	if err := r.check(p); err != nil {
 		return err
@@ -317,8 +339,12 @@ func (r *Roster) ZoneDocs() []record.Doc {
 	return all
 }
 
-// Carrier returns who carries a device at an instant; empty for nobody known.
+// Carrier returns who carries a device at an instant, which a home unit does
+// itself; empty for nobody known.
 func (r *Roster) Carrier(d em.DeviceID, at time.Time) em.SubjectID {
+	if u, ok := r.units[d]; ok && !at.Before(u.Since) {
+		return UnitSubject(d)
+	}
 	for _, c := range r.carriers[d] {
 		if !at.Before(c.from) && (c.to.IsZero() || at.Before(c.to)) {
 			return c.subject

@@ -3,6 +3,7 @@ package roster
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -14,8 +15,10 @@ import (
 // rules is all that a person's verdicts follow from: the person's document and
 // the zones it names, as they were when they came into force.
 type rules struct {
-	Person Person          `json:"person"`
-	Zones  json.RawMessage `json:"zones"`
+	Person Person          `json:"person,omitzero"`
+	Zones  json.RawMessage `json:"zones,omitempty"`
+
+	Unit *Unit `json:"unit,omitempty"` // instead of a person
 
 	// Key is the center's, where times are drawn at random; a secret.
 	Key []byte `json:"key,omitempty"`
@@ -53,6 +56,9 @@ func Evaluators(doc []byte, since time.Time) ([]em.Evaluator, error) {
 	if err := strict(doc, &ru); err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
+	if ru.Unit != nil {
+		return unitEvaluators(ru.Unit)
+	}
 	ru.since = since
 	var evs []em.Evaluator
 	for _, part := range []struct {
@@ -68,9 +74,26 @@ func Evaluators(doc []byte, since time.Time) ([]em.Evaluator, error) {
 		if err != nil {
 			return nil, fmt.Errorf("person %q: %s: %w", ru.Person.ID, part.name, err)
 		}
+		if units := ru.Person.Hears(); len(units) > 0 && part.name != "curfew" && part.name != "places" {
+			ev = deaf{ev, units}
+		}
 		evs = append(evs, ev)
 	}
 	return evs, nil
+}
+
+// deaf does not hear home units: where they are and what befalls them is no news
+// of the wearer, and of several people that share one each would be told of it.
+type deaf struct {
+	em.Evaluator
+	to []em.DeviceID
+}
+
+func (d deaf) Observe(dst []em.Event, o em.Observation) []em.Event {
+	if slices.Contains(d.to, o.Device) {
+		return dst
+	}
+	return d.Evaluator.Observe(dst, o)
 }
 
 func zonesOf(ru *rules) (em.Evaluator, error) {
@@ -123,13 +146,18 @@ func silenceOf(ru *rules) (em.Evaluator, error) {
 		return unheard{}, nil
 	}
 	c.Device = p.Devices[0].ID
-	if s := p.Silence; s != nil {
-		c.Interval, c.Buffer, c.Critical = time.Duration(s.Interval), time.Duration(s.Buffer), time.Duration(s.Critical)
-		if !s.From.IsZero() {
-			c.Start = s.From
-		}
-	}
+	p.Silence.apply(&c)
 	return health.NewSilence(c)
+}
+
+func (s *Silence) apply(c *health.SilenceConfig) {
+	if s == nil {
+		return
+	}
+	c.Interval, c.Buffer, c.Critical = time.Duration(s.Interval), time.Duration(s.Buffer), time.Duration(s.Critical)
+	if !s.From.IsZero() {
+		c.Start = s.From
+	}
 }
 
 // unordered stands in the place of an evaluator whose rule is not part of the

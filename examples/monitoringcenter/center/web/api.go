@@ -39,6 +39,17 @@ type Incident struct {
 	By       string    `json:"by,omitempty"`
 	Note     string    `json:"note,omitempty"`
 	Facts    []Fact    `json:"facts"`
+
+	People  []Affected `json:"people,omitempty" doc:"whom an incident concerns that groups those of several people"`
+	Members []int64    `json:"members,omitempty" doc:"the incidents that it groups"`
+	Group   int64      `json:"group,omitempty" doc:"the incident that groups it"`
+}
+
+// Affected is one whom an incident concerns.
+type Affected struct {
+	Person  string `json:"person"`
+	Name    string `json:"name"`
+	Covered bool   `json:"covered,omitempty" doc:"another of the person's units is in order meanwhile"`
 }
 
 // Fact is one number or word that a verdict rests on.
@@ -51,15 +62,18 @@ type Fact struct {
 // IncidentTarget names an incident in the audit.
 func IncidentTarget(id int64) string { return "incident " + strconv.FormatInt(id, 10) }
 
-// NewIncident builds the view of an incident.
-func NewIncident(i record.Incident, name string) Incident {
+// NewIncident builds the view of an incident; name tells what subjects are called.
+func NewIncident(i record.Incident, g record.Group, name func(em.SubjectID) string) Incident {
 	e := &i.Event
 	v := Incident{
-		ID: i.ID, Event: e.ID.String(), Person: string(e.Subject), Name: name,
+		ID: i.ID, Event: e.ID.String(), Person: string(e.Subject), Name: name(e.Subject),
 		Kind: string(e.Detail.Kind), Class: e.Detail.Class, Severity: e.Detail.Severity.String(), Reason: e.Detail.Reason,
 		About: e.About, Rule: e.Rule, Version: e.Version, At: e.At, Until: e.Until,
 		Verdict: i.Verdict, Handling: string(i.Handling), Raised: i.Raised, Changed: i.Changed, By: i.By, Note: i.Note,
-		Facts: []Fact{},
+		Facts: []Fact{}, Members: g.Members, Group: g.Parent,
+	}
+	for _, p := range g.People {
+		v.People = append(v.People, Affected{string(p.Subject), name(p.Subject), p.Covered})
 	}
 	for _, f := range e.Detail.Facts {
 		fact := Fact{Name: f.Name, Value: f.Text, Unit: f.Unit}
@@ -149,7 +163,11 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 		all, err := b.Store().Incidents(ctx, in.Closed, in.Before, in.Limit)
 		views := []Incident{}
 		for _, i := range all {
-			views = append(views, NewIncident(i, b.Name(i.Event.Subject)))
+			v, err := viewOf(ctx, b, i)
+			if err != nil {
+				return nil, problem.of(err)
+			}
+			views = append(views, v)
 		}
 		return &body[[]Incident]{views}, problem.of(err)
 	}, summary("list-incidents", "Incidents, newest first"))
@@ -171,7 +189,11 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 	for name, to := range map[string]record.Handling{"acknowledge": record.Acknowledged, "close": record.Closed} {
 		huma.Post(api, "/api/v1/incidents/{id}/"+name, func(ctx context.Context, in *handle) (*body[Incident], error) {
 			i, err := b.Handle(ctx, actorOf(ctx), in.ID, to, in.Body.Note)
-			return &body[Incident]{NewIncident(i, b.Name(i.Event.Subject))}, problem.of(err)
+			if err != nil {
+				return nil, problem.of(err)
+			}
+			v, err := viewOf(ctx, b, i)
+			return &body[Incident]{v}, problem.of(err)
 		}, summary(name+"-incident", "Say that a person has "+name+"d an incident"))
 	}
 
@@ -210,6 +232,9 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 	huma.Put(api, "/api/v1/people", func(ctx context.Context, in *document) (*struct{}, error) {
 		return nil, problem.of(b.PutPerson(ctx, actorOf(ctx), in.RawBody))
 	}, summary("put-person", "Add or replace one person with devices, order and zones, as in the people file"), limit)
+	huma.Put(api, "/api/v1/units", func(ctx context.Context, in *document) (*struct{}, error) {
+		return nil, problem.of(b.PutUnit(ctx, actorOf(ctx), in.RawBody))
+	}, summary("put-unit", "Add or replace one home unit, as in the people file"), limit)
 	huma.Put(api, "/api/v1/zones", func(ctx context.Context, in *document) (*struct{}, error) {
 		return nil, problem.of(b.PutZones(ctx, actorOf(ctx), in.RawBody))
 	}, summary("put-zones", "Add or replace zones, as a GeoJSON FeatureCollection"), limit)
@@ -279,12 +304,21 @@ func frameViews(rows []record.FrameRow) []FrameView {
 	return views
 }
 
+func viewOf(ctx context.Context, b Backend, i record.Incident) (Incident, error) {
+	g, err := b.Store().Group(ctx, i.Event.ID)
+	return NewIncident(i, g, b.Name), err
+}
+
 func evidence(ctx context.Context, b Backend, id int64) (Evidence, error) {
 	i, err := b.Store().Incident(ctx, id)
 	if err != nil {
 		return Evidence{}, err
 	}
-	e := Evidence{Incident: NewIncident(i, b.Name(i.Event.Subject)), Observations: []json.RawMessage{}, History: []VersionView{}, Audit: []record.Entry{}}
+	view, err := viewOf(ctx, b, i)
+	if err != nil {
+		return Evidence{}, err
+	}
+	e := Evidence{Incident: view, Observations: []json.RawMessage{}, History: []VersionView{}, Audit: []record.Entry{}}
 	obs, err := b.Store().Observations(ctx, i.Event.Because)
 	if err != nil {
 		return e, err

@@ -58,6 +58,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	bodies := map[string]string{
 		"PUT /api/v1/people":                      centertest.Person(2, now(), ""),
+		"PUT /api/v1/units":                       `{"id":"gt06:990000000000099"}`,
 		"PUT /api/v1/zones":                       centertest.School("school-2", "1", 100),
 		"POST /api/v1/incidents/{id}/acknowledge": `{}`,
 		"POST /api/v1/incidents/{id}/close":       `{"note":"invented"}`,

@@ -30,6 +30,7 @@ type Backend interface {
 	Store() *record.Store
 	People() []Person
 	PutPerson(ctx context.Context, actor string, doc []byte) error
+	PutUnit(ctx context.Context, actor string, doc []byte) error
 	PutZones(ctx context.Context, actor string, doc []byte) error
 	Handle(ctx context.Context, actor string, id int64, to record.Handling, note string) (record.Incident, error)
 	Name(s em.SubjectID) string

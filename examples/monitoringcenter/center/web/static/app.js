@@ -39,7 +39,9 @@ const map = createMap($("map"), (id) => openPerson(id));
 // Queue
 
 function queue() {
-  return [...state.incidents.values()].filter((i) => i.handling !== "closed").sort((a, b) =>
+  const open = (i) => i && i.handling !== "closed";
+  // What a group holds is behind the group, and in its details.
+  return [...state.incidents.values()].filter((i) => open(i) && !(i.group && open(state.incidents.get(i.group)))).sort((a, b) =>
     (a.verdict === "withdrawn") - (b.verdict === "withdrawn") || (a.handling === "acknowledged") - (b.handling === "acknowledged") ||
     rank[b.severity] - rank[a.severity] || b.id - a.id);
 }
@@ -95,6 +97,10 @@ async function openIncident(id) {
     el("p", { class: "reason" }, i.reason),
     el("dl", {}, el("dt", {}, "From"), el("dd", {}, when(i.at)), el("dt", {}, "Until"), el("dd", {}, i.until ? when(i.until) : "going on"),
       i.about && [el("dt", {}, "About"), el("dd", {}, i.about)], i.facts.map((f) => [el("dt", {}, factName(f)), el("dd", {}, factText(f))])),
+    i.people?.length > 0 && el("p", { class: "reason" }, `Concerns ${i.people.length} people: ` + i.people.map((p) => p.name + (p.covered ? " (another unit is in order)" : "")).join(", ")),
+    i.members?.length > 0 && [el("h3", {}, "Incidents that belong to it"), el("ul", {}, i.members.map((n) => el("li", {},
+      el("button", { class: "quiet", on: { click: () => openIncident(n) } }, `Incident ${n}`), " ", state.incidents.get(n)?.reason ?? "")))],
+    i.group > 0 && el("p", { class: "notice" }, "Belongs to ", el("button", { class: "quiet", on: { click: () => openIncident(i.group) } }, `incident ${i.group}`)),
     i.handling === "closed" ? el("p", { class: "notice" }, `Closed by ${i.by}: ${i.note}`) : el("div", {}, el("h3", {}, "Handling"), note, problem,
       el("div", { class: "actions" },
         el("button", { id: "acknowledge", disabled: i.handling !== "new", on: { click: act("acknowledge") } }, "Acknowledge"),

@@ -1,0 +1,148 @@
+package record
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/devices/health"
+)
+
+// PutUnit stores a home unit's document; Since stays that of the first one.
+func (t *Tx) PutUnit(d Doc) error {
+	return t.exec(`INSERT INTO unit (id, since, doc) VALUES (?,?,?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`, d.ID, nanos(d.Since), string(d.JSON))
+}
+
+// Units returns all home units by ID.
+func (s *Store) Units(ctx context.Context) ([]Doc, error) {
+	return collect(ctx, s.r, func(rows *sql.Rows, d *Doc) error { return rows.Scan(&d.ID, &d.JSON) }, `SELECT id, doc FROM unit ORDER BY id`)
+}
+
+// Hear says which units a person's order names from an instant on.
+func (t *Tx) Hear(person em.SubjectID, since time.Time, units []em.DeviceID) error {
+	old, err := collect(t.ctx, t.tx, func(rows *sql.Rows, d *em.DeviceID) error { return rows.Scan(d) },
+		`SELECT unit FROM hearing WHERE person = ? AND since < ? AND until > ?`, string(person), nanos(since), nanos(since))
+	if err != nil {
+		return err
+	}
+	named := map[em.DeviceID]bool{}
+	for _, u := range units {
+		named[u] = true
+	}
+	if err := t.exec(`DELETE FROM hearing WHERE person = ? AND since >= ?`, string(person), nanos(since)); err != nil {
+		return err
+	}
+	for _, u := range old {
+		if named[u] { // as before
+			delete(named, u)
+			if err := t.exec(`UPDATE hearing SET until = ? WHERE person = ? AND unit = ? AND until > ?`, int64(maxNanos), string(person), string(u), nanos(since)); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := t.exec(`UPDATE hearing SET until = ?1 WHERE person = ?2 AND unit = ?3 AND until > ?1`, nanos(since), string(person), string(u)); err != nil {
+			return err
+		}
+	}
+	for _, u := range units {
+		if !named[u] {
+			continue
+		}
+		if err := t.exec(`INSERT INTO hearing (person, unit, since, until) VALUES (?,?,?,?)`, string(person), string(u), nanos(since), int64(maxNanos)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Hearers returns whose order names a unit at an instant.
+func (t *Tx) Hearers(unit em.DeviceID, at time.Time) ([]em.SubjectID, error) {
+	return collect(t.ctx, t.tx, func(rows *sql.Rows, s *em.SubjectID) error { return rows.Scan(s) },
+		`SELECT person FROM hearing WHERE unit = ?1 AND since <= ?2 AND until > ?2 ORDER BY person`, string(unit), nanos(at))
+}
+
+// Assignments returns who is monitored with which unit, but for what ended
+// before an instant.
+func (t *Tx) Assignments(after time.Time) ([]health.Assignment, error) {
+	return collect(t.ctx, t.tx, func(rows *sql.Rows, a *health.Assignment) error {
+		var from, to int64
+		err := rows.Scan(&a.Subject, &a.Unit, &from, &to)
+		if a.From = fromNanos(from); to < maxNanos {
+			a.To = fromNanos(to)
+		}
+		return err
+	}, `SELECT person, unit, since, until FROM hearing WHERE until >= ? ORDER BY unit, person, since`, nanos(after))
+}
+
+// Grouping returns a stored state, nil where there is none.
+func (t *Tx) Grouping(name string) (state []byte, err error) {
+	err = t.tx.QueryRowContext(t.ctx, `SELECT state FROM grouping WHERE name = ?`, name).Scan(&state)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	return state, nil
+}
+
+// PutGrouping stores a state.
+func (t *Tx) PutGrouping(name string, state []byte) error {
+	return t.exec(`INSERT OR REPLACE INTO grouping (name, state) VALUES (?,?)`, name, state)
+}
+
+// PutGroup stores whom an event that groups others concerns, and what belongs to it.
+func (t *Tx) PutGroup(c *health.GroupChange) error {
+	for _, id := range []em.EventID{c.Event.ID, c.Was.ID} {
+		for _, table := range []string{"affected", "member"} {
+			if err := t.exec(`DELETE FROM `+table+` WHERE event = ?`, id[:]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, p := range c.People {
+		if err := t.exec(`INSERT INTO affected (event, subject, covered) VALUES (?,?,?)`, c.Event.ID[:], string(p.Subject), p.Covered); err != nil {
+			return err
+		}
+	}
+	for _, m := range c.Members {
+		if err := t.exec(`INSERT INTO member (event, member) VALUES (?,?)`, c.Event.ID[:], m[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Group is how an incident belongs to others.
+type Group struct {
+	People  []health.AffectedPerson // whom it concerns, where it groups others
+	Members []int64                 // the incidents that it groups
+	Parent  int64                   // the incident that groups it; 0: none
+}
+
+func group(ctx context.Context, q querier, event em.EventID) (g Group, err error) {
+	if g.People, err = collect(ctx, q, func(rows *sql.Rows, p *health.AffectedPerson) error { return rows.Scan(&p.Subject, &p.Covered) },
+		`SELECT subject, covered FROM affected WHERE event = ? ORDER BY subject`, event[:]); err != nil {
+		return g, err
+	}
+	number := func(rows *sql.Rows, n *int64) error { return rows.Scan(n) }
+	if g.Members, err = collect(ctx, q, number, `SELECT i.id FROM member m JOIN incident i ON i.event = m.member WHERE m.event = ? ORDER BY i.id`, event[:]); err != nil {
+		return g, err
+	}
+	parents, err := collect(ctx, q, number, `SELECT i.id FROM member m JOIN incident i ON i.event = m.event WHERE m.member = ? ORDER BY i.id DESC LIMIT 1`, event[:])
+	if len(parents) == 1 {
+		g.Parent = parents[0]
+	}
+	return g, err
+}
+
+// Group returns how the incident of an event belongs to others.
+func (t *Tx) Group(event em.EventID) (Group, error) { return group(t.ctx, t.tx, event) }
+
+// Group returns how the incident of an event belongs to others.
+func (s *Store) Group(ctx context.Context, event em.EventID) (Group, error) {
+	return group(ctx, s.r, event)
+}
