@@ -27,6 +27,10 @@ func (b backend) PutUnit(ctx context.Context, actor string, doc []byte) error {
 	return b.c.engine.putUnit(ctx, actor, doc)
 }
 
+func (b backend) Draws(ctx context.Context, actor, person, date string) (web.Draws, error) {
+	return b.c.engine.draws(ctx, actor, person, date)
+}
+
 func (b backend) PutZones(ctx context.Context, actor string, doc []byte) error {
 	return b.c.engine.putZones(ctx, actor, doc)
 }

@@ -44,6 +44,17 @@ func (t *Tx) Rules(person string) ([]Doc, error) {
 	}, `SELECT person, since, doc FROM rules WHERE person = ? ORDER BY since`, person)
 }
 
+// RulesAt returns the rules that a person was judged by at an instant; nil
+// where there were none.
+func (s *Store) RulesAt(ctx context.Context, person string, at time.Time) ([]byte, error) {
+	all, err := collect(ctx, s.r, func(rows *sql.Rows, doc *[]byte) error { return rows.Scan(doc) },
+		`SELECT doc FROM rules WHERE person = ? AND since <= ? ORDER BY since DESC LIMIT 1`, person, nanos(at))
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return all[0], nil
+}
+
 // PutZone stores a zone's document.
 func (t *Tx) PutZone(d Doc) error {
 	return t.exec(`INSERT INTO zone (id, doc) VALUES (?,?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`, d.ID, string(d.JSON))

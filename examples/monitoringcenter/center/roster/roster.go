@@ -151,6 +151,9 @@ func (r *Roster) WithKey(key []byte) *Roster {
 	return n
 }
 
+// Key returns what WithKey was given: a secret.
+func (r *Roster) Key() []byte { return r.key }
+
 // Load returns the roster of what the record holds.
 func Load(key []byte, zones, units, people []record.Doc) (*Roster, error) {
 	r := New().WithKey(key)

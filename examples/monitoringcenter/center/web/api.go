@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/alcohol"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 )
 
@@ -92,6 +93,18 @@ type Evidence struct {
 	Frames       []FrameView       `json:"frames" doc:"the raw frames they came in"`
 	History      []VersionView     `json:"history" doc:"all that was told, oldest first"`
 	Audit        []record.Entry    `json:"audit"`
+}
+
+// Draws is the tests of one day, and how they were drawn: alcohol.RandomPlan of
+// the SDK draws them again from it.
+type Draws struct {
+	KeyDigest string `json:"key_sha256" doc:"SHA-256 of the month's key; told beforehand, too"`
+	Key       string `json:"key,omitempty" doc:"the month's key in hexadecimal, once the month is over"`
+	// What was drawn by, and the tests; absent while the day is not over.
+	Plan  *alcohol.RandomPlan `json:"plan,omitempty"`
+	Open  []alcohol.Period    `json:"open,omitempty"`
+	Fixed []alcohol.Test      `json:"fixed,omitempty"`
+	Tests []alcohol.Test      `json:"tests,omitempty"`
 }
 
 // FrameView is one raw frame.
@@ -205,6 +218,14 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 		doc, err := track(ctx, b, em.SubjectID(in.Person), in.From, in.To)
 		return &body[json.RawMessage]{doc}, problem.of(err)
 	}, summary("get-track", "A person's positions as GeoJSON points, oldest first"))
+
+	huma.Get(api, "/api/v1/people/{person}/draws/{date}", func(ctx context.Context, in *struct {
+		Person string `path:"person"`
+		Date   string `path:"date" format:"date"`
+	}) (*body[Draws], error) {
+		d, err := b.Draws(ctx, actorOf(ctx), in.Person, in.Date)
+		return &body[Draws]{d}, problem.of(err)
+	}, summary("get-draws", "The breath tests drawn at random for a day that is over, with what an auditor needs to draw them again"))
 
 	huma.Get(api, "/api/v1/zones", func(ctx context.Context, _ *struct{}) (*body[json.RawMessage], error) {
 		zones, err := b.Store().Zones(ctx)

@@ -33,6 +33,8 @@ type Backend interface {
 	PutUnit(ctx context.Context, actor string, doc []byte) error
 	PutZones(ctx context.Context, actor string, doc []byte) error
 	Handle(ctx context.Context, actor string, id int64, to record.Handling, note string) (record.Incident, error)
+	// Draws tells of a person's tests at random on a local date, and notes who asked.
+	Draws(ctx context.Context, actor, person, date string) (Draws, error)
 	Name(s em.SubjectID) string
 	Health(ctx context.Context) Health
 	// Subscribe sends what is told from now on; cancel ends it. A subscriber
