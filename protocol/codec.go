@@ -75,23 +75,3 @@ func Verdict(c *wire.Cursor, m Message, wrong error, relaxed bool) (Message, err
 	}
 	return m, nil
 }
-
-// ReadFrame is Decode and Dissect of a dialect with a check code, in one: it runs
-// read over a frame, with spans where record is set, and decides what a wrong
-// code, which read returns, means: an error, unless relaxed is set. That comes
-// before what the broken bytes look like.
-func ReadFrame(frame []byte, record, relaxed bool, read func(c *wire.Cursor, frame []byte) (m Message, wrong error)) (Message, []wire.Span, error) {
-	c := wire.New(frame)
-	if record {
-		c.Record()
-	}
-	m, wrong := read(&c, frame)
-	spans := c.Spans()
-	switch {
-	case wrong != nil && !relaxed:
-		return nil, spans, wrong
-	case c.Err() != nil:
-		return nil, spans, c.Err()
-	}
-	return m, spans, nil
-}

@@ -76,8 +76,12 @@ func (c Codec) Split(b []byte) (frame []byte, n int, err error) {
 }
 
 // Decode reads one frame.
-func (c Codec) Decode(frame []byte) (protocol.Message, error) {
+func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeReuse(frame, nil) }
+
+// DecodeReuse is Decode with the caller's memory.
+func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
 	f := wire.New(frame)
+	f.Use(memory)
 	return c.decode(&f, frame)
 }
 
@@ -97,15 +101,16 @@ func (c Codec) decode(f *wire.Cursor, frame []byte) (protocol.Message, error) {
 	f.Expect("\xFF", "start")
 	m := read(f, frame)
 	f.U8("check code")
-	if bad := wrong(frame); checked(frame) {
+	if checked(frame) {
 		f.Note("OK NEG-SUM-8")
-	} else if f.Note("expected %02X NEG-SUM-8", bad.Expected); frame[0] == start && !c.RelaxedChecksum {
-		return nil, bad // before what the broken bytes look like
+		return protocol.Verdict(f, m, nil, false)
 	}
-	if f.Err() != nil {
+	bad := wrong(frame)
+	f.Note("expected %02X NEG-SUM-8", bad.Expected)
+	if frame[0] != start {
 		return nil, f.Err()
 	}
-	return m, nil
+	return protocol.Verdict(f, m, bad, c.RelaxedChecksum)
 }
 
 // read reads what stands between FF and check code.
@@ -113,8 +118,11 @@ func read(f *wire.Cursor, frame []byte) protocol.Message {
 	switch kind := f.U8("type"); {
 	case kind == gasEthanol:
 		f.Value("upload, ethanol")
-		m := &Upload{Unit: Unit(f.U8("unit"))}
-		f.Value("%v", m.Unit)
+		m := wire.Own[Upload](f)
+		m.Unit = Unit(f.U8("unit"))
+		if f.Recording() {
+			f.Value("%v", m.Unit)
+		}
 		if m.Decimals = f.U8("decimals"); m.Decimals > maxDecimals {
 			f.FailAt("decimals", 3, fmt.Errorf("%w: %d, above %d", wire.ErrValue, m.Decimals, maxDecimals))
 		}
@@ -122,21 +130,26 @@ func read(f *wire.Cursor, frame []byte) protocol.Message {
 		return m
 	case kind == cmdRead:
 		f.Value("reply")
-		return &Reply{f.U16("mass"), f.U16("reserved"), f.U16("concentration")}
+		m := wire.Own[Reply](f)
+		m.Mass, m.Reserved, m.Concentration = f.U16("mass"), f.U16("reserved"), f.U16("concentration")
+		return m
 	case kind == toModule && frame[2] == cmdRead:
 		f.Value("to the module")
 		f.U8("command")
 		f.Value("read")
-		return &Read{[5]byte(reserved(f, 5))}
+		m := wire.Own[Read](f)
+		reserved(f, m.Reserved[:])
+		return m
 	case kind == toModule && frame[2] == cmdMode:
 		f.Value("to the module")
 		f.U8("command")
 		f.Value("set mode")
-		m := &SetMode{Mode: Mode(f.U8("mode"))}
+		m := wire.Own[SetMode](f)
+		m.Mode = Mode(f.U8("mode"))
 		if m.Mode != ModeUpload && m.Mode != ModeAnswer {
 			f.FailAt("mode", 3, fmt.Errorf("%w: 0x%02X", wire.ErrValue, uint8(m.Mode)))
 		}
-		m.Reserved = [4]byte(reserved(f, 4))
+		reserved(f, m.Reserved[:])
 		return m
 	case kind == toModule:
 		f.Value("to the module")
@@ -148,12 +161,8 @@ func read(f *wire.Cursor, frame []byte) protocol.Message {
 	}
 }
 
-// reserved reads n bytes that are zeros in all that is known; always n of them.
-func reserved(f *wire.Cursor, n int) []byte {
-	b := make([]byte, n)
-	copy(b, f.Bytes(n, "reserved"))
-	return b
-}
+// reserved reads bytes that are zeros in all that is known.
+func reserved(f *wire.Cursor, to []byte) { copy(to, f.Bytes(len(to), "reserved")) }
 
 // Append writes one frame. A Raw is written from its Data, the bytes between FF
 // and check code.

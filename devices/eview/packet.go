@@ -37,7 +37,7 @@ const (
 	CommandResponse      = 0x7F
 )
 
-var commandNames = map[uint8]string{
+var commandNames = [1 << 8]string{
 	CommandData: "data", CommandConfiguration: "configuration", CommandServices: "services",
 	CommandControl: "control", CommandFirmware: "firmware", CommandResponse: "response",
 }
@@ -113,20 +113,34 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 // a *protocol.Raw with the whole frame as Data, because the acknowledgement needs
 // its head. Errors are a *wire.FieldError or a *protocol.ChecksumError.
 func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := protocol.ReadFrame(frame, false, c.RelaxedChecksum, read)
-	return m, err
+	return c.DecodeReuse(frame, nil)
+}
+
+// DecodeReuse is Decode with the caller's memory.
+func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
+	f := wire.New(frame)
+	f.Use(memory)
+	m, wrong := read(&f, frame)
+	return protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
 }
 
 // Dissect is Decode with a span for every byte.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return protocol.ReadFrame(frame, true, c.RelaxedChecksum, read)
+	f := wire.New(frame)
+	f.Record()
+	m, wrong := read(&f, frame)
+	m, err := protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
+	return m, f.Spans(), err
 }
 
 // read reads a frame; wrong is its wrong check code, if it is.
 func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 	f.Expect("\xAB", "mark")
-	p := &Packet{Properties: f.U8("properties")}
-	f.Value("0x%02X", p.Properties)
+	p, records := wire.OwnList[Packet, Record](f, count(frame))
+	p.Properties = f.U8("properties")
+	if f.Recording() {
+		f.Value("0x%02X", p.Properties)
+	}
 	at := f.Pos()
 	if size := int(f.LE16("length")); f.Err() == nil && size != len(frame)-headLen {
 		f.FailAt("length", at, fmt.Errorf("%w: says %d, the body has %d", wire.ErrValue, size, len(frame)-headLen))
@@ -153,7 +167,9 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 		return &protocol.Raw{Code: "encrypted", Data: slices.Clone(frame)}, wrong
 	}
 	p.Command = f.U8("command")
-	f.Value("0x%02X %s", p.Command, commandNames[p.Command])
+	if f.Recording() {
+		f.Value("0x%02X %s", p.Command, commandNames[p.Command])
+	}
 	if commandNames[p.Command] == "" {
 		f.Rest("body")
 		return &protocol.Raw{Code: fmt.Sprintf("0x%02X", p.Command), Data: slices.Clone(frame)}, wrong
@@ -169,11 +185,23 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 			f.Value("0x%02X %s", r.Key, keyName(p.Command, r.Key))
 		}
 		if n > 1 {
-			r.Value = slices.Clone(f.Bytes(n-1, "value"))
+			r.Value = f.Data(n-1, "value")
 		}
-		p.Records = append(p.Records, r)
+		records = append(records, r)
+		p.Records = records
 	}
 	return p, wrong
+}
+
+// count returns how many records a frame has at most.
+func count(frame []byte) (n int) {
+	if len(frame) <= headLen {
+		return 0
+	}
+	for b := frame[headLen+1:]; len(b) > 0; n++ {
+		b = b[min(1+int(b[0]), len(b)):]
+	}
+	return n
 }
 
 // Append encodes a Packet, with a right check code. One whose command is unknown

@@ -165,17 +165,20 @@ func junkLen(b []byte) int {
 // Decode reads a frame. Types that the package does not know become a
 // *protocol.Raw with the whole frame as Data, because the acknowledgement needs
 // header and serial. Errors are a *wire.FieldError or a *protocol.ChecksumError.
-func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := c.decode(frame, false)
+func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeReuse(frame, nil) }
+
+// DecodeReuse is Decode with the caller's memory.
+func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
+	m, _, err := c.decode(frame, memory, false)
 	return m, err
 }
 
 // Dissect is Decode with a span for every byte.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return c.decode(frame, true)
+	return c.decode(frame, nil, true)
 }
 
-func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
+func (c Codec) decode(frame []byte, memory *wire.Memory, record bool) (protocol.Message, []wire.Span, error) {
 	head := headLen(frame)
 	bare := isBare(frame)
 	tail := len(trailer)
@@ -191,6 +194,8 @@ func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span,
 	// that cannot be read ends before serial and check code.
 	body, rest := wire.New(frame[:end]), wire.New(frame)
 	rest.Bytes(end, "")
+	body.Use(memory)
+	body.Spare(2 * imeiLen)
 	if record {
 		body.Record()
 		rest.Record()
@@ -270,7 +275,7 @@ func check(c *wire.Cursor, frame []byte) error {
 // that is as long as it announces, and long enough for them, is not.
 func isBare(frame []byte) bool {
 	n, ok := announced(frame)
-	return ok && bareLen(frame) == len(frame) && (n != len(frame) || n < 3+overhead+len(trailer))
+	return ok && (n != len(frame) || n < 3+overhead+len(trailer)) && bareLen(frame) == len(frame)
 }
 
 func wholeSpan(frame []byte, record bool) []wire.Span {

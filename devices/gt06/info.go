@@ -34,7 +34,8 @@ type Info struct {
 func (*Info) Type() string { return "info" }
 
 func readInfo(c *wire.Cursor, h Header) *Info {
-	m := &Info{Header: h}
+	m := wire.Own[Info](c)
+	m.Header = h
 	if h.Long {
 		m.Kind = c.U8("kind")
 		if c.Recording() {
@@ -43,7 +44,7 @@ func readInfo(c *wire.Cursor, h Header) *Info {
 	} else if c.Len() < 2 {
 		c.U16("supply, 10 mV") // fails
 	}
-	m.Data = clone(c.Rest("data"))
+	m.Data = c.RestData("data")
 	if c.Recording() && len(m.Data) > 0 {
 		var texts []string
 		for _, f := range m.fields() {
@@ -124,7 +125,14 @@ const (
 )
 
 func readModular(c *wire.Cursor, h Header) *Modular {
-	m := &Modular{Header: h}
+	rest := *c // counts the modules
+	n := 0
+	for ; rest.Len() >= 4; n++ {
+		rest.U16("")
+		rest.Bytes(int(rest.U16("")), "")
+	}
+	m, modules := wire.OwnList[Modular, Module](c, n)
+	m.Header = h
 	for c.Len() >= 4 {
 		id := c.U16("module")
 		if c.Recording() {
@@ -133,12 +141,13 @@ func readModular(c *wire.Cursor, h Header) *Modular {
 		n := int(c.U16("module length"))
 		var d []byte
 		if n > 0 {
-			d = clone(c.Bytes(n, "module data"))
+			d = c.Data(n, "module data")
 		}
 		if c.Err() != nil {
 			break
 		}
-		m.Modules = append(m.Modules, Module{id, d})
+		modules = append(modules, Module{id, d})
+		m.Modules = modules
 	}
 	m.Tail = readTail(c)
 	return m
@@ -217,7 +226,8 @@ type Driving struct {
 func (*Driving) Type() string { return "driving alarm" }
 
 func readDriving(c *wire.Cursor, h Header) *Driving {
-	m := &Driving{Header: h}
+	m := wire.Own[Driving](c)
+	m.Header = h
 	const least = 6 + 4 + 4 + 2 + 1 // time, position, flags, event
 	if c.Len() < least {
 		m.Clock = readClock(c)

@@ -153,7 +153,8 @@ func (z ZoneAndLang) String() string {
 }
 
 func readLogin(c *wire.Cursor, h Header) *Login {
-	m := &Login{Header: h}
+	m := wire.Own[Login](c)
+	m.Header = h
 	m.IMEI, m.Prefix = readIMEI(c)
 	if c.Len() >= 2 {
 		m.Model = em.Some(c.U16("model"))
@@ -171,16 +172,19 @@ func readLogin(c *wire.Cursor, h Header) *Login {
 	return m
 }
 
+// imeiLen is the bytes that an IMEI takes.
+const imeiLen = 8
+
 // readIMEI reads eight bytes of BCD whose first digit is none of the IMEI's.
 func readIMEI(c *wire.Cursor) (imei string, prefix byte) {
-	s := c.BCD(8, "IMEI")
+	s := c.BCD(imeiLen, "IMEI")
 	if s == "" {
 		return "", 0
 	}
 	return s[1:], s[0] - '0'
 }
 
-func readTail(c *wire.Cursor) []byte { return clone(c.Rest("tail")) }
+func readTail(c *wire.Cursor) []byte { return c.RestData("tail") }
 
 // clone copies; no bytes become nil, so that equal messages are deeply equal.
 func clone(b []byte) []byte {
@@ -212,7 +216,8 @@ func (m *Status) Type() string {
 }
 
 func readStatus(c *wire.Cursor, h Header) *Status {
-	m := &Status{Header: h}
+	m := wire.Own[Status](c)
+	m.Header = h
 	switch n := c.Len(); {
 	case !h.Long && (n == 0x13-overhead || n == 0x15-overhead):
 		m.readOBD(c)
@@ -257,7 +262,8 @@ func (m *Status) readOBD(c *wire.Cursor) {
 
 // readGK310 reads the heartbeat of the GK310, which states a voltage.
 func readGK310(c *wire.Cursor, h Header) *Status {
-	m := &Status{Header: h, State: State{Flags: readFlags(c), Voltage: absent, Signal: absent}}
+	m := wire.Own[Status](c)
+	m.Header, m.State = h, State{Flags: readFlags(c), Voltage: absent, Signal: absent}
 	if c.Len() >= 2 {
 		m.Battery = em.Some(c.U16("battery, 10 mV"))
 	}
@@ -280,7 +286,8 @@ type CellAlarm struct {
 func (*CellAlarm) Type() string { return "lbs alarm" }
 
 func readCellAlarm(c *wire.Cursor, h Header) *CellAlarm {
-	m := &CellAlarm{Header: h}
+	m := wire.Own[CellAlarm](c)
+	m.Header = h
 	m.Cell = readCell(c, cellLayout{wide: h.Code == 0xA5})
 	m.State = readState(c, true)
 	m.Tail = readTail(c)
@@ -343,7 +350,8 @@ type Reply struct {
 func (*Reply) Type() string { return "reply" }
 
 func readReply(c *wire.Cursor, h Header) *Reply {
-	m := &Reply{Header: h}
+	m := wire.Own[Reply](c)
+	m.Header = h
 	if h.Code == typeReply {
 		m.Flag, m.Text = readFlaggedText(c)
 		if c.Len() >= 2 {
@@ -398,7 +406,8 @@ func NewCommand(serial uint16, flag uint32, text string) *Command {
 }
 
 func readCommand(c *wire.Cursor, h Header) *Command {
-	m := &Command{Header: h}
+	m := wire.Own[Command](c)
+	m.Header = h
 	m.Flag, m.Text = readFlaggedText(c)
 	if c.Len() == 2 {
 		m.Language = em.Some(c.U16("language"))

@@ -26,11 +26,14 @@ func readPayload(c *wire.Cursor, h Header, frame []byte) protocol.Message {
 	if h.Bare {
 		switch {
 		case h.Code == typeLogin && n == 0:
-			return &BareAck{Header: h}
+			m := wire.Own[BareAck](c)
+			m.Header = h
+			return m
 		case h.Code == typeLogin:
 			return readLogin(c, h)
 		case len(frame) == bareReplyLen:
-			m := &BareAck{Header: h}
+			m := wire.Own[BareAck](c)
+			m.Header = h
 			copy(m.Time[:], c.Bytes(len(m.Time), "time, BCD"))
 			return m
 		case h.Code == typeGPS:
@@ -41,9 +44,13 @@ func readPayload(c *wire.Cursor, h Header, frame []byte) protocol.Message {
 	}
 	switch {
 	case n == 0 && h.Code == typeTime:
-		return &TimeRequest{h}
+		m := wire.Own[TimeRequest](c)
+		m.Header = h
+		return m
 	case n == 0:
-		return &Ack{h}
+		m := wire.Own[Ack](c)
+		m.Header = h
+		return m
 	}
 	if l, f, ok := positionLayout(h, n); ok {
 		return readPosition(c, h, l, f)
@@ -73,10 +80,13 @@ func readPayload(c *wire.Cursor, h Header, frame []byte) protocol.Message {
 		}
 	case typeTime:
 		if n == 6 {
-			return &TimeReply{h, readClock(c)}
+			m := wire.Own[TimeReply](c)
+			m.Header, m.Clock = h, readClock(c)
+			return m
 		}
 	case typeAddressReply:
-		m := &AddressReply{Header: h}
+		m := wire.Own[AddressReply](c)
+		m.Header = h
 		m.Flag, m.Text = readFlaggedText(c)
 		return m
 	case typeInfo:

@@ -373,15 +373,14 @@ const wideAlarmLen = gpsLen + 1 + 15 + stateLen
 // positionLayout says how a message of that type and length is laid out; ok is
 // false where it is no position. n is the length of the payload.
 func positionLayout(h Header, n int) (l layout, f Firmware, ok bool) {
-	for i := range positionTypes {
-		if positionTypes[i].code == h.Code {
-			l, ok = positionTypes[i], true
-			break
-		}
+	at := 0
+	for at < len(positionTypes) && positionTypes[at].code != h.Code {
+		at++
 	}
-	if !ok {
+	if at == len(positionTypes) {
 		return l, f, false
 	}
+	l, ok = positionTypes[at], true
 	if h.Long {
 		switch h.Code {
 		case typeStation, typeWiFiOffline, 0x24, 0x34, 0x36, 0xA2:
@@ -444,7 +443,8 @@ func positionLayout(h Header, n int) (l layout, f Firmware, ok bool) {
 }
 
 func readPosition(c *wire.Cursor, h Header, l layout, f Firmware) *Position {
-	m := &Position{Header: h, Firmware: f}
+	m := wire.Own[Position](c)
+	m.Header, m.Firmware = h, f
 	switch {
 	case f == FirmwareX1:
 		m.readX1(c)

@@ -53,7 +53,8 @@ func isScan(h Header, n int) bool {
 }
 
 func readScan(c *wire.Cursor, h Header) *Scan {
-	m := &Scan{Header: h, Advance: absent}
+	m := wire.Own[Scan](c)
+	m.Header, m.Advance = h, absent
 	switch {
 	case h.Code == typeStation || h.Code == typeStationAlarm:
 		m.readStation(c)
@@ -205,7 +206,8 @@ type WiFi struct {
 func (*WiFi) Type() string { return "wifi" }
 
 func readBareWiFi(c *wire.Cursor, h Header, n int) *WiFi {
-	m := &WiFi{Header: h}
+	m := wire.Own[WiFi](c)
+	m.Header = h
 	at := *c // the same six bytes, read twice
 	copy(m.Time[:], at.Bytes(len(m.Time), ""))
 	m.Clock = readClockBCD(c)

@@ -2,7 +2,6 @@ package jt808
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -113,20 +112,51 @@ func junkLen(b []byte) int {
 
 // plausible returns nil for a frame that has a right length or a right check code.
 func plausible(frame []byte) error {
-	plain, err := unescape(frame)
-	if err != nil {
-		return err
+	n, sum := len(frame), byte(0)
+	var head [2 + 2]byte // type and attributes
+	if escapes(frame) {
+		// Nothing is kept but the head: what is a frame is unescaped by Decode.
+		n = 0
+		err := unescapeEach(frame, func(b byte) {
+			if n > 0 && n <= len(head) {
+				head[n-1] = b
+			}
+			if n > 0 {
+				sum ^= b
+			}
+			n++
+		})
+		if err != nil {
+			return err
+		}
+		sum ^= frame[0] // the last flag
+	} else if n > len(head) {
+		copy(head[:], frame[1:])
+		sum = checksum.Xor8(frame[1 : n-1])
 	}
-	f := wire.New(plain)
-	h, size, _ := readHeader(&f)
-	body := f.Len() - 2 // check code and flag
-	if f.Err() != nil || body < 0 {
+	code := uint16(head[0])<<8 | uint16(head[1])
+	attr := uint16(head[2])<<8 | uint16(head[3])
+	before := 1 + headerLen(frame[0] == altFlag, attr&wideBit != 0, !compact(code))
+	if attr&partBit != 0 {
+		before += 2 + 2
+	}
+	body := n - before - 2 // check code and flag
+	if n < 1+len(head) || body < 0 {
 		return fmt.Errorf("jt808: %w: %d bytes are no frame", protocol.ErrMalformed, len(frame))
 	}
-	if content := plain[1 : len(plain)-1]; size != body && checksum.Xor8(content) != 0 {
-		return fmt.Errorf("jt808: %w: 0x%04X says %d bytes and has %d, and the check code is wrong", protocol.ErrMalformed, h.Code, size, body)
+	if size := int(attr & lengthMask); size != body && sum != 0 {
+		return fmt.Errorf("jt808: %w: 0x%04X says %d bytes and has %d, and the check code is wrong", protocol.ErrMalformed, code, size, body)
 	}
 	return nil
+}
+
+// escapes reports whether a frame may have escapes, or flags inside.
+func escapes(frame []byte) bool {
+	if len(frame) < 2 || frame[0] != flag || frame[len(frame)-1] != flag {
+		return true
+	}
+	inside := frame[1 : len(frame)-1]
+	return bytes.IndexByte(inside, 0x7D) >= 0 || bytes.IndexByte(inside, flag) >= 0
 }
 
 // unescaped returns the byte that an escape stands for.
@@ -147,31 +177,45 @@ func isEscape(b, flagByte byte) bool {
 	return flagByte == flag && b == 0x7D || flagByte == altFlag && (b == 0xE6 || b == 0x3E)
 }
 
-// unescape returns the frame, flags included, without escapes.
-func unescape(frame []byte) ([]byte, error) {
+// unescape returns the frame, flags included, without escapes: the frame itself,
+// or a copy in the memory's scratch.
+func unescape(frame []byte, memory *wire.Memory) ([]byte, error) {
+	if !escapes(frame) {
+		return frame, nil
+	}
+	plain := memory.Scratch(len(frame))
+	if err := unescapeEach(frame, func(b byte) { plain = append(plain, b) }); err != nil {
+		return nil, err
+	}
+	return plain, nil
+}
+
+// unescapeEach tells the bytes of the frame, flags included, without escapes.
+func unescapeEach(frame []byte, tell func(byte)) error {
 	n := len(frame)
 	if n < 2 || frame[0] != frame[n-1] || frame[0] != flag && frame[0] != altFlag {
-		return nil, fmt.Errorf("jt808: %w: %d bytes are no frame", protocol.ErrMalformed, n)
+		return fmt.Errorf("jt808: %w: %d bytes are no frame", protocol.ErrMalformed, n)
 	}
-	plain := append(make([]byte, 0, n), frame[0])
+	tell(frame[0])
 	for i := 1; i < n-1; i++ {
 		b := frame[i]
 		switch {
 		case b == frame[0]:
-			return nil, &wire.FieldError{Field: "flag", Offset: i, Err: fmt.Errorf("%w: inside a frame", wire.ErrValue)}
+			return &wire.FieldError{Field: "flag", Offset: i, Err: fmt.Errorf("%w: inside a frame", wire.ErrValue)}
 		case isEscape(b, frame[0]):
 			v, ok := unescaped(b, frame[i+1], frame[0])
 			if !ok {
-				return nil, &wire.FieldError{Field: "escape", Offset: i, Err: fmt.Errorf("%w: %02X %02X", wire.ErrValue, b, frame[i+1])}
+				return &wire.FieldError{Field: "escape", Offset: i, Err: fmt.Errorf("%w: %02X %02X", wire.ErrValue, b, frame[i+1])}
 			}
 			b = v
 			i++
 		case frame[0] == altFlag && b == 0x3D:
-			return nil, &wire.FieldError{Field: "escape", Offset: i, Err: fmt.Errorf("%w: 3D as it is", wire.ErrValue)}
+			return &wire.FieldError{Field: "escape", Offset: i, Err: fmt.Errorf("%w: 3D as it is", wire.ErrValue)}
 		}
-		plain = append(plain, b)
+		tell(b)
 	}
-	return append(plain, frame[0]), nil
+	tell(frame[0])
+	return nil
 }
 
 // unescapeSome returns up to n bytes of the other framing's unescaped content.
@@ -244,15 +288,23 @@ func headerLen(alt, wide, longSerial bool) int {
 	return n
 }
 
+// longestID is the longest number of a terminal in bytes.
+const longestID = 10
+
 // readHeader reads flag and header; size is the body's length as stated, part
-// says whether the body is but a part.
-func readHeader(f *wire.Cursor) (h Header, size int, part bool) {
+// says whether the body is but a part. The ID, which is text of the message's own
+// memory, is left to whoever has made the message.
+func readHeader(f *wire.Cursor) (h Header, id []byte, size int, part bool) {
 	alt := f.Bytes(1, "flag")
 	h.Alternative = len(alt) == 1 && alt[0] == altFlag
 	h.Code = f.U16("type")
-	f.Value("0x%04X", h.Code)
+	if f.Recording() {
+		f.Value("0x%04X", h.Code)
+	}
 	attr := f.U16("attributes")
-	f.Value("0x%04X", attr)
+	if f.Recording() {
+		f.Value("0x%04X", attr)
+	}
 	size = int(attr & lengthMask)
 	h.Encryption = uint8(attr & encryptBits >> 10)
 	h.Confirm = attr&confirmBit != 0
@@ -263,7 +315,7 @@ func readHeader(f *wire.Cursor) (h Header, size int, part bool) {
 	} else if h.Alternative {
 		idLen = 7
 	}
-	h.ID = hex.EncodeToString(f.Bytes(idLen, "terminal"))
+	id = f.Bytes(idLen, "terminal")
 	if compact(h.Code) {
 		h.Serial = uint16(f.U8("serial"))
 	} else {
@@ -273,7 +325,7 @@ func readHeader(f *wire.Cursor) (h Header, size int, part bool) {
 		h.Total = f.U16("parts")
 		h.Index = f.U16("part")
 	}
-	return h, size, part
+	return h, id, size, part
 }
 
 // Decode reads a frame. Types that the package does not know become a
@@ -281,20 +333,25 @@ func readHeader(f *wire.Cursor) (h Header, size int, part bool) {
 // header. Errors are a *wire.FieldError, a *protocol.ChecksumError or wrap
 // protocol.ErrMalformed.
 func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := c.decode(frame, false)
+	return c.DecodeReuse(frame, nil)
+}
+
+// DecodeReuse is Decode with the caller's memory.
+func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
+	m, _, err := c.decode(frame, memory, false)
 	return m, err
 }
 
 // Dissect is Decode with a span for every byte.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return c.decode(frame, true)
+	return c.decode(frame, nil, true)
 }
 
-func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
+func (c Codec) decode(frame []byte, memory *wire.Memory, record bool) (protocol.Message, []wire.Span, error) {
 	if len(frame) > 0 && frame[0] == '(' {
-		return decodeLine(frame, record)
+		return decodeLine(frame, memory, record)
 	}
-	plain, err := unescape(frame)
+	plain, err := unescape(frame, memory)
 	if err != nil {
 		whole := wire.New(frame)
 		if record {
@@ -303,6 +360,8 @@ func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span,
 		return nil, whole.Spans(), err
 	}
 	f := wire.New(plain)
+	f.Use(memory)
+	f.Spare(2 * longestID)
 	if record {
 		f.Record()
 	}
@@ -343,7 +402,7 @@ func moved(err error, at []int) error {
 
 // read reads an unescaped frame; wrong is its wrong check code or length, if one is.
 func read(f *wire.Cursor, plain, frame []byte) (m protocol.Message, wrong error) {
-	h, size, part := readHeader(f)
+	h, id, size, part := readHeader(f)
 	end := len(plain) - 2 // of the body
 	if f.Err() != nil || f.Pos() > end {
 		f.FailAt("body", min(f.Pos(), len(plain)), wire.ErrTruncated)
@@ -359,10 +418,15 @@ func read(f *wire.Cursor, plain, frame []byte) (m protocol.Message, wrong error)
 	h.BadCheck = wrong != nil
 	outer := f.Limit(end-f.Pos(), "body")
 	if part {
-		m = &Part{Header: h, Data: slices.Clone(f.Rest("part of the body"))}
+		p := wire.Own[Part](f)
+		p.Header, p.Data = h, f.RestData("part of the body")
+		m = p
 	} else if m = readBody(f, h); m == nil {
 		f.Rest("body")
 		m = &protocol.Raw{Code: fmt.Sprintf("0x%04X", h.Code), Data: slices.Clone(frame)}
+	}
+	if h, ok := m.(headed); ok {
+		h.head().ID = f.Digits(id)
 	}
 	f.Restore(outer)
 	f.U8("check code")
@@ -382,12 +446,14 @@ func read(f *wire.Cursor, plain, frame []byte) (m protocol.Message, wrong error)
 }
 
 // decodeLine reads a line of text.
-func decodeLine(line []byte, record bool) (protocol.Message, []wire.Span, error) {
+func decodeLine(line []byte, memory *wire.Memory, record bool) (protocol.Message, []wire.Span, error) {
 	f := wire.New(line)
+	f.Use(memory)
 	if record {
 		f.Record()
 	}
 	f.Expect("(", "start")
+	base := wire.Own[Base](&f)
 	text := f.Text(len(line)-2, "line")
 	f.Expect(")", "end")
 	if i := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r >= flag || r == '(' || r == ')' }); i >= 0 {
@@ -398,7 +464,8 @@ func decodeLine(line []byte, record bool) (protocol.Message, []wire.Span, error)
 		return nil, spans, err
 	}
 	if strings.Contains(text, baseMark) {
-		return &Base{Text: text}, spans, nil
+		base.Text = text
+		return base, spans, nil
 	}
 	return &protocol.Raw{Code: "line", Data: slices.Clone(line)}, spans, nil
 }

@@ -2,7 +2,6 @@ package jt808
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/sargas-em/em"
 )
@@ -100,7 +99,14 @@ func typeName(code uint16) string {
 	return fmt.Sprintf("0x%04X", code)
 }
 
-func known(code uint16) bool { return !strings.HasPrefix(typeName(code), "0x") }
+func known(code uint16) bool {
+	for i := range typeNames {
+		if typeNames[i].code == code {
+			return true
+		}
+	}
+	return false
+}
 
 // compact reports whether frames of the type have a serial of one byte.
 func compact(code uint16) bool {

@@ -1,9 +1,8 @@
 package jt808
 
 import (
-	"encoding/hex"
-	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
@@ -17,11 +16,13 @@ func readBody(f *wire.Cursor, h Header) protocol.Message {
 	}
 	var m protocol.Message
 	if h.Encryption != 0 && !compact(h.Code) || h.Code == typeVendorData {
-		m = &Opaque{h, slices.Clone(f.Rest("data"))}
+		o := wire.Own[Opaque](f)
+		o.Header, o.Data = h, f.RestData("data")
+		m = o
 	} else {
 		m = readKnown(f, h)
 	}
-	m.(headed).head().Tail = slices.Clone(f.Rest("tail"))
+	m.(headed).head().Tail = f.RestData("tail")
 	return m
 }
 
@@ -31,10 +32,11 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 	case typeRegister:
 		return readRegister(f, h)
 	case typeAuth:
-		m := &Authenticate{Header: h}
+		m := wire.Own[Authenticate](f)
+		m.Header = h
 		const fixed = 15 + 20
-		n, ahead := f.Len(), *f
-		if wide && 1+int(ahead.U8(""))+fixed <= n {
+		n := f.Len()
+		if wide && n > 0 && 1+int(f.Ahead()[0])+fixed <= n {
 			m.AuthCode = gbkField(f, int(f.U8("code length")), "code")
 			m.IMEI = gbkField(f, 15, "imei")
 			m.Software = gbkField(f, 20, "software")
@@ -43,88 +45,122 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 		}
 		return m
 	case typeHeartbeat:
-		m := &Heartbeat{Header: h}
+		m := wire.Own[Heartbeat](f)
+		m.Header = h
 		if f.Len() == 3 {
 			m.State = em.Some(HeartbeatState{f.U8("battery"), f.U8("signal"), f.U8("status")})
 		}
 		return m
 	case typeLogout:
-		return &Logout{h}
+		m := wire.Own[Logout](f)
+		m.Header = h
+		return m
 	case typeLocation:
-		return &Location{h, readReport(f, f.Len())}
+		m, items := wire.OwnList[Location, Item](f, countItems(f.Ahead()))
+		m.Header = h
+		readReport(f, &m.Report, f.Len(), items)
+		return m
 	case typeBatch:
-		m := &Batch{Header: h}
-		n := int(f.U16("reports"))
-		m.Kind = f.U8("kind")
+		n, kind := int(f.U16("reports")), f.U8("kind")
+		m := makeBatch(f, h, n, 2)
+		m.Kind = kind
 		for ; n > 0 && f.Err() == nil; n-- {
-			m.Reports = append(m.Reports, readReport(f, int(f.U16("report length"))))
+			m.Reports = withReport(f, m.Reports, int(f.U16("report length")))
 		}
 		return m
 	case typeShortBatch:
 		if f.Len() == 7 {
-			return &BatteryReport{h, f.U8("battery"), readClock(f)}
+			m := wire.Own[BatteryReport](f)
+			m.Header, m.Level, m.Clock = h, f.U8("battery"), readClock(f)
+			return m
 		}
-		m := &Batch{Header: h}
+		m := makeBatch(f, h, f.Len(), 1)
 		for f.Len() > 0 {
-			m.Reports = append(m.Reports, readReport(f, int(f.U8("report length"))))
+			m.Reports = withReport(f, m.Reports, int(f.U8("report length")))
 		}
 		return m
 	case typeCompact, typeCompactStored:
 		return readCompact(f, h)
 	case typeAttributes:
-		m := &Attributes{Header: h, Kind: f.U16("kind")}
+		f.Spare(2 * (longestID + 10)) // and for the ICCID
+		m := wire.Own[Attributes](f)
+		m.Header, m.Kind = h, f.U16("kind")
 		maker, model, terminal := 5, 20, 7
 		if wide {
 			maker, model, terminal = 11, 30, 30
 		}
 		m.Maker, m.Model, m.Terminal = gbkField(f, maker, "maker"), gbkField(f, model, "model"), gbkField(f, terminal, "terminal id")
-		m.ICCID = hex.EncodeToString(f.Bytes(10, "iccid"))
+		m.ICCID = f.Digits(f.Bytes(10, "iccid"))
 		m.Hardware = gbkField(f, int(f.U8("hardware length")), "hardware")
 		m.Firmware = gbkField(f, int(f.U8("firmware length")), "firmware")
 		m.GNSS, m.Radio = f.U8("gnss"), f.U8("radio")
 		return m
 	case typeDriver:
-		m := &Driver{Header: h, Status: f.U8("status"), Clock: readClock(f)}
+		f.Spare(2 * (longestID + 4)) // and for the expiry
+		m := wire.Own[Driver](f)
+		m.Header, m.Status, m.Clock = h, f.U8("status"), readClock(f)
 		if m.Status == 1 && f.Len() > 0 {
 			if m.Result = em.Some(f.U8("result")); m.Result.V == 0 {
 				m.Name = gbkField(f, int(f.U8("name length")), "name")
 				m.Certificate = gbkField(f, 20, "certificate")
 				m.Issuer = gbkField(f, int(f.U8("issuer length")), "issuer")
-				m.Expiry = hex.EncodeToString(f.Bytes(4, "expiry"))
+				m.Expiry = f.Digits(f.Bytes(4, "expiry"))
 			}
 		}
 		return m
 	case typeTransparent, typeDownlink:
-		return &Transparent{h, f.U8("kind"), slices.Clone(f.Rest("data"))}
+		m := wire.Own[Transparent](f)
+		m.Header, m.Kind, m.Data = h, f.U8("kind"), f.RestData("data")
+		return m
 	case typeVendorText:
-		m := &TextReport{Header: h, Encoding: f.U8("encoding")}
+		m := wire.Own[TextReport](f)
+		m.Header, m.Encoding = h, f.U8("encoding")
 		m.Text = fromVendor(f.Rest("text"))
-		f.Value("%q", m.Text)
+		if f.Recording() {
+			f.Value("%q", m.Text)
+		}
 		return m
 	case typeVendorReply:
-		m := &TextReport{Header: h, Answered: f.U16("answered serial")}
+		m := wire.Own[TextReport](f)
+		m.Header, m.Answered = h, f.U16("answered serial")
 		m.Text = fromVendor(f.Rest("text"))
-		f.Value("%q", m.Text)
+		if f.Recording() {
+			f.Value("%q", m.Text)
+		}
 		return m
 	case typeWaybill:
-		m := &TextReport{Header: h}
+		m := wire.Own[TextReport](f)
+		m.Header = h
 		m.Text = fromVendor(f.Bytes(int(f.U32("length")), "text"))
-		f.Value("%q", m.Text)
+		if f.Recording() {
+			f.Value("%q", m.Text)
+		}
 		return m
 	case typeTimeRequest:
-		return &TimeRequest{h}
+		m := wire.Own[TimeRequest](f)
+		m.Header = h
+		return m
 	case typeTimeReply:
-		return &TimeReply{h, f.U16("year"), f.U8("month"), f.U8("day"), f.U8("hour"), f.U8("minute"), f.U8("second")}
+		m := wire.Own[TimeReply](f)
+		m.Header, m.Year, m.Month, m.Day = h, f.U16("year"), f.U8("month"), f.U8("day")
+		m.Hour, m.Minute, m.Second = f.U8("hour"), f.U8("minute"), f.U8("second")
+		return m
 	case typeReply, typePlatformReply:
-		return &Reply{h, f.U16("answered serial"), readType(f), f.U8("result")}
+		m := wire.Own[Reply](f)
+		m.Header, m.Answered, m.AnsweredCode, m.Result = h, f.U16("answered serial"), readType(f), f.U8("result")
+		return m
 	case typeRegisterReply:
-		m := &RegisterReply{Header: h, Answered: f.U16("answered serial"), Result: f.U8("result")}
+		m := wire.Own[RegisterReply](f)
+		m.Header, m.Answered, m.Result = h, f.U16("answered serial"), f.U8("result")
 		m.AuthCode = gbkField(f, f.Len(), "code")
 		return m
 	case typeCompactReply:
-		return &CompactReply{h, readType(f), f.U8("result")}
+		m := wire.Own[CompactReply](f)
+		m.Header, m.AnsweredCode, m.Result = h, readType(f), f.U8("result")
+		return m
 	case typeResend, typePlatformAsks:
-		m := &Resend{Header: h, First: f.U16("first serial")}
+		m, parts := wire.OwnList[Resend, uint16](f, f.Len()/2)
+		m.Header, m.First = h, f.U16("first serial")
 		n := 0
 		if wide {
 			n = int(f.U16("parts"))
@@ -132,24 +168,33 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 			n = int(f.U8("parts"))
 		}
 		for ; n > 0 && f.Err() == nil; n-- {
-			m.Parts = append(m.Parts, f.U16("part"))
+			parts = append(parts, f.U16("part"))
+			m.Parts = parts
 		}
 		return m
 	case typeParameters:
-		m := &Parameters{Header: h}
-		for n := f.U8("parameters"); n > 0 && f.Err() == nil; n-- {
+		m := wire.Own[Parameters](f)
+		m.Header = h
+		n := int(f.U8("parameters"))
+		list := wire.List[Parameter](f, min(n, f.Len()/5+1))
+		for ; n > 0 && f.Err() == nil; n-- {
 			p := Parameter{ID: f.U32("parameter id")}
-			f.Value("0x%04X", p.ID)
-			p.Value = slices.Clone(f.Bytes(int(f.U8("length")), "value"))
-			m.List = append(m.List, p)
+			if f.Recording() {
+				f.Value("0x%04X", p.ID)
+			}
+			p.Value = data(f, int(f.U8("length")))
+			list = append(list, p)
+			m.List = list
 		}
 		return m
 	case typeControl:
-		m := &Control{Header: h, Command: f.U8("command")}
+		m := wire.Own[Control](f)
+		m.Header, m.Command = h, f.U8("command")
 		m.Args = gbkField(f, f.Len(), "arguments")
 		return m
 	case typeText:
-		m := &Text{Header: h, Flags: f.U8("flags")}
+		m := wire.Own[Text](f)
+		m.Header, m.Flags = h, f.U8("flags")
 		if wide {
 			m.Kind = f.U8("kind")
 		}
@@ -157,24 +202,44 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 		return m
 	}
 	// typeSettings, the last of the known ones
-	m := &Settings{Header: h}
+	m, list := wire.OwnList[Settings, Item](f, f.Len()/2+1)
+	m.Header = h
 	for n := f.U8("settings"); n > 0 && f.Err() == nil; n-- {
-		m.List = append(m.List, readItem(f, "setting"))
+		list = append(list, readItem(f, "setting"))
+		m.List = list
 	}
 	return m
 }
 
 func readType(f *wire.Cursor) uint16 {
 	v := f.U16("answered type")
-	f.Value("0x%04X", v)
+	if f.Recording() {
+		f.Value("0x%04X", v)
+	}
 	return v
 }
 
 // gbkField reads n bytes of text in GBK; zeros that fill it up are no part of it.
 func gbkField(f *wire.Cursor, n int, name string) string {
+	at := f.Pos()
 	b := f.Bytes(n, name)
-	s := strings.TrimRight(fromGBK(b), "\x00")
-	if b != nil {
+	ascii, end := true, 0
+	for i, c := range b {
+		if c >= utf8.RuneSelf {
+			ascii = false
+			break
+		}
+		if c != 0 {
+			end = i + 1
+		}
+	}
+	var s string
+	if ascii { // as it stands
+		s = f.TextAt(at, end)
+	} else {
+		s = strings.TrimRight(fromGBK(b), "\x00")
+	}
+	if b != nil && f.Recording() {
 		f.Value("%q", s)
 	}
 	return s
@@ -188,7 +253,8 @@ const (
 )
 
 func readRegister(f *wire.Cursor, h Header) *Register {
-	m := &Register{Header: h, Edition: 2011}
+	m := wire.Own[Register](f)
+	m.Header, m.Edition = h, 2011
 	switch n := f.Len(); {
 	case h.Version.OK && n >= register2019:
 		m.Edition = 2019
@@ -221,78 +287,135 @@ func readClock(f *wire.Cursor) (c Clock) {
 	return c
 }
 
-// readReport reads a report of n bytes.
-func readReport(f *wire.Cursor, n int) (r Report) {
-	defer f.Restore(f.Limit(n, "report"))
+// makeBatch makes a batch of up to n reports, each with a length in front.
+func makeBatch(f *wire.Cursor, h Header, n, length int) *Batch {
+	m, reports := wire.OwnList[Batch, Report](f, min(n, f.Len()/(length+reportLen)+1))
+	m.Header, m.Reports = h, reports
+	return m
+}
+
+// withReport reads a report of n bytes behind others.
+func withReport(f *wire.Cursor, list []Report, n int) []Report {
+	list = append(list, Report{})
+	items := wire.List[Item](f, countItems(f.Ahead()[:min(n, f.Len())]))
+	readReport(f, &list[len(list)-1], n, items)
+	return list
+}
+
+// reportLen is the length of a report without items.
+const reportLen = 4 + 4 + 4 + 4 + 2 + 2 + 2 + 6
+
+// countItems returns how many whole items a report has.
+func countItems(report []byte) int {
+	if len(report) < reportLen {
+		return 0
+	}
+	return wholeItems(report[reportLen:])
+}
+
+// wholeItems returns how many whole items b begins with.
+func wholeItems(b []byte) (n int) {
+	for len(b) >= 2 && 2+int(b[1]) <= len(b) {
+		b = b[2+int(b[1]):]
+		n++
+	}
+	return n
+}
+
+// readReport reads a report of n bytes; items is empty and has room for its items.
+func readReport(f *wire.Cursor, r *Report, n int, items []Item) {
+	outer := f.Limit(n, "report")
 	r.Alarm = f.U32("alarm")
-	f.Value("0x%08X", r.Alarm)
+	if f.Recording() {
+		f.Value("0x%08X", r.Alarm)
+	}
 	r.Status = f.U32("status")
-	f.Value("0x%08X", r.Status)
+	if f.Recording() {
+		f.Value("0x%08X", r.Status)
+	}
 	r.Lat, r.Lng = f.U32("latitude"), f.U32("longitude")
 	r.Altitude = int16(f.U16("altitude"))
 	r.Speed, r.Course = f.U16("speed"), f.U16("course")
 	r.Clock = readClock(f)
-	if f.Len() == fixedBlock && !itemsFit(f) {
-		r.Tail = slices.Clone(f.Rest("fixed block"))
-		return r
+	if f.Len() == fixedBlock && !itemsFit(f.Ahead()) {
+		r.Tail = f.RestData("fixed block")
+	} else {
+		r.Items = readItems(f, items)
+		r.Tail = f.RestData("tail")
 	}
-	r.Items = readItems(f)
-	r.Tail = slices.Clone(f.Rest("tail"))
-	return r
+	f.Restore(outer)
 }
 
 // fixedBlock is the length of a block that a vendor sends in place of items.
 const fixedBlock = 4 + 4 + 2 + 4 + 1 + 3
 
-// itemsFit reports whether all that is left reads as items. No item has the number 0.
-func itemsFit(f *wire.Cursor) bool {
-	ahead := *f // a copy reads ahead
-	for ahead.Len() > 0 {
-		if ahead.U8("") == 0 {
+// itemsFit reports whether all of b reads as items. No item has the number 0.
+func itemsFit(b []byte) bool {
+	for len(b) > 0 {
+		if b[0] == 0 || len(b) < 2 || 2+int(b[1]) > len(b) {
 			return false
 		}
-		ahead.Bytes(int(ahead.U8("")), "")
+		b = b[2+int(b[1]):]
 	}
-	return ahead.Err() == nil
+	return true
 }
 
-// readItems reads items as far as they are whole.
-func readItems(f *wire.Cursor) (items []Item) {
-	for f.Len() >= 2 {
-		ahead := *f
-		ahead.U8("")
-		if n := int(ahead.U8("")); n > ahead.Len() {
-			return items
-		}
-		items = append(items, readItem(f, "item"))
+// readItems appends items as far as they are whole to list, which has room for them.
+func readItems(f *wire.Cursor, list []Item) []Item {
+	for range wholeItems(f.Ahead()) {
+		list = append(list, readItem(f, "item"))
 	}
-	return items
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 func readItem(f *wire.Cursor, name string) Item {
 	id := f.U8(name)
-	f.Value("0x%02X", id)
-	return Item{id, slices.Clone(f.Bytes(int(f.U8("length")), "value"))}
+	if f.Recording() {
+		f.Value("0x%02X", id)
+	}
+	return Item{id, data(f, int(f.U8("length")))}
 }
 
+// data reads n bytes, owned; not nil unless the frame is cut.
+func data(f *wire.Cursor, n int) []byte {
+	b := f.Data(n, "value")
+	if b == nil && f.Err() == nil {
+		b = []byte{}
+	}
+	return b
+}
+
+// compactLen is the length of a compact report without items.
+const compactLen = 6 + 4 + 5 + 1 + 1 + 1 + 1 + 4 + 1 + 4 + 2 + 1 + 2 + 2
+
 func readCompact(f *wire.Cursor, h Header) *Compact {
-	m := &Compact{Header: h, Clock: readClock(f)}
+	n := 0
+	if f.Len() > compactLen {
+		n = wholeItems(f.Ahead()[compactLen:])
+	}
+	f.Spare(2 * (longestID + 4)) // the latitude goes through text
+	m, items := wire.OwnList[Compact, Item](f, n)
+	m.Header, m.Clock = h, readClock(f)
 	m.Lat = number(f.BCD(4, "latitude"))
 	at := f.Pos()
-	lng := hex.EncodeToString(f.Bytes(5, "longitude and flags"))
-	if len(lng) == 10 {
-		m.Lng = number(lng[:9])
-		m.Flags = nibble(lng[9])
-		if strings.Trim(lng[:9], "0123456789") != "" {
-			f.FailAt("longitude", at, wire.ErrValue)
+	if b := f.Bytes(5, "longitude and flags"); len(b) == 5 {
+		m.Flags = b[4] & 15
+		for i := range 9 { // digits
+			d := b[i/2] >> (4 * (1 - i%2)) & 15
+			if m.Lng = 10*m.Lng + uint32(d); d > 9 {
+				f.FailAt("longitude", at, wire.ErrValue)
+			}
 		}
 	}
 	at = f.Pos()
-	speed := hex.EncodeToString(f.Bytes(1, "speed"))
-	if strings.Trim(speed, "0123456789") != "" {
-		f.FailAt("speed", at, wire.ErrValue)
+	if b := f.Bytes(1, "speed"); len(b) == 1 {
+		if m.Speed = 10*(b[0]>>4) + b[0]&15; b[0]>>4 > 9 || b[0]&15 > 9 {
+			f.FailAt("speed", at, wire.ErrValue)
+		}
 	}
-	m.Speed = uint8(number(speed))
 	m.Course = f.U8("course")
 	m.Signal, m.Sats = f.U8("signal"), f.U8("satellites")
 	m.Mileage = f.U32("mileage")
@@ -300,7 +423,7 @@ func readCompact(f *wire.Cursor, h Header) *Compact {
 	m.Cell, m.Area = f.U32("cell"), f.U16("area")
 	m.Product = f.U8("product")
 	m.Status, m.Alarm = f.U16("status"), f.U16("alarm")
-	m.Items = readItems(f)
+	m.Items = readItems(f, items)
 	return m
 }
 
@@ -309,11 +432,4 @@ func number(digits string) (n uint32) {
 		n = 10*n + uint32(c-'0')
 	}
 	return n
-}
-
-func nibble(c byte) uint8 {
-	if c >= 'a' {
-		return c - 'a' + 10
-	}
-	return c - '0'
 }

@@ -62,14 +62,16 @@ func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output
 		if m.Code == "line" {
 			return s.line(m, out)
 		}
-		plain, err := unescape(m.Data)
+		plain, err := unescape(m.Data, nil)
 		if err != nil {
 			return fmt.Errorf("jt808: %w: %s is no frame", protocol.ErrMalformed, m.Type())
 		}
 		f := wire.New(plain)
-		if h, _, _ = readHeader(&f); f.Err() != nil {
+		var id []byte
+		if h, id, _, _ = readHeader(&f); f.Err() != nil {
 			return fmt.Errorf("jt808: %w: %s is no frame", protocol.ErrMalformed, m.Type())
 		}
+		h.ID = f.Digits(id)
 	case headed:
 		h = *m.head()
 	default:

@@ -75,7 +75,7 @@ func TestEscapes(t *testing.T) {
 		{"e7e601e6023e013e02e7", "e7e6e73e3de7"},
 		{"7ee73d3ee67e", "7ee73d3ee67e"},
 	} {
-		got, err := unescape(unhex(t, tt.wire))
+		got, err := unescape(unhex(t, tt.wire), nil)
 		if err != nil || hex.EncodeToString(got) != tt.plain {
 			t.Errorf("%s is %x, %v, want %s", tt.wire, got, err, tt.plain)
 		}
@@ -84,7 +84,7 @@ func TestEscapes(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "7e", "7e00", "7e7d7e", "7e7d037e", "7e007e007e", "e7e603e7", "e73de7", "e77e7e"} {
-		if got, err := unescape(unhex(t, bad)); err == nil {
+		if got, err := unescape(unhex(t, bad), nil); err == nil {
 			t.Errorf("%s is %x", bad, got)
 		}
 	}

@@ -139,16 +139,16 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 		r := b.report()
 		m, check = r, &r.Check
 	case "AVSYS":
-		s := wire.Own[System](f)
-		s.Extra = b.texts(text{"unit", &s.Unit}, text{"firmware", &s.Firmware}, text{"serial", &s.Serial}, text{"memory", &s.Memory})
+		s, extra := wire.OwnList[System, string](f, b.n-4)
+		s.Extra = b.texts(extra, text{"unit", &s.Unit}, text{"firmware", &s.Firmware}, text{"serial", &s.Serial}, text{"memory", &s.Memory})
 		m = s
 	case "EAVSYS":
-		s := wire.Own[SIM](f)
-		s.Extra = b.texts(text{"unit", &s.Unit}, text{"iccid", &s.ICCID}, text{"phone", &s.Phone}, text{"owner", &s.Owner}, text{"firmware", &s.Firmware})
+		s, extra := wire.OwnList[SIM, string](f, b.n-5)
+		s.Extra = b.texts(extra, text{"unit", &s.Unit}, text{"iccid", &s.ICCID}, text{"phone", &s.Phone}, text{"owner", &s.Owner}, text{"firmware", &s.Firmware})
 		m = s
 	case "ECHK":
-		k := wire.Own[KeepAlive](f)
-		k.Fields = b.texts(text{"unit", &k.Unit})
+		k, extra := wire.OwnList[KeepAlive, string](f, b.n-1)
+		k.Fields = b.texts(extra, text{"unit", &k.Unit})
 		m, check = k, &k.Check
 	case "EAVACK":
 		a := wire.Own[Ack](f)
@@ -202,8 +202,8 @@ type text struct {
 }
 
 // texts reads all fields: those that have a place, of which none may be missing,
-// and the extra ones behind them.
-func (b fields) texts(places ...text) (extra []string) {
+// and the extra ones behind them, into the room of extra.
+func (b fields) texts(extra []string, places ...text) []string {
 	if b.n < len(places) {
 		b.f.FailAt(places[b.n].name, b.f.Pos()+b.f.Len(), wire.ErrTruncated)
 		return nil
@@ -222,7 +222,7 @@ func (b fields) exactly(places ...text) {
 	if b.n > len(places) {
 		b.f.FailAt("extra", b.f.Pos(), fmt.Errorf("%w: %d fields, expected %d", wire.ErrValue, b.n, len(places)))
 	}
-	b.texts(places...)
+	b.texts(nil, places...)
 }
 
 // reportFields are the fields of the oldest form of $AVRMC.
@@ -233,7 +233,7 @@ func (b fields) report() *Report {
 	if b.n < reportFields {
 		f.FailAt("AVRMC", f.Pos()+f.Len(), wire.ErrTruncated)
 	}
-	r := wire.Own[Report](f)
+	r, extra := wire.OwnList[Report, string](f, b.n-reportFields-2)
 	r.Unit = nmea.ReadText(f, "unit")
 	clock := nmea.ReadClock(f, "time")
 	at := f.Pos()
@@ -262,7 +262,8 @@ func (b fields) report() *Report {
 		case reportFields + 1:
 			r.Network = nmea.ReadText(f, "network")
 		default:
-			r.Extra = append(r.Extra, nmea.ReadText(f, "extra"))
+			extra = append(extra, nmea.ReadText(f, "extra"))
+			r.Extra = extra
 		}
 	}
 	return r

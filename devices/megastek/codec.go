@@ -50,11 +50,11 @@ func (f *reader) message() (m protocol.Message) {
 	case bytes.HasPrefix(frame, []byte("STX")), bytes.HasPrefix(frame, []byte("LOGSTX")):
 		m = f.stx()
 	case bytes.HasPrefix(frame, []byte(aidStart)):
-		f.Text(f.Len(), "assistance request")
+		f.Chars(f.Len(), "assistance request")
 		if f.Recording() {
 			f.Value("%d bytes, not shown: they hold a password", len(frame))
 		}
-		m = &AssistRequest{}
+		m = wire.Own[AssistRequest](&f.Cursor)
 	default:
 		m = f.report()
 	}

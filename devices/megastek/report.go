@@ -45,14 +45,14 @@ func (f *reader) report() protocol.Message {
 	}
 	f.noSigns(f.Pos(), end, ";!\r\n")
 	outer := f.Limit(end-f.Pos(), "body")
-	r := wire.Own[Report](&f.Cursor)
+	r, list := wire.OwnList[Report, string](&f.Cursor, nmea.Count(f.frame)-1-fixedFields-variableFields)
 	v := f.Text(3, "version")
 	f.Expect(",", "comma")
 	var m protocol.Message
 	switch {
 	case f.Err() != nil:
 	case v == version:
-		f.fields(r, f.frame[f.Pos():end])
+		f.fields(r, list, f.frame[f.Pos():end])
 		m = r
 	case !nmea.Word(v, 3):
 		f.FailAt("version", f.Pos()-4, fmt.Errorf("%w: %q", wire.ErrValue, v))
@@ -86,7 +86,7 @@ func first(b []byte) (field, rest []byte) {
 var adcNames = [...]string{"adc 1", "adc 2", "adc 3"}
 
 // fields reads the fields of a Report, which all holds too, to look ahead.
-func (f *reader) fields(r *Report, all []byte) {
+func (f *reader) fields(r *Report, tail []string, all []byte) {
 	n := nmea.Count(all) - fixedFields
 	if n < variableFields {
 		f.FailAt("report", f.Pos()+f.Len(), wire.ErrTruncated)
@@ -118,7 +118,8 @@ func (f *reader) fields(r *Report, all []byte) {
 	}
 	if len(bytes.TrimSpace(block)) > 0 && !bits(block) {
 		const many = 1<<32 - 1
-		r.Health = &Health{f.uint("heart rate", most), f.uint("steps", many), f.uint("activity", many), f.uint("light sleep", many), f.uint("deep sleep", many)}
+		r.Health = &wire.List[Health](c, 1)[:1][0]
+		*r.Health = Health{f.uint("heart rate", most), f.uint("steps", many), f.uint("activity", many), f.uint("light sleep", many), f.uint("deep sleep", many)}
 	} else {
 		r.Inputs, r.Outputs = f.text("inputs"), f.text("outputs")
 		for i := range r.ADC {
@@ -131,7 +132,8 @@ func (f *reader) fields(r *Report, all []byte) {
 	r.Battery = f.uint("battery", most)
 	r.Alert = f.text("alert")
 	for range n - variableFields {
-		r.Tail = append(r.Tail, f.text("tail"))
+		tail = append(tail, f.text("tail"))
+		r.Tail = tail
 	}
 }
 

@@ -111,14 +111,17 @@ func (f *reader) stxFields(stored bool) protocol.Message {
 // satellites reads "used" or "used/in view".
 func (f *reader) satellites() (used, view em.Opt[uint64]) {
 	at := f.Pos()
-	s := f.text("satellites")
-	a, b, two := strings.Cut(s, "/")
-	sub := wire.New([]byte(a))
+	s := f.Field(',', "satellites")
+	if len(s) == 0 {
+		return used, view
+	}
+	a, b, two := bytes.Cut(s, []byte("/"))
+	sub := wire.New(a)
 	if used = nmea.ReadUint(&sub, "satellites", 99); two && sub.Err() == nil {
-		sub = wire.New([]byte(b))
+		sub = wire.New(b)
 		view = nmea.ReadUint(&sub, "satellites", 99)
 	}
-	if sub.Err() != nil && s != "" {
+	if sub.Err() != nil {
 		f.FailAt("satellites", at, fmt.Errorf("%w: %q", wire.ErrValue, s))
 	}
 	return used, view
@@ -127,19 +130,23 @@ func (f *reader) satellites() (used, view em.Opt[uint64]) {
 // percent reads "Battery=82%".
 func (f *reader) percent() em.Opt[uint64] {
 	at := f.Pos()
-	s := f.text("battery")
-	v, ok1 := strings.CutPrefix(s, "Battery=")
-	v, ok2 := strings.CutSuffix(v, "%")
-	sub := wire.New([]byte(v))
-	n := nmea.ReadUint(&sub, "battery", most)
-	if !ok1 || !ok2 || v != "" && sub.Err() != nil {
+	s := f.Field(',', "battery")
+	v, ok1 := bytes.CutPrefix(s, []byte("Battery="))
+	v, ok2 := bytes.CutSuffix(v, []byte("%"))
+	sub := wire.New(v)
+	var n em.Opt[uint64]
+	if len(v) > 0 {
+		n = nmea.ReadUint(&sub, "battery", most)
+	}
+	if !ok1 || !ok2 || sub.Err() != nil {
 		f.FailAt("battery", at, fmt.Errorf("%w: %q", wire.ErrValue, s))
 	}
 	return n
 }
 
 func (f *reader) stxPadded(stored bool, end int) protocol.Message {
-	m := wire.Own[STXPadded](&f.Cursor)
+	const least = 9 // fields behind the sentence, without values
+	m, values := wire.OwnList[STXPadded, string](&f.Cursor, nmea.Count(f.frame[f.Pos():end])-11-least)
 	m.Stored = stored
 	m.ID = strings.TrimRight(f.Text(idWidth, "id"), " ")
 	at := f.Pos()
@@ -161,7 +168,6 @@ func (f *reader) stxPadded(stored bool, end int) protocol.Message {
 	if f.Err() == nil {
 		fields = nmea.Count(f.frame[f.Pos():end])
 	}
-	const least = 9 // without values
 	if f.Err() == nil && fields < least {
 		f.FailAt("report", end, wire.ErrTruncated)
 	}
@@ -171,7 +177,8 @@ func (f *reader) stxPadded(stored bool, end int) protocol.Message {
 	m.Flags = f.text("flags")
 	m.Inputs = f.text("inputs")
 	for i := least; i < fields; i++ {
-		m.Values = append(m.Values, f.text("value"))
+		values = append(values, f.text("value"))
+		m.Values = values
 	}
 	m.Alert = f.text("alert")
 	return m

@@ -27,46 +27,48 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 		}
 		return nil, n, protocol.ErrJunk
 	}
-	n = 1 + bytes.IndexAny(b[1:], "@$")
-	switch {
-	case n == 0:
+	n = 1 + bytes.IndexByte(b[1:], '$')
+	message := b[1:]
+	if n > 0 {
+		message = b[1:n]
+	}
+	if again := 1 + bytes.IndexByte(message, '@'); again > 0 {
+		return nil, again, fmt.Errorf("%w: a message without its end", protocol.ErrMalformed)
+	}
+	if n == 0 {
 		return nil, 0, nil
-	case b[n] == '@':
-		return nil, n, fmt.Errorf("%w: a message without its end", protocol.ErrMalformed)
 	}
 	n++
 	return b[:n:n], n + between(b[n:]), nil
 }
 
 // between counts the line ends at the start of b.
-func between(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n")) }
+func between(b []byte) (n int) {
+	for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
+		n++
+	}
+	return n
+}
 
 // Decode reads one message; its errors are a *wire.FieldError. Unknown names
 // become a *protocol.Raw with what stands behind the name's comma.
-func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := decode(frame, false)
-	return m, err
+func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeReuse(frame, nil) }
+
+// DecodeReuse is Decode with the caller's memory.
+func (Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
+	f := reader{wire.New(frame)}
+	f.Use(memory)
+	m := f.message(frame)
+	return protocol.Verdict(&f.Cursor, m, nil, false)
 }
 
 // Dissect reads one message and tells its fields.
-func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return decode(frame, true)
-}
-
-func decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
+func (Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
 	f := reader{wire.New(frame)}
-	if record {
-		f.Record()
-	}
+	f.Record()
 	m := f.message(frame)
-	if f.Err() == nil && f.Len() > 0 {
-		f.Fail("end", wire.ErrValue)
-	}
-	spans := f.Spans()
-	if f.Err() != nil {
-		return nil, spans, f.Err()
-	}
-	return m, spans, nil
+	m, err := protocol.Verdict(&f.Cursor, m, nil, false)
+	return m, f.Spans(), err
 }
 
 // reader reads one message.
@@ -78,26 +80,34 @@ func (f *reader) message(frame []byte) (m protocol.Message) {
 		f.FailAt("end", len(frame), wire.ErrTruncated)
 		return nil
 	}
-	if i := bytes.IndexFunc(frame, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
-		f.FailAt("message", i, fmt.Errorf("%w: not printable", wire.ErrValue))
+	for i, c := range frame {
+		if c < ' ' || c > '~' {
+			f.FailAt("message", i, fmt.Errorf("%w: not printable", wire.ErrValue))
+			break
+		}
 	}
-	if i := bytes.IndexAny(frame[1:len(frame)-1], "@$"); i >= 0 {
-		f.FailAt("message", 1+i, fmt.Errorf("%w: the sign of a start or an end", wire.ErrValue))
+	for i, c := range frame[1 : len(frame)-1] {
+		if c == '@' || c == '$' {
+			f.FailAt("message", 1+i, fmt.Errorf("%w: the sign of a start or an end", wire.ErrValue))
+			break
+		}
 	}
 	outer := f.Limit(len(frame)-2, "message")
-	name := string(f.Field(',', "name"))
+	name := f.Field(',', "name")
 	switch {
 	case f.Err() != nil:
-	case name == "LINK":
-		m = &Link{IMEI: nmea.ReadText(&f.Cursor, "imei")}
-	case name == "GPSD":
+	case string(name) == "LINK":
+		l := wire.Own[Link](&f.Cursor)
+		l.IMEI = nmea.ReadText(&f.Cursor, "imei")
+		m = l
+	case string(name) == "GPSD":
 		m = f.position()
-	case name == "LBSD":
+	case string(name) == "LBSD":
 		m = f.cells()
-	case !nmea.Word(name, maxName):
+	case !nmea.Word(string(name), maxName):
 		f.FailAt("name", 1, fmt.Errorf("%w: not letters and digits", wire.ErrValue))
 	default:
-		raw := &protocol.Raw{Code: name}
+		raw := &protocol.Raw{Code: string(name)}
 		if frame[f.Pos()-1] == ',' {
 			raw.Data = append([]byte{}, f.Rest("data")...)
 		}
@@ -108,6 +118,9 @@ func (f *reader) message(frame []byte) (m protocol.Message) {
 	}
 	f.Restore(outer)
 	f.Expect("$", "end")
+	if f.Err() == nil && f.Len() > 0 {
+		f.Fail("end", wire.ErrValue)
+	}
 	return m
 }
 
@@ -117,11 +130,11 @@ const maxName = 16
 // letter reads a field of one of these letters; 0 where it is empty and may be.
 func (f *reader) letter(name, letters string, empty bool) byte {
 	at := f.Pos()
-	s := nmea.ReadText(&f.Cursor, name)
+	s := f.Field(',', name)
 	switch {
-	case s == "" && empty:
+	case len(s) == 0 && empty:
 		return 0
-	case len(s) != 1 || !strings.Contains(letters, s):
+	case len(s) != 1 || strings.IndexByte(letters, s[0]) < 0:
 		f.FailAt(name, at, fmt.Errorf("%w: %q is not one of %s", wire.ErrValue, s, letters))
 		return 0
 	}
@@ -131,21 +144,40 @@ func (f *reader) letter(name, letters string, empty bool) byte {
 // unset is the date of a clock that was never set.
 const unset = "00000000"
 
-func (f *reader) begin() (s State) {
+func (f *reader) begin(s *State) {
 	s.IMEI = nmea.ReadText(&f.Cursor, "imei")
 	s.Stored = f.letter("real time or stored", "RS", false) == 'S'
 	at := f.Pos()
-	date := nmea.ReadText(&f.Cursor, "date")
+	date := f.Field(',', "date")
 	clock := nmea.ReadClock(&f.Cursor, "time")
-	if f.Err() != nil || date == unset {
-		return s
+	if f.Err() != nil || string(date) == unset {
+		return
 	}
-	day, err := time.Parse(dateLayout, date)
-	if err != nil || len(date) != len(dateLayout) {
+	day, ok := parseDate(date)
+	if !ok {
 		f.FailAt("date", at, fmt.Errorf("%w: %q is not a date yyyymmdd", wire.ErrValue, date))
 	}
 	s.Time = nmea.Join(day, clock)
-	return s
+}
+
+// parseDate reads yyyymmdd.
+func parseDate(b []byte) (t time.Time, ok bool) {
+	if len(b) != len(dateLayout) {
+		return t, false
+	}
+	n := 0
+	for _, d := range b {
+		if d < '0' || d > '9' {
+			return t, false
+		}
+		n = 10*n + int(d-'0')
+	}
+	y, m, d := n/10_000, time.Month(n/100%100), n%100
+	t = time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	if t.Month() != m || t.Day() != d {
+		return time.Time{}, false
+	}
+	return t, true
 }
 
 const dateLayout = "20060102"
@@ -157,13 +189,13 @@ func (f *reader) end(s *State) {
 }
 
 // degrees reads a coordinate and its hemisphere.
-func (f *reader) degrees(name string, most float64, letters string) (d em.Opt[em.Decimal], hemisphere byte) {
+func (f *reader) degrees(name, side string, most float64, letters string) (d em.Opt[em.Decimal], hemisphere byte) {
 	at := f.Pos()
 	d = nmea.ReadNumber(&f.Cursor, name)
-	if v := d.V.Float(); f.Err() == nil && !(v >= 0 && v <= most) {
+	if v := d.V.Float(); f.Err() == nil && d.OK && !(v >= 0 && v <= most) {
 		f.FailAt(name, at, fmt.Errorf("%w: %v is not 0 to %v degrees", wire.ErrValue, d.V, most))
 	}
-	hemisphere = f.letter(name+" hemisphere", letters, !d.OK)
+	hemisphere = f.letter(side, letters, !d.OK)
 	if !d.OK {
 		hemisphere = 0
 	}
@@ -171,9 +203,10 @@ func (f *reader) degrees(name string, most float64, letters string) (d em.Opt[em
 }
 
 func (f *reader) position() *Position {
-	m := &Position{State: f.begin()}
-	m.Lat, m.NorthSouth = f.degrees("latitude", 90, "NS")
-	m.Lng, m.EastWest = f.degrees("longitude", 180, "EW")
+	m := wire.Own[Position](&f.Cursor)
+	f.begin(&m.State)
+	m.Lat, m.NorthSouth = f.degrees("latitude", "latitude hemisphere", 90, "NS")
+	m.Lng, m.EastWest = f.degrees("longitude", "longitude hemisphere", 180, "EW")
 	m.Speed = nmea.ReadUint(&f.Cursor, "speed", 9999)
 	m.Course = nmea.ReadUint(&f.Cursor, "course", 360)
 	m.Altitude = nmea.ReadNumber(&f.Cursor, "altitude")
@@ -182,11 +215,14 @@ func (f *reader) position() *Position {
 }
 
 func (f *reader) cells() *Cells {
-	m := &Cells{State: f.begin()}
+	m := wire.Own[Cells](&f.Cursor)
+	f.begin(&m.State)
 	for i := range m.Fields {
 		m.Fields[i] = nmea.ReadText(&f.Cursor, "cell")
-		if c, ok := cell(m.Fields[i]); ok {
-			f.Note("mcc %d mnc %d lac %d cid %d", c.MCC, c.MNC, c.LAC, c.CID)
+		if f.Recording() {
+			if c, ok := cell(m.Fields[i]); ok {
+				f.Note("mcc %d mnc %d lac %d cid %d", c.MCC, c.MNC, c.LAC, c.CID)
+			}
 		}
 	}
 	f.end(&m.State)
@@ -194,7 +230,7 @@ func (f *reader) cells() *Cells {
 }
 
 // Append writes one message.
-func (Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
+func (c Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
 	var b []byte
 	var err error
 	switch m := m.(type) {
@@ -223,7 +259,7 @@ func (Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
 	if err == nil {
 		// A text can hold what ends a field or a message.
 		var back protocol.Message
-		if back, _, err = decode(b, false); err == nil && (back.Type() != m.Type() || len(b) > maxFrame || !sameTexts(m, back)) {
+		if back, err = c.Decode(b); err == nil && (back.Type() != m.Type() || len(b) > maxFrame || !sameTexts(m, back)) {
 			err = fmt.Errorf("%q would be read as something else, or is too long", b)
 		}
 	}

@@ -25,33 +25,23 @@ type Codec struct {
 
 // Decode reads one frame. A report with another sentence than RMC becomes a
 // *protocol.Raw with the sentence's name.
-func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := c.decode(frame, false)
-	return m, err
+func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeReuse(frame, nil) }
+
+// DecodeReuse is Decode with the caller's memory.
+func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
+	f := reader{Cursor: wire.New(frame), frame: frame}
+	f.Use(memory)
+	m := f.message()
+	return protocol.Verdict(&f.Cursor, m, f.flaw, c.RelaxedChecksum)
 }
 
 // Dissect reads one frame and tells its fields.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return c.decode(frame, true)
-}
-
-func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
 	f := reader{Cursor: wire.New(frame), frame: frame}
-	if record {
-		f.Record()
-	}
+	f.Record()
 	m := f.message()
-	if f.Err() == nil && f.Len() > 0 {
-		f.FailAt("end", f.Pos(), wire.ErrValue)
-	}
-	spans := f.Spans()
-	switch {
-	case f.flaw != nil && !c.RelaxedChecksum:
-		return nil, spans, f.flaw
-	case f.Err() != nil:
-		return nil, spans, f.Err()
-	}
-	return m, spans, nil
+	m, err := protocol.Verdict(&f.Cursor, m, f.flaw, c.RelaxedChecksum)
+	return m, f.Spans(), err
 }
 
 // reader reads one frame.
@@ -62,7 +52,17 @@ type reader struct {
 }
 
 func (f *reader) message() protocol.Message {
+	m := f.read()
+	if f.Err() == nil && f.Len() > 0 {
+		f.FailAt("end", f.Pos(), wire.ErrValue)
+	}
+	return m
+}
+
+func (f *reader) read() protocol.Message {
 	switch {
+	case reportHead(f.frame):
+		return f.report()
 	case bytes.HasPrefix(f.frame, []byte(get)):
 		return f.get()
 	case bytes.HasPrefix(f.frame, []byte(http)):
@@ -71,22 +71,23 @@ func (f *reader) message() protocol.Message {
 		return f.command()
 	case bytes.HasPrefix(f.frame, []byte(cota)):
 		f.Expect(cota, "start")
-		m := &COTA{Function: f.word("function", maxWord)}
-		m.Args = f.texts("argument")
+		m, args := wire.OwnList[COTA, string](&f.Cursor, f.count()-1)
+		m.Function = f.word("function", maxWord)
+		m.Args = f.texts(args, "argument")
 		return m
 	case bytes.HasPrefix(f.frame, []byte("imei")):
 		if i := bytes.Index(f.frame, []byte(" "+http)); i >= 0 {
 			f.FailAt("method", i, fmt.Errorf("%w: the end of a GET without its start", wire.ErrValue))
 		}
 		return f.legacy()
-	case reportStart(f.frame) == 0:
-		return f.report()
 	}
 	if _, ok := outcome(string(f.frame)); ok {
 		if i := bytes.IndexFunc(f.frame, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
 			f.FailAt("reply", i, fmt.Errorf("%w: not printable", wire.ErrValue))
 		}
-		return &Reply{Text: f.Text(f.Len(), "reply")}
+		m := wire.Own[Reply](&f.Cursor)
+		m.Text = f.Text(f.Len(), "reply")
+		return m
 	}
 	f.FailAt("start", 0, fmt.Errorf("%w: neither report nor command", wire.ErrValue))
 	return nil
@@ -102,15 +103,16 @@ func (f *reader) word(name string, most int) string {
 	return s
 }
 
-// texts reads all fields that are left; nil where nothing is, not even a comma.
-func (f *reader) texts(name string) (texts []string) {
+// texts appends all fields that are left to list, which has room for them; nil
+// where nothing is left, not even a comma.
+func (f *reader) texts(list []string, name string) []string {
 	if f.Err() != nil || f.Len() == 0 && (f.Pos() == 0 || f.frame[f.Pos()-1] != ',') {
 		return nil
 	}
 	for range f.count() {
-		texts = append(texts, nmea.ReadText(&f.Cursor, name))
+		list = append(list, nmea.ReadText(&f.Cursor, name))
 	}
-	return texts
+	return list
 }
 
 // count returns how many fields are left.
@@ -123,8 +125,9 @@ func (f *reader) command() *Command {
 		return nil
 	}
 	outer := f.Limit(f.Len()-1, "command")
-	m := &Command{Username: f.word("username", maxWord), Password: f.word("password", maxWord), Function: f.word("function", maxWord)}
-	m.Args = f.texts("argument")
+	m, args := wire.OwnList[Command, string](&f.Cursor, f.count()-3)
+	m.Username, m.Password, m.Function = f.word("username", maxWord), f.word("password", maxWord), f.word("function", maxWord)
+	m.Args = f.texts(args, "argument")
 	for _, a := range m.Args {
 		if err := clean(a); err != nil {
 			f.FailAt("argument", f.Pos(), fmt.Errorf("%w: %w", wire.ErrValue, err))
@@ -141,15 +144,15 @@ func (f *reader) head() {
 		f.FailAt("head", len(f.frame), wire.ErrTruncated)
 		return
 	}
-	f.Text(f.Len(), "headers")
+	f.Chars(f.Len(), "headers")
 }
 
 func (f *reader) httpReply() *HTTPReply {
 	f.Expect(http, "http")
-	f.Text(1, "minor version")
+	f.Chars(1, "minor version")
 	f.Expect(" 200", "status")
 	f.head()
-	return &HTTPReply{}
+	return wire.Own[HTTPReply](&f.Cursor)
 }
 
 func (f *reader) get() protocol.Message {
@@ -161,7 +164,8 @@ func (f *reader) get() protocol.Message {
 		f.FailAt("target", f.Pos(), fmt.Errorf("%w: a GET without a report", wire.ErrValue))
 		return nil
 	}
-	path := f.Text(query-f.Pos(), "path")
+	from := f.Pos()
+	f.Chars(query-from, "path")
 	f.Expect("?", "query")
 	outer := f.Limit(end-f.Pos(), "query")
 	m := f.legacy()
@@ -170,8 +174,8 @@ func (f *reader) get() protocol.Message {
 	}
 	f.Restore(outer)
 	f.head()
-	if l, ok := m.(*Legacy); ok {
-		l.Path = path
+	if l, ok := m.(*Legacy); ok && l != nil && f.Err() == nil {
+		l.Path = f.TextAt(from, query-from)
 	}
 	return m
 }
@@ -179,7 +183,9 @@ func (f *reader) get() protocol.Message {
 // legacy reads "imei=…&rmc=" or "imei:…rmc:", a sentence and fields.
 func (f *reader) legacy() protocol.Message {
 	rest := f.frame[f.Pos() : f.Pos()+f.Len()]
-	m := &Legacy{Colon: bytes.HasPrefix(rest, []byte("imei:"))}
+	const least = 12 // of the commas are in the sentence
+	m, fields := wire.OwnList[Legacy, string](&f.Cursor, f.count()-least)
+	m.Colon = bytes.HasPrefix(rest, []byte("imei:"))
 	start, middle, end := "imei=", "&rmc=", "&"
 	if m.Colon {
 		start, middle, end = "imei:", "rmc:", "rmc:"
@@ -206,7 +212,7 @@ func (f *reader) legacy() protocol.Message {
 	m.RMC, m.BadCheck = f.rmc()
 	if f.Err() == nil && f.Len() > 0 {
 		f.Expect(",", "separator")
-		m.Fields = f.texts("field")
+		m.Fields = f.texts(fields, "field")
 	}
 	return m
 }
@@ -232,7 +238,7 @@ func (f *reader) rmc() (r nmea.RMC, bad bool) {
 		return r, true
 	}
 	at := f.Pos() - len(r.Check)
-	found, err := nmea.ParseCheck([]byte(r.Check))
+	found, err := nmea.ParseCheck(f.frame[at:f.Pos()])
 	if want := checksum.Xor8(f.frame[start+1 : at-1]); err != nil || found != want {
 		f.flaw = &protocol.ChecksumError{Algorithm: "XOR-8", Offset: at, Found: uint32(found), Expected: uint32(want)}
 		bad = true
@@ -245,7 +251,9 @@ func (f *reader) rmc() (r nmea.RMC, bad bool) {
 const reportFields = 15
 
 func (f *reader) report() protocol.Message {
-	m := &Report{IMEI: f.identity(bytes.IndexByte(f.frame, ','))}
+	const least = 1 + 11 + reportFields // commas without neighbours, in the shortest sentence
+	m, neighbours := wire.OwnList[Report, string](&f.Cursor, f.count()-1-least)
+	m.IMEI = f.identity(reportDigits)
 	f.Expect(",", "separator")
 	if rest := f.frame[f.Pos():]; len(rest) < 6 || string(rest[3:6]) != "RMC" {
 		if len(rest) < 7 || !nmea.Word(string(rest[1:6]), 5) || rest[6] != ',' {
@@ -273,6 +281,9 @@ func (f *reader) report() protocol.Message {
 	m.LAC = nmea.ReadHex(&f.Cursor, "lac", 1<<24-1)
 	m.CID = nmea.ReadHex(&f.Cursor, "cid", 1<<28-1)
 	m.Level = nmea.ReadUint(&f.Cursor, "level", 255)
+	if more > 0 {
+		m.Neighbours = neighbours
+	}
 	for range more {
 		m.Neighbours = append(m.Neighbours, nmea.ReadText(&f.Cursor, "neighbour"))
 	}
@@ -283,18 +294,36 @@ func (f *reader) report() protocol.Message {
 // where the field is empty.
 func (f *reader) affixed(name, prefix, suffix string, most uint64) em.Opt[uint64] {
 	at := f.Pos()
-	s := nmea.ReadText(&f.Cursor, name)
-	if f.Err() != nil || s == "" {
+	s := f.Field(',', name)
+	if f.Err() != nil || len(s) == 0 {
 		return em.Opt[uint64]{}
 	}
-	digits := strings.ToLower(s)
-	starts, ends := strings.HasPrefix(digits, prefix), strings.HasSuffix(digits, suffix)
-	digits = strings.TrimSuffix(strings.TrimPrefix(digits, prefix), suffix)
-	n, err := strconv.ParseUint(digits, 10, 64)
-	if !starts || !ends || err != nil || n > most {
+	digits, starts := s, hasFold(s, prefix)
+	if starts {
+		digits = digits[len(prefix):]
+	}
+	ends := len(digits) >= len(suffix) && hasFold(digits[len(digits)-len(suffix):], suffix)
+	if ends {
+		digits = digits[:len(digits)-len(suffix)]
+	}
+	n, ok := nmea.ParseUint(digits)
+	if !starts || !ends || !ok || n > most {
 		f.FailAt(name, at, fmt.Errorf("%w: %q is not a number up to %d with %q", wire.ErrValue, s, most, prefix+suffix))
 	}
 	return em.Some(n)
+}
+
+// hasFold reports whether s begins with letters, in lower case, in any case.
+func hasFold(s []byte, letters string) bool {
+	if len(s) < len(letters) {
+		return false
+	}
+	for i := range len(letters) {
+		if s[i]|0x20 != letters[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // clean is an error where a text holds a sign that its field cannot hold.

@@ -2,7 +2,6 @@ package sanav
 
 import (
 	"bytes"
-	"strings"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
@@ -60,17 +59,32 @@ func match(prefix []byte) protocol.Match {
 
 // reportStart returns where the last 15 digits before ",$G" begin, or -1.
 func reportStart(b []byte) int {
-	const digits = 15
 	for from := 0; ; {
 		i := bytes.Index(b[from:], []byte(",$G"))
 		if i < 0 {
 			return -1
 		}
-		if i += from; i >= digits && strings.Trim(string(b[i-digits:i]), "0123456789") == "" {
-			return i - digits
+		if i += from; i >= reportDigits && reportHead(b[i-reportDigits:]) {
+			return i - reportDigits
 		}
 		from = i + 1
 	}
+}
+
+// reportDigits are the digits of the IMEI that a report begins with.
+const reportDigits = 15
+
+// reportHead reports whether b begins like a report.
+func reportHead(b []byte) bool {
+	if len(b) < reportDigits+len(",$G") || string(b[reportDigits:reportDigits+len(",$G")]) != ",$G" {
+		return false
+	}
+	for _, d := range b[:reportDigits] {
+		if d < '0' || d > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 func deviceID(identity string) em.DeviceID { return em.DeviceID(name + ":" + identity) }

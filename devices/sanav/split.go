@@ -32,7 +32,13 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 	case bytes.HasPrefix(b, []byte(http)):
 		return splitHTTP(b, http)
 	}
-	end := bytes.IndexFunc(b, func(r rune) bool { return r >= 0x80 || !printable(byte(r)) })
+	end := -1
+	for i, c := range b { // a line is short: a call for each sign costs more
+		if !printable(c) {
+			end = i
+			break
+		}
+	}
 	line := b
 	if end >= 0 {
 		line = b[:end]
@@ -65,13 +71,18 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 }
 
 // between counts the line ends at the start of b.
-func between(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n")) }
+func between(b []byte) (n int) {
+	for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
+		n++
+	}
+	return n
+}
 
 func printable(c byte) bool { return c >= ' ' && c <= '~' }
 
 // begins reports whether a line may be a frame.
 func begins(line []byte) bool {
-	if line[0] == '#' || bytes.HasPrefix(line, []byte("imei")) || bytes.HasPrefix(line, []byte(cota)) || reportStart(line) == 0 {
+	if line[0] == '#' || bytes.HasPrefix(line, []byte("imei")) || bytes.HasPrefix(line, []byte(cota)) || reportHead(line) {
 		return true
 	}
 	_, ok := outcome(string(line))
@@ -79,15 +90,15 @@ func begins(line []byte) bool {
 }
 
 // restart returns where another report begins inside a line, or 0.
-func restart(line []byte) int {
-	at := 0
-	for _, i := range []int{
-		1 + bytes.Index(line[1:], []byte("imei=")), 1 + bytes.Index(line[1:], []byte("imei:")),
-		1 + reportStart(line[1:]),
-	} {
-		if i > 0 && (at == 0 || i < at) {
+func restart(line []byte) (at int) {
+	rest := line[1:]
+	for _, start := range [...]string{"imei=", "imei:"} {
+		if i := 1 + bytes.Index(rest, []byte(start)); i > 0 && (at == 0 || i < at) {
 			at = i
 		}
+	}
+	if i := 1 + reportStart(rest); i > 0 && (at == 0 || i < at) {
+		at = i
 	}
 	return at
 }

@@ -19,120 +19,182 @@ type Codec struct{}
 
 // Decode reads one frame. Its errors are a *wire.FieldError. Unknown keywords
 // become a *protocol.Raw with the whole content as Data.
-func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := decode(frame, false)
-	return m, err
+func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeReuse(frame, nil) }
+
+// DecodeReuse is Decode with the caller's memory.
+func (Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
+	f := reader{Cursor: wire.New(frame), frame: frame}
+	f.Use(memory)
+	m := f.message()
+	return protocol.Verdict(&f.Cursor, m, nil, false)
 }
 
 // Dissect reads one frame and tells its fields.
-func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return decode(frame, true)
-}
-
-func decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
+func (Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
 	f := reader{Cursor: wire.New(frame), frame: frame}
-	if record {
-		f.Record()
-	}
+	f.Record()
 	m := f.message()
-	if f.Err() == nil && f.Len() > 0 {
-		f.Fail("end", wire.ErrValue)
-	}
-	spans := f.Spans()
-	if f.Err() != nil {
-		return nil, spans, f.Err()
-	}
-	return m, spans, nil
+	m, err := protocol.Verdict(&f.Cursor, m, nil, false)
+	return m, f.Spans(), err
 }
 
 // reader reads one frame.
 type reader struct {
 	wire.Cursor
-	frame []byte
+	frame   []byte
+	head    head
+	content []byte // which begins with the keyword
+	outer   int    // the end before the limit of the content
 }
 
 func (f *reader) message() (m protocol.Message) {
-	h, state := readHead(f.frame)
-	if state != headWhole {
+	var state headState
+	if f.head, state = readHead(f.frame); state != headWhole {
 		f.Fail("head", fmt.Errorf("%w: not the head of a frame", wire.ErrValue))
 		return nil
 	}
-	if f.frame[len(f.frame)-1] != ']' || len(f.frame) <= h.content {
+	if f.frame[len(f.frame)-1] != ']' || len(f.frame) <= f.head.content {
 		f.FailAt("end", len(f.frame), wire.ErrTruncated)
 		return nil
 	}
-	f.Expect("[", "start")
-	header := Header{Vendor: string(f.Field('*', "vendor")), ID: string(f.Field('*', "id"))}
-	if h.index > 0 {
-		header.Index = string(f.Field('*', "index"))
-	}
-	f.Field('*', "length")
-	content := f.frame[h.content : len(f.frame)-1]
-	if f.Recording() && h.size != len(content) && h.size != len(unescape(content)) {
-		f.Note("expected %04X", len(content))
-	}
-	outer := f.Limit(len(content), "content")
-	m = f.content(header, content)
+	f.content = f.frame[f.head.content : len(f.frame)-1]
+	m = f.read()
 	if f.Err() == nil && f.Len() > 0 {
 		f.Fail("content", wire.ErrValue)
 	}
-	f.Restore(outer)
+	f.Restore(f.outer)
 	f.Expect("]", "end")
+	if f.Err() == nil && f.Len() > 0 {
+		f.Fail("end", wire.ErrValue)
+	}
 	return m
 }
 
-func (f *reader) content(h Header, content []byte) protocol.Message {
-	switch string(content) {
-	case "AL", "JXTKR,1":
-		return &Answer{h, f.Text(f.Len(), "content")}
+// begin reads up to the content of a message that was made.
+func (f *reader) begin(h *Header) {
+	f.Expect("[", "start")
+	h.Vendor, h.ID = f.FieldText('*', "vendor"), f.FieldText('*', "id")
+	if f.head.index > 0 {
+		h.Index = f.FieldText('*', "index")
 	}
-	keyword := string(f.Field(',', "keyword"))
-	switch base(keyword) {
+	f.Field('*', "length")
+	if f.Recording() && f.head.size != len(f.content) && f.head.size != len(unescape(nil, f.content)) {
+		f.Note("expected %04X", len(f.content))
+	}
+	f.outer = f.Limit(len(f.content), "content")
+}
+
+// keyword is begin, and reads the keyword.
+func (f *reader) keyword(h *Header) string {
+	f.begin(h)
+	return f.FieldText(',', "keyword")
+}
+
+func (f *reader) read() protocol.Message {
+	c := &f.Cursor
+	switch string(f.content) {
+	case "AL", "JXTKR,1":
+		m := wire.Own[Answer](c)
+		f.begin(&m.Header)
+		m.Content = f.Text(f.Len(), "content")
+		return m
+	}
+	keyword := f.content
+	fields := 0 // behind it
+	if comma := bytes.IndexByte(keyword, ','); comma >= 0 {
+		fields = nmea.Count(keyword[comma+1:])
+		keyword = keyword[:comma]
+	}
+	switch base(string(keyword)) {
 	case "UD", "UD2", "AL", "WT":
-		return f.position(h, keyword)
+		m, radio := wire.OwnList[Position, string](c, fields-positionFields)
+		m.Keyword = f.keyword(&m.Header)
+		f.position(m, radio)
+		return m
 	case "LK":
-		return &KeepAlive{h, f.texts("field")}
+		m, list := wire.OwnList[KeepAlive, string](c, fields)
+		f.keyword(&m.Header)
+		m.Fields = f.texts(list, "field")
+		return m
 	case "INIT":
-		return &Init{h, f.texts("field")}
+		m, list := wire.OwnList[Init, string](c, fields)
+		f.keyword(&m.Header)
+		m.Fields = f.texts(list, "field")
+		return m
 	case "TKQ":
-		return &VoiceQuery{h, keyword}
+		m := wire.Own[VoiceQuery](c)
+		m.Keyword = f.keyword(&m.Header)
+		return m
 	case "TK", "JXTK":
-		return &Voice{h, keyword, unescape(f.Rest("sound"))}
+		m := wire.Own[Voice](c)
+		m.Keyword = f.keyword(&m.Header)
+		data := f.RestData("sound")
+		m.Data = unescape(data[:0], data)
+		return m
 	}
 	switch {
-	case sensors[strings.ToLower(keyword)] != nil:
-		return &Sensor{h, keyword, f.texts("value")}
-	case isCommand(keyword):
-		return &Command{h, keyword, f.texts("argument")}
-	case !nmea.Word(keyword, maxKeyword):
-		f.FailAt("keyword", f.Pos()-len(keyword), fmt.Errorf("%w: not letters and digits", wire.ErrValue))
+	case isSensor(keyword):
+		m, list := wire.OwnList[Sensor, string](c, fields)
+		m.Keyword = f.keyword(&m.Header)
+		m.Values = f.texts(list, "value")
+		return m
+	case isCommand(string(keyword)):
+		m, list := wire.OwnList[Command, string](c, fields)
+		m.Keyword = f.keyword(&m.Header)
+		m.Args = f.texts(list, "argument")
+		return m
+	}
+	var h Header
+	code := f.keyword(&h)
+	if !nmea.Word(code, maxKeyword) {
+		f.FailAt("keyword", f.Pos()-len(code), fmt.Errorf("%w: not letters and digits", wire.ErrValue))
 	}
 	f.Rest("data")
-	return &protocol.Raw{Code: keyword, Data: bytes.Clone(content)}
+	return &protocol.Raw{Code: code, Data: bytes.Clone(f.content)}
 }
+
+// isSensor reports whether a keyword, in any case, is a sensor's.
+func isSensor(keyword []byte) bool {
+	const longest = 8
+	var lower [longest]byte
+	if len(keyword) > longest {
+		return false
+	}
+	for i, c := range keyword {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	return sensors[string(lower[:len(keyword)])] != nil
+}
+
+// positionFields are the fields of a position in front of what the device hears.
+const positionFields = 16
 
 // maxKeyword bounds keywords.
 const maxKeyword = 32
 
-// texts reads all fields that are left; nil where nothing is, not even a comma.
-func (f *reader) texts(name string) (texts []string) {
+// texts appends all fields that are left to list, which has room for them; nil
+// where nothing is left, not even a comma.
+func (f *reader) texts(list []string, name string) []string {
 	if f.Err() != nil || f.Len() == 0 && f.frame[f.Pos()-1] != ',' {
 		return nil
 	}
 	for range nmea.Count(f.frame[f.Pos() : f.Pos()+f.Len()]) {
-		texts = append(texts, nmea.ReadText(&f.Cursor, name))
+		list = append(list, f.FieldText(',', name))
 	}
-	return texts
+	return list
 }
 
 // letter reads a field of one of these letters; 0 where it is empty and may be.
 func (f *reader) letter(name, letters string, empty bool) byte {
 	at := f.Pos()
-	s := nmea.ReadText(&f.Cursor, name)
+	s := f.Field(',', name)
 	switch {
-	case s == "" && empty:
+	case len(s) == 0 && empty:
 		return 0
-	case len(s) != 1 || !strings.Contains(letters, s):
+	case len(s) != 1 || strings.IndexByte(letters, s[0]) < 0:
 		f.FailAt(name, at, fmt.Errorf("%w: %q is not one of %s", wire.ErrValue, s, letters))
 		return 0
 	}
@@ -143,7 +205,10 @@ func (f *reader) letter(name, letters string, empty bool) byte {
 func (f *reader) degrees(name string, most float64) em.Opt[em.Decimal] {
 	at := f.Pos()
 	d := nmea.ReadNumber(&f.Cursor, name)
-	if v := d.V.Float(); f.Err() == nil && (v < -most || v > most) {
+	if f.Err() != nil || !d.OK {
+		return d
+	}
+	if v := d.V.Float(); v < -most || v > most {
 		f.FailAt(name, at, fmt.Errorf("%w: %v is beyond %v degrees", wire.ErrValue, d.V, most))
 	}
 	return d
@@ -152,8 +217,7 @@ func (f *reader) degrees(name string, most float64) em.Opt[em.Decimal] {
 // maxCount bounds satellites, steps and tumbles.
 const maxCount = 1<<31 - 1
 
-func (f *reader) position(h Header, keyword string) *Position {
-	m := &Position{Header: h, Keyword: keyword}
+func (f *reader) position(m *Position, radio []string) {
 	date := nmea.ReadDate(&f.Cursor, "date")
 	m.Time = nmea.Join(date, nmea.ReadClock(&f.Cursor, "time"))
 	m.Status = f.letter("status", "AV", false)
@@ -171,14 +235,12 @@ func (f *reader) position(h Header, keyword string) *Position {
 	m.Tumbles = nmea.ReadUint(&f.Cursor, "tumbles", maxCount)
 	bits := nmea.ReadHex(&f.Cursor, "bits", 1<<32-1)
 	m.Bits = em.Opt[Bits]{V: Bits(bits.V), OK: bits.OK}
-	m.Radio = f.texts("radio")
-	return m
+	m.Radio = f.texts(radio, "radio")
 }
 
-// unescape returns a copy of sound as it was before it was escaped. A 7D that
-// escapes nothing stands for itself.
-func unescape(b []byte) []byte {
-	var out []byte
+// unescape appends sound as it was before it was escaped to out, which may be the
+// start of b. A 7D that escapes nothing stands for itself.
+func unescape(out, b []byte) []byte {
 	for i := 0; i < len(b); i++ {
 		if b[i] == escape && i+1 < len(b) && b[i+1] >= 1 && int(b[i+1]) <= len(escaped) {
 			i++

@@ -103,6 +103,13 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 	case headCut:
 		return nil, 0, nil
 	}
+	// Where the content has no bracket, as in all but texts and sound, it is over at
+	// the first that closes.
+	end := bytes.IndexByte(b[h.content:], ']')
+	if end >= 0 && bytes.IndexByte(b[h.content:h.content+end], '[') < 0 {
+		n = h.content + end + 1
+		return b[:n:n], n + between(b[n:]), nil
+	}
 	depth := 1
 	for i := h.content; i < len(b); i++ {
 		switch b[i] {
@@ -125,7 +132,12 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 }
 
 // between counts the line ends at the start of b.
-func between(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n")) }
+func between(b []byte) (n int) {
+	for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
+		n++
+	}
+	return n
+}
 
 // next returns where, behind the first byte, a frame may start.
 func next(b []byte) int {

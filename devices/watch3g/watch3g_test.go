@@ -277,7 +277,7 @@ func TestExternal(t *testing.T) {
 			}
 			types[f.Message.Type()]++
 			h, _ := readHead(f.Raw)
-			if plain := unescape(f.Raw[h.content : len(f.Raw)-1]); h.size != len(f.Raw)-1-h.content && h.size != len(plain) {
+			if plain := unescape(nil, f.Raw[h.content:len(f.Raw)-1]); h.size != len(f.Raw)-1-h.content && h.size != len(plain) {
 				wrongLength++
 			}
 			var out protocol.Output
@@ -329,7 +329,7 @@ func TestExternalExpectations(t *testing.T) {
 			}
 			if e.Frame != "" { // without escapes
 				checked["frame"]++
-				if got := hex.EncodeToString(unescape(frame)); got != e.Frame {
+				if got := hex.EncodeToString(unescape(nil, frame)); got != e.Frame {
 					t.Errorf("split as %s, expected %s", got, e.Frame)
 				}
 				return

@@ -50,15 +50,29 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 	if i == 0 {
 		return nil, n, protocol.ErrJunk // the end of a message whose start was lost
 	}
-	plain, err := unescape(b[len(flag):n])
-	if err == nil && (len(plain) < headLen || len(plain) != headLen+length(plain)) {
-		err = fmt.Errorf("%w: %d bytes between flags are not as long as they say", protocol.ErrMalformed, len(plain))
-	}
-	if err != nil {
+	if err := plausible(b[len(flag):n]); err != nil {
 		return nil, n, err
 	}
 	n += len(flag)
 	return b[:n:n], n, nil
+}
+
+// plausible is an error where what stands between flags is not as long as it says.
+func plausible(b []byte) error {
+	var head [headLen]byte
+	n := len(b)
+	if bytes.Index(b, []byte(escape)) >= 0 {
+		var err error
+		if n, err = unescaped(head[:0], b); err != nil {
+			return err
+		}
+	} else {
+		copy(head[:], b)
+	}
+	if n < headLen || n != headLen+length(head[:]) {
+		return fmt.Errorf("%w: %d bytes between flags are not as long as they say", protocol.ErrMalformed, n)
+	}
+	return nil
 }
 
 // next returns where, behind the first byte, a flag may start.
@@ -76,24 +90,44 @@ func length(plain []byte) int {
 	return int(binary.BigEndian.Uint16(plain[2+2+8:]) & lengthMask)
 }
 
-// unescape returns what stands between flags as it was before it was escaped.
-func unescape(b []byte) ([]byte, error) {
-	plain := make([]byte, 0, len(b))
-	for i := 0; i < len(b); i++ {
-		switch {
-		case bytes.HasPrefix(b[i:], []byte(escFlag)):
-			plain = append(plain, flag...)
-			i += len(escFlag) - 1
-		case bytes.HasPrefix(b[i:], []byte(escEsc)):
-			plain = append(plain, escape...)
-			i += len(escEsc) - 1
-		case bytes.HasPrefix(b[i:], []byte(escape)), bytes.HasPrefix(b[i:], []byte(flag)):
-			return nil, &wire.FieldError{Field: "escape", Offset: len(flag) + i, Err: fmt.Errorf("%w: %x", wire.ErrValue, b[i:min(i+3, len(b))])}
-		default:
-			plain = append(plain, b[i])
-		}
+// unescape returns what stands between flags as it was before it was escaped: b
+// itself, or a copy in the memory's scratch.
+func unescape(b []byte, memory *wire.Memory) ([]byte, error) {
+	if bytes.Index(b, []byte(escape)) < 0 && bytes.Index(b, []byte(flag)) < 0 {
+		return b, nil
 	}
-	return plain, nil
+	plain := memory.Scratch(len(b))
+	n, err := unescaped(plain, b)
+	return plain[:n], err
+}
+
+// unescaped appends to dst, as far as its room goes, what stands between flags as
+// it was before it was escaped, and returns the length of all of it.
+func unescaped(dst, b []byte) (n int, err error) {
+	dst = dst[:cap(dst)]
+	put := func(v byte) {
+		if n < len(dst) {
+			dst[n] = v
+		}
+		n++
+	}
+	for i := 0; i < len(b); i++ {
+		if next := i + 1; b[i] != flag[0] && b[i] != escape[0] || next == len(b) || b[i] == flag[0] && b[next] != flag[1] || b[i] == escape[0] && b[next] != escape[1] {
+			put(b[i])
+			continue
+		}
+		pair := flag
+		switch {
+		case b[i] == flag[0] || i+2 == len(b) || b[i+2] != escFlag[2] && b[i+2] != escEsc[2]:
+			return 0, &wire.FieldError{Field: "escape", Offset: len(flag) + i, Err: fmt.Errorf("%w: %x", wire.ErrValue, b[i:min(i+3, len(b))])}
+		case b[i+2] == escEsc[2]:
+			pair = escape
+		}
+		put(pair[0])
+		put(pair[1])
+		i += len(escFlag) - 1
+	}
+	return n, nil
 }
 
 // offsets returns for each byte of unescape's result, and its end, where it begins
@@ -129,16 +163,21 @@ func appendEscaped(dst, b []byte) []byte {
 // Decode reads one message. Types that are not known become a *protocol.Raw with
 // head and payload, not escaped, as Data: the acknowledgement needs the head.
 func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := c.decode(frame, false)
+	return c.DecodeReuse(frame, nil)
+}
+
+// DecodeReuse is Decode with the caller's memory.
+func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
+	m, _, err := c.decode(frame, memory, false)
 	return m, err
 }
 
 // Dissect reads one message and tells its fields.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return c.decode(frame, true)
+	return c.decode(frame, nil, true)
 }
 
-func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
+func (c Codec) decode(frame []byte, memory *wire.Memory, record bool) (protocol.Message, []wire.Span, error) {
 	outer := wire.New(frame)
 	if record {
 		outer.Record()
@@ -150,11 +189,13 @@ func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span,
 	if outer.Err() != nil {
 		return nil, outer.Spans(), outer.Err()
 	}
-	plain, err := unescape(frame[len(flag) : len(frame)-len(flag)])
+	plain, err := unescape(frame[len(flag):len(frame)-len(flag)], memory)
 	if err != nil {
 		return nil, outer.Spans(), err
 	}
 	f := reader{Cursor: wire.New(plain)}
+	f.Use(memory)
+	f.Spare(2 * imeiLen)
 	if record {
 		f.Record()
 	}
@@ -170,60 +211,112 @@ func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span,
 		}
 		spans = append(spans, wire.Span{Offset: len(frame) - len(flag), Len: len(flag), Name: "end", Value: hex.EncodeToString([]byte(flag))})
 	}
-	var fe *wire.FieldError
 	switch {
 	case wrong != nil && !c.RelaxedChecksum:
 		wrong.Offset = offsets(frame)[wrong.Offset]
 		return nil, spans, wrong
-	case errors.As(f.Err(), &fe):
-		return nil, spans, &wire.FieldError{Field: fe.Field, Offset: offsets(frame)[fe.Offset], Err: fe.Err}
+	case f.Err() != nil:
+		return nil, spans, moved(f.Err(), frame)
 	}
 	return m, spans, nil
 }
 
+// moved is an error with its offset in the frame with escapes.
+func moved(err error, frame []byte) error {
+	if fe, ok := errors.AsType[*wire.FieldError](err); ok {
+		return &wire.FieldError{Field: fe.Field, Offset: offsets(frame)[fe.Offset], Err: fe.Err}
+	}
+	return err
+}
+
+// imeiLen is the bytes that an IMEI takes.
+const imeiLen = 8
+
 // message reads head and payload; wrong is a check code that does not fit.
 func (f *reader) message(plain []byte) (m protocol.Message, wrong *protocol.ChecksumError) {
-	h := Header{Kind: f.U16("type"), Serial: f.U16("serial")}
-	f.Value("0x%04X", h.Serial)
-	imei := f.BCD(8, "imei")
+	if len(plain) < headLen {
+		_, wrong = f.head(&Header{}, plain)
+		return nil, wrong
+	}
+	c := &f.Cursor
+	payload := plain[headLen:]
+	switch kind := binary.BigEndian.Uint16(plain); {
+	case kind == KindCommand:
+		command := wire.Own[Command](c)
+		m = command
+		var ok bool
+		if ok, wrong = f.head(&command.Header, plain); ok {
+			command.Text = f.Text(f.Len(), "text")
+		}
+	case len(payload) == 1 && payload[0] == 1:
+		ack := wire.Own[Ack](c)
+		m = ack
+		var ok bool
+		if ok, wrong = f.head(&ack.Header, plain); ok {
+			f.U8("received")
+		}
+	case kind == KindReport:
+		var count int
+		if len(payload) > 0 {
+			count = min(int(payload[0]), len(payload)/2) // each has a length
+		}
+		report, records := f.report(count)
+		m = report
+		var ok bool
+		if ok, wrong = f.head(&report.Header, plain); ok {
+			report.Records = f.records(records)
+		}
+	default:
+		var ok bool
+		if ok, wrong = f.head(&Header{}, plain); ok {
+			f.Rest("payload")
+		}
+		m = &protocol.Raw{Code: fmt.Sprintf("0x%04X", kind), Data: bytes.Clone(plain)}
+	}
+	if f.Err() == nil && f.Len() > 0 {
+		f.Fail("further bytes", wire.ErrValue)
+	}
+	return m, wrong
+}
+
+// head reads the head; ok is false where the payload is not worth reading.
+func (f *reader) head(h *Header, plain []byte) (ok bool, wrong *protocol.ChecksumError) {
+	h.Kind, h.Serial = f.U16("type"), f.U16("serial")
+	if f.Recording() {
+		f.Value("0x%04X", h.Serial)
+	}
+	imei := f.BCD(imeiLen, "imei")
 	attributes := f.U16("attributes")
-	f.Value("0x%04X", attributes)
+	if f.Recording() {
+		f.Value("0x%04X", attributes)
+	}
 	h.Flags = attributes &^ lengthMask
 	at := f.Pos()
 	found := f.U16("check code")
-	f.Value("0x%04X", found)
+	if f.Recording() {
+		f.Value("0x%04X", found)
+	}
 	switch {
 	case f.Err() != nil:
-		return nil, nil
+		return false, nil
 	case imei[15] != '0':
 		f.FailAt("imei", 4, fmt.Errorf("%w: the last of 16 digits is not 0", wire.ErrValue))
 	case f.Len() != int(attributes&lengthMask):
 		f.FailAt("attributes", 12, fmt.Errorf("%w: a payload of %d bytes, not %d", wire.ErrValue, attributes&lengthMask, f.Len()))
 	}
 	h.IMEI = imei[:15]
-	payload := plain[headLen:]
-	if want := checksum.Fold16(payload); found != want {
+	want := checksum.Fold16(plain[headLen:])
+	if found != want {
 		wrong = &protocol.ChecksumError{Algorithm: "FOLD-16", Offset: at, Found: uint32(found), Expected: uint32(want)}
-		f.Note("expected 0x%04X FOLD-16", want)
-	} else {
-		f.Note("OK FOLD-16")
 	}
 	switch {
-	case h.Kind == KindCommand:
-		m = &Command{Header: h, Text: f.Text(f.Len(), "text")}
-	case len(payload) == 1 && payload[0] == 1:
-		f.U8("received")
-		m = &Ack{h}
-	case h.Kind == KindReport:
-		m = &Report{Header: h, Records: f.records()}
+	case !f.Recording():
+	case wrong != nil:
+		f.Note("expected 0x%04X FOLD-16", want)
 	default:
-		f.Rest("payload")
-		m = &protocol.Raw{Code: fmt.Sprintf("0x%04X", h.Kind), Data: bytes.Clone(plain)}
+		f.Note("OK FOLD-16")
 	}
-	if f.Err() == nil && f.Len() > 0 {
-		f.Fail("further bytes", wire.ErrValue)
-	}
-	return m, wrong
+	return true, wrong
 }
 
 // rawHeader reads the head of an unsupported message.

@@ -9,29 +9,71 @@ import (
 	"github.com/sargas-em/em/protocol/wire"
 )
 
-// reader reads one message, not escaped.
-type reader struct{ wire.Cursor }
+// reader reads one message, not escaped. Its lists are room for those of the records.
+type reader struct {
+	wire.Cursor
+	wifi    []Heard
+	cells   []Cell
+	modules []Module
+	fuller  []Fuller
+}
+
+// single is a report of one record, as most are, with what most records have, so
+// that it is one allocation.
+type single struct {
+	report  Report
+	record  [1]Record
+	wifi    [6]Heard
+	cells   [4]Cell
+	modules [2]Module
+	fuller  [1]Fuller
+}
+
+// report makes a report of that many records.
+func (f *reader) report(n int) (*Report, []Record) {
+	if n != 1 || f.Memory() != nil {
+		return wire.OwnList[Report, Record](&f.Cursor, n)
+	}
+	s := wire.Own[single](&f.Cursor)
+	f.wifi, f.cells, f.modules, f.fuller = s.wifi[:0], s.cells[:0], s.modules[:0], s.fuller[:0]
+	return &s.report, s.record[:0]
+}
+
+// take returns an empty list with room for n elements, of what is left of room
+// where that is enough.
+func take[E any](c *wire.Cursor, room *[]E, n int) []E {
+	if n == 0 || n > cap(*room) {
+		return wire.List[E](c, n)
+	}
+	list := (*room)[:0:n]
+	*room = (*room)[n:n:cap(*room)]
+	return list
+}
 
 // records reads a payload: the number of records, their lengths, and they
-// themselves.
-func (f *reader) records() []Record {
-	lengths := make([]int, f.U8("records"))
-	for i := range lengths {
+// themselves, into the room of list.
+func (f *reader) records(list []Record) []Record {
+	var lengths [math.MaxUint8]int
+	n := int(f.U8("records"))
+	for i := range n {
 		lengths[i] = int(f.U16("record length"))
 	}
-	var all []Record
-	for _, n := range lengths {
+	for _, n := range lengths[:n] {
 		if f.Err() != nil {
 			return nil
 		}
 		outer := f.Limit(n, "record")
-		all = append(all, f.record())
+		list = append(list, Record{})
+		f.record(&list[len(list)-1])
 		f.Restore(outer)
 	}
-	return all
+	if n == 0 {
+		return nil
+	}
+	return list
 }
 
-func (f *reader) record() (r Record) {
+func (f *reader) record(r *Record) {
 	r.Index = f.U8("index")
 	r.Seconds = f.U32("time")
 	if f.Recording() && f.Err() == nil {
@@ -40,13 +82,17 @@ func (f *reader) record() (r Record) {
 	r.CSQ = f.U8("csq")
 	r.Battery = f.U16("battery")
 	r.Mask = f.U8("mask")
-	f.Value("%08b", r.Mask)
+	if f.Recording() {
+		f.Value("%08b", r.Mask)
+	}
 	if r.Has(HasAlarm) {
 		r.Alarm = Alarms(f.U32("alarm"))
-		f.Value("%032b", uint32(r.Alarm))
+		if f.Recording() {
+			f.Value("%032b", uint32(r.Alarm))
+		}
 	}
 	if r.Has(HasPositioning) {
-		r.Positioning = f.positioning()
+		f.positioning(&r.Positioning)
 	}
 	if r.Has(HasFingerprint) {
 		copy(r.Fingerprint[:], f.Bytes(len(r.Fingerprint), "fingerprint"))
@@ -59,46 +105,56 @@ func (f *reader) record() (r Record) {
 	if r.Has(HasParameters) {
 		copy(r.Parameters[:], f.Bytes(len(r.Parameters), "parameters"))
 	}
-	r.Tail = append([]byte(nil), f.Rest("tail")...)
-	return r
+	r.Tail = f.RestData("tail")
 }
 
-func (f *reader) positioning() (p Positioning) {
+func (f *reader) positioning(p *Positioning) {
 	p.Mask = f.U8("positioning")
-	f.Value("%08b", p.Mask)
+	if f.Recording() {
+		f.Value("%08b", p.Mask)
+	}
 	if p.Has(HasGNSS32) {
 		p.GNSS32.Satellites = f.U8("satellites")
 		p.GNSS32.Lng = f.single("longitude")
 		p.GNSS32.Lat = f.single("latitude")
 	}
 	if p.Has(HasWiFi) {
-		for range f.U8("access points") {
+		n := int(f.U8("access points"))
+		list := take(&f.Cursor, &f.wifi, min(n, f.Len()/7))
+		for range n {
 			var h Heard
 			copy(h.MAC[:], f.Bytes(len(h.MAC), "mac"))
 			h.Level = f.level()
 			if f.Err() != nil {
-				return p
+				return
 			}
-			p.WiFi = append(p.WiFi, h)
+			list = append(list, h)
+			p.WiFi = list
 		}
 	}
 	if p.Has(HasCells) {
-		for range f.U8("cells") {
+		n := int(f.U8("cells"))
+		list := take(&f.Cursor, &f.cells, min(n, f.Len()/13))
+		for range n {
 			c := Cell{MCC: f.U16("mcc"), MNC: f.U16("mnc"), LAC: f.U32("lac"), CID: f.U32("cid"), Level: f.level()}
 			if f.Err() != nil {
-				return p
+				return
 			}
-			p.Cells = append(p.Cells, c)
+			list = append(list, c)
+			p.Cells = list
 		}
 	}
 	if p.Has(HasRanges) {
-		for range f.U8("ranges") {
+		n := int(f.U8("ranges"))
+		list := wire.List[[12]byte](&f.Cursor, min(n, f.Len()/12))
+		for range n {
 			var r [12]byte
 			copy(r[:], f.Bytes(len(r), "time of flight"))
 			if f.Err() != nil {
-				return p
+				return
 			}
-			p.Ranges = append(p.Ranges, r)
+			list = append(list, r)
+			p.Ranges = list
 		}
 	}
 	if p.Has(HasMotion) {
@@ -111,12 +167,25 @@ func (f *reader) positioning() (p Positioning) {
 	}
 	if p.Has(HasModules) {
 		outer := f.Limit(int(f.U16("modules")), "modules")
+		list := take(&f.Cursor, &f.modules, f.countModules())
 		for f.Len() > 0 {
-			p.Modules = append(p.Modules, f.module())
+			list = append(list, f.module())
+			p.Modules = list
 		}
 		f.Restore(outer)
 	}
-	return p
+}
+
+// countModules returns how many modules are left.
+func (f *reader) countModules() (n int) {
+	const head = 1 + 2
+	for b := f.Ahead(); len(b) > 0; n++ {
+		if len(b) < head {
+			return n + 1
+		}
+		b = b[min(head+int(binary.BigEndian.Uint16(b[1:])), len(b)):]
+	}
+	return n
 }
 
 // moduleG is the length of a module G.
@@ -124,13 +193,18 @@ const moduleG = 8 + 8 + 1 + 1 + 1 + 2 + 2 + 4
 
 func (f *reader) module() (m Module) {
 	m.Kind = f.U8("module")
-	f.Value("%q", rune(m.Kind))
+	if f.Recording() {
+		f.Value("%q", rune(m.Kind))
+	}
 	n := int(f.U16("module length"))
 	if m.Kind != 'G' || n != moduleG {
-		m.Data = append([]byte{}, f.Bytes(n, "module data")...)
+		if m.Data = f.Data(n, "module data"); m.Data == nil {
+			m.Data = []byte{}
+		}
 		return m
 	}
-	g := &Fuller{}
+	g := &take(&f.Cursor, &f.fuller, 1)[:1][0]
+	*g = Fuller{}
 	g.Lng = f.double("longitude")
 	g.Lat = f.double("latitude")
 	g.Valid = f.U8("valid")
@@ -146,19 +220,25 @@ func (f *reader) motion() Motion { return Motion{Speed: f.U16("speed"), Course: 
 
 func (f *reader) level() int8 {
 	v := int8(f.U8("level"))
-	f.Value("%d dBm", v)
+	if f.Recording() {
+		f.Value("%d dBm", v)
+	}
 	return v
 }
 
 func (f *reader) single(name string) em.Opt[float64] {
 	v := float64(math.Float32frombits(f.U32(name)))
-	f.Value("%v", v)
+	if f.Recording() {
+		f.Value("%v", v)
+	}
 	return finite(v)
 }
 
 func (f *reader) double(name string) em.Opt[float64] {
 	v := math.Float64frombits(f.U64(name))
-	f.Value("%v", v)
+	if f.Recording() {
+		f.Value("%v", v)
+	}
 	return finite(v)
 }
 

@@ -302,7 +302,7 @@ func TestExternal(t *testing.T) {
 			t.Fatal(err)
 		}
 		if e.Frame != "" {
-			plain, err := unescape(b[len(flag) : len(b)-len(flag)])
+			plain, err := unescape(b[len(flag):len(b)-len(flag)], nil)
 			if got := flag + string(plain) + flag; hex.EncodeToString([]byte(got)) != e.Frame || err != nil {
 				t.Errorf("line %d: %x, %v; expected %s", i+1, got, err, e.Frame)
 			}

@@ -80,6 +80,13 @@ func readUint(c *wire.Cursor, name string, base, most uint64) em.Opt[uint64] {
 	return em.Some(n)
 }
 
+// ParseUint reads decimal digits; ok is false for others, for none and for more
+// than 64 bits.
+func ParseUint(digits []byte) (n uint64, ok bool) {
+	n, ok = parseUint(digits, 10)
+	return n, ok && len(digits) > 0
+}
+
 // parseUint reads digits of base 10 or 16; ok is false where they are more than 64 bits.
 func parseUint(v []byte, base uint64) (n uint64, ok bool) {
 	for _, d := range v {

@@ -71,7 +71,7 @@ func ReadRMC(c *wire.Cursor, frame []byte) (r RMC) {
 		return RMC{}
 	}
 	if r.Talker = "GP"; string(name[:2]) != r.Talker {
-		r.Talker = string(name[:2])
+		r.Talker = c.TextAt(start, 2)
 	}
 	clock := ReadClock(c, "rmc time")
 	off := c.Pos()
@@ -94,8 +94,9 @@ func ReadRMC(c *wire.Cursor, frame []byte) (r RMC) {
 	if star {
 		c.Expect("*", "rmc star")
 		off := c.Pos()
-		r.Check = c.Text(2, "rmc checksum")
-		if _, err := ParseCheck([]byte(r.Check)); err != nil {
+		check := c.Chars(2, "rmc checksum")
+		r.Check = c.TextAt(off, len(check))
+		if _, err := ParseCheck(check); err != nil {
 			c.FailAt("rmc checksum", off, err)
 		} else if c.Recording() {
 			if want := string(AppendCheck(nil, checksum.Xor8(rest[1:end]))); want == r.Check {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // Errors that a FieldError wraps.
@@ -52,7 +51,9 @@ type Cursor struct {
 	spans []Span
 	rec   bool
 
-	text   string  // the frame as owned text, where Own has made it
+	text   []byte  // the owned copy of the frame, where Own has made it
+	room   []byte  // behind it, for Digits
+	spare  int     // how many bytes of it Own makes
 	memory *Memory // of the caller's, for Own; nil: a message is an allocation of its own
 }
 
@@ -77,6 +78,14 @@ func (c *Cursor) Len() int {
 		return 0
 	}
 	return c.end - c.pos
+}
+
+// Ahead returns what is left without reading it. The result aliases the frame.
+func (c *Cursor) Ahead() []byte {
+	if c.err != nil {
+		return nil
+	}
+	return c.frame[c.pos:c.end:c.end]
 }
 
 // Limit makes the next n bytes all that is left, and returns the end before it,
@@ -268,15 +277,16 @@ func (c *Cursor) BCD(n int, name string) string {
 	if b == nil {
 		return ""
 	}
-	s := hex.EncodeToString(b)
 	if c.rec {
-		c.span(n, name, s)
+		c.span(n, name, hex.EncodeToString(b))
 	}
-	if strings.Trim(s, "0123456789") != "" {
-		c.fail(name, c.pos-n, fmt.Errorf("%w: %s is not decimal", ErrValue, s))
-		return ""
+	for _, v := range b {
+		if v>>4 > 9 || v&15 > 9 {
+			c.fail(name, c.pos-n, fmt.Errorf("%w: %x is not decimal", ErrValue, b))
+			return ""
+		}
 	}
-	return s
+	return c.Digits(b)
 }
 
 // Field reads text up to the next sep, which belongs to the field's bytes but
