@@ -379,7 +379,7 @@ func TestDistanceAgreesWithS2(t *testing.T) {
 		for _, p := range points {
 			want := query.Distance(s2.NewMinDistanceToPointTarget(ToPoint(p.Lng, p.Lat))).Angle().Radians() * em.EarthRadius
 			got := x.Distance(0, p)
-			if math.Abs(math.Abs(got)-want) > 1e-3+1e-7*want {
+			if math.Abs(math.Abs(got)-want) > .1+1e-5*want {
 				t.Fatalf("seed %d, hexagon %d, %v: %v m, golang/geo says %v", seed, i, p, got, want)
 			}
 		}
@@ -458,7 +458,7 @@ func same(t *testing.T, name string, seed uint64, a, b Area, points []em.LatLng,
 		if x.Append(nil, p) == nil != (y.Append(nil, q) == nil) {
 			t.Fatalf("%s, seed %d: %v and %v are not on the same side", name, seed, p, q)
 		}
-		if dx, dy := x.Distance(0, p), y.Distance(0, q); math.Abs(dx-dy) > 1e-3+1e-7*math.Abs(dx) {
+		if dx, dy := x.Distance(0, p), y.Distance(0, q); math.Abs(dx-dy) > .1+1e-5*math.Abs(dx) {
 			t.Fatalf("%s, seed %d: %v is at %v, %v at %v", name, seed, p, dx, q, dy)
 		}
 	}
@@ -528,7 +528,7 @@ func TestTranslate(t *testing.T) {
 		for range 200 {
 			p := em.LatLng{Lat: grid(lat + 12*r.Float64() - 6), Lng: grid(12*r.Float64() - 6)}
 			q := em.LatLng{Lat: p.Lat, Lng: move(p.Lng, by)}
-			if dx, dy := x.Distance(0, p), y.Distance(0, q); math.Abs(dx-dy) > .01+1e-5*math.Abs(dx) {
+			if dx, dy := x.Distance(0, p), y.Distance(0, q); math.Abs(dx-dy) > .1+1e-5*math.Abs(dx) {
 				t.Fatalf("seed %d: moved by %v, %v is at %v instead of %v", seed, by, p, dy, dx)
 			}
 		}

