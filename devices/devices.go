@@ -10,6 +10,7 @@ import (
 	"github.com/sargas-em/em/devices/laipac"
 	"github.com/sargas-em/em/devices/megastek"
 	"github.com/sargas-em/em/devices/r16h"
+	"github.com/sargas-em/em/devices/rftrack"
 	"github.com/sargas-em/em/devices/sanav"
 	"github.com/sargas-em/em/devices/siadc09"
 	"github.com/sargas-em/em/devices/watch3g"
@@ -28,6 +29,7 @@ func All() []protocol.Device {
 		laipac.Device(),
 		megastek.Device(),
 		r16h.Device(),
+		rftrack.Device(),
 		sanav.Device(),
 		siadc09.Device(),
 		bactrack.Skyn(),

@@ -20,7 +20,8 @@ import (
 var identities = map[string]string{
 	"alcoholuart": "kiosk-17", "bactrack": "VIO-0017", "eview": "990000000000017", "gt06": "990000000000017",
 	"jt808": "099000000017", "laipac": "99000017", "megastek": "990000000000017", "r16h": "990000000000017",
-	"sanav": "990000000000017", "siadc09": "99017", "skyn": "SK-0017", "watch3g": "9900000017", "xexun2": "990000000000017",
+	"rftrack": "990000000000017",
+	"sanav":   "990000000000017", "siadc09": "99017", "skyn": "SK-0017", "watch3g": "9900000017", "xexun2": "990000000000017",
 }
 
 // Evidence: of every device, what its link reported while it was recorded, with

@@ -1,0 +1,259 @@
+package rftrack
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/wire"
+)
+
+const (
+	path      = "/deviceDataUpload.do"
+	postStart = "POST "
+	httpStart = "HTTP/1.1 "
+	headEnd   = "\r\n\r\n"
+
+	maxHead = 2048 // bytes of request line and headers; known ones have some 200
+	maxBody = 6144 // bytes: the captured one has 700, and each access point 60
+	// MaxFrame is the longest request or reply in bytes.
+	MaxFrame = maxHead + maxBody
+)
+
+// Codec reads and writes HTTP/1.1 requests with a form in their body, and the
+// replies, as they are on the wire; bodies in chunks are for [Handler] alone.
+type Codec struct{}
+
+var _ protocol.Dissector = Codec{}
+
+// Split implements protocol.Codec: a frame is a request or a reply, whole.
+func (Codec) Split(b []byte) (frame []byte, n int, err error) {
+	if len(b) == 0 {
+		return nil, 0, nil
+	}
+	if !begins(b) {
+		for n = 1; n < len(b) && !begins(b[n:]); n++ {
+		}
+		return nil, n, protocol.ErrJunk
+	}
+	head := bytes.Index(b[:min(len(b), maxHead)], []byte(headEnd))
+	if head < 0 {
+		if len(b) >= maxHead {
+			return nil, 1, fmt.Errorf("%w: no end of the head in %d bytes", protocol.ErrFrameTooLong, maxHead)
+		}
+		return nil, 0, nil
+	}
+	length, err := contentLength(string(b[:head]))
+	if err != nil {
+		return nil, 1, err
+	}
+	if n = head + len(headEnd) + length; n > len(b) {
+		return nil, 0, nil
+	}
+	return b[:n:n], n, nil
+}
+
+// begins reports whether a frame may begin here.
+func begins(b []byte) bool {
+	for _, start := range []string{postStart, httpStart} {
+		if n := min(len(b), len(start)); string(b[:n]) == start[:n] {
+			return true
+		}
+	}
+	return false
+}
+
+// contentLength reads the one length of a body that a head has.
+func contentLength(head string) (int, error) {
+	length := -1
+	for _, line := range strings.Split(head, "\r\n")[1:] {
+		name, v, ok := strings.Cut(line, ":")
+		switch {
+		case !ok || name == "" || strings.ContainsAny(line, "\r\n"):
+			return 0, fmt.Errorf("%w: a header without a name", protocol.ErrMalformed)
+		case strings.EqualFold(name, "Transfer-Encoding"):
+			return 0, fmt.Errorf("%w: a body in chunks", protocol.ErrMalformed)
+		case strings.EqualFold(name, "Content-Length"):
+			n, err := strconv.ParseUint(strings.TrimSpace(v), 10, 31)
+			if err != nil || length >= 0 {
+				return 0, fmt.Errorf("%w: the length of the body", protocol.ErrMalformed)
+			}
+			if length = int(n); length > maxBody {
+				return 0, fmt.Errorf("%w: a body of %d bytes, at most %d", protocol.ErrFrameTooLong, n, maxBody)
+			}
+		}
+	}
+	if length < 0 {
+		return 0, fmt.Errorf("%w: no length of the body", protocol.ErrMalformed)
+	}
+	return length, nil
+}
+
+// Decode implements protocol.Codec.
+func (Codec) Decode(frame []byte) (protocol.Message, error) {
+	cur := wire.New(frame)
+	return read(&cur, frame)
+}
+
+// Dissect implements protocol.Dissector.
+func (Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
+	cur := wire.New(frame)
+	cur.Record()
+	m, err := read(&cur, frame)
+	return m, cur.Spans(), err
+}
+
+func read(cur *wire.Cursor, frame []byte) (protocol.Message, error) {
+	head := bytes.Index(frame, []byte(headEnd))
+	if head < 0 {
+		cur.Fail("head", wire.ErrTruncated)
+		return nil, cur.Err()
+	}
+	length, err := contentLength(string(frame[:head]))
+	if err == nil && length != len(frame)-head-len(headEnd) {
+		err = fmt.Errorf("%w: a body of %d bytes, its head says %d", protocol.ErrMalformed, len(frame)-head-len(headEnd), length)
+	}
+	if err != nil {
+		cur.Fail("head", err)
+		return nil, cur.Err()
+	}
+	first := strings.IndexByte(string(frame[:head+2]), '\r')
+	start := strings.Split(cur.Text(first, "start line"), " ")
+	cur.Text(head-first+len(headEnd), "headers")
+	var m protocol.Message
+	switch {
+	case len(start) >= 2 && start[0]+" " == httpStart:
+		status, err := strconv.ParseUint(start[1], 10, 10)
+		if err != nil || status < 100 || status > 599 {
+			cur.FailAt("start line", 0, fmt.Errorf("%w: status %q", wire.ErrValue, start[1]))
+		}
+		m = &Reply{Status: int(status), Body: text(cur, cur.Len(), "body")}
+	case len(start) == 3 && start[0] == "POST" && start[2] == "HTTP/1.1" && start[1] == path:
+		m = readForm(cur, frame)
+	case len(start) == 3 && start[0] == "POST" && start[2] == "HTTP/1.1" && strings.HasPrefix(start[1], "/"):
+		raw := &protocol.Raw{Code: start[1]}
+		if cur.Len() > 0 {
+			raw.Data = []byte(text(cur, cur.Len(), "body"))
+		}
+		m = raw
+	default:
+		cur.FailAt("start line", 0, fmt.Errorf("%w: no request of this dialect", protocol.ErrMalformed))
+	}
+	if cur.Err() != nil {
+		return nil, cur.Err()
+	}
+	return m, nil
+}
+
+// text reads n bytes, which may be none.
+func text(cur *wire.Cursor, n int, name string) string {
+	if n == 0 {
+		return ""
+	}
+	return cur.Text(n, name)
+}
+
+// maxFields bounds the fields of a form; twenty are known.
+const maxFields = 64
+
+func readForm(cur *wire.Cursor, frame []byte) *Report {
+	r := &Report{}
+	for cur.Len() > 0 && cur.Err() == nil {
+		if len(r.Fields) == maxFields {
+			cur.Fail("form", fmt.Errorf("%w: more than %d fields", wire.ErrValue, maxFields))
+			break
+		}
+		at := cur.Pos()
+		n := fieldEnd(frame[at:])
+		name, _, _ := strings.Cut(string(frame[at:at+n]), "=")
+		if name == "" || len(name) == n {
+			cur.Fail("form", fmt.Errorf("%w: no name and value", wire.ErrValue))
+			break
+		}
+		field := cur.Text(n, "field "+strconv.QuoteToASCII(name))
+		f := Field{name, field[len(name)+1:]}
+		if _, twice := r.Get(name); twice {
+			cur.FailAt(name, at, fmt.Errorf("%w: it comes twice", wire.ErrValue))
+		}
+		r.Fields = append(r.Fields, f)
+		if err := check(f); err != nil {
+			cur.FailAt(name, at, fmt.Errorf("%w: %w", wire.ErrValue, err))
+		}
+		if cur.Len() > 0 {
+			if cur.Expect("&", "separator"); cur.Len() == 0 {
+				cur.Fail("form", wire.ErrTruncated)
+			}
+		}
+	}
+	if _, ok := r.Get("i"); !ok && cur.Err() == nil {
+		cur.Fail("i", fmt.Errorf("%w: the form does not name the unit", wire.ErrValue))
+	}
+	return r
+}
+
+// fieldEnd is where a field ends: at an ampersand that is in no text of a JSON value.
+func fieldEnd(b []byte) int {
+	quoted, escaped := false, false
+	eq := bytes.IndexByte(b, '=')
+	json := eq >= 0 && eq+1 < len(b) && (b[eq+1] == '{' || b[eq+1] == '[')
+	for i, c := range b {
+		switch {
+		case escaped:
+			escaped = false
+		case c == '\\' && quoted:
+			escaped = true
+		case c == '"' && json:
+			quoted = !quoted
+		case c == '&' && !quoted:
+			return i
+		}
+	}
+	return len(b)
+}
+
+// Append implements protocol.Codec. Fields are written as they are.
+func (c Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
+	var start, kind, body string
+	switch m := m.(type) {
+	case *Report:
+		var b strings.Builder
+		for i, f := range m.Fields {
+			if i > 0 {
+				b.WriteByte('&')
+			}
+			b.WriteString(f.Name + "=" + f.Value)
+		}
+		start, kind, body = postStart+path+" HTTP/1.1", "application/x-www-form-urlencoded", b.String()
+	case *Reply:
+		start, kind, body = fmt.Sprintf("%s%d %s", httpStart, m.Status, phrase(m.Status)), "application/json", m.Body
+	case *protocol.Raw:
+		start, kind, body = postStart+m.Code+" HTTP/1.1", "application/octet-stream", string(m.Data)
+	default:
+		return dst, fmt.Errorf("rftrack: %T: %w", m, protocol.ErrUnsupported)
+	}
+	if len(start) > maxHead/2 || len(body) > maxBody {
+		return dst, fmt.Errorf("rftrack: %s: %w: too long", m.Type(), protocol.ErrUnsupported)
+	}
+	out := fmt.Appendf(dst, "%s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", start, kind, len(body), body)
+	// What a message must not hold is said once, by Split and Decode.
+	frame := out[len(dst):]
+	if split, n, err := c.Split(frame); err != nil || n != len(frame) || split == nil {
+		return dst, fmt.Errorf("rftrack: %s: %w: no frame", m.Type(), protocol.ErrUnsupported)
+	}
+	if back, err := c.Decode(frame); err != nil || back.Type() != m.Type() {
+		return dst, fmt.Errorf("rftrack: %s: %w: a value that it cannot hold (%v)", m.Type(), protocol.ErrUnsupported, err)
+	}
+	return out, nil
+}
+
+func phrase(status int) string {
+	switch status {
+	case 200:
+		return "OK"
+	case 400:
+		return "Bad Request"
+	}
+	return "-"
+}
