@@ -208,6 +208,9 @@ func (s *SkynSimulator) Handle(now time.Time, m protocol.Message, out *protocol.
 	case *SkynRewind:
 		s.cursor = 0
 	case *SkynCountRequest:
+		if len(s.memory) == 0 { // nothing will be fetched
+			s.asked = time.Time{}
+		}
 		say(&SkynCount{Count: uint32(len(s.memory) - s.cursor)})
 	case *SkynFetch:
 		n := int(min(int64(m.Count), int64(len(s.memory)-s.cursor)))

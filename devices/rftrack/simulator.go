@@ -13,8 +13,9 @@ import (
 	"github.com/sargas-em/em/protocol/nmea"
 )
 
-// again is when a request without a reply is sent once more.
-const again = 30 * time.Second
+// patience is how long a unit waits for a reply. It hangs up then: HTTP replies have
+// no numbers, and one that came late would be taken for that to the next request.
+const patience = 30 * time.Second
 
 // simulator is a unit: each thing that is reported is a request, of which the
 // next goes when the reply to the last has come.
@@ -47,13 +48,16 @@ func (s *simulator) Deadline() time.Time {
 	case s.sent.IsZero():
 		return time.Unix(0, 0).UTC()
 	}
-	return s.sent.Add(again)
+	return s.sent.Add(patience)
 }
 
-// Wake sends the oldest report.
+// Wake sends the oldest report, or hangs up where its reply does not come.
 func (s *simulator) Wake(now time.Time, out *protocol.Output) error {
 	if dl := s.Deadline(); !dl.IsZero() && !now.Before(dl) {
-		s.sent = now
+		out.Close = !s.sent.IsZero()
+		if s.sent = now; out.Close {
+			return nil
+		}
 		out.Send = append(out.Send, s.queue[0])
 	}
 	return nil
