@@ -85,7 +85,7 @@ func (c *config) size() {
 		}
 		c.sources = quick
 	} else {
-		c.points, c.near, c.passes, c.budget, c.threads = 1_000_000, 500_000, 9, 150*time.Millisecond, []int{1, 2}
+		c.points, c.near, c.passes, c.budget, c.threads = 1_000_000, 500_000, 7, 80*time.Millisecond, []int{1, 2}
 		c.subjects, c.distances = 77_000, 100_000
 		c.updates = []int{1_000, 100_000}
 		c.natives = natives()
