@@ -36,56 +36,69 @@ type timing struct {
 	allocations float64 // a point
 }
 
-// measure times a method on one goroutine or several, each on a thread of its
-// own: the least of some passes over as many of the points as fit in budget.
-// Times are the threads' CPU time; of several threads the longest counts, which
-// is the wall's time where none has to wait for a processor.
-func measure(m method, pts []em.LatLng, threads, passes int, budget time.Duration) timing {
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // most rivals allocate
-	runtime.GC()
-	finders := make([]finder, threads)
-	for i := range finders {
-		finders[i] = m.finder()
-	}
-	pass := func(pts []em.LatLng) (time.Duration, int) {
-		var wg sync.WaitGroup
-		took, hits := make([]time.Duration, threads), make([]int, threads)
-		for t := range threads {
-			part := pts[t*len(pts)/threads : (t+1)*len(pts)/threads]
-			wg.Go(func() {
-				runtime.LockOSThread()
-				defer runtime.UnlockOSThread()
-				n := 0
-				dst := make([]geofence.Hit, 0, chunk)
-				start := cputime.Thread()
-				for from := 0; from < len(part); from += chunk {
-					dst = finders[t](dst[:0], part[from:min(from+chunk, len(part))])
-					n += len(dst)
-				}
-				took[t], hits[t] = cputime.Thread()-start, n
-			})
-		}
-		wg.Wait()
-		longest, n := time.Duration(0), 0
-		for t := range threads {
-			longest, n = max(longest, took[t]), n+hits[t]
-		}
-		return longest, n
+// job is a method that is timed, on one goroutine or several, each on a thread of
+// its own. Its time is the least of some passes over as many of the points as fit
+// in a budget: the threads' CPU time; of several threads the longest counts,
+// which is the wall's time where none has to wait for a processor. Passes of
+// rivals take turns, so that what else goes on on the machine is the same for all.
+type job struct {
+	timing
+	pts     []em.LatLng
+	finders []finder
+}
+
+func newJob(m method, pts []em.LatLng, threads int, budget time.Duration) *job {
+	j := &job{timing: timing{ns: math.Inf(1)}, pts: pts, finders: make([]finder, threads)}
+	for i := range j.finders {
+		j.finders[i] = m.finder()
 	}
 	// A first pass over few points says how many fit.
 	probe := min(len(pts), 1024)
-	took, _ := pass(pts[:probe])
-	n := min(len(pts), max(probe, int(float64(probe)*float64(budget)/float64(max(took, 1)))))
-	best := timing{ns: math.Inf(1), points: n}
+	took, _ := j.over(probe)
+	j.points = min(len(pts), max(probe, int(float64(probe)*float64(budget)/float64(max(took, 1)))))
+	return j
+}
+
+// warmUp is the number of points that a pass begins with, out of the time: the
+// others, whose turn it was, have filled the caches with what is theirs.
+const warmUp = 20_000
+
+// pass looks the points up once more.
+func (j *job) pass() {
+	j.over(min(j.points, warmUp))
 	var before, after runtime.MemStats
-	for range passes {
-		runtime.ReadMemStats(&before)
-		took, hits := pass(pts[:n])
-		runtime.ReadMemStats(&after)
-		best.ns, best.hits = min(best.ns, float64(took)/float64(n)), hits
-		best.allocations = float64(after.Mallocs-before.Mallocs) / float64(n)
+	runtime.ReadMemStats(&before)
+	took, hits := j.over(j.points)
+	runtime.ReadMemStats(&after)
+	j.ns, j.hits = min(j.ns, float64(took)/float64(j.points)), hits
+	j.allocations = float64(after.Mallocs-before.Mallocs) / float64(j.points)
+}
+
+// over looks the first n points up.
+func (j *job) over(n int) (longest time.Duration, found int) {
+	threads := len(j.finders)
+	var wg sync.WaitGroup
+	took, hits := make([]time.Duration, threads), make([]int, threads)
+	for t := range threads {
+		part := j.pts[t*n/threads : (t+1)*n/threads]
+		wg.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			n := 0
+			dst := make([]geofence.Hit, 0, chunk)
+			start := cputime.Thread()
+			for from := 0; from < len(part); from += chunk {
+				dst = j.finders[t](dst[:0], part[from:min(from+chunk, len(part))])
+				n += len(dst)
+			}
+			took[t], hits[t] = cputime.Thread()-start, n
+		})
 	}
-	return best
+	wg.Wait()
+	for t := range threads {
+		longest, found = max(longest, took[t]), found+hits[t]
+	}
+	return longest, found
 }
 
 // weight is what an engine costs to build and to keep.
