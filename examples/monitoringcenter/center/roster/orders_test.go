@@ -262,3 +262,33 @@ func TestPartsThatEnd(t *testing.T) {
 		t.Errorf("%d requests, want 1: the next Monday nothing is asked for", n)
 	}
 }
+
+// A backlog of a dialect that does not mark what comes out of a memory is no
+// report that somebody sends again; the same of one that does is told.
+func TestBacklogWithoutMarks(t *testing.T) {
+	for device, want := range map[em.DeviceID]bool{"laipac:99000017": false, "gt06:990000000000017": true} {
+		h := new(em.MemoryHistory)
+		tl := timeline(t, h, fmt.Sprintf(`,"devices":[{"id":%q}]`, device))
+		for n, ago := range []time.Duration{0, 0, 40 * time.Minute, 0, 0} {
+			now := base.Add(2*time.Hour + time.Duration(n)*time.Minute)
+			o := em.Observation{Device: device, DeviceAt: now.Add(-ago), Body: &em.Fix{LatLng: em.LatLng{Lat: 54.7, Lng: 25.28}, Validity: em.FixCurrent, Source: em.SourceGNSS}}
+			o = o.Stamp(now)
+			h.Store(o)
+			var r em.Result
+			if err := tl.Feed(&r, now, o); err != nil {
+				t.Fatal(err)
+			}
+			h.Commit(&r)
+		}
+		got := false
+		for e, err := range h.Events(em.ReceiveTime, time.Time{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = got || e.Detail.Kind == "device.report.old"
+		}
+		if got != want {
+			t.Errorf("%s: told %v, want %v", device, got, want)
+		}
+	}
+}

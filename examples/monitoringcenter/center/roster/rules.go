@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -121,9 +122,19 @@ func batteryOf(ru *rules) (em.Evaluator, error) {
 	return health.NewBattery(health.BatteryConfig{Version: ru.Person.Version, Night: ru.nights()})
 }
 
+// reportsOf takes odd single reports for nothing unless each device of the
+// person marks what it uploads from memory: a backlog without marks looks like
+// reports that somebody sends again.
 func reportsOf(ru *rules) (em.Evaluator, error) {
-	return health.NewReports(health.ReportsConfig{Version: ru.Person.Version})
+	unmarked := slices.ContainsFunc(ru.Person.Devices, func(a Assignment) bool {
+		dialect, _, _ := strings.Cut(string(a.ID), ":")
+		return !slices.Contains(marks[:], dialect)
+	})
+	return health.NewReports(health.ReportsConfig{Version: ru.Person.Version, Unmarked: unmarked})
 }
+
+// marks are the dialects that mark what comes out of a memory.
+var marks = [...]string{"bactrack", "eview", "gt06", "jt808", "megastek", "r16h", "siadc09", "watch3g", "xexun2"}
 
 func trackOf(ru *rules) (em.Evaluator, error) {
 	return health.NewTrack(health.TrackConfig{Version: ru.Person.Version})
