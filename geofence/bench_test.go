@@ -5,10 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/paulmach/orb"
 
@@ -137,23 +135,12 @@ func benchSets() []benchSet {
 	return sets
 }
 
-// BenchmarkIndex compares lookups with golang/geo, on one thread.
+// BenchmarkIndex measures lookups; TestFigures puts them next to golang/geo's.
 func BenchmarkIndex(b *testing.B) {
 	for _, set := range benchSets() {
 		b.Run(set.name, func(b *testing.B) {
 			zones := set.zones(b)
-			runtime.GC()
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			start := time.Now()
-			x, err := NewIndex(zones...)
-			if err != nil {
-				b.Fatal(err)
-			}
-			built := time.Since(start)
-			runtime.GC()
-			runtime.ReadMemStats(&after)
-			b.Logf("%d zones, built in %.3f s, %.1f MB: %s", len(zones), built.Seconds(), float64(after.HeapAlloc-before.HeapAlloc)/1e6, x.Sizes())
+			x := mustIndex(b, zones...)
 			bound := boundOf(zones)
 			r := rand.New(rand.NewPCG(5, 6))
 			for _, points := range []struct {
@@ -175,14 +162,6 @@ func BenchmarkIndex(b *testing.B) {
 					}
 					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/4096, "ns/point")
 				})
-				if len(zones) <= 200_000 {
-					o := newOracle(x)
-					b.Run(points.name+"/s2", func(b *testing.B) {
-						for i := 0; b.Loop(); i++ {
-							o.query.ContainingShapes(ToPoint(ps[i&(1<<20-1)].Lng, ps[i&(1<<20-1)].Lat))
-						}
-					})
-				}
 			}
 		})
 	}

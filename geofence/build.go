@@ -24,10 +24,12 @@ const (
 	leafShift = 7  // nor is one of this size, a metre or so, or the next larger
 	fineSpan  = 32 // cells on the border of a zone are no larger than such a part of it
 
-	// Numbers of zones from which on fineSpan is divided by 4 and by 16.
+	// From so many zones on fineSpan is a quarter of that; and from so many on
+	// one is all of it, with four more than fewEdges.
 	manyZones, manyManyZones = 10_000, 200_000
 
-	maxRootSlots = 1 << 22
+	// The root grid has about so many slots a vertex, but no more than so many.
+	rootSlots, maxRootSlots = 2, 1 << 22
 
 	unitsPerMetre = 90 // of latitude, about
 )
@@ -61,7 +63,8 @@ type compiler struct {
 	spans    []edgeRun
 	ends     []int32
 	boxes    []extent // by zone
-	fine     uint64
+	few      int      // fewEdges of this index
+	fine     uint64   // fineSpan
 	tasks    []task
 }
 
@@ -347,16 +350,16 @@ func (c *compiler) divide() {
 	if len(c.items) == 0 {
 		return
 	}
-	c.fine = fineSpan
+	c.few, c.fine = fewEdges, fineSpan
 	switch {
 	case len(c.zones) >= manyManyZones:
-		c.fine = fineSpan / 16
+		c.few, c.fine = fewEdges+4, fineSpan/32
 	case len(c.zones) >= manyZones:
 		c.fine = fineSpan / 4
 	}
 	x0, y0 := all.low.plane()
 	x1, y1 := all.high.plane()
-	limit := uint64(min(maxRootSlots, max(64, 2*len(t.vertices))))
+	limit := uint64(min(maxRootSlots, max(64, rootSlots*len(t.vertices))))
 	for t.shift = 12; ; t.shift++ {
 		t.col, t.row = x0>>t.shift, y0>>t.shift
 		t.cols, t.rows = x1>>t.shift-t.col+1, y1>>t.shift-t.row+1
@@ -691,7 +694,7 @@ func (b *builder) isLeaf(at cell, items []item) bool {
 		box := &b.boxes[it.zone]
 		least = min(least, uint64(max(int64(box.high.Lng)-int64(box.low.Lng), int64(box.high.Lat)-int64(box.low.Lat))))
 	}
-	return whole || at.shift <= leafShift || edges <= fewEdges && at.size() <= least/b.fine
+	return whole || at.shift <= leafShift || edges <= b.few && at.size() <= least/b.fine
 }
 
 // fill sets the slots of a cell, in Morton order, of which each is a cell for
@@ -762,14 +765,27 @@ func (b *builder) record(items []item) (uint32, error) {
 		}
 		if it.kind == entryRound {
 			b.records = append(b.records, it.round, uint32(len(runs)))
-		} else {
-			b.records = append(b.records, it.parity|uint32(len(ends))<<countEnds|uint32(len(runs))<<countRuns)
-			for _, lat := range ends {
-				b.records = append(b.records, uint32(lat))
+			for _, s := range runs {
+				b.records = append(b.records, s.first, s.n)
 			}
+			continue
+		}
+		short := len(runs) == 1 && runs[0].n <= maxRuns
+		counts := it.parity | uint32(len(ends))<<countEnds
+		if short {
+			b.records[last] = it.zone<<entryBits | entryShort
+			counts |= runs[0].n << countRuns
+		} else {
+			counts |= uint32(len(runs)) << countRuns
+		}
+		b.records = append(b.records, counts)
+		for _, lat := range ends {
+			b.records = append(b.records, uint32(lat))
 		}
 		for _, s := range runs {
-			b.records = append(b.records, s.first, s.n)
+			if b.records = append(b.records, s.first); !short {
+				b.records = append(b.records, s.n)
+			}
 		}
 	}
 	b.records[last] |= entryLast

@@ -37,7 +37,8 @@
 // polygons of one area do not overlap; both may touch at vertices or along
 // edges, and an edge that two parts share is no border. No ring crosses itself
 // or another; a crossing less than a metre deep, as rounding to five decimals
-// leaves, is taken as touching. NewIndex refuses everything else with a
+// leaves, is taken as touching; a sliver that two parts of an area both cover
+// by it is then in neither. NewIndex refuses everything else with a
 // *ZoneError that names the zone, the polygon, the ring and the vertex.
 //
 // An edge spans less than 180 degrees of longitude and takes the shorter way:
@@ -47,6 +48,15 @@
 // ambiguous. All longitudes of a pole are one point, and a ring may run along
 // it (Antarctica drawn down to -90). A ring that goes round a pole without
 // touching it encloses the smaller side, the one with that pole.
+//
+// # Large maps
+//
+// An Index is a tree of integers in which golang/geo is asked only about points
+// within a few centimetres of an edge; the answers are golang/geo's for all
+// points. Options.Build says how far it is. WriteTo, OpenIndex and ReadIndex
+// keep a compiled index in a file. AppendBatch is for throughput, and a Filter
+// leaves out zones that are not meant for somebody. Zone.Covering gives S2
+// cells as keys for storage.
 //
 // # Accuracy and what is not known
 //

@@ -40,3 +40,14 @@ func (x *Index) Sizes() string {
 
 // SameTree reports whether two indexes are compiled the same.
 func (x *Index) SameTree(y *Index) bool { return reflect.DeepEqual(x.tree, y.tree) }
+
+// Line returns the line of a corridor on the sphere.
+func (x *Index) Line(zone int) []s2.Point {
+	var line []s2.Point
+	for chain := range x.tree.chains(zone) {
+		for _, v := range chain {
+			line = append(line, v.point())
+		}
+	}
+	return line
+}

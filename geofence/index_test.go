@@ -378,6 +378,7 @@ func TestAllocations(t *testing.T) {
 		Zone{ID: "r", Kind: KindPlace, Shape: Corridor{orb.LineString{{2, 2}, {3, 3}}, 500}})
 	dst, hits := make([]int, 0, 8), make([]Hit, 0, 8)
 	only := map[int]bool{1: true, 2: true}
+	var scratch Scratch
 	applies := Filter(func(_, zone int) bool { return only[zone] })
 	points := []em.LatLng{{Lat: 5, Lng: 5}, {Lat: 2, Lng: 2}, {Lat: .5, Lng: .25}, {Lat: .5, Lng: .500001}, {Lat: .5, Lng: .5000001}}
 	for _, p := range points {
@@ -392,8 +393,10 @@ func TestAllocations(t *testing.T) {
 		}
 	}
 	for name, f := range map[string]func(){
-		"AppendBatch":     func() { hits = x.AppendBatch(hits[:0], points) },
-		"AppendBatchFunc": func() { hits = x.AppendBatchFunc(hits[:0], points, applies) },
+		"AppendBatch":       func() { hits = x.AppendBatch(hits[:0], points) },
+		"AppendBatchE7":     func() { hits = x.AppendBatchE7(hits[:0], []E7{{5e6, 2.5e6}, {5e6, 7e6}}) },
+		"AppendBatchSorted": func() { hits = x.AppendBatchSorted(hits[:0], points, &scratch) },
+		"AppendBatchFunc":   func() { hits = x.AppendBatchFunc(hits[:0], points, applies) },
 	} {
 		if n := testing.AllocsPerRun(100, f); n > 0 {
 			t.Errorf("%s: %v allocations", name, n)
@@ -401,6 +404,54 @@ func TestAllocations(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { x.Distance(3, em.LatLng{Lat: 2.2, Lng: 2.1}) }); n > 0 {
 		t.Errorf("Distance: %v allocations", n)
+	}
+}
+
+// TestSortedBatch compares it with AppendBatch, with the hits in its order.
+func TestSortedBatch(t *testing.T) {
+	seed := uint64(31)
+	r := rand.New(rand.NewPCG(seed, 1))
+	var scratch Scratch
+	for _, zones := range [][]Zone{
+		syntheticZones(5, 500, .1),
+		{area("all", orb.Polygon{box(-170, -80, 0, 80)}), area("date", orb.Polygon{box(170, 0, -170, 1)})},
+		{area("small", orb.Polygon{box(25, 54, 25.0001, 54.0001)})},
+	} {
+		x := mustIndex(t, zones...)
+		var areas []Area
+		for _, z := range zones {
+			areas = append(areas, z.Shape.(Area))
+		}
+		for _, n := range []int{5, 700, 3000} {
+			points := append(hardPoints(r, areas, n), em.LatLng{Lat: math.NaN()}, em.LatLng{Lat: .5, Lng: 180})
+			got := x.AppendBatchSorted(nil, points, &scratch)
+			slices.SortStableFunc(got, func(a, b Hit) int { return int(a.Point - b.Point) })
+			if want := x.AppendBatch(nil, points); !slices.Equal(got, want) {
+				t.Fatalf("seed %d, %s, %d points: %d hits, want %d", seed, zones[0].ID, n, len(got), len(want))
+			}
+			round := make([]E7, len(points))
+			for i, p := range points {
+				if round[i] = (E7{Lat: math.MaxInt32}); p.Valid() {
+					round[i] = RoundPoint(orb.Point{p.Lng, p.Lat})
+				}
+				if p.Valid() {
+					points[i] = round[i].LatLng()
+				}
+			}
+			e7, want := x.AppendBatchE7(nil, round), x.AppendBatch(nil, points)
+			if !slices.Equal(e7, want) {
+				t.Fatalf("seed %d, %s, %d points: %d hits as E7, want %d", seed, zones[0].ID, n, len(e7), len(want))
+			}
+			for i, e := range round {
+				var single []int
+				for ; len(e7) > 0 && int(e7[0].Point) == i; e7 = e7[1:] {
+					single = append(single, int(e7[0].Zone))
+				}
+				if got := x.AppendE7(nil, e); !slices.Equal(got, single) {
+					t.Fatalf("seed %d, %v: %v, in a batch %v", seed, e, got, single)
+				}
+			}
+		}
 	}
 }
 

@@ -87,6 +87,7 @@ const (
 	entryWhole = 0 // contains the cell
 	entryArea  = 1 // then word of counts, ends, and pairs of first vertex and number of edges
 	entryRound = 2 // then round, number of runs, and those: none for a circle
+	entryShort = 3 // an entryArea of one run, of which the word of counts has the number of edges
 	entryKind  = 3
 	entryLast  = 4
 	entryBits  = 3
@@ -157,7 +158,7 @@ func (t *tree) find(e E7) (slot, shift uint32) {
 
 // isEdgeOfPlane reports whether a point is where the plane says too little.
 func isEdgeOfPlane(e E7) bool {
-	return e.Lat >= polar || e.Lat <= -polar || e.Lng > half-seam || e.Lng < -half+seam
+	return uint32(e.Lat)+(polar-1) > 2*(polar-1) || uint32(e.Lng)+(half-seam) > 2*(half-seam)
 }
 
 // append appends a Hit for each zone that contains the point.
@@ -188,10 +189,10 @@ func (t *tree) appendSlot(dst []Hit, slot, shift uint32, p *probe, point int32, 
 		switch w & entryKind {
 		case entryWhole:
 			r = r[1:]
-		case entryArea:
+		case entryArea, entryShort:
 			var c cellZone
 			c, r = areaEntry(r)
-			in = !skip && t.contains(c, zone, shift, p)
+			in = !skip && t.contains(&c, zone, shift, p)
 		default:
 			round, n := r[1], r[2]
 			runs := r[3 : 3+2*n]
@@ -212,22 +213,31 @@ func (t *tree) appendSlot(dst []Hit, slot, shift uint32, p *probe, point int32, 
 // the north of it, are an odd number together: each end is where a run begins
 // or ends to the west of the cell, so that beyond it other edges are crossed.
 type cellZone struct {
-	parity uint32
-	ends   []uint32 // latitudes
-	runs   []uint32 // pairs: first vertex, number of edges
+	parity   uint32
+	first, n uint32   // the first run: vertex, and number of edges
+	ends     []uint32 // latitudes
+	runs     []uint32 // the others: pairs of first vertex and number of edges
 }
 
 func areaEntry(r []uint32) (c cellZone, rest []uint32) {
 	counts := r[1]
 	ends := 2 + counts>>countEnds&maxEnds
+	c = cellZone{parity: counts & countParity, first: r[ends], ends: r[2:ends]}
+	if r[0]&entryKind == entryShort {
+		c.n = counts >> countRuns
+		return c, r[ends+1:]
+	}
+	c.n = r[ends+1]
 	runs := ends + counts>>countRuns*2
-	return cellZone{counts & countParity, r[2:ends], r[ends:runs]}, r[runs:]
+	c.runs = r[ends+2 : runs]
+	return c, r[runs:]
 }
 
 // side returns 1 if the point is in the zone by the chords, and whether it is
 // near one of them.
-func (t *tree) side(c cellZone, e E7) (in uint32, near bool) {
-	in = c.parity
+func (t *tree) side(c *cellZone, e E7) (in uint32, near bool) {
+	in, near = crossings(t.vertices[c.first:c.first+c.n+1], e)
+	in ^= c.parity
 	for _, lat := range c.ends {
 		if int32(lat) > e.Lat {
 			in ^= 1
@@ -241,7 +251,7 @@ func (t *tree) side(c cellZone, e E7) (in uint32, near bool) {
 	return in, near
 }
 
-func (t *tree) contains(c cellZone, zone, shift uint32, p *probe) bool {
+func (t *tree) contains(c *cellZone, zone, shift uint32, p *probe) bool {
 	in, near := t.side(c, p.e)
 	if near {
 		return t.containsExactly(c, zone, shift, p)
@@ -259,7 +269,7 @@ var nudges = [...]int32{2 * band, 20, 60, 200, 600, maxNudge} // never changed
 // containsExactly decides about a point near the zone's edges. Whether a point
 // nearby is in the zone, in the same cell but not near the edges, the chords
 // tell; and golang/geo whether an edge is between the two.
-func (t *tree) containsExactly(c cellZone, zone, shift uint32, p *probe) bool {
+func (t *tree) containsExactly(c *cellZone, zone, shift uint32, p *probe) bool {
 	x, y := p.e.plane()
 	size := uint32(1) << shift
 	x0, y0 := x&^(size-1), y&^(size-1)
@@ -284,7 +294,7 @@ func (t *tree) containsExactly(c cellZone, zone, shift uint32, p *probe) bool {
 				continue
 			}
 			from, to := r.point(), p.point()
-			odd := in == 1
+			odd := (in == 1) != exactCrossings(t.vertices[c.first:c.first+c.n+1], from, to)
 			for r := c.runs; len(r) >= 2; r = r[2:] {
 				if exactCrossings(t.vertices[r[0]:r[0]+r[1]+1], from, to) {
 					odd = !odd
@@ -407,7 +417,7 @@ func (t *tree) appendZones(dst []uint32, slot uint32) []uint32 {
 			switch w & entryKind {
 			case entryWhole:
 				r = r[1:]
-			case entryArea:
+			case entryArea, entryShort:
 				_, r = areaEntry(r)
 			default:
 				r = r[3+2*r[2]:]

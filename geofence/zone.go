@@ -84,7 +84,8 @@ const (
 	MaxRadius = 10_000_000
 
 	// MaxVertices bounds the vertices of one zone after its edges were split.
-	// Each takes about a hundred bytes in an index, and more while it is built.
+	// Each takes eight bytes in an index and some more for the tree about it,
+	// and hundreds while it is built.
 	MaxVertices = 1 << 22
 )
 
