@@ -38,6 +38,7 @@
 package codectest
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -129,6 +130,13 @@ const (
 	envReport  = "EM_REPORT"
 )
 
+// Environment variables by which a tool that runs a kit's test replaces a part of
+// the kit.
+const (
+	envProfile    = "EM_PROFILE"
+	envKitVectors = "EM_KIT_VECTORS"
+)
+
 func (k Kit) withDefaults(t tester) Kit {
 	t.Helper()
 	if _, err := protocol.NewRegistry(k.Device); err != nil {
@@ -166,9 +174,12 @@ func (k Kit) session(t tester) *session {
 
 // Run holds the device to the contract. The names of the subtests are stable;
 // each is one of Requirements. With the environment variable EM_REPORT it leaves
-// its Report in that folder, under the device's name and ".json".
+// its Report in that folder, under the device's name and ".json". EM_PROFILE and
+// EM_KIT_VECTORS, where they are set, replace Profile and Vectors.
 func Run(t *testing.T, k Kit) {
 	t.Helper()
+	k.Profile = cmp.Or(os.Getenv(envProfile), k.Profile)
+	k.Vectors = cmp.Or(os.Getenv(envKitVectors), k.Vectors)
 	r := k.run(inTest(t), time.Now())
 	if dir := os.Getenv(envReport); dir != "" && r.Device != "" {
 		f, err := os.Create(filepath.Join(dir, r.Device+".json"))
