@@ -7,10 +7,18 @@
 //	emcodec decode --codec laipac --text '$ECHK,99000017,0*33\r\n'
 //	emcodec decode --codec megastek --in frames.jsonl -o jsonl
 //	emcodec decode --codec auto --pcap field.pcapng -o jsonl
+//	emcodec listen --codec gt06 --tcp 127.0.0.1:5023 --record cap.pcapng
+//	emcodec send --codec laipac --tcp 127.0.0.1:5025 locate
+//	emcodec replay cap.pcapng --tcp 127.0.0.1:5023 --speed max
+//	emcodec init beta/b7 --profile gps-bracelet
+//	emcodec verify ./beta/b7 --junit r.xml --html r.html --json r.json --badge badge.svg
+//
+// listen, send and replay keep to this machine, unless --allow-remote is given.
 //
 // Data goes to standard output, errors and progress to standard error. Exit
 // status: 0 ok, 1 a codec does not meet the contract, 2 usage, 3 something did not
-// decode, 4 a file or connection cannot be read or written.
+// decode, 4 a file or connection
+// cannot be read or written, or a command was not delivered.
 package main
 
 import (
@@ -73,6 +81,10 @@ var commands = []command{
 	{"describe", "describe [-o text|json] CODEC", (*tool).describe},
 	{"decode", "decode --codec NAME|auto [-o dump|text|jsonl] HEX | --text TEXT | @FILE | - | --in FILE | --pcap FILE", (*tool).decode},
 	{"listen", "listen --codec NAME|auto --tcp ADDR [--tls --cert FILE --key FILE] | --udp ADDR | --serial PORT [--record FILE]", (*tool).listen},
+	{"send", "send --codec NAME --tcp ADDR | --dial ADDR | --serial PORT COMMAND [--every D] [--on] [--say TEXT] | --message HEX", (*tool).send},
+	{"replay", "replay FILE --tcp ADDR | --serial PORT | --listen ADDR [--speed N|max]", (*tool).replay},
+	{"verify", "verify CODEC|DIR [--profile P] [--vectors FILE] [--junit FILE] [--html FILE] [--json FILE] [--badge FILE]", (*tool).verify},
+	{"init", "init DIR [--profile gps-bracelet] [--sdk DIR]", (*tool).initialize},
 }
 
 func main() {

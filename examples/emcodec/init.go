@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// scaffold is a codec package that works, and is tested as part of this module: what
+// init writes is a copy of it under another name.
+//
+//go:embed scaffold/*.go scaffold/testdata/vectors.jsonl
+var scaffold embed.FS
+
+// scaffoldProfile is what the scaffold is.
+const scaffoldProfile = "gps-bracelet"
+
+// initialize writes a codec package that passes its own kit, to start from.
+func (t *tool) initialize(ctx context.Context, args []string) error {
+	flags := t.flags("init")
+	profile := flags.String("profile", scaffoldProfile, "`kind` of device; there is a scaffold for "+scaffoldProfile)
+	from := flags.String("sdk", "", "`folder` of the SDK for the go.mod of a new module; found where this runs in the SDK's own or a module that needs it")
+	rest, err := parse(flags, args)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 1 {
+		return usagef("init: name the folder of the new package")
+	}
+	if *profile != scaffoldProfile {
+		return usagef("init: there is no scaffold for the profile %q, only for %s", *profile, scaffoldProfile)
+	}
+	dir, err := filepath.Abs(rest[0])
+	if err != nil {
+		return err
+	}
+	name := filepath.Base(dir)
+	if !regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`).MatchString(name) || name == "main" || name == "scaffold" {
+		return usagef("init: %q is no name for a codec: lower-case letters and digits, a letter first", name)
+	}
+	if _, err := t.reg.Device(name); err == nil {
+		return usagef("init: the SDK has a codec %q already", name)
+	}
+	files := map[string][]byte{}
+	err = fs.WalkDir(scaffold, "scaffold", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := scaffold.ReadFile(p)
+		files[strings.TrimPrefix(p, "scaffold/")] = bytes.ReplaceAll(b, []byte("scaffold"), []byte(name))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fresh, err := t.moduleFiles(ctx, dir, name, *from, files)
+	if err != nil {
+		return err
+	}
+	for file := range files {
+		if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(file))); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("init: %s is there already; nothing was written", filepath.Join(rest[0], file))
+		}
+	}
+	for file, b := range files {
+		full := filepath.Join(dir, filepath.FromSlash(path.Clean(file)))
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(full, b, 0o644); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(t.out, "%s: a codec package with %d files", rest[0], len(files))
+	if fresh {
+		fmt.Fprint(t.out, ", a module of its own")
+	}
+	_, err = fmt.Fprintf(t.out, "\nNext: cd %s && go test . && emcodec verify .\nThen put your bracelet's frames in frame.go, message.go and testdata/vectors.jsonl, and the source in doc.go.\n", rest[0])
+	return err
+}
+
+// moduleFiles adds a go.mod where the folder is in no module yet. It points to a copy
+// of the SDK: the SDK's module is not published.
+func (t *tool) moduleFiles(ctx context.Context, dir, name, from string, files map[string][]byte) (bool, error) {
+	for parent := dir; ; parent = filepath.Dir(parent) {
+		if _, err := os.Stat(filepath.Join(parent, "go.mod")); err == nil {
+			return false, nil
+		}
+		if parent == filepath.Dir(parent) {
+			break
+		}
+	}
+	if from == "" {
+		out, err := goTool(ctx, "", nil, "list", "-m", "-f", "{{.Dir}}", sdk)
+		if from = strings.TrimSpace(out); err != nil || from == "" {
+			return false, usagef("init: %s is in no module, and the SDK is not known here: name its folder with --sdk", dir)
+		}
+	}
+	from, err := filepath.Abs(from)
+	if err != nil {
+		return false, err
+	}
+	mod, err := os.ReadFile(filepath.Join(from, "go.mod"))
+	if err != nil {
+		return false, fmt.Errorf("init: --sdk: %w", err)
+	}
+	if !bytes.HasPrefix(mod, []byte("module "+sdk+"\n")) {
+		return false, usagef("init: --sdk: %s is not the module %s", from, sdk)
+	}
+	version := regexp.MustCompile(`(?m)^go \S+$`).Find(mod)
+	files["go.mod"] = fmt.Appendf(nil, "module example.org/%s\n\n%s\n\nrequire %s v0.0.0\n%s\nreplace %[3]s => %[5]s\n",
+		name, version, sdk, indirect(mod), quoted(from))
+	if files["go.sum"], err = os.ReadFile(filepath.Join(from, "go.sum")); err != nil {
+		return false, fmt.Errorf("init: --sdk: %w", err)
+	}
+	return true, nil
+}
+
+// indirect takes over the SDK's own requirements, which hold for a module that
+// replaces it, so that nothing needs to be fetched or tidied first.
+func indirect(mod []byte) string {
+	var b strings.Builder
+	for _, m := range regexp.MustCompile(`(?m)^(?:require )?\t?(\S+\.\S+/\S+) (v\S+)`).FindAllSubmatch(mod, -1) {
+		fmt.Fprintf(&b, "\nrequire %s %s // indirect\n", m[1], m[2])
+	}
+	return b.String()
+}
+
+// quoted is a path as go.mod has it.
+func quoted(p string) string {
+	if strings.ContainsAny(p, " \t\"'`()[]{},;") {
+		return fmt.Sprintf("%q", p)
+	}
+	return p
+}

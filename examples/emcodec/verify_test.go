@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// emcodec runs a command and returns what it says, and its exit status.
+func emcodec(t *testing.T, args ...string) (out, errs string, status int) {
+	t.Helper()
+	var o, e bytes.Buffer
+	err := (&tool{in: strings.NewReader(""), out: &o, errs: &e}).run(t.Context(), args)
+	if err != nil {
+		status = exitIO
+		var exit *exitError
+		if errors.As(err, &exit) {
+			status = exit.status
+		}
+		e.WriteString(err.Error())
+	}
+	return o.String(), e.String(), status
+}
+
+// replaceIn changes a file of a package.
+func replaceIn(t *testing.T, file, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(b, []byte(from)) {
+		t.Fatalf("%s has no %q", file, from)
+	}
+	if err := os.WriteFile(file, bytes.ReplaceAll(b, []byte(from), []byte(to)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What init writes is a package of another module that passes its kit at once, and
+// no longer does when it is broken.
+func TestInitAndVerify(t *testing.T) {
+	t.Setenv("EM_VECTORS", "") // no outside frames: the report is the same everywhere
+	t.Setenv("EM_REQUIRE", "")
+	dir := filepath.Join(t.TempDir(), "beta", "b7")
+	out, errs, status := emcodec(t, "init", dir, "--profile", "gps-bracelet", "--sdk", filepath.Join("..", ".."))
+	if status != 0 || !strings.Contains(out, "a module of its own") {
+		t.Fatalf("status %d: %s%s", status, out, errs)
+	}
+	cmd := exec.Command("go", "test", ".")
+	cmd.Dir = dir
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go test: %v\n%s", err, b)
+	}
+	if b, err := exec.Command("gofmt", "-l", dir).CombinedOutput(); err != nil || len(b) > 0 {
+		t.Errorf("gofmt: %v\n%s", err, b)
+	}
+	file := func(name string) string { return filepath.Join(dir, name) }
+	out, errs, status = emcodec(t, "verify", dir, "--junit", file("r.xml"), "--html", file("r.html"), "--json", file("r.json"), "--badge", file("badge.svg"))
+	if status != 0 || !strings.Contains(out, "EM-ROB-02  L2 robust         passed") || !strings.Contains(out, "level: L3 complete") {
+		t.Fatalf("status %d: %s%s", status, out, errs)
+	}
+	for name, want := range map[string]string{"r.xml": "EM-DEC-01 vectors", "r.html": "EM-SIM-01", "badge.svg": "L3 complete"} {
+		b, err := os.ReadFile(file(name))
+		if err != nil || !bytes.Contains(b, []byte(want)) {
+			t.Errorf("%s has no %q (%v)", name, want, err)
+		}
+		if name != "r.html" {
+			if err := xml.Unmarshal(b, new(any)); err != nil && !strings.Contains(err.Error(), "unknown type") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	// Two runs differ in their time alone.
+	var docs [2]map[string]any
+	for i, again := range []string{"r.json", "again.json"} {
+		if i == 1 {
+			if _, errs, status = emcodec(t, "verify", dir, "--json", file(again)); status != 0 {
+				t.Fatal(errs)
+			}
+		}
+		b, err := os.ReadFile(file(again))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, &docs[i]); err != nil {
+			t.Fatal(err)
+		}
+		delete(docs[i], "at")
+	}
+	a, _ := json.Marshal(docs[0])
+	b, _ := json.Marshal(docs[1])
+	if !bytes.Equal(a, b) {
+		t.Errorf("two reports differ:\n%s\n%s", a, b)
+	}
+	// Another kind of device asks for other things.
+	out, errs, status = emcodec(t, "verify", dir, "--profile", "breathalyser")
+	if status != exitConformance || !strings.Contains(out, "no vector shows a reading of breath") {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+	// Other vectors are looked at in place of its own.
+	if err := os.WriteFile(file("other.jsonl"), []byte(`{"name":"x","hex":"a55a0b040990000000000017000195b2","from":"device","by":"hand","type":"status"}`+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, status = emcodec(t, "verify", dir, "--vectors", file("other.jsonl")); status != exitConformance || !strings.Contains(out, ", 1 vectors") {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+	// It is told what is broken.
+	replaceIn(t, file("codec.go"), "return &Strap{h, stamp()}", "return &Strap{Head: h}")
+	if out, errs, status = emcodec(t, "verify", dir); status != exitConformance || !strings.Contains(out, "EM-DEC-01  L1 decodes        failed") || !strings.Contains(errs, "b7 does not meet the contract") {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+	replaceIn(t, file("codec.go"), "return &Strap{Head: h}", "return &Strap{h}")
+	if _, errs, status = emcodec(t, "verify", dir); status != exitConformance || !strings.Contains(errs, "the kit left no report") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+	// Nothing is overwritten.
+	if _, errs, status = emcodec(t, "init", dir); status != exitIO || !strings.Contains(errs, "is there already") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+// The SDK's own codecs are verified by name.
+func TestVerifyByName(t *testing.T) {
+	t.Setenv("EM_VECTORS", "")
+	t.Setenv("EM_REQUIRE", "")
+	out, errs, status := emcodec(t, "verify", "r16h", "--json", "-")
+	var r struct {
+		Device, Level string
+		Results       []struct{ ID, Status string }
+	}
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != 0 || r.Device != "r16h" || r.Level != "L3 complete" || len(r.Results) < 20 {
+		t.Errorf("status %d, %v: %+v\n%s", status, err, r, errs)
+	}
+	for _, args := range [][]string{{"verify"}, {"verify", "nosuch"}, {"verify", "r16h", "--profile", "nosuch"}, {"init"}, {"init", "x", "--profile", "beacon"}, {"init", "Beta"}, {"init", "gt06"}} {
+		if _, errs, status := emcodec(t, args...); status != exitUsage {
+			t.Errorf("%v: status %d: %s", args, status, errs)
+		}
+	}
+}
