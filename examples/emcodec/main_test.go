@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/capture"
+	"github.com/sargas-em/em/protocol/serialline"
 )
 
 func TestMain(m *testing.M) {
@@ -161,6 +164,89 @@ func TestOutsideFrames(t *testing.T) {
 			if lines != c.lines || ok != c.ok || unsupported != c.unsupported || fixes != c.fixes {
 				t.Errorf("%d lines, %d decoded, %d of unsupported types, %d positions; want %d, %d, %d, %d",
 					lines, ok, unsupported, fixes, c.lines, c.ok, c.unsupported, c.fixes)
+			}
+		})
+	}
+}
+
+// The commands of the package comment work as they stand, those that run by
+// themselves here; the others have tests of their own.
+func TestDocumentedCommands(t *testing.T) {
+	doc, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vectors, err := os.ReadFile("../../devices/megastek/testdata/vectors.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := bytes.Cut(vectors, []byte("\n"))
+	t.Chdir(t.TempDir())
+	if err := errors.Join(os.WriteFile("frames.jsonl", first, 0o644), writeCapture("field.pcapng")); err != nil {
+		t.Fatal(err)
+	}
+	words := regexp.MustCompile(`'[^']*'|\S+`)
+	ran := 0
+	for _, m := range regexp.MustCompile(`(?m)^//\temcodec (list|describe|decode)( .*)?$`).FindAllStringSubmatch(string(doc), -1) {
+		args := []string{m[1]}
+		for _, w := range words.FindAllString(m[2], -1) {
+			args = append(args, strings.Trim(w, "'"))
+		}
+		want := 0
+		if strings.Contains(m[2], "--pcap") {
+			want = exitDecode // there is a stranger in it
+		}
+		if out, errs, status := emcodec(t, args...); status != want || out == "" {
+			t.Errorf("%v: status %d: %s%s", args, status, out, errs)
+		}
+		ran++
+	}
+	if ran != 6 {
+		t.Errorf("%d commands, not 6", ran)
+	}
+}
+
+// Colours are for terminals, and not where NO_COLOR is set.
+func TestColours(t *testing.T) {
+	for _, c := range []struct {
+		name, env string
+		colours   bool
+	}{{"terminal", "NO_COLOR=", true}, {"NO_COLOR", "NO_COLOR=1", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			master, slave, err := serialline.OpenPTY()
+			if errors.Is(err, errors.ErrUnsupported) {
+				t.Skip("SKIPPED: no pseudo-terminals on this system")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer master.Close()
+			terminal, err := os.OpenFile(slave, os.O_RDWR|syscall.O_NOCTTY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command("emcodec", "decode", "--codec", "gt06", "78780D0109900000000000160001D9D40D0A")
+			cmd.Env, cmd.Stdout = append(os.Environ(), c.env), terminal
+			var exit *exec.ExitError
+			if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitDecode {
+				t.Fatal(err)
+			}
+			if err := master.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			var got []byte
+			for buf := make([]byte, 4096); !bytes.Contains(got, []byte("=> ")); {
+				n, err := master.Read(buf)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, buf[:n]...)
+			}
+			if err := terminal.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(got, []byte(red+"0xD9D4   0xD9D4 WRONG")) != c.colours || bytes.Contains(got, []byte("\x1b")) != c.colours {
+				t.Errorf("%q", got)
 			}
 		})
 	}
