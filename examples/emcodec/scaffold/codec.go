@@ -71,13 +71,18 @@ var typeNames = map[byte]string{
 // Decode reads one frame. The payload of a type that is not known becomes a
 // *protocol.Raw.
 func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := protocol.ReadFrame(frame, false, c.RelaxedChecksum, read)
-	return m, err
+	f := wire.New(frame)
+	m, wrong := read(&f, frame)
+	return protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
 }
 
 // Dissect reads one frame and tells its fields.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return protocol.ReadFrame(frame, true, c.RelaxedChecksum, read)
+	f := wire.New(frame)
+	f.Record()
+	m, wrong := read(&f, frame)
+	m, err := protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
+	return m, f.Spans(), err
 }
 
 func read(c *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
