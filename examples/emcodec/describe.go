@@ -68,7 +68,7 @@ func (d *description) text() string {
 		commands = append(commands, string(c))
 	}
 	fmt.Fprintf(w, "kind\t%s\nover\t%s\nlongest frame\t%d bytes\ncheck codes\t%s\ncommands\t%s\n",
-		d.Profile, d.Over, d.MaxFrame, checks, cmp.Or(strings.Join(commands, ", "), "none"))
+		cmp.Or(d.Profile, "not said"), d.Over, d.MaxFrame, checks, cmp.Or(strings.Join(commands, ", "), "none"))
 	w.Flush() // into memory
 	section := func(title, text string) {
 		if text != "" {
