@@ -2,9 +2,10 @@
 //
 //	go run ./benchmarks/codecs [-codec NAME] [-frames N] [-seed N] [-json] [-cpuprofile FILE]
 //
-// The stream of a dialect is what its simulator sends over a day of positions.
-// Before any speed is printed, a session reads the same stream, and every
-// position that was reported must come back.
+// The stream of a dialect is what its simulator sends over a day of positions, or,
+// where it tells none, of contacts with a beacon or of breath tests. Before any
+// speed is printed, a session reads the same stream, and all that was reported must
+// come back.
 package main
 
 import (
@@ -54,7 +55,7 @@ type report struct {
 }
 
 func main() {
-	n := flag.Int("frames", 20_000, "positions in each stream")
+	n := flag.Int("frames", 20_000, "reports in each stream")
 	seed := flag.Uint64("seed", 1, "of the invented track")
 	only := flag.String("codec", "", "measure this dialect alone")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
@@ -75,7 +76,7 @@ func main() {
 		}
 		f, err := measure(d, *n, *seed)
 		if errors.Is(err, protocol.ErrUnsupported) {
-			fmt.Fprintf(os.Stderr, "%s: its simulator reports no positions\n", d.Name)
+			fmt.Fprintf(os.Stderr, "%s: its simulator reports none of what is measured\n", d.Name)
 			continue
 		}
 		if err != nil {
@@ -124,8 +125,16 @@ func (r report) write(asJSON bool) error {
 
 // measure makes a stream, checks it, and times Split and Decode over it.
 func measure(d protocol.Device, n int, seed uint64) (figures, error) {
-	track := walk(n, seed)
-	stream, err := record(d, track, seed)
+	var track []em.Observation
+	var stream []byte
+	err := protocol.ErrUnsupported
+	for _, day := range days {
+		if !errors.Is(err, protocol.ErrUnsupported) {
+			break
+		}
+		track = day(n, seed)
+		stream, err = record(d, track, seed)
+	}
 	if err != nil {
 		return figures{}, err
 	}
@@ -210,6 +219,48 @@ func walk(n int, seed uint64) []em.Observation {
 	return obs
 }
 
+// days are what is reported, of which a dialect's stream has the first that its
+// simulator takes.
+var days = []func(n int, seed uint64) []em.Observation{walk, contacts, breaths}
+
+// contacts are of a beacon that comes and goes.
+func contacts(n int, seed uint64) []em.Observation {
+	obs := walk(n, seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	for i := range obs {
+		obs[i].Body = &em.Beacon{Beacon: "501", Radio: "rf", Lost: rnd.IntN(2) == 0}
+	}
+	return obs
+}
+
+// breaths are tests of a module that has no clock.
+func breaths(n int, seed uint64) []em.Observation {
+	obs := walk(n, seed)
+	rnd := rand.New(rand.NewPCG(seed, 2))
+	for i := range obs {
+		obs[i].Body = &em.AlcoholReading{Value: em.Decimal{Coef: int64(rnd.IntN(1 << 16))}, Unit: em.UnitRaw, Status: em.SampleOK}
+	}
+	return obs
+}
+
+// same compares what came back with what was reported; told is false where it is
+// of another kind.
+func same(got, want em.Observation) (told, ok bool) {
+	switch w := want.Body.(type) {
+	case *em.Fix:
+		const metres = 1 // the coarsest wire format has 1e-6 degrees
+		g, told := got.Body.(*em.Fix)
+		return told, told && got.DeviceAt.Equal(want.DeviceAt) && g.Distance(w.LatLng) <= metres
+	case *em.Beacon:
+		g, told := got.Body.(*em.Beacon)
+		return told, told && got.DeviceAt.Equal(want.DeviceAt) && g.Beacon == w.Beacon && g.Lost == w.Lost
+	case *em.AlcoholReading:
+		g, told := got.Body.(*em.AlcoholReading)
+		return told, told && g.Value == w.Value && g.Unit == w.Unit
+	}
+	return false, false
+}
+
 // identities are invented, in the forms that dialects have for theirs.
 var identities = []string{"990000000000017", "990000000017", "99000017"}
 
@@ -285,10 +336,14 @@ func record(d protocol.Device, obs []em.Observation, seed uint64) ([]byte, error
 	return stream, nil
 }
 
-// check reads the stream as a center does and compares every position with the
-// one that was reported.
+// check reads the stream as a center does and compares every report with what was
+// reported.
 func check(d protocol.Device, stream []byte, track []em.Observation) error {
-	session := d.NewSession()
+	_, identity, err := simulator(d, 0)
+	if err != nil {
+		return err
+	}
+	session := d.Sessions(protocol.SessionConfig{Identity: identity})
 	i := 0
 	for len(stream) > 0 {
 		frame, n, err := d.Codec.Split(stream)
@@ -304,27 +359,25 @@ func check(d protocol.Device, stream []byte, track []em.Observation) error {
 			return err
 		}
 		var out protocol.Output
-		if err := session.Handle(track[len(track)-1].DeviceAt, m, &out); err != nil {
+		if err := session.Handle(track[min(i, len(track)-1)].DeviceAt, m, &out); err != nil {
 			return err
 		}
 		for _, o := range out.Observations {
-			fix, ok := o.Body.(*em.Fix)
-			if !ok {
+			told, ok := same(o, track[min(i, len(track)-1)])
+			if !told {
 				continue
 			}
 			if i == len(track) {
-				return errors.New("more positions than were reported")
+				return errors.New("more than was reported")
 			}
-			want := track[i].Body.(*em.Fix)
-			const metres = 1 // the coarsest wire format has 1e-6 degrees
-			if !o.DeviceAt.Equal(track[i].DeviceAt) || fix.Distance(want.LatLng) > metres {
-				return fmt.Errorf("position %d: %v at %v, reported %v at %v", i, fix.LatLng, o.DeviceAt, want.LatLng, track[i].DeviceAt)
+			if !ok {
+				return fmt.Errorf("report %d: %+v at %v, reported %+v at %v", i, o.Body, o.DeviceAt, track[i].Body, track[i].DeviceAt)
 			}
 			i++
 		}
 	}
 	if i != len(track) {
-		return fmt.Errorf("%d of %d positions came back", i, len(track))
+		return fmt.Errorf("%d of %d reports came back", i, len(track))
 	}
 	return nil
 }
