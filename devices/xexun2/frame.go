@@ -61,7 +61,7 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 func plausible(b []byte) error {
 	var head [headLen]byte
 	n := len(b)
-	if bytes.Index(b, []byte(escape)) >= 0 {
+	if bytes.Contains(b, []byte(escape)) {
 		var err error
 		if n, err = unescaped(head[:0], b); err != nil {
 			return err
@@ -93,7 +93,7 @@ func length(plain []byte) int {
 // unescape returns what stands between flags as it was before it was escaped: b
 // itself, or a copy in the memory's scratch.
 func unescape(b []byte, memory *wire.Memory) ([]byte, error) {
-	if bytes.Index(b, []byte(escape)) < 0 && bytes.Index(b, []byte(flag)) < 0 {
+	if !bytes.Contains(b, []byte(escape)) && !bytes.Contains(b, []byte(flag)) {
 		return b, nil
 	}
 	plain := memory.Scratch(len(b))
