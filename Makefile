@@ -50,6 +50,7 @@ cross:
 test:
 	$(GO) test $(RACE) -shuffle=on -timeout 30m $(PACKAGES)
 	$(if $(RACE),$(GO) test -run 'Memory|Allocations' . ./devices) # the race detector pads memory and allocates
+	$(if $(RACE),$(GO) test ./geofence) # much computing in one goroutine, which the race detector slows down
 
 # One target after the other; without -race, which makes fuzzing slow. The Go tool
 # at times reports its own end of time as "context deadline exceeded": such a run,

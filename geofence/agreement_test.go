@@ -205,6 +205,7 @@ func compare(t *testing.T, seed uint64, x *Index, o *oracle, points []em.LatLng,
 // TestAgreesAtTheEdgesOfThePlane compares with golang/geo about the poles and
 // the antimeridian.
 func TestAgreesAtTheEdgesOfThePlane(t *testing.T) {
+	alone(t)
 	r := rand.New(rand.NewPCG(0xed6e, 9))
 	around := func(lat, jitter float64) orb.Ring { // a ring round a pole
 		var ring orb.Ring
@@ -271,6 +272,7 @@ func TestAgreesAtTheEdgesOfThePlane(t *testing.T) {
 // TestManyAgree compares with golang/geo on more points than a test run has
 // time for, unless EM_GEOFENCE_LONG says how many millions.
 func TestManyAgree(t *testing.T) {
+	alone(t)
 	millions, _ := strconv.ParseFloat(os.Getenv("EM_GEOFENCE_LONG"), 64)
 	if millions == 0 {
 		millions = .08
@@ -306,6 +308,7 @@ func TestManyAgree(t *testing.T) {
 }
 
 func TestAgreesWithS2(t *testing.T) {
+	alone(t)
 	for _, c := range []struct {
 		name   string
 		areas  func(*testing.T) []Area
@@ -390,6 +393,7 @@ func TestDistanceAgreesWithS2(t *testing.T) {
 // geodesics of a split edge are from their chords, and on the ground how far
 // from the straight line.
 func TestSplitEdges(t *testing.T) {
+	alone(t)
 	seed := uint64(11)
 	r := rand.New(rand.NewPCG(seed, 3))
 	worst, worstGround := 0.0, 0.0

@@ -140,6 +140,7 @@ func (c *distanceCase) around(r *rand.Rand) em.LatLng {
 // TestDistanceOfShapes compares distances to zones of all shapes, everywhere
 // on the globe, with golang/geo's.
 func TestDistanceOfShapes(t *testing.T) {
+	alone(t)
 	seed := uint64(23)
 	r := rand.New(rand.NewPCG(seed, 6))
 	worst, compared, far := 0.0, 0, 0

@@ -241,6 +241,7 @@ func checkFile(t *testing.T, b []byte) bool {
 // TestFileSealedDamage is some of FuzzFile: single words changed, with the
 // right sums.
 func TestFileSealedDamage(t *testing.T) {
+	alone(t)
 	b := written(t, mustIndex(t, fileZones()[50:]...))
 	seed := uint64(12)
 	r := rand.New(rand.NewPCG(seed, 1))

@@ -110,6 +110,7 @@ func checkArea(t *testing.T, a Area) (*Index, bool) {
 // are refused, and compares the others with the plane of longitude and
 // latitude.
 func TestRandomAreas(t *testing.T) {
+	alone(t)
 	accepted, compared := 0, 0
 	for seed := range uint64(8_000) {
 		r := rand.New(rand.NewPCG(seed, 6))

@@ -36,6 +36,7 @@ func mustIndex(t testing.TB, zones ...Zone) *Index {
 // The distances were computed apart from this code: along meridians and
 // parallels they are R × angle, and to a meridian R × asin(cos lat × sin Δlng).
 func TestGolden(t *testing.T) {
+	alone(t)
 	shape := func(s Shape) *Index { return mustIndex(t, Zone{ID: "z", Kind: KindPlace, Shape: s}) }
 	one := func(polygons ...orb.Polygon) *Index { return shape(Area(polygons)) }
 	square := one(orb.Polygon{box(0, 0, 1, 1)})

@@ -126,6 +126,7 @@ func TestSetAgrees(t *testing.T) {
 // TestSetOfShapes is TestSetAgrees for all shapes, all over the globe, and for
 // points on the edges of circles.
 func TestSetOfShapes(t *testing.T) {
+	alone(t)
 	seed := uint64(37)
 	r := rand.New(rand.NewPCG(seed, 9))
 	for _, c := range distanceCases(r) {

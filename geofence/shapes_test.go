@@ -37,6 +37,7 @@ func toward(p em.LatLng, bearing, metres float64) em.LatLng {
 // TestRoundShapes compares circles and corridors with what they are defined to
 // be, near their edges most of all.
 func TestRoundShapes(t *testing.T) {
+	alone(t)
 	rapid.Check(t, func(t *rapid.T) {
 		center := drawPlace(t, "center")
 		radius := math.Pow(10, rapid.Float64Range(0, 6.5).Draw(t, "log radius"))
