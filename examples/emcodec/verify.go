@@ -131,14 +131,14 @@ func (t *tool) packageDir(ctx context.Context, name string) (string, error) {
 // goTool runs the go command and returns what it says on standard output; on
 // failure the error has all that it says.
 func goTool(ctx context.Context, dir string, env []string, args ...string) (string, error) {
-	var out, all bytes.Buffer
+	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
-	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, &all), &all
+	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("go %s: %w\n%s", args[0], err, strings.TrimSpace(all.String()))
+		return out.String(), fmt.Errorf("go %s: %w\n%s", args[0], err, strings.TrimSpace(errs.String()+out.String()))
 	}
 	return out.String(), nil
 }
