@@ -16,6 +16,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/examples/internal/loopback"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/capture"
 	"github.com/sargas-em/em/protocol/serialline"
@@ -69,23 +70,23 @@ func (c *center) check() (err error) {
 	}
 	switch {
 	case c.codec == "":
-		return usagef("%s: --codec is missing", c.command)
+		return program.Usagef("%s: --codec is missing", c.command)
 	case given != 1:
-		return usagef("%s: say where the device is: one address or serial port", c.command)
+		return program.Usagef("%s: say where the device is: one address or serial port", c.command)
 	case !slices.Contains([]string{"dump", "text", "jsonl"}, c.format):
-		return usagef("%s: -o %q: dump, text or jsonl", c.command, c.format)
+		return program.Usagef("%s: -o %q: dump, text or jsonl", c.command, c.format)
 	case c.secure && (c.tcp == "" || c.cert == "" || c.key == ""):
-		return usagef("%s: --tls goes with --tcp, --cert and --key", c.command)
+		return program.Usagef("%s: --tls goes with --tcp, --cert and --key", c.command)
 	case c.baud != 0 && c.serial == "":
-		return usagef("%s: --baud belongs to --serial", c.command)
+		return program.Usagef("%s: --baud belongs to --serial", c.command)
 	case c.codec == "auto" && (c.serial != "" || c.dial != ""):
-		return usagef("%s: --codec auto is for devices that speak first over a network: name the codec", c.command)
+		return program.Usagef("%s: --codec auto is for devices that speak first over a network: name the codec", c.command)
 	}
 	for _, addr := range []string{c.tcp, c.udp, c.dial} {
 		if addr == "" {
 			continue
 		}
-		if err := c.tool.local(addr, c.remote); err != nil {
+		if err := loopback.Allow(addr, c.remote); err != nil {
 			return err
 		}
 	}
@@ -98,20 +99,7 @@ func (c *center) check() (err error) {
 		}
 	}
 	if c.serial != "" && !c.dev.Serial {
-		return usagef("%s: codec %s is not spoken over serial lines", c.command, c.dev.Name)
-	}
-	return nil
-}
-
-// local refuses addresses beyond this machine unless that is allowed.
-func (t *tool) local(addr string, remote bool) error {
-	switch err := loopback.Check(addr); {
-	case remote && errors.Is(err, loopback.ErrRemote):
-		return nil
-	case errors.Is(err, loopback.ErrRemote):
-		return usagef("%w: --allow-remote goes there all the same", err)
-	case err != nil:
-		return &exitError{exitUsage, err}
+		return program.Usagef("%s: codec %s is not spoken over serial lines", c.command, c.dev.Name)
 	}
 	return nil
 }

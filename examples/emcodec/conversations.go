@@ -9,9 +9,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/capture"
 )
@@ -38,14 +38,16 @@ type conversation struct {
 
 // conversations decodes a capture, connection by connection and direction by
 // direction, in the order of its packets.
-func (d *decoding) conversations(ctx context.Context, r io.Reader, size int64) error {
-	counted := &countingReader{r: r}
-	rd, err := capture.NewReader(counted, capture.Options{})
+func (d *decoding) conversations(ctx context.Context, name string) error {
+	file, err := d.metered("decoding", name)
 	if err != nil {
-		return &exitError{exitIO, err}
+		return err
 	}
-	meter := d.meter("decoding", size)
-	defer meter.end()
+	defer file.Close()
+	rd, err := capture.NewReader(file, capture.Options{})
+	if err != nil {
+		return program.Errorf(exitIO, "%w", err)
+	}
 	open := map[int]*conversation{}
 	var end error
 	for end == nil {
@@ -57,7 +59,6 @@ func (d *decoding) conversations(ctx context.Context, r io.Reader, size int64) e
 			end = err
 			break
 		}
-		meter.show(counted.n)
 		c := open[e.Conn.Number]
 		if c == nil {
 			c = &conversation{d: d, conn: e.Conn}
@@ -78,7 +79,7 @@ func (d *decoding) conversations(ctx context.Context, r io.Reader, size int64) e
 			return err
 		}
 	}
-	meter.end()
+	file.end()
 	s := rd.Stats()
 	fmt.Fprintf(d.errs, "emcodec: %d packets, %d connections", s.Packets, s.Conns)
 	if s.Lost > 0 {
@@ -89,7 +90,7 @@ func (d *decoding) conversations(ctx context.Context, r io.Reader, size int64) e
 	}
 	fmt.Fprintln(d.errs)
 	if !errors.Is(end, io.EOF) {
-		return &exitError{exitIO, end} // with ErrCut too: what is missing was not decoded
+		return program.Errorf(exitIO, "%w", end) // with ErrCut too: what is missing was not decoded
 	}
 	return nil
 }
@@ -277,50 +278,4 @@ func endpoints(c *capture.Conn) string {
 		return strings.TrimSpace("serial " + c.Name)
 	}
 	return fmt.Sprintf("%s %v > %v", c.Transport, c.Device, c.Center)
-}
-
-// countingReader counts what is read.
-type countingReader struct {
-	r io.Reader
-	n int64
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
-}
-
-// progress is a line on a terminal that is written again and again.
-type progress struct {
-	t     *tool
-	what  string
-	total int64 // of show's numbers; 0 where unknown
-	last  time.Time
-	shown bool
-}
-
-func (t *tool) meter(what string, total int64) *progress {
-	return &progress{t: t, what: what, total: total, last: time.Now()}
-}
-
-// show tells how far it is, twice a second at most.
-func (p *progress) show(n int64) {
-	if !p.t.progress || time.Since(p.last) < time.Second/2 {
-		return
-	}
-	p.last, p.shown = time.Now(), true
-	if p.total > 0 {
-		fmt.Fprintf(p.t.errs, "\remcodec: %s: %d %% ", p.what, 100*n/p.total)
-	} else {
-		fmt.Fprintf(p.t.errs, "\remcodec: %s: %d ", p.what, n)
-	}
-}
-
-// end wipes the line.
-func (p *progress) end() {
-	if p.shown {
-		fmt.Fprintf(p.t.errs, "\r%*s\r", len(p.what)+24, "")
-		p.shown = false
-	}
 }

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
+	"github.com/sargas-em/em/examples/internal/frames"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -31,7 +32,7 @@ func (t *tool) decode(ctx context.Context, args []string) error {
 	text := fs.Bool("text", false, `the argument is text with \r \n \t \xNN escapes, not hexadecimal`)
 	relaxed := fs.Bool("relaxed", false, "accept wrong checksums, as anonymised captures have")
 	identity := fs.String("identity", inventedIdentity, "`identity` for frames that come before a login, and of devices whose wire carries none")
-	rest, err := parse(fs, args)
+	rest, err := program.Parse(fs, args)
 	if err != nil {
 		return err
 	}
@@ -43,11 +44,11 @@ func (t *tool) decode(ctx context.Context, args []string) error {
 	}
 	switch {
 	case *codec == "":
-		return usagef("decode: --codec is missing: a name, or auto")
+		return program.Usagef("decode: --codec is missing: a name, or auto")
 	case !slices.Contains([]string{"dump", "text", "jsonl"}, *format):
-		return usagef("decode: -o %q: dump, text or jsonl", *format)
+		return program.Usagef("decode: -o %q: dump, text or jsonl", *format)
 	case given != 1:
-		return usagef("decode: give one of a frame, --in FILE and --pcap FILE")
+		return program.Usagef("decode: give one of a frame, --in FILE and --pcap FILE")
 	}
 	d := &decoding{tool: t, relaxed: *relaxed, identity: *identity, format: *format}
 	if *codec != "auto" {
@@ -64,60 +65,69 @@ func (t *tool) decode(ctx context.Context, args []string) error {
 		d.codec = d.codec.Relax()
 	}
 	if *pcap != "" {
-		err = d.capture(ctx, *pcap)
+		err = d.conversations(ctx, *pcap)
+	} else if *file != "" {
+		err = d.lines(ctx, *file)
 	} else {
-		err = d.lines(*file, rest, *text)
+		err = d.argument(strings.Join(rest, " "), *text)
 	}
 	if err == nil && d.failed > 0 {
-		err = &exitError{exitDecode, fmt.Errorf("%d of %d did not decode", d.failed, d.total)}
+		err = program.Errorf(exitDecode, "%d of %d did not decode", d.failed, d.total)
 	}
 	return err
 }
 
-// lines decodes what stands on the command line, or in a file of JSON lines.
-func (d *decoding) lines(file string, rest []string, text bool) error {
-	var lines []line
-	if file != "" {
-		f, err := d.open(file)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if lines, err = readLines(f); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-	} else {
-		data, err := d.parseArgument(strings.Join(rest, " "), text)
-		if err != nil {
-			return err
-		}
-		lines = []line{{n: 1, data: data}}
+// lines decodes a file of JSON lines.
+func (d *decoding) lines(ctx context.Context, name string) error {
+	file, err := d.metered("decoding", name)
+	if err != nil {
+		return err
 	}
-	for _, l := range lines {
-		dev, why, err := d.codec, "", l.err
-		if dev.Name == "" && err == nil {
-			dev, why, err = d.tool.detect(l.data, false)
-			if err != nil { // the line ends of a text may be another's
-				if trimmed := bytes.Trim(l.data, "\r\n"); len(trimmed) < len(l.data) {
-					if dev2, why2, err2 := d.tool.detect(trimmed, false); err2 == nil {
-						dev, why, err = dev2, why2, nil
-					}
-				}
-			}
-			if d.relaxed {
-				dev = dev.Relax()
-			}
+	defer file.Close()
+	for l, err := range frames.Lines(file) {
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", name, err)
+		case ctx.Err() != nil:
+			return ctx.Err()
 		}
-		r := result{N: l.n, Codec: dev.Name, Why: why, dev: dev}
-		if l.err = err; err != nil {
-			r.Codec, r.dev = "", protocol.Device{}
-		}
-		r.understand(l, d.identity)
-		if err := d.write(&r); err != nil {
+		if err := d.line(l); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// argument decodes what stands on the command line.
+func (d *decoding) argument(arg string, text bool) error {
+	data, err := d.parseArgument(arg, text)
+	if err != nil {
+		return err
+	}
+	return d.line(frames.Line{N: 1, Data: data})
+}
+
+func (d *decoding) line(l frames.Line) error {
+	dev, why := d.codec, ""
+	if dev.Name == "" && l.Err == nil {
+		dev, why, l.Err = d.tool.detect(l.Data, false)
+		if l.Err != nil { // the line ends of a text may be another's
+			if trimmed := bytes.Trim(l.Data, "\r\n"); len(trimmed) < len(l.Data) {
+				if dev2, why2, err := d.tool.detect(trimmed, false); err == nil {
+					dev, why, l.Err = dev2, why2, nil
+				}
+			}
+		}
+		if d.relaxed {
+			dev = dev.Relax()
+		}
+	}
+	r := result{N: l.N, Codec: dev.Name, Why: why, dev: dev}
+	if l.Err != nil {
+		r.Codec, r.dev = "", protocol.Device{}
+	}
+	r.understand(l, d.identity)
+	return d.write(&r)
 }
 
 // write tells one result.
@@ -150,29 +160,13 @@ func (t *tool) parseArgument(arg string, text bool) ([]byte, error) {
 		}
 		arg = strings.TrimRight(string(b), "\r\n")
 	}
-	parsed := parseHex
+	parsed := frames.ParseHex
 	if text {
-		parsed = parseText
+		parsed = frames.ParseText
 	}
 	b, err := parsed(arg)
 	if err != nil {
-		return nil, &exitError{exitUsage, err}
+		return nil, program.Usagef("%w", err)
 	}
 	return b, nil
-}
-
-// capture decodes a capture file.
-func (d *decoding) capture(ctx context.Context, name string) error {
-	f, err := d.open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	var size int64
-	if f, ok := f.(*os.File); ok {
-		if info, err := f.Stat(); err == nil {
-			size = info.Size()
-		}
-	}
-	return d.conversations(ctx, f, size)
 }

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/sargas-em/em/examples/emcodec/catalogue"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -26,12 +27,12 @@ type description struct {
 func (t *tool) describe(_ context.Context, args []string) error {
 	fs := t.flags("describe")
 	format := fs.String("o", "text", "`form` of the output: text or json")
-	rest, err := parse(fs, args)
+	rest, err := program.Parse(fs, args)
 	if err != nil {
 		return err
 	}
 	if len(rest) != 1 {
-		return usagef("describe: name one codec; list has them")
+		return program.Usagef("describe: name one codec; list has them")
 	}
 	d, err := t.device(rest[0])
 	if err != nil {
@@ -52,7 +53,7 @@ func (t *tool) describe(_ context.Context, args []string) error {
 		_, err := fmt.Fprint(t.out, all.text())
 		return err
 	}
-	return usagef("describe: -o %q: text or json", *format)
+	return program.Usagef("describe: -o %q: text or json", *format)
 }
 
 func (d *description) text() string {

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/sargas-em/em/examples/internal/program"
 )
 
 // scaffold is a codec package that works, and is tested as part of this module: what
@@ -28,15 +30,15 @@ func (t *tool) initialize(ctx context.Context, args []string) error {
 	flags := t.flags("init")
 	profile := flags.String("profile", scaffoldProfile, "`kind` of device; there is a scaffold for "+scaffoldProfile)
 	from := flags.String("sdk", "", "`folder` of the SDK for the go.mod of a new module; found where this runs in the SDK's own or a module that needs it")
-	rest, err := parse(flags, args)
+	rest, err := program.Parse(flags, args)
 	if err != nil {
 		return err
 	}
 	if len(rest) != 1 {
-		return usagef("init: name the folder of the new package")
+		return program.Usagef("init: name the folder of the new package")
 	}
 	if *profile != scaffoldProfile {
-		return usagef("init: there is no scaffold for the profile %q, only for %s", *profile, scaffoldProfile)
+		return program.Usagef("init: there is no scaffold for the profile %q, only for %s", *profile, scaffoldProfile)
 	}
 	dir, err := filepath.Abs(rest[0])
 	if err != nil {
@@ -44,10 +46,10 @@ func (t *tool) initialize(ctx context.Context, args []string) error {
 	}
 	name := filepath.Base(dir)
 	if !regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`).MatchString(name) || name == "main" || name == "scaffold" {
-		return usagef("init: %q is no name for a codec: lower-case letters and digits, a letter first", name)
+		return program.Usagef("init: %q is no name for a codec: lower-case letters and digits, a letter first", name)
 	}
 	if _, err := t.reg.Device(name); err == nil {
-		return usagef("init: the SDK has a codec %q already", name)
+		return program.Usagef("init: the SDK has a codec %q already", name)
 	}
 	files := map[string][]byte{}
 	err = fs.WalkDir(scaffold, "scaffold", func(p string, d fs.DirEntry, err error) error {
@@ -101,7 +103,7 @@ func (t *tool) moduleFiles(ctx context.Context, dir, name, from string, files ma
 	if from == "" {
 		out, err := goTool(ctx, "", nil, "list", "-m", "-f", "{{.Dir}}", sdk)
 		if from = strings.TrimSpace(out); err != nil || from == "" {
-			return false, usagef("init: %s is in no module, and the SDK is not known here: name its folder with --sdk", dir)
+			return false, program.Usagef("init: %s is in no module, and the SDK is not known here: name its folder with --sdk", dir)
 		}
 	}
 	from, err := filepath.Abs(from)
@@ -113,7 +115,7 @@ func (t *tool) moduleFiles(ctx context.Context, dir, name, from string, files ma
 		return false, fmt.Errorf("init: --sdk: %w", err)
 	}
 	if !bytes.HasPrefix(mod, []byte("module "+sdk+"\n")) {
-		return false, usagef("init: --sdk: %s is not the module %s", from, sdk)
+		return false, program.Usagef("init: --sdk: %s is not the module %s", from, sdk)
 	}
 	version := regexp.MustCompile(`(?m)^go \S+$`).Find(mod)
 	files["go.mod"] = fmt.Appendf(nil, "module example.org/%s\n\n%s\n\nrequire %s v0.0.0\n%s\nreplace %[3]s => %[5]s\n",

@@ -3,15 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -23,6 +18,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/devices"
+	"github.com/sargas-em/em/examples/internal/certificate"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/serialline"
 )
@@ -143,7 +139,8 @@ func fix() em.Observation {
 // What a device sends over TCP is printed, answered and kept, and the record
 // decodes to the same; with --codec auto and over TLS too.
 func TestListenTCP(t *testing.T) {
-	cert, key, pool := certificate(t)
+	authority := certificate.NewAuthority(t)
+	authority.Issue("center", x509.ExtKeyUsageServerAuth)
 	for _, c := range []struct {
 		name, codec string
 		tls         bool
@@ -152,7 +149,7 @@ func TestListenTCP(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "cap.pcapng")
 			args := []string{"listen", "--codec", c.codec, "--tcp", "127.0.0.1:0", "--record", file}
 			if c.tls {
-				args = append(args, "--tls", "--cert", cert, "--key", key)
+				args = append(args, "--tls", "--cert", authority.Path("center.pem"), "--key", authority.Path("center.key"))
 			}
 			l := start(t, args...)
 			addr := l.errs.wait(t, `listening for \w+ at (\S+)`)
@@ -161,7 +158,7 @@ func TestListenTCP(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.tls {
-				conn = tls.Client(conn, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"})
+				conn = tls.Client(conn, &tls.Config{RootCAs: authority.Pool, ServerName: "127.0.0.1"})
 			}
 			play(t, "gt06", "990000000000017", conn, fix())
 			l.out.wait(t, `"body":"fix"`)
@@ -267,34 +264,4 @@ func TestListenSerial(t *testing.T) {
 	if !strings.Contains(out.String(), `"device":"alcoholuart:kiosk-17"`) {
 		t.Errorf("the record:\n%s", out.String())
 	}
-}
-
-// certificate makes one for 127.0.0.1.
-func certificate(t *testing.T) (cert, key string, pool *x509.CertPool) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	if err := errors.Join(os.WriteFile(cert, certPEM, 0o600), os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	pool = x509.NewCertPool()
-	pool.AppendCertsFromPEM(certPEM)
-	return cert, key, pool
 }

@@ -23,42 +23,26 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"text/tabwriter"
 
 	"github.com/mattn/go-isatty"
 
 	"github.com/sargas-em/em/devices"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 )
 
 // Exit statuses.
 const (
 	exitConformance = 1
-	exitUsage       = 2
 	exitDecode      = 3
 	exitIO          = 4
 )
-
-// exitError is an error that has an exit status of its own.
-type exitError struct {
-	status int
-	err    error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-
-func usagef(format string, args ...any) error {
-	return &exitError{exitUsage, fmt.Errorf(format, args...)}
-}
 
 // tool is what a command works with.
 type tool struct {
@@ -66,7 +50,8 @@ type tool struct {
 	in       io.Reader
 	out      io.Writer
 	errs     io.Writer
-	colour   bool // out is a terminal that wants colours
+	terminal bool // out is one
+	colour   bool // it wants colours
 	progress bool // errs is a terminal
 }
 
@@ -88,24 +73,15 @@ var commands = []command{
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	t := &tool{
-		in: os.Stdin, out: os.Stdout, errs: os.Stderr,
-		colour:   isatty.IsTerminal(os.Stdout.Fd()) && os.Getenv("NO_COLOR") == "",
-		progress: isatty.IsTerminal(os.Stderr.Fd()),
-	}
-	err := t.run(ctx, os.Args[1:])
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	fmt.Fprintln(os.Stderr, "emcodec:", err)
-	status := exitIO
-	var e *exitError
-	if errors.As(err, &e) {
-		status = e.status
-	}
-	os.Exit(status)
+	program.Main("emcodec", exitIO, program.Interruptible(func(ctx context.Context, args []string, out, errs io.Writer) error {
+		terminal := isatty.IsTerminal(os.Stdout.Fd())
+		t := &tool{
+			in: os.Stdin, out: out, errs: errs,
+			terminal: terminal, colour: terminal && os.Getenv("NO_COLOR") == "",
+			progress: isatty.IsTerminal(os.Stderr.Fd()),
+		}
+		return t.run(ctx, args)
+	}))
 }
 
 func (t *tool) run(ctx context.Context, args []string) (err error) {
@@ -121,7 +97,7 @@ func (t *tool) run(ctx context.Context, args []string) (err error) {
 	}
 	switch {
 	case len(args) == 0:
-		return usagef("say what to do: %s (each with -h for its flags)", strings.Join(names, ", "))
+		return program.Usagef("say what to do: %s (each with -h for its flags)", strings.Join(names, ", "))
 	case args[0] == "help" || args[0] == "-h" || args[0] == "--help":
 		for _, c := range commands {
 			if _, err := fmt.Fprintf(t.out, "emcodec %s\n", c.usage); err != nil {
@@ -131,7 +107,7 @@ func (t *tool) run(ctx context.Context, args []string) (err error) {
 		_, err := fmt.Fprintln(t.out, "Each command lists its flags with -h.")
 		return err
 	}
-	return usagef("unknown command %q: %s", args[0], strings.Join(names, ", "))
+	return program.Usagef("unknown command %q: %s", args[0], strings.Join(names, ", "))
 }
 
 // flags returns an empty set of flags of a command.
@@ -141,34 +117,18 @@ func (t *tool) flags(command string) *flag.FlagSet {
 	return fs
 }
 
-// parse reads flags wherever they stand, and returns the other arguments.
-func parse(fs *flag.FlagSet, args []string) (rest []string, err error) {
-	for {
-		if err := fs.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return nil, err
-			}
-			return nil, &exitError{exitUsage, err}
-		}
-		if fs.NArg() == 0 {
-			return rest, nil
-		}
-		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
-	}
-}
-
 // device returns a dialect by its name; auto is none.
 func (t *tool) device(name string) (protocol.Device, error) {
 	d, err := t.reg.Device(name)
 	if err != nil {
-		return d, &exitError{exitUsage, err}
+		return d, program.Usagef("%w", err)
 	}
 	return d, nil
 }
 
 func (t *tool) list(_ context.Context, args []string) error {
-	if len(args) > 0 {
-		return usagef("list: %q: it takes nothing", args[0])
+	if err := program.ParseAll(t.flags("list"), args); err != nil {
+		return err
 	}
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "CODEC\tDEVICES\tOVER\tLONGEST FRAME\tCHECKSUM")

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sargas-em/em/examples/internal/loopback"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/capture"
 	"github.com/sargas-em/em/protocol/serialline"
@@ -44,7 +46,7 @@ func (t *tool) replay(ctx context.Context, args []string) error {
 	speed := fs.String("speed", "1", "how much faster than the record, or max: without its pauses")
 	fs.DurationVar(&r.patience, "patience", 5*time.Second, "how long the other side's last answer, or its next bytes, are waited for")
 	remote := fs.Bool("allow-remote", false, "allow addresses that are not this machine's loopback")
-	rest, err := parse(fs, args)
+	rest, err := program.Parse(fs, args)
 	if err != nil {
 		return err
 	}
@@ -56,20 +58,20 @@ func (t *tool) replay(ctx context.Context, args []string) error {
 	}
 	switch {
 	case len(rest) != 1:
-		return usagef("replay: give one capture file")
+		return program.Usagef("replay: give one capture file")
 	case given != 1:
-		return usagef("replay: give one of --tcp, --serial and --listen")
+		return program.Usagef("replay: give one of --tcp, --serial and --listen")
 	case r.patience <= 0:
-		return usagef("replay: --patience %v", r.patience)
+		return program.Usagef("replay: --patience %v", r.patience)
 	}
 	if *speed != "max" {
 		if r.speed, err = strconv.ParseFloat(*speed, 64); err != nil || !(r.speed > 0 && r.speed <= 1e6) {
-			return usagef("replay: --speed %q is no number from 0 to 1000000, nor max", *speed)
+			return program.Usagef("replay: --speed %q is no number from 0 to 1000000, nor max", *speed)
 		}
 	}
 	for _, addr := range []string{r.tcp, r.listen} {
 		if addr != "" {
-			if err := t.local(addr, *remote); err != nil {
+			if err := loopback.Allow(addr, *remote); err != nil {
 				return err
 			}
 		}

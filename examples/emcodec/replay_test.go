@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sargas-em/em/devices"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -159,7 +160,7 @@ func TestSend(t *testing.T) {
 		{"replay", "x.pcapng", "--tcp", "192.0.2.1:1"},
 		{"replay", "x.pcapng", "--tcp", "127.0.0.1:1", "--speed", "0"},
 	} {
-		if _, errs, status := emcodec(t, args...); status != exitUsage {
+		if _, errs, status := emcodec(t, args...); status != program.Usage {
 			t.Errorf("%v: status %d: %s", args, status, errs)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/internal/frames"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/wire"
 )
@@ -69,20 +70,20 @@ func (r *result) fail(err error) {
 // understand decodes a line as a conversation of its own. It reads no clock, so
 // that the same input gives the same output: an observation whose frame carries
 // no time has no "at".
-func (r *result) understand(l line, identity string) {
+func (r *result) understand(l frames.Line, identity string) {
 	r.OK, r.Messages, r.Observations = true, []message{}, []em.Observation{}
-	if l.err != nil {
-		r.fail(l.err)
-		r.frames = []frame{{skipped: l.data, offset: int64(len(l.data))}}
+	if l.Err != nil {
+		r.fail(l.Err)
+		r.frames = []frame{{skipped: l.Data, offset: int64(len(l.Data))}}
 		return
 	}
-	session, err := startSession(r.dev, l.data, identity)
+	session, err := startSession(r.dev, l.Data, identity)
 	if err != nil {
 		r.fail(err)
 		return
 	}
 	s := newStream(r.dev, 0)
-	s.feed(l.data)
+	s.feed(l.Data)
 	s.end()
 	some := false
 	for {
@@ -94,7 +95,7 @@ func (r *result) understand(l line, identity string) {
 		r.take(f, session, time.Time{})
 	}
 	if !some {
-		r.fail(fmt.Errorf("no frame of %s in %d bytes", r.dev.Name, len(l.data)))
+		r.fail(fmt.Errorf("no frame of %s in %d bytes", r.dev.Name, len(l.Data)))
 	}
 }
 

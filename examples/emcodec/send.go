@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sargas-em/em/examples/internal/frames"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -30,7 +32,7 @@ func (t *tool) send(ctx context.Context, args []string) error {
 	fs.StringVar(&cmd.Text, "say", "", "`text` of show, release and vendor")
 	fs.DurationVar(&cmd.Timeout, "timeout", time.Minute, "from the connection to the device's answer; for the connection too")
 	raw := fs.String("message", "", "send this `frame`, in hexadecimal, in place of a command")
-	rest, err := parse(fs, args)
+	rest, err := program.Parse(fs, args)
 	if err != nil {
 		return err
 	}
@@ -40,22 +42,22 @@ func (t *tool) send(ctx context.Context, args []string) error {
 	s := &sending{center: c, device: *device, command: cmd, end: make(chan protocol.Delivery, 1)}
 	switch {
 	case (*raw == "") == (len(rest) == 0) || len(rest) > 1:
-		return usagef("send: give one command, or --message")
+		return program.Usagef("send: give one command, or --message")
 	case cmd.Timeout <= 0:
-		return usagef("send: --timeout %v", cmd.Timeout)
+		return program.Usagef("send: --timeout %v", cmd.Timeout)
 	case *raw != "":
-		if s.raw, err = parseHex(*raw); err != nil {
-			return usagef("send: --message: %w", err)
+		if s.raw, err = frames.ParseHex(*raw); err != nil {
+			return program.Usagef("send: --message: %w", err)
 		}
 		if c.dev.Name != "" {
 			if _, err := s.message(c.dev); err != nil {
-				return &exitError{exitUsage, err}
+				return program.Usagef("%w", err)
 			}
 		}
 	default:
 		s.command.Kind = protocol.CommandKind(rest[0])
 		if c.dev.Name != "" && !slices.Contains(c.dev.Commands, s.command.Kind) {
-			return usagef("send: codec %s has no command %q; it has %v", c.dev.Name, rest[0], c.dev.Commands)
+			return program.Usagef("send: codec %s has no command %q; it has %v", c.dev.Name, rest[0], c.dev.Commands)
 		}
 	}
 	return s.run(ctx)

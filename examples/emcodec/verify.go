@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol/codectest"
 )
 
@@ -32,15 +33,15 @@ func (t *tool) verify(ctx context.Context, args []string) error {
 	for _, form := range []string{"junit", "html", "json", "badge"} {
 		files[form] = fs.String(form, "", "write the report to this `file` too; - for standard output")
 	}
-	rest, err := parse(fs, args)
+	rest, err := program.Parse(fs, args)
 	if err != nil {
 		return err
 	}
 	if len(rest) != 1 {
-		return usagef("verify: name one codec, or the folder of one")
+		return program.Usagef("verify: name one codec, or the folder of one")
 	}
 	if *profile != "" && !slices.ContainsFunc(codectest.Profiles(), func(p codectest.Profile) bool { return p.Name == *profile }) {
-		return usagef("verify: no profile %q; there are %s", *profile, profiles())
+		return program.Usagef("verify: no profile %q; there are %s", *profile, profiles())
 	}
 	quiet := false
 	for _, name := range files {
@@ -94,7 +95,7 @@ func (t *tool) verify(ctx context.Context, args []string) error {
 		}
 	}
 	if !report.Passed() {
-		return &exitError{exitConformance, fmt.Errorf("%s does not meet the contract", report.Device)}
+		return program.Errorf(exitConformance, "%s does not meet the contract", report.Device)
 	}
 	return nil
 }
@@ -115,11 +116,11 @@ func (t *tool) packageDir(ctx context.Context, name string) (string, error) {
 		case err == nil && info.IsDir():
 			return name, nil
 		case err == nil:
-			return "", usagef("verify: %s is no folder", name)
+			return "", program.Usagef("verify: %s is no folder", name)
 		case strings.ContainsAny(name, `./\`):
 			return "", err
 		}
-		return "", usagef("verify: %q is neither a codec nor a folder; list has the codecs", name)
+		return "", program.Usagef("verify: %q is neither a codec nor a folder; list has the codecs", name)
 	}
 	out, err := goTool(ctx, "", nil, "list", "-f", "{{.Dir}}", sdk+"/devices/"+name)
 	if err != nil {
@@ -146,7 +147,7 @@ func goTool(ctx context.Context, dir string, env []string, args ...string) (stri
 // runKit runs a package's kit and reads the report that it leaves.
 func (t *tool) runKit(ctx context.Context, dir, test string, env []string) (*codectest.Report, error) {
 	if _, err := regexp.Compile(test); err != nil {
-		return nil, usagef("verify: --run: %w", err)
+		return nil, program.Usagef("verify: --run: %w", err)
 	}
 	reports, err := os.MkdirTemp("", "emcodec-verify-")
 	if err != nil {
@@ -186,11 +187,11 @@ func (t *tool) runKit(ctx context.Context, dir, test string, env []string) (*cod
 	case failure != nil && !errors.As(failure, &exit):
 		return nil, failure // there is no go command
 	case failure != nil:
-		return nil, &exitError{exitConformance, fmt.Errorf("verify: the kit left no report: %w", failure)}
+		return nil, program.Errorf(exitConformance, "verify: the kit left no report: %w", failure)
 	case len(found) == 0:
-		return nil, &exitError{exitConformance, fmt.Errorf("verify: no test %s in %s calls codectest.Run", test, dir)}
+		return nil, program.Errorf(exitConformance, "verify: no test %s in %s calls codectest.Run", test, dir)
 	default:
-		return nil, usagef("verify: %d reports: name one test with --run", len(found))
+		return nil, program.Usagef("verify: %d reports: name one test with --run", len(found))
 	}
 	f, err := os.Open(found[0])
 	if err != nil {

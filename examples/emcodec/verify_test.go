@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sargas-em/em/examples/internal/program"
 )
 
 // emcodec runs a command and returns what it says, and its exit status.
@@ -18,14 +19,9 @@ func emcodec(t *testing.T, args ...string) (out, errs string, status int) {
 	var o, e bytes.Buffer
 	err := (&tool{in: strings.NewReader(""), out: &o, errs: &e}).run(t.Context(), args)
 	if err != nil {
-		status = exitIO
-		var exit *exitError
-		if errors.As(err, &exit) {
-			status = exit.status
-		}
 		e.WriteString(err.Error())
 	}
-	return o.String(), e.String(), status
+	return o.String(), e.String(), program.Status(err, exitIO)
 }
 
 // replaceIn changes a file of a package.
@@ -139,7 +135,7 @@ func TestVerifyByName(t *testing.T) {
 		t.Errorf("status %d, %v: %+v\n%s", status, err, r, errs)
 	}
 	for _, args := range [][]string{{"verify"}, {"verify", "nosuch"}, {"verify", "r16h", "--profile", "nosuch"}, {"init"}, {"init", "x", "--profile", "beacon"}, {"init", "Beta"}, {"init", "gt06"}} {
-		if _, errs, status := emcodec(t, args...); status != exitUsage {
+		if _, errs, status := emcodec(t, args...); status != program.Usage {
 			t.Errorf("%v: status %d: %s", args, status, errs)
 		}
 	}

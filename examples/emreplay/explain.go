@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/internal/program"
 )
 
 func explain(args []string, out, errs io.Writer) error {
@@ -17,7 +18,7 @@ func explain(args []string, out, errs io.Writer) error {
 		return err
 	}
 	if len(o.rest) != 1 || o.rest[0] == "" {
-		return usagef("explain: name one event, or the beginning of its id")
+		return program.Usagef("explain: name one event, or the beginning of its id")
 	}
 	r, err := replayFiles(o, errs)
 	if err != nil {
@@ -26,10 +27,10 @@ func explain(args []string, out, errs io.Writer) error {
 	found, of := r.find(strings.ToLower(o.rest[0]))
 	switch len(found) {
 	case 0:
-		return usagef("explain: no event begins with %s", o.rest[0])
+		return program.Usagef("explain: no event begins with %s", o.rest[0])
 	case 1:
 	default:
-		return usagef("explain: %d events begin with %s", len(found), o.rest[0])
+		return program.Usagef("explain: %d events begin with %s", len(found), o.rest[0])
 	}
 	e := &found[0]
 	evidence, err := findEvidence(o.observations, e.Because)

@@ -21,50 +21,24 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 	_ "time/tzdata"
+
+	"github.com/sargas-em/em/examples/internal/program"
 )
 
 // Exit statuses.
 const (
 	exitFault = 1
-	exitUsage = 2
 	exitInput = 3
 	exitIO    = 4
 )
 
-// exitError is an error that has an exit status of its own.
-type exitError struct {
-	status int
-	err    error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-
-func usagef(format string, args ...any) error {
-	return &exitError{exitUsage, fmt.Errorf(format, args...)}
-}
-
-func main() {
-	err := run(os.Args[1:], os.Stdout, os.Stderr)
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	fmt.Fprintln(os.Stderr, "emreplay:", err)
-	status := exitIO
-	var e *exitError
-	if errors.As(err, &e) {
-		status = e.status
-	}
-	os.Exit(status)
-}
+func main() { program.Main("emreplay", exitIO, run) }
 
 const usage = `usage: emreplay --orders FILE --observations FILE [--at TIME] [--shuffle SEED] …
        emreplay explain --orders FILE --observations FILE … EVENT-ID
@@ -74,7 +48,7 @@ Flags are listed by -h.
 
 func run(args []string, out, errs io.Writer) error {
 	if len(args) == 0 {
-		return usagef("say what to do:\n%s", usage)
+		return program.Usagef("say what to do:\n%s", usage)
 	}
 	w := bufio.NewWriter(out)
 	var err error
@@ -87,7 +61,7 @@ func run(args []string, out, errs io.Writer) error {
 		_, err = io.WriteString(w, usage)
 	default:
 		if !strings.HasPrefix(args[0], "-") {
-			return usagef("unknown command %q\n%s", args[0], usage)
+			return program.Usagef("unknown command %q\n%s", args[0], usage)
 		}
 		err = replay(args, w, errs)
 	}
@@ -127,23 +101,15 @@ func parseFlags(name string, args []string, errs io.Writer) (options, error) {
 	fs.BoolVar(&o.unsorted, "unsorted", false, "the file is in any order: keep all of it in memory")
 	fs.DurationVar(&o.maxLate, "max-late", 72*time.Hour, "how late an observation may be and still count")
 	fs.DurationVar(&o.slack, "slack", time.Hour, "how far lines may be out of the order of their reception")
-	for len(args) > 0 {
-		if err := fs.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return o, err
-			}
-			return o, &exitError{exitUsage, err}
-		}
-		args = fs.Args()
-		if len(args) > 0 {
-			o.rest, args = append(o.rest, args[0]), args[1:]
-		}
-	}
+	var err error
+	o.rest, err = program.Parse(fs, args)
 	switch {
+	case err != nil:
+		return o, err
 	case o.orders == "" || o.observations == "":
-		return o, usagef("%s: --orders and --observations are needed", name)
+		return o, program.Usagef("%s: --orders and --observations are needed", name)
 	case o.maxLate <= 0 || o.slack < 0:
-		return o, usagef("%s: --max-late and --slack are times ahead of zero", name)
+		return o, program.Usagef("%s: --max-late and --slack are times ahead of zero", name)
 	}
 	return o, nil
 }
@@ -154,7 +120,7 @@ func replay(args []string, out, errs io.Writer) error {
 		return err
 	}
 	if len(o.rest) > 0 {
-		return usagef("unexpected argument %q", o.rest[0])
+		return program.Usagef("unexpected argument %q", o.rest[0])
 	}
 	r, err := replayFiles(o, errs)
 	if err != nil {

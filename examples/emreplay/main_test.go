@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -18,6 +17,7 @@ import (
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/curfew"
 	"github.com/sargas-em/em/curfew/checkin"
+	"github.com/sargas-em/em/examples/internal/program"
 )
 
 func TestMain(m *testing.M) {
@@ -294,18 +294,12 @@ func TestExitStatus(t *testing.T) {
 		want int
 	}{
 		{[]string{"--orders", orders, "--observations", obs}, 0},
-		{nil, exitUsage}, {[]string{"--nosuch"}, exitUsage}, {[]string{"--orders", orders}, exitUsage}, {[]string{"schema", "all"}, exitUsage},
+		{nil, program.Usage}, {[]string{"--nosuch"}, program.Usage}, {[]string{"--orders", orders}, program.Usage}, {[]string{"schema", "all"}, program.Usage},
 		{[]string{"--orders", orders, "--observations", bad}, exitInput}, {[]string{"--orders", bad, "--observations", obs}, exitInput},
 		{[]string{"--orders", orders, "--observations", dir + "/none"}, exitIO}, {[]string{"--orders", dir + "/none", "--observations", obs}, exitIO},
 	} {
 		err := run(c.args, io.Discard, io.Discard)
-		got := 0
-		if e := (*exitError)(nil); errors.As(err, &e) {
-			got = e.status
-		} else if err != nil {
-			got = exitIO
-		}
-		if got != c.want {
+		if got := program.Status(err, exitIO); got != c.want {
 			t.Errorf("%q: status %d (%v), want %d", c.args, got, err, c.want)
 		}
 	}

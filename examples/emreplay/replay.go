@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 )
 
@@ -61,7 +62,7 @@ func replayFiles(o options, errs io.Writer) (*result, error) {
 	}
 	people, ros, err := readOrders(doc)
 	if err != nil {
-		return nil, &exitError{exitInput, fmt.Errorf("%s: %w", o.orders, err)}
+		return nil, program.Errorf(exitInput, "%s: %w", o.orders, err)
 	}
 	f, err := os.Open(o.observations)
 	if err != nil {
@@ -87,7 +88,7 @@ func replayStream(o options, people []*person, ros *roster.Roster, in io.Reader,
 			MaxLate: o.maxLate, MaxAhead: maxAhead, History: &s.history,
 		}, evs...)
 		if err != nil {
-			return nil, &exitError{exitFault, err}
+			return nil, program.Errorf(exitFault, "%w", err)
 		}
 		byID[p.id] = s
 		r.people = append(r.people, s)
@@ -144,7 +145,7 @@ func replayStream(o options, people []*person, ros *roster.Roster, in io.Reader,
 		s := byID[id]
 		s.waiting = append(s.waiting, ob)
 		if waiting++; all && waiting > mostShuffled {
-			return &exitError{exitInput, fmt.Errorf("line %d: --shuffle and --unsorted take %d observations at most", n, mostShuffled)}
+			return program.Errorf(exitInput, "line %d: --shuffle and --unsorted take %d observations at most", n, mostShuffled)
 		}
 		if !all && waiting >= batch {
 			return flush()
@@ -215,7 +216,7 @@ func (s *subject) feed(now time.Time, obs []em.Observation) error {
 	s.history.store(obs...)
 	var r em.Result
 	if err := s.tl.Feed(&r, now, obs...); err != nil {
-		return &exitError{exitFault, fmt.Errorf("person %q: %w", s.id, err)}
+		return program.Errorf(exitFault, "person %q: %w", s.id, err)
 	}
 	s.history.Commit(&r)
 	return nil
@@ -244,5 +245,5 @@ func (r *result) inputError() error {
 	if r.bad == 0 {
 		return nil
 	}
-	return &exitError{exitInput, fmt.Errorf("%d of %d lines cannot be used", r.bad, r.lines)}
+	return program.Errorf(exitInput, "%d of %d lines cannot be used", r.bad, r.lines)
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
+
+	"github.com/sargas-em/em/examples/internal/program"
 )
 
 // The schemas say what is read, and reading uses them: nothing that they refuse
@@ -94,5 +96,5 @@ func printSchema(args []string, w io.Writer) error {
 			}
 		}
 	}
-	return usagef("schema: say which: orders or observations")
+	return program.Usagef("schema: say which: orders or observations")
 }

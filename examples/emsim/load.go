@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sargas-em/em/examples/internal/loopback"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -92,7 +94,7 @@ func runLoad(ctx context.Context, args []string, reg *protocol.Registry, out, er
 	fs.StringVar(&f.out, "out", "", "`file` for the result as JSON")
 	fs.StringVar(&f.hist, "hist", "", "`file` for the histograms, in HdrHistogram's log format, in microseconds")
 	f.target.tlsFlags(fs)
-	if err := parse(fs, args); err != nil {
+	if err := program.ParseAll(fs, args); err != nil {
 		return err
 	}
 	if err := f.check(reg); err != nil {
@@ -112,31 +114,31 @@ func runLoad(ctx context.Context, args []string, reg *protocol.Registry, out, er
 func (f *loadFlags) check(reg *protocol.Registry) error {
 	switch {
 	case len(f.targets) == 0:
-		return usagef("load: --target is missing")
+		return program.Usagef("load: --target is missing")
 	case f.devices < 1 || f.devices > mostDevices-100:
-		return usagef("load: --devices %d is not within 1 and %d", f.devices, mostDevices-100)
+		return program.Usagef("load: --devices %d is not within 1 and %d", f.devices, mostDevices-100)
 	case f.interval < 10*time.Millisecond || f.duration <= 0 || f.duration > 24*time.Hour:
-		return usagef("load: --interval %v is below 10ms, or --duration %v not within 0 and 24h", f.interval, f.duration)
+		return program.Usagef("load: --interval %v is below 10ms, or --duration %v not within 0 and 24h", f.interval, f.duration)
 	case f.ramp < 0 || f.ramp > f.duration || f.drain < 0:
-		return usagef("load: --ramp %v is not within 0 and the duration, or --drain %v is below 0", f.ramp, f.drain)
+		return program.Usagef("load: --ramp %v is not within 0 and the duration, or --drain %v is below 0", f.ramp, f.drain)
 	case f.rate < 1:
-		return usagef("load: --connect-rate %d", f.rate)
+		return program.Usagef("load: --connect-rate %d", f.rate)
 	}
 	weights := 0
 	for i := range f.targets {
 		t := &f.targets[i]
 		var err error
 		if t.dev, err = reg.Device(t.Codec); err != nil {
-			return &exitError{exitUsage, err}
+			return program.Usagef("%w", err)
 		}
-		if err := checkAddress(t.Addr, f.remote); err != nil {
+		if err := loopback.Allow(t.Addr, f.remote); err != nil {
 			return err
 		}
 		weights += t.weight
 	}
 	limit := fileLimit()
 	if need := uint64(f.devices) + 50; limit > 0 && need > limit {
-		return usagef("load: %d devices need %d open files, and this process may have %d: ulimit -n", f.devices, need, limit)
+		return program.Usagef("load: %d devices need %d open files, and this process may have %d: ulimit -n", f.devices, need, limit)
 	}
 	for i := range f.devices {
 		f.targets[f.at(i, weights)].Devices++
@@ -216,7 +218,7 @@ func sourceFor(addr string, n int) (net.Addr, error) {
 		return nil, err
 	}
 	if ip := net.ParseIP(host); ip == nil || ip.To4() == nil || !ip.IsLoopback() {
-		return nil, usagef("load: more than %d connections to %s: only an IPv4 loopback address has more sources", perSource, addr)
+		return nil, program.Usagef("load: more than %d connections to %s: only an IPv4 loopback address has more sources", perSource, addr)
 	}
 	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+n/perSource))}, nil
 }

@@ -19,6 +19,7 @@ import (
 	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -242,8 +243,7 @@ func TestLoadUnacknowledged(t *testing.T) {
 		if took := time.Since(began); took > 22*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		var e *exitError
-		if err := r.save(&loadFlags{}, io.Discard); !errors.As(err, &e) || e.status != exitUnacknowledged {
+		if err := r.save(&loadFlags{}, io.Discard); program.Status(err, exitIO) != exitUnacknowledged {
 			t.Errorf("%v", err)
 		}
 	})

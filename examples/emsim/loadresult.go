@@ -12,6 +12,8 @@ import (
 	"time"
 
 	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/sargas-em/em/examples/internal/program"
 )
 
 // result is what a load came to. It says how it was had.
@@ -143,10 +145,10 @@ func (r *result) save(f *loadFlags, out io.Writer) error {
 		err = r.print(out)
 	}
 	if err == nil && r.Undecoded > 0 {
-		err = &exitError{exitDecode, fmt.Errorf("%d answers were not understood", r.Undecoded)}
+		err = program.Errorf(exitDecode, "%d answers were not understood", r.Undecoded)
 	}
 	if missing := r.Unacknowledged + r.GivenUp; err == nil && missing > 0 {
-		err = &exitError{exitUnacknowledged, fmt.Errorf("%d reports were not acknowledged", missing)}
+		err = program.Errorf(exitUnacknowledged, "%d reports were not acknowledged", missing)
 	}
 	return err
 }

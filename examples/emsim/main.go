@@ -21,55 +21,24 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 	"text/tabwriter"
 
 	"github.com/sargas-em/em/devices"
 	"github.com/sargas-em/em/examples/emsim/scenario"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 )
 
 // Exit statuses.
 const (
 	exitUnacknowledged = 1
-	exitUsage          = 2
 	exitDecode         = 3
 	exitIO             = 4
 )
 
-// exitError is an error that has an exit status of its own.
-type exitError struct {
-	status int
-	err    error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-
-func usagef(format string, args ...any) error {
-	return &exitError{exitUsage, fmt.Errorf(format, args...)}
-}
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	fmt.Fprintln(os.Stderr, "emsim:", err)
-	status := exitIO
-	var e *exitError
-	if errors.As(err, &e) {
-		status = e.status
-	}
-	os.Exit(status)
-}
+func main() { program.Main("emsim", exitIO, program.Interruptible(run)) }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	reg, err := protocol.NewRegistry(devices.All()...)
@@ -77,7 +46,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	if len(args) == 0 {
-		return usagef("say what to do: list, run or load (run and load with -h for their flags)")
+		return program.Usagef("say what to do: list, run or load (run and load with -h for their flags)")
 	}
 	switch args[0] {
 	case "list":
@@ -93,21 +62,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		_, err := fmt.Fprintln(out, "usage: emsim list | schema | run --codec NAME --tcp ADDR --scenario NAME | load --target ADDR\nrun and load list their flags with -h.")
 		return err
 	}
-	return usagef("unknown command %q: list, schema, run or load", args[0])
-}
-
-// parse reads flags; what is left over is an error.
-func parse(fs *flag.FlagSet, args []string) error {
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return &exitError{exitUsage, err}
-	}
-	if fs.NArg() > 0 {
-		return usagef("%s: %q is no flag", fs.Name(), fs.Arg(0))
-	}
-	return nil
+	return program.Usagef("unknown command %q: list, schema, run or load", args[0])
 }
 
 // list shows the scenarios, and which codec can tell all of each.

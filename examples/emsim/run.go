@@ -19,6 +19,7 @@ import (
 
 	"github.com/sargas-em/em/examples/emsim/scenario"
 	"github.com/sargas-em/em/examples/emsim/track"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -57,7 +58,7 @@ func runScenario(ctx context.Context, args []string, reg *protocol.Registry, out
 	fs.BoolVar(&f.skip, "skip-unsupported", false, "leave out what the dialect cannot tell; the truth says so")
 	fs.BoolVar(&f.json, "json", false, "print the totals as JSON")
 	f.target.flags(fs)
-	if err := parse(fs, args); err != nil {
+	if err := program.ParseAll(fs, args); err != nil {
 		return err
 	}
 	fleet, err := f.prepare(reg, errs)
@@ -91,19 +92,19 @@ func (f *fleet) close() error {
 func (f *runFlags) prepare(reg *protocol.Registry, errs io.Writer) (*fleet, error) {
 	switch {
 	case f.codec == "":
-		return nil, usagef("run: --codec is missing")
+		return nil, program.Usagef("run: --codec is missing")
 	case f.scenario == "":
-		return nil, usagef("run: --scenario is missing: %s, or a file", strings.Join(scenario.Names(), ", "))
+		return nil, program.Usagef("run: --scenario is missing: %s, or a file", strings.Join(scenario.Names(), ", "))
 	case f.devices < 1 || f.devices > mostPlayed:
-		return nil, usagef("run: --devices %d is not within 1 and %d (emsim load has more)", f.devices, mostPlayed)
+		return nil, program.Usagef("run: --devices %d is not within 1 and %d (emsim load has more)", f.devices, mostPlayed)
 	case f.identity != "" && f.devices != 1:
-		return nil, usagef("run: --identity is one device's")
+		return nil, program.Usagef("run: --identity is one device's")
 	case f.patience <= 0:
-		return nil, usagef("run: --patience %v", f.patience)
+		return nil, program.Usagef("run: --patience %v", f.patience)
 	}
 	dev, err := reg.Device(f.codec)
 	if err != nil {
-		return nil, &exitError{exitUsage, err}
+		return nil, program.Usagef("%w", err)
 	}
 	if err := f.target.check(dev, f.devices); err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func (f *runFlags) prepare(reg *protocol.Registry, errs io.Writer) (*fleet, erro
 	speed := 0.0
 	if f.speed != "max" {
 		if speed, err = strconv.ParseFloat(f.speed, 64); err != nil || !(speed > 0 && speed <= 1e6) {
-			return nil, usagef("run: --speed %q is no number from 0 to 1000000, nor max", f.speed)
+			return nil, program.Usagef("run: --speed %q is no number from 0 to 1000000, nor max", f.speed)
 		}
 	}
 	s, err := loadScenario(f.scenario)
@@ -125,7 +126,7 @@ func (f *runFlags) prepare(reg *protocol.Registry, errs io.Writer) (*fleet, erro
 		o.Start = time.Now()
 	default:
 		if o.Start, err = time.Parse(time.RFC3339, f.start); err != nil {
-			return nil, usagef("run: --start: %v", err)
+			return nil, program.Usagef("run: --start: %v", err)
 		}
 	}
 	if f.track != "" {
@@ -176,7 +177,7 @@ func (f *runFlags) device(dev protocol.Device, s *scenario.Scenario, o scenario.
 	wire := f.identity
 	sim, identity, err := newSimulator(dev, wire, n, f.seed)
 	if err != nil {
-		return nil, &exitError{exitUsage, err}
+		return nil, program.Usagef("%w", err)
 	}
 	scratch, _, err := newSimulator(dev, wire, n, f.seed)
 	if err != nil {
@@ -188,7 +189,7 @@ func (f *runFlags) device(dev protocol.Device, s *scenario.Scenario, o scenario.
 		again, err2 := dev.Simulator("", f.seed)
 		if err1 == nil && err2 == nil {
 			if speed == 0 || speed > 2 {
-				return nil, usagef("run: over a serial line the center asks a %s how it is: that takes --speed 1, or 2 at most", dev.Name)
+				return nil, program.Usagef("run: over a serial line the center asks a %s how it is: that takes --speed 1, or 2 at most", dev.Name)
 			}
 			if sim, err = resumer(dev, plain); err != nil {
 				return nil, err
@@ -202,7 +203,7 @@ func (f *runFlags) device(dev protocol.Device, s *scenario.Scenario, o scenario.
 	script, err := s.Play(o, dev.Name, scratch)
 	var untold *scenario.Untold
 	if errors.As(err, &untold) {
-		return nil, usagef("%w; --skip-unsupported leaves it out", err)
+		return nil, program.Usagef("%w; --skip-unsupported leaves it out", err)
 	}
 	if err != nil {
 		return nil, err
@@ -221,7 +222,7 @@ func loadScenario(name string) (*scenario.Scenario, error) {
 		return scenario.Builtin(name)
 	}
 	if !strings.ContainsAny(name, "./\\") {
-		return nil, usagef("run: no scenario %q; there are %s, or give a file", name, strings.Join(scenario.Names(), ", "))
+		return nil, program.Usagef("run: no scenario %q; there are %s, or give a file", name, strings.Join(scenario.Names(), ", "))
 	}
 	doc, err := os.ReadFile(name)
 	if err != nil {
@@ -229,7 +230,7 @@ func loadScenario(name string) (*scenario.Scenario, error) {
 	}
 	s, err := scenario.Parse(doc)
 	if err != nil {
-		return nil, usagef("%s: %w", name, err)
+		return nil, program.Usagef("%s: %w", name, err)
 	}
 	return s, nil
 }
@@ -242,7 +243,7 @@ func loadTrack(name string) (track.Track, error) {
 	defer file.Close()
 	t, err := track.Read(filepath.Base(name), file)
 	if err != nil {
-		return nil, &exitError{exitUsage, err}
+		return nil, program.Usagef("%w", err)
 	}
 	return t, nil
 }
@@ -336,9 +337,9 @@ func (f *fleet) report(out io.Writer) error {
 	}
 	switch {
 	case total.Undecoded > 0 && f.faults.replies.Flip == 0:
-		return &exitError{exitDecode, fmt.Errorf("%d answers of the center were not understood", total.Undecoded)}
+		return program.Errorf(exitDecode, "%d answers of the center were not understood", total.Undecoded)
 	case total.Waiting > 0:
-		return &exitError{exitUnacknowledged, fmt.Errorf("%d reports were not acknowledged", total.Waiting)}
+		return program.Errorf(exitUnacknowledged, "%d reports were not acknowledged", total.Waiting)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em/examples/internal/loopback"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/serialline"
 	"github.com/sargas-em/em/protocol/tcp"
@@ -72,37 +73,23 @@ func (t *target) check(d protocol.Device, devices int) error {
 	}
 	switch {
 	case given != 1:
-		return usagef("run: give one of --tcp, --tls, --udp, --listen, --serial and --pty")
+		return program.Usagef("run: give one of --tcp, --tls, --udp, --listen, --serial and --pty")
 	case (t.serial != "" || t.pty) && !d.Serial:
-		return usagef("run: codec %s is not spoken over serial lines", d.Name)
+		return program.Usagef("run: codec %s is not spoken over serial lines", d.Name)
 	case (t.serial != "" || t.pty) && devices != 1:
-		return usagef("run: a serial line has one device")
+		return program.Usagef("run: a serial line has one device")
 	case t.udp != "" && !slices.Contains(datagrams, d.Name):
-		return usagef("run: codec %s has no datagrams; these have: %v", d.Name, datagrams)
+		return program.Usagef("run: codec %s has no datagrams; these have: %v", d.Name, datagrams)
 	case t.baud != 0 && t.serial == "":
-		return usagef("run: --baud belongs to --serial")
+		return program.Usagef("run: --baud belongs to --serial")
 	}
 	for _, addr := range []string{t.tcp, t.tls, t.udp, t.listen} {
 		if addr == "" {
 			continue
 		}
-		if err := checkAddress(addr, t.remote); err != nil {
+		if err := loopback.Allow(addr, t.remote); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// checkAddress refuses what is not this machine's loopback: simulated breaches
-// must not reach a center that watches people.
-func checkAddress(addr string, remote bool) error {
-	switch err := loopback.Check(addr); {
-	case remote && errors.Is(err, loopback.ErrRemote):
-		return nil
-	case errors.Is(err, loopback.ErrRemote):
-		return usagef("%w: --allow-remote sends there all the same", err)
-	case err != nil:
-		return &exitError{exitUsage, err}
 	}
 	return nil
 }

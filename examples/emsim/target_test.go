@@ -3,16 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,124 +16,47 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sargas-em/em/examples/internal/certificate"
+	"github.com/sargas-em/em/examples/internal/loopback"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/serialline"
 )
 
-// authority signs certificates for a test, and writes them as files.
-type authority struct {
-	t    *testing.T
-	dir  string
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &authority{t: t, dir: t.TempDir(), key: key}
-	a.cert = &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	a.save("ca", a.cert, key)
-	return a
-}
-
-// save signs a certificate, writes NAME.pem and NAME.key and returns the pair.
-func (a *authority) save(name string, c *x509.Certificate, key *ecdsa.PrivateKey) tls.Certificate {
-	a.t.Helper()
-	der, err := x509.CreateCertificate(rand.Reader, c, a.cert, &key.PublicKey, a.key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
-	if err := errors.Join(os.WriteFile(a.path(name+".pem"), cert, 0o600), os.WriteFile(a.path(name+".key"), private, 0o600)); err != nil {
-		a.t.Fatal(err)
-	}
-	pair, err := tls.X509KeyPair(cert, private)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return pair
-}
-
-func (a *authority) path(name string) string { return filepath.Join(a.dir, name) }
-
-func (a *authority) issue(name string, usage x509.ExtKeyUsage) tls.Certificate {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return a.save(name, &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{usage},
-	}, key)
-}
-
 // Over TLS the center's certificate is checked, and the device shows its own where
 // it has one.
 func TestTLS(t *testing.T) {
-	a := newAuthority(t)
-	server := a.issue("center", x509.ExtKeyUsageServerAuth)
-	a.issue("device", x509.ExtKeyUsageClientAuth)
-	pool := x509.NewCertPool()
-	pool.AddCert(mustParse(t, a.path("ca.pem")))
+	a := certificate.NewAuthority(t)
+	server := a.Issue("center", x509.ExtKeyUsageServerAuth)
+	a.Issue("device", x509.ExtKeyUsageClientAuth)
 	args := func(c *center, more ...string) []string {
 		return append([]string{"--codec", "gt06", "--tls", c.addr, "--scenario", "testdata/short.json"}, more...)
 	}
 
 	plain := startCenter(t, "gt06", &tls.Config{Certificates: []tls.Certificate{server}})
-	total, truth := emsim(t, args(plain, "--ca", a.path("ca.pem"))...)
+	total, truth := emsim(t, args(plain, "--ca", a.Path("ca.pem"))...)
 	plain.drain(total.Connections)
 	if lost := plain.lacking(truth); len(lost) > 0 || total.Reports == 0 {
 		t.Errorf("%+v, lost %v", total, lost)
 	}
 	fails(t, 4, "certificate", append([]string{"run"}, args(plain)...)...)
 
-	mutual := startCenter(t, "gt06", &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool})
-	total, truth = emsim(t, args(mutual, "--ca", a.path("ca.pem"), "--cert", a.path("device.pem"), "--key", a.path("device.key"))...)
+	mutual := startCenter(t, "gt06", &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.Pool})
+	total, truth = emsim(t, args(mutual, "--ca", a.Path("ca.pem"), "--cert", a.Path("device.pem"), "--key", a.Path("device.key"))...)
 	mutual.drain(total.Connections)
 	if lost := mutual.lacking(truth); len(lost) > 0 {
 		t.Errorf("lost %v", lost)
 	}
-	fails(t, 4, "certificate", append([]string{"run", "--speed", "max"}, args(mutual, "--ca", a.path("ca.pem"))...)...)
-	fails(t, 4, "no such file", append([]string{"run"}, args(mutual, "--ca", a.path("nosuch"))...)...)
-	fails(t, 4, "no PEM certificate", append([]string{"run"}, args(mutual, "--ca", a.path("device.key"))...)...)
-}
-
-func mustParse(t *testing.T, name string) *x509.Certificate {
-	t.Helper()
-	doc, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(doc)
-	c, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	fails(t, 4, "certificate", append([]string{"run", "--speed", "max"}, args(mutual, "--ca", a.Path("ca.pem"))...)...)
+	fails(t, 4, "no such file", append([]string{"run"}, args(mutual, "--ca", a.Path("nosuch"))...)...)
+	fails(t, 4, "no PEM certificate", append([]string{"run"}, args(mutual, "--ca", a.Path("device.key"))...)...)
 }
 
 // fails runs emsim and checks its exit status and what it says.
 func fails(t *testing.T, status int, says string, args ...string) {
 	t.Helper()
 	err := run(t.Context(), args, io.Discard, io.Discard)
-	got := exitIO
-	var e *exitError
-	if errors.As(err, &e) {
-		got = e.status
-	}
+	got := program.Status(err, exitIO)
 	if err == nil || got != status || !strings.Contains(err.Error(), says) {
 		t.Errorf("%q: status %d, %v; want %d and %q", args, got, err, status, says)
 	}
@@ -163,7 +80,7 @@ func TestLoopbackOnly(t *testing.T) {
 		fails(t, 2, "no address", "run", "--codec", "gt06", "--tcp", addr, "--scenario", "strap-cut")
 	}
 	for addr, remote := range map[string]bool{"127.0.0.1:1": false, "127.3.2.1:1": false, "[::1]:1": false, "localhost:1": false, "192.0.2.1:1": true} {
-		if err := checkAddress(addr, remote); err != nil {
+		if err := loopback.Allow(addr, remote); err != nil {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}

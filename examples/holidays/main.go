@@ -13,12 +13,10 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +33,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/curfew"
+	"github.com/sargas-em/em/examples/internal/program"
 )
 
 // countries are by ISO 3166 code; further ones of the library are one line each.
@@ -43,14 +42,7 @@ var countries = map[string][]*cal.Holiday{
 	"LV": lv.Holidays, "NO": no.Holidays, "PL": pl.Holidays, "SE": se.Holidays,
 }
 
-func main() {
-	err := run(os.Args[1:], os.Stdout, os.Stderr)
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	fmt.Fprintln(os.Stderr, "holidays:", err)
-	os.Exit(2)
-}
+func main() { program.Main("holidays", 1, run) }
 
 func run(args []string, out, errs io.Writer) error {
 	fs := flag.NewFlagSet("holidays", flag.ContinueOnError)
@@ -59,7 +51,7 @@ func run(args []string, out, errs io.Writer) error {
 	from := fs.Int("from", 0, "first `year`")
 	years := fs.Int("years", 1, "how many")
 	like := fs.String("like", "", "what `day` of the week (sun) a holiday is like; empty: left open")
-	if err := fs.Parse(args); err != nil {
+	if err := program.ParseAll(fs, args); err != nil {
 		return err
 	}
 	c, err := calendar(strings.ToUpper(*country), *from, *years, strings.ToLower(*like))
@@ -76,15 +68,15 @@ func calendar(country string, from, years int, like string) (curfew.Calendar, er
 	list, ok := countries[country]
 	switch {
 	case !ok:
-		return curfew.Calendar{}, fmt.Errorf("no calendar of %q: there are %s", country, strings.Join(slices.Sorted(maps.Keys(countries)), ", "))
+		return curfew.Calendar{}, program.Usagef("no calendar of %q: there are %s", country, strings.Join(slices.Sorted(maps.Keys(countries)), ", "))
 	case from < 2000 || years < 1 || from+years > 2200:
-		return curfew.Calendar{}, fmt.Errorf("%d years from %d: years are 2000 to 2199", years, from)
+		return curfew.Calendar{}, program.Usagef("%d years from %d: years are 2000 to 2199", years, from)
 	}
 	var day em.Opt[time.Weekday]
 	if like != "" {
 		i := slices.Index([]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}, like)
 		if i < 0 {
-			return curfew.Calendar{}, fmt.Errorf("%q is not mon, tue, wed, thu, fri, sat or sun", like)
+			return curfew.Calendar{}, program.Usagef("%q is not mon, tue, wed, thu, fri, sat or sun", like)
 		}
 		day = em.Some(time.Weekday(i))
 	}

@@ -11,20 +11,18 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 	_ "time/tzdata" // schedules work where the system has no time zones
 
 	"github.com/sargas-em/em/devices"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 	"github.com/sargas-em/em/examples/monitoringcenter/demo"
@@ -32,29 +30,11 @@ import (
 	"github.com/sargas-em/em/protocol"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	var usage usageError
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case errors.As(err, &usage):
-		fmt.Fprintln(os.Stderr, "monitoringcenter:", err)
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "monitoringcenter:", err)
-		os.Exit(1)
-	}
-}
-
-type usageError struct{ error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+func main() { program.Main("monitoringcenter", 1, program.Interruptible(run)) }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	if len(args) == 0 {
-		return usagef("say what to do: demo, serve or replay (each with -h for its flags)")
+		return program.Usagef("say what to do: demo, serve or replay (each with -h for its flags)")
 	}
 	reg, err := protocol.NewRegistry(devices.All()...)
 	if err != nil {
@@ -71,7 +51,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		fmt.Fprintln(out, "usage: monitoringcenter demo | serve --data DIR [--device CODEC=ADDR …] | replay FILE --codec NAME\nEach command lists its flags with -h.")
 		return nil
 	}
-	return usagef("unknown command %q: demo, serve or replay", args[0])
+	return program.Usagef("unknown command %q: demo, serve or replay", args[0])
 }
 
 // list is a flag that may be repeated.
@@ -107,7 +87,7 @@ func (c *common) options(reg *protocol.Registry, out, errs io.Writer) (center.Op
 		Log: slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level})),
 	}
 	if (c.cert == "") != (c.key == "") {
-		return o, usagef("--tls-cert and --tls-key go together")
+		return o, program.Usagef("--tls-cert and --tls-key go together")
 	}
 	if c.cert != "" {
 		pair, err := tls.LoadX509KeyPair(c.cert, c.key)
@@ -126,24 +106,6 @@ func (c *common) limit(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithCancel(ctx)
 }
 
-func parse(fs *flag.FlagSet, args []string, errs io.Writer) ([]string, error) {
-	fs.SetOutput(errs)
-	var rest []string
-	for {
-		if err := fs.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return nil, err
-			}
-			return nil, usageError{err}
-		}
-		if fs.NArg() == 0 {
-			return rest, nil
-		}
-		// Flags may stand behind arguments too.
-		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
-	}
-}
-
 func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, errs io.Writer) error {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	var (
@@ -158,14 +120,15 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	fs.Var(&serials, "serial", "`CODEC=PORT[,identity=ID][,baud=N]`: a serial port with one device on it; may be repeated")
 	fs.StringVar(&people, "people", "", "people `file` to take at the start: people, devices, orders and zones in JSON")
 	fs.BoolVar(&relaxed, "relaxed", false, "take frames with a wrong checksum, as in anonymised captures; never for real devices")
-	rest, err := parse(fs, args, errs)
+	fs.SetOutput(errs)
+	rest, err := program.Parse(fs, args)
 	switch {
 	case err != nil:
 		return err
 	case len(rest) > 0:
-		return usagef("serve: unexpected argument %q", rest[0])
+		return program.Usagef("serve: unexpected argument %q", rest[0])
 	case data == "":
-		return usagef("serve: --data DIR is missing")
+		return program.Usagef("serve: --data DIR is missing")
 	}
 	if relaxed {
 		fmt.Fprintln(errs, "monitoringcenter: --relaxed: wrong checksums are accepted; verdicts on such frames prove nothing")
@@ -181,7 +144,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	for _, d := range devs {
 		codec, addr, ok := strings.Cut(d, "=")
 		if !ok {
-			return usagef("serve: --device %q is not CODEC=ADDR", d)
+			return program.Usagef("serve: --device %q is not CODEC=ADDR", d)
 		}
 		o.Devices = append(o.Devices, center.DeviceListener{Codec: codec, Addr: addr})
 	}
@@ -214,7 +177,7 @@ func parseSerial(s string) (center.SerialPort, error) {
 	codec, rest, ok := strings.Cut(s, "=")
 	parts := strings.Split(rest, ",")
 	if !ok || parts[0] == "" {
-		return center.SerialPort{}, usagef("serve: --serial %q is not CODEC=PORT[,identity=ID][,baud=N]", s)
+		return center.SerialPort{}, program.Usagef("serve: --serial %q is not CODEC=PORT[,identity=ID][,baud=N]", s)
 	}
 	p := center.SerialPort{Codec: codec, Port: parts[0]}
 	for _, opt := range parts[1:] {
@@ -225,11 +188,11 @@ func parseSerial(s string) (center.SerialPort, error) {
 		case "baud":
 			n, err := strconv.Atoi(value)
 			if err != nil || n <= 0 {
-				return p, usagef("serve: --serial: baud %q is not a positive number", value)
+				return p, program.Usagef("serve: --serial: baud %q is not a positive number", value)
 			}
 			p.Baud = n
 		default:
-			return p, usagef("serve: --serial: unknown option %q", opt)
+			return p, program.Usagef("serve: --serial: unknown option %q", opt)
 		}
 	}
 	return p, nil
@@ -253,12 +216,13 @@ func runDemo(ctx context.Context, args []string, reg *protocol.Registry, out, er
 	c.register(fs)
 	fs.Uint64Var(&seed, "seed", 1, "`number` that the invented movements follow from")
 	fs.StringVar(&data, "data", "", "`folder` for log and record; a temporary one that is removed at the end, if absent")
-	rest, err := parse(fs, args, errs)
+	fs.SetOutput(errs)
+	rest, err := program.Parse(fs, args)
 	if err != nil {
 		return err
 	}
 	if len(rest) > 0 {
-		return usagef("demo: unexpected argument %q", rest[0])
+		return program.Usagef("demo: unexpected argument %q", rest[0])
 	}
 	o, err := c.options(reg, out, errs)
 	if err != nil {
@@ -285,21 +249,22 @@ func runReplay(ctx context.Context, args []string, reg *protocol.Registry, out, 
 	fs.StringVar(&o.Token, "token", "", "the center's bearer `token`")
 	fs.BoolVar(&o.Enrol, "enrol", false, "create people and devices for the identities met; needs --token")
 	fs.IntVar(&o.Repeat, "repeat", 1, "send the file this `often`")
-	rest, err := parse(fs, args, errs)
+	fs.SetOutput(errs)
+	rest, err := program.Parse(fs, args)
 	switch {
 	case err != nil:
 		return err
 	case len(rest) != 1:
-		return usagef("replay: name one file")
+		return program.Usagef("replay: name one file")
 	case codec == "":
-		return usagef("replay: --codec NAME is missing")
+		return program.Usagef("replay: --codec NAME is missing")
 	case o.To == "" && o.Token == "":
-		return usagef("replay: --to ADDR is missing; or give --token, and the center is asked for it")
+		return program.Usagef("replay: --to ADDR is missing; or give --token, and the center is asked for it")
 	case o.Enrol && o.Token == "":
-		return usagef("replay: --enrol needs --token")
+		return program.Usagef("replay: --enrol needs --token")
 	}
 	if o.Device, err = reg.Device(codec); err != nil {
-		return usageError{err}
+		return program.Usagef("%w", err)
 	}
 	o.File = rest[0]
 	return replay.Run(ctx, o)

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+
+	"github.com/sargas-em/em/examples/internal/program"
 )
 
 // ErrRemote: the address is not on this machine's loopback.
@@ -32,4 +34,17 @@ func Check(addr string) error {
 		return fmt.Errorf("%s is %w", addr, ErrRemote)
 	}
 	return nil
+}
+
+// Allow is Check for a program's flags: what is wrong is a usage error, and remote,
+// which --allow-remote sets, permits other machines.
+func Allow(addr string, remote bool) error {
+	switch err := Check(addr); {
+	case err == nil, remote && errors.Is(err, ErrRemote):
+		return nil
+	case errors.Is(err, ErrRemote):
+		return program.Usagef("%w: --allow-remote goes there all the same", err)
+	default:
+		return program.Usagef("%w", err)
+	}
 }

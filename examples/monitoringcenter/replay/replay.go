@@ -3,10 +3,8 @@
 package replay
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/internal/frames"
 	"github.com/sargas-em/em/examples/monitoringcenter/client"
 	"github.com/sargas-em/em/protocol"
 )
@@ -33,12 +32,6 @@ type Options struct {
 	Out    io.Writer
 }
 
-// frame is one line of a vectors file.
-type frame struct {
-	line int
-	data []byte
-}
-
 // invented is the identity under which frames go that carry none, where the
 // dialect asks for a login. It belongs to no device.
 const invented = "990000000000017"
@@ -47,7 +40,7 @@ const invented = "990000000000017"
 // devices, and waits until the center has made it durable: a center answers and
 // closes only then. It prints what was sent and what came back.
 func Run(ctx context.Context, o Options) error {
-	frames, err := read(o.File)
+	lines, err := read(o.File)
 	if err != nil {
 		return err
 	}
@@ -61,9 +54,9 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	identities := map[em.DeviceID]bool{}
-	needsLogin := make([]bool, len(frames))
-	for i, f := range frames {
-		id, needs := meet(o.Device, f.data)
+	needsLogin := make([]bool, len(lines))
+	for i, f := range lines {
+		id, needs := meet(o.Device, f.Data)
 		if needsLogin[i] = needs; needs {
 			id, _ = meet(o.Device, login)
 		}
@@ -80,15 +73,15 @@ func Run(ctx context.Context, o Options) error {
 	}
 	var sent, withLogin, answered int
 	for range max(1, o.Repeat) {
-		for i, f := range frames {
-			data := f.data
+		for i, f := range lines {
+			data := f.Data
 			if needsLogin[i] {
 				data = append(bytes.Clone(login), data...)
 				withLogin++
 			}
 			reply, err := send(ctx, o.To, data)
 			if err != nil {
-				return fmt.Errorf("replay: line %d: %w", f.line, err)
+				return fmt.Errorf("replay: line %d: %w", f.N, err)
 			}
 			sent++
 			if len(reply) > 0 {
@@ -111,40 +104,24 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-func read(name string) ([]frame, error) {
+// read takes a file only where all of it can be understood.
+func read(name string) ([]frames.Line, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	var frames []frame
-	sc := bufio.NewScanner(f)
-	sc.Buffer(nil, 1<<20)
-	for n := 1; sc.Scan(); n++ {
-		if len(bytes.TrimSpace(sc.Bytes())) == 0 {
-			continue
+	var all []frames.Line
+	for l, err := range frames.Lines(f) {
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		var line struct {
-			Hex  string `json:"hex"`
-			Text string `json:"text"`
+		if l.Err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", name, l.N, l.Err)
 		}
-		if err := json.Unmarshal(sc.Bytes(), &line); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", name, n, err)
-		}
-		data := []byte("\n" + line.Text + "\r\n") // text is kept without the line ends round it
-		if line.Hex != "" {
-			if data, err = hex.DecodeString(line.Hex); err != nil {
-				return nil, fmt.Errorf("%s:%d: %w", name, n, err)
-			}
-		} else if line.Text == "" {
-			return nil, fmt.Errorf("%s:%d: neither hex nor text", name, n)
-		}
-		frames = append(frames, frame{n, data})
+		all = append(all, l)
 	}
-	if err := sc.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return frames, nil
+	return all, nil
 }
 
 // meet runs a frame through a session of our own: whose is it, and does the
