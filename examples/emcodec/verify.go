@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sargas-em/em/examples/emcodec/catalogue"
 	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol/codectest"
 )
@@ -28,7 +30,8 @@ func (t *tool) verify(ctx context.Context, args []string) error {
 	fs := t.flags("verify")
 	profile := fs.String("profile", "", "`kind` of device whose demands are to be met; the kit's own where empty")
 	vectors := fs.String("vectors", "", "`file` of composed vectors in place of the kit's own")
-	test := fs.String("run", "^TestConformance$", "`pattern` of the test that calls codectest.Run")
+	test := fs.String("run", "Conformance$", "`pattern` of the tests that call codectest.Run")
+	codec := fs.String("codec", "", "`dialect` of a folder that has several")
 	files := map[string]*string{}
 	for _, form := range []string{"junit", "html", "json", "badge"} {
 		files[form] = fs.String(form, "", "write the report to this `file` too; - for standard output")
@@ -47,11 +50,11 @@ func (t *tool) verify(ctx context.Context, args []string) error {
 	for _, name := range files {
 		quiet = quiet || *name == "-"
 	}
-	dir, err := t.packageDir(ctx, rest[0])
+	dir, dialect, err := t.packageDir(ctx, rest[0])
 	if err != nil {
 		return err
 	}
-	env := []string{"EM_PROFILE=" + *profile}
+	env := []string{"EM_PROFILE=" + *profile, "EM_DIALECT=" + cmp.Or(*codec, dialect)}
 	if *vectors != "" {
 		path, err := filepath.Abs(*vectors)
 		if err != nil {
@@ -109,24 +112,28 @@ func profiles() string {
 }
 
 // packageDir finds the sources of a codec: a folder, or one of the SDK's by name.
-func (t *tool) packageDir(ctx context.Context, name string) (string, error) {
-	if _, err := t.reg.Device(name); err != nil {
-		info, err := os.Stat(name)
-		switch {
-		case err == nil && info.IsDir():
-			return name, nil
-		case err == nil:
-			return "", program.Usagef("verify: %s is no folder", name)
-		case strings.ContainsAny(name, `./\`):
-			return "", err
-		}
-		return "", program.Usagef("verify: %q is neither a codec nor a folder; list has the codecs", name)
-	}
-	out, err := goTool(ctx, "", nil, "list", "-f", "{{.Dir}}", sdk+"/devices/"+name)
+func (t *tool) packageDir(ctx context.Context, name string) (dir, dialect string, err error) {
+	entries, err := catalogue.Entries()
 	if err != nil {
-		return "", fmt.Errorf("verify: the sources of %s are needed: run this where the module %s is known: %w", name, sdk, err)
+		return "", "", err
 	}
-	return strings.TrimSpace(out), nil
+	if e, ok := entries[name]; ok {
+		out, err := goTool(ctx, "", nil, "list", "-f", "{{.Dir}}", sdk+"/devices/"+e.Package)
+		if err != nil {
+			return "", "", fmt.Errorf("verify: the sources of %s are needed: run this where the module %s is known: %w", name, sdk, err)
+		}
+		return strings.TrimSpace(out), name, nil
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return name, "", nil
+	case err == nil:
+		return "", "", program.Usagef("verify: %s is no folder", name)
+	case strings.ContainsAny(name, `./\`):
+		return "", "", err
+	}
+	return "", "", program.Usagef("verify: %q is neither a codec nor a folder; list has the codecs", name)
 }
 
 // goTool runs the go command and returns what it says on standard output; on
@@ -189,9 +196,12 @@ func (t *tool) runKit(ctx context.Context, dir, test string, env []string) (*cod
 	case failure != nil:
 		return nil, program.Errorf(exitConformance, "verify: the kit left no report: %w", failure)
 	case len(found) == 0:
-		return nil, program.Errorf(exitConformance, "verify: no test %s in %s calls codectest.Run", test, dir)
+		return nil, program.Errorf(exitConformance, "verify: no test %s in %s calls codectest.Run, or none of the dialect that was asked for", test, dir)
 	default:
-		return nil, program.Usagef("verify: %d reports: name one test with --run", len(found))
+		for i, name := range found {
+			found[i] = strings.TrimSuffix(filepath.Base(name), ".json")
+		}
+		return nil, program.Usagef("verify: %s has the dialects %s: name one with --codec", dir, strings.Join(found, ", "))
 	}
 	f, err := os.Open(found[0])
 	if err != nil {

@@ -38,8 +38,10 @@
 package codectest
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -133,6 +135,7 @@ const (
 // Environment variables by which a tool that runs a kit's test replaces a part of
 // the kit.
 const (
+	envDialect    = "EM_DIALECT"
 	envProfile    = "EM_PROFILE"
 	envKitVectors = "EM_KIT_VECTORS"
 )
@@ -174,22 +177,44 @@ func (k Kit) session(t tester) *session {
 
 // Run holds the device to the contract. The names of the subtests are stable;
 // each is one of Requirements. With the environment variable EM_REPORT it leaves
-// its Report in that folder, under the device's name and ".json". EM_PROFILE and
-// EM_KIT_VECTORS, where they are set, replace Profile and Vectors.
+// its Report in that folder, under the device's name and ".json"; where several
+// kits are of one device they leave one Report, see [Report.Add]. EM_PROFILE and
+// EM_KIT_VECTORS, where they are set, replace Profile and Vectors, and with
+// EM_DIALECT the kits of devices of other names are skipped.
 func Run(t *testing.T, k Kit) {
 	t.Helper()
+	if name := os.Getenv(envDialect); name != "" && name != k.Device.Name {
+		t.Skipf("SKIPPED: %s asks for %s", envDialect, name)
+	}
 	k.Profile = cmp.Or(os.Getenv(envProfile), k.Profile)
 	k.Vectors = cmp.Or(os.Getenv(envKitVectors), k.Vectors)
 	r := k.run(inTest(t), time.Now())
 	if dir := os.Getenv(envReport); dir != "" && r.Device != "" {
-		f, err := os.Create(filepath.Join(dir, r.Device+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(r.WriteJSON(f), f.Close()); err != nil {
+		if err := leave(r, filepath.Join(dir, r.Device+".json"), t.Name()); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// leave writes a report of a test, or adds it to the one that is there.
+func leave(r *Report, name, test string) error {
+	b, err := os.ReadFile(name)
+	switch {
+	case err == nil:
+		first, err := ReadReport(bytes.NewReader(b))
+		if err != nil {
+			return err
+		}
+		first.Add(r, test)
+		r = first
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	var out bytes.Buffer
+	if err := r.WriteJSON(&out); err != nil {
+		return err
+	}
+	return os.WriteFile(name, out.Bytes(), 0o644)
 }
 
 // Verify is Run without a test, for tools: it holds the device to the contract

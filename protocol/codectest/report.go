@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +62,53 @@ func (r *Report) Level() Level {
 		return LevelNone
 	}
 	return reached
+}
+
+// Add makes one report of r and that of another kit of the same device: one that
+// another of its models, or another configuration, is tested with. A requirement is
+// met where both meet it, and failures and notes of the other one have name in front.
+// Title, Profile and At stay.
+func (r *Report) Add(o *Report, name string) {
+	r.Vectors += o.Vectors
+	r.Messages = union(r.Messages, o.Messages)
+	r.Commands = union(r.Commands, o.Commands)
+	r.External = union(r.External, o.External)
+	named := func(texts []string) []string {
+		var all []string
+		for _, s := range texts {
+			all = append(all, name+": "+s)
+		}
+		return all
+	}
+	// From the one that counts least: what one kit has nothing to show for, another
+	// one may have.
+	order := []Status{NotApplicable, Passed, Skipped, Failed}
+	for i := range r.Results {
+		q := &r.Results[i]
+		j := slices.IndexFunc(o.Results, func(p Result) bool { return p.ID == q.ID })
+		if j < 0 {
+			continue
+		}
+		other := o.Results[j]
+		if slices.Index(order, other.Status) > slices.Index(order, q.Status) {
+			q.Status, q.Reason = other.Status, other.Reason
+		}
+		q.Count += other.Count
+		q.Failures = append(q.Failures, named(other.Failures)...)
+		q.Failures = q.Failures[:min(len(q.Failures), maxFailures)]
+		q.Notes = append(q.Notes, named(other.Notes)...)
+	}
+}
+
+// union is what is in either, in their order.
+func union[T comparable](a, b []T) []T {
+	all := slices.Clone(a)
+	for _, v := range b {
+		if !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 // Passed reports whether no requirement failed.

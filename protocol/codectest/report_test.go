@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/internal/sample"
@@ -245,6 +246,59 @@ func TestRunReports(t *testing.T) {
 	want := Verify(sampleKit(), got.At)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-verify +run\n%s", d)
+	}
+}
+
+// Two kits of one device leave one report, and where a tool asks for another device
+// they are skipped.
+func TestRunReportsTogether(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(envReport, dir)
+	t.Setenv(envVectors, "")
+	t.Setenv(envRequire, "")
+	t.Run("one", func(t *testing.T) { Run(t, sampleKit()) })
+	t.Run("two", func(t *testing.T) { Run(t, sampleKit()) })
+	t.Setenv(envDialect, "other")
+	t.Run("skipped", func(t *testing.T) { Run(t, sampleKit()); t.Error("it was not skipped") })
+	f, err := os.Open(filepath.Join(dir, "sample.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	got, err := ReadReport(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := Verify(sampleKit(), got.At)
+	want := *one
+	want.Add(one, t.Name()+"/two")
+	if d := cmp.Diff(&want, got); d != "" || got.Vectors != 2*one.Vectors {
+		t.Errorf("-want +got\n%s", d)
+	}
+}
+
+// What one kit lacks, the report of both lacks; what one has nothing to show for,
+// the other may have.
+func TestReportAdd(t *testing.T) {
+	report := func(vectors int, typ string, results ...Result) *Report {
+		for i := range results {
+			results[i].ID = string(rune('A' + i))
+		}
+		return &Report{Vectors: vectors, Messages: []string{"both", typ}, Results: results}
+	}
+	a := report(3, "a", Result{Status: Passed}, Result{Status: NotApplicable, Reason: "none"}, Result{Status: Skipped, Reason: "first"}, Result{Status: Failed, Count: 12, Failures: []string{"x"}}, Result{Status: Passed})
+	a.Add(report(4, "b",
+		Result{Status: Failed, Count: 1, Failures: []string{"y"}}, Result{Status: Passed, Notes: []string{"n"}}, Result{Status: Skipped, Reason: "second"}, Result{Status: Passed}, Result{Status: NotApplicable, Reason: "none"},
+	), "Mobile")
+	want := &Report{Vectors: 7, Messages: []string{"both", "a", "b"}, Results: []Result{
+		{Status: Failed, Count: 1, Failures: []string{"Mobile: y"}}, {Status: Passed, Notes: []string{"Mobile: n"}},
+		{Status: Skipped, Reason: "first"}, {Status: Failed, Count: 12, Failures: []string{"x"}}, {Status: Passed},
+	}}
+	for i := range want.Results {
+		want.Results[i].ID = string(rune('A' + i))
+	}
+	if d := cmp.Diff(want, a, cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("-want +got\n%s", d)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 // Entry is one dialect.
 type Entry struct {
 	Codec      string    `json:"codec"`
+	Package    string    `json:"package"`           // its folder below devices
 	Profile    string    `json:"profile,omitempty"` // that its kit names
 	About      string    `json:"about"`             // the beginning of its documentation, with the framing
 	Sections   []Section `json:"sections"`          // the rest of it

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,10 +27,10 @@ func TestCatalogue(t *testing.T) {
 	var all []Entry
 	for _, d := range devices.All() {
 		folder, vectors := d.Name, "vectors.jsonl"
-		if d.Name == "skyn" { // a dialect of bactrack
+		if d.Name == "skyn" { // a guest of bactrack
 			folder, vectors = "bactrack", "skyn.jsonl"
 		}
-		all = append(all, entry(t, d, filepath.Join("..", "..", "..", "devices", folder), vectors))
+		all = append(all, entry(t, d, folder, vectors))
 	}
 	var want bytes.Buffer
 	e := json.NewEncoder(&want)
@@ -52,16 +53,17 @@ func TestCatalogue(t *testing.T) {
 		t.Fatalf("%d entries, %v", len(entries), err)
 	}
 	for name, e := range entries {
-		if e.About == "" || len(e.Messages) == 0 || e.Profile == "" && name != "skyn" {
+		if e.About == "" || len(e.Messages) == 0 || e.Profile == "" {
 			t.Errorf("%s lacks its framing, messages or profile", name)
 		}
 	}
 }
 
 // entry reads a dialect's folder.
-func entry(t *testing.T, d protocol.Device, dir, file string) Entry {
+func entry(t *testing.T, d protocol.Device, folder, file string) Entry {
 	t.Helper()
-	e := Entry{Codec: d.Name}
+	e := Entry{Codec: d.Name, Package: folder}
+	dir := filepath.Join("..", "..", "..", "devices", folder)
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -73,8 +75,8 @@ func entry(t *testing.T, d protocol.Device, dir, file string) Entry {
 			t.Fatal(err)
 		}
 		if strings.HasSuffix(name, "_test.go") {
-			if e.Profile == "" && filepath.Base(dir) == d.Name { // of a guest no literal says it
-				e.Profile = profile(f)
+			if e.Profile == "" {
+				e.Profile = profile(f, d.Name, folder != d.Name)
 			}
 			continue
 		}
@@ -91,9 +93,29 @@ func entry(t *testing.T, d protocol.Device, dir, file string) Entry {
 	return e
 }
 
-// profile finds the Profile of a Kit.
-func profile(f *ast.File) (name string) {
+// profile finds the Profile of a Kit: of a guest of another dialect's folder the name
+// of one among the arguments of a call whose first is the guest's constructor.
+func profile(f *ast.File, dialect string, guest bool) (name string) {
 	ast.Inspect(f, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok && guest && len(call.Args) > 1 {
+			first, _ := call.Args[0].(*ast.CallExpr)
+			if first == nil {
+				return true
+			}
+			constructor, _ := first.Fun.(*ast.Ident)
+			if constructor == nil || !strings.EqualFold(constructor.Name, dialect) {
+				return true
+			}
+			for _, arg := range call.Args {
+				value, _ := arg.(*ast.BasicLit)
+				if value != nil && slices.ContainsFunc(codectest.Profiles(), func(p codectest.Profile) bool { return strconv.Quote(p.Name) == value.Value }) {
+					name = strings.Trim(value.Value, `"`)
+				}
+			}
+		}
+		if guest {
+			return true
+		}
 		if kv, ok := n.(*ast.KeyValueExpr); ok {
 			key, _ := kv.Key.(*ast.Ident)
 			value, _ := kv.Value.(*ast.BasicLit)
