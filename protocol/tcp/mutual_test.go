@@ -256,3 +256,35 @@ func TestHandshakeStorm(t *testing.T) {
 		}
 	})
 }
+
+// A device that comes back resumes its session, whether or not the
+// configuration says which versions it wants.
+func TestSessionsResume(t *testing.T) {
+	for name, config := range map[string]func(tls.Certificate) *tls.Config{
+		"MutualTLS's": func(c tls.Certificate) *tls.Config {
+			return &tls.Config{Certificates: []tls.Certificate{c}, MinVersion: tls.VersionTLS12}
+		},
+		"without bound": func(c tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{c}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ours := newAuthority(t)
+				l, stop := serve(t, &tcp.Server{TLSConfig: config(ours.server(t)), Handler: func(_ context.Context, conn net.Conn) { io.WriteString(conn, "hello") }})
+				client := &tls.Config{RootCAs: ours.pool(), ServerName: "center.example", ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+				for again := range 2 {
+					conn := tls.Client(l.connect("198.51.100.8"), client)
+					if b, err := io.ReadAll(conn); err != nil || string(b) != "hello" {
+						t.Errorf("it reads %q, %v", b, err)
+					}
+					if resumed := conn.ConnectionState().DidResume; resumed != (again == 1) {
+						t.Errorf("connection %d: resumed is %v", again, resumed)
+					}
+					conn.Close()
+				}
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}

@@ -92,6 +92,7 @@ type Server struct {
 
 	once       sync.Once
 	handshakes chan struct{}
+	secure     *tls.Config // one for all connections: a session's ticket is of the configuration that gave it
 
 	mu    sync.Mutex
 	stats Stats
@@ -134,6 +135,9 @@ func (s *Server) start() {
 		s.KeepAlive = net.KeepAliveConfig{Enable: true, Idle: 2 * time.Minute, Interval: 30 * time.Second, Count: 4}
 	}
 	s.handshakes = make(chan struct{}, s.MaxHandshakes)
+	if s.TLSConfig != nil {
+		s.secure = modern(s.TLSConfig)
+	}
 	s.addrs = map[netip.Addr]int{}
 }
 
@@ -270,7 +274,7 @@ func (s *Server) shake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	secure := tls.Server(conn, modern(s.TLSConfig))
+	secure := tls.Server(conn, s.secure)
 	return secure, secure.HandshakeContext(ctx)
 }
 
