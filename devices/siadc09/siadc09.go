@@ -74,12 +74,13 @@ func New(c Config) (protocol.Device, error) {
 		rules.contactID[event] = code
 	}
 	return protocol.Device{
-		Name:     Name,
-		Title:    "ANSI/SIA DC-09 premises units (SIA-DCS, Contact ID)",
-		Codec:    Codec{keys: &rules.keys},
-		Relaxed:  Codec{RelaxedChecksum: true, keys: &rules.keys},
-		MaxFrame: MaxFrame,
-		Sessions: func(protocol.SessionConfig) protocol.Session { return &session{rules: rules} },
+		Name:      Name,
+		Title:     "ANSI/SIA DC-09 premises units (SIA-DCS, Contact ID)",
+		Codec:     Codec{keys: &rules.keys},
+		Relaxed:   Codec{RelaxedChecksum: true, keys: &rules.keys},
+		MaxFrame:  MaxFrame,
+		Datagrams: true,
+		Sessions:  func(protocol.SessionConfig) protocol.Session { return &session{rules: rules} },
 		Simulator: func(identity string, seed uint64) (protocol.Simulator, error) {
 			s, err := newSimulator(identity, rules, seed)
 			if err != nil {

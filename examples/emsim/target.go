@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -57,9 +56,6 @@ func (t *target) tlsFlags(fs *flag.FlagSet) {
 	fs.BoolVar(&t.remote, "allow-remote", false, "allow addresses that are not this machine's loopback")
 }
 
-// datagrams are the dialects that know UDP (see their doc.go).
-var datagrams = []string{"siadc09"}
-
 // check says what is wrong with the flags, before anything is opened.
 func (t *target) check(d protocol.Device, devices int) error {
 	given := 0
@@ -78,8 +74,8 @@ func (t *target) check(d protocol.Device, devices int) error {
 		return program.Usagef("run: codec %s is not spoken over serial lines", d.Name)
 	case (t.serial != "" || t.pty) && devices != 1:
 		return program.Usagef("run: a serial line has one device")
-	case t.udp != "" && !slices.Contains(datagrams, d.Name):
-		return program.Usagef("run: codec %s has no datagrams; these have: %v", d.Name, datagrams)
+	case t.udp != "" && !d.Datagrams:
+		return program.Usagef("run: codec %s is not spoken in datagrams", d.Name)
 	case t.baud != 0 && t.serial == "":
 		return program.Usagef("run: --baud belongs to --serial")
 	}

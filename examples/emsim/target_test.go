@@ -237,7 +237,7 @@ func TestUDP(t *testing.T) {
 	if lost := c.lacking(truth); len(lost) > 0 || total.Reports < 60 || total.Waiting > 0 {
 		t.Errorf("%+v, lost %v", total, lost)
 	}
-	fails(t, 2, "no datagrams", "run", "--codec", "gt06", "--udp", "127.0.0.1:1", "--scenario", "strap-cut")
+	fails(t, 2, "not spoken in datagrams", "run", "--codec", "gt06", "--udp", "127.0.0.1:1", "--scenario", "strap-cut")
 }
 
 // A center that is not there, and one that hangs up at once, are said, and end the

@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	case "replay":
 		return runReplay(ctx, args[1:], reg, out, errs)
 	case "help", "-h", "--help":
-		fmt.Fprintln(out, "usage: monitoringcenter demo | serve --data DIR [--device CODEC=ADDR …] | replay FILE --codec NAME\nEach command lists its flags with -h.")
+		fmt.Fprintln(out, "usage: monitoringcenter demo | serve --data DIR [--device CODEC=URL …] | replay FILE --codec NAME\nEach command lists its flags with -h.")
 		return nil
 	}
 	return program.Usagef("unknown command %q: demo, serve or replay", args[0])
@@ -112,16 +112,25 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 		c             common
 		devs, serials list
 		data, people  string
+		config, keys  string
 		relaxed       bool
+		rates         center.Rates
 	)
 	c.register(fs)
 	fs.StringVar(&data, "data", "", "`folder` of log and record; made if missing")
-	fs.Var(&devs, "device", "`CODEC=ADDR` to listen on for devices over TCP; may be repeated")
+	fs.StringVar(&config, "config", "", "`file` of flags in JSON, by their names; those of the command line come first")
+	fs.StringVar(&keys, "keys", "", "keys `file` in JSON that nobody else can read: {\"siadc09\": {\"accounts\": {\"9017\": \"hexadecimal AES key\"}}}")
+	fs.Float64Var(&rates.Device, "rate-device", 50, "frames a `second` that one device may send; more wait, and in the end are not acknowledged; negative for no bound")
+	fs.Float64Var(&rates.Address, "rate-address", 2000, "frames a `second` from one address")
+	fs.Var(&devs, "device", deviceUsage)
 	fs.Var(&serials, "serial", "`CODEC=PORT[,identity=ID][,baud=N]`: a serial port with one device on it; may be repeated")
 	fs.StringVar(&people, "people", "", "people `file` to take at the start: people, devices, orders and zones in JSON")
 	fs.BoolVar(&relaxed, "relaxed", false, "take frames with a wrong checksum, as in anonymised captures; never for real devices")
 	fs.SetOutput(errs)
 	rest, err := program.Parse(fs, args)
+	if err == nil && config != "" {
+		err = configure(fs, config)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -129,6 +138,11 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 		return program.Usagef("serve: unexpected argument %q", rest[0])
 	case data == "":
 		return program.Usagef("serve: --data DIR is missing")
+	}
+	if keys != "" {
+		if reg, err = withKeys(reg, keys); err != nil {
+			return err
+		}
 	}
 	if relaxed {
 		fmt.Fprintln(errs, "monitoringcenter: --relaxed: wrong checksums are accepted; verdicts on such frames prove nothing")
@@ -140,13 +154,13 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	if err != nil {
 		return err
 	}
-	o.DataDir = data
+	o.DataDir, o.Rates = data, rates
 	for _, d := range devs {
-		codec, addr, ok := strings.Cut(d, "=")
-		if !ok {
-			return program.Usagef("serve: --device %q is not CODEC=ADDR", d)
+		l, err := parseDevice(d)
+		if err != nil {
+			return err
 		}
-		o.Devices = append(o.Devices, center.DeviceListener{Codec: codec, Addr: addr})
+		o.Devices = append(o.Devices, l)
 	}
 	for _, s := range serials {
 		p, err := parseSerial(s)

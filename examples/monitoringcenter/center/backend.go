@@ -43,7 +43,7 @@ func (b backend) Health(ctx context.Context) web.Health {
 	h := web.Health{Status: "ok", Evaluated: b.c.engine.position(), Devices: b.c.conns.count(), People: len(b.c.engine.people())}
 	h.Listeners = []web.Listener{}
 	for _, l := range b.c.addresses.Devices {
-		h.Listeners = append(h.Listeners, web.Listener{Codec: l.Codec, Addr: l.Addr})
+		h.Listeners = append(h.Listeners, web.Listener{Codec: l.Codec, Transport: l.scheme(), Addr: l.Addr})
 	}
 	_, end, err := b.c.journal.Bounds(ctx)
 	h.LogEnd = end

@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,8 +38,9 @@ type Options struct {
 	DataDir  string             // journal and record; created if missing
 	Registry *protocol.Registry // the dialects that Devices and Serial may name
 
-	Devices []DeviceListener // TCP
+	Devices []DeviceListener
 	Serial  []SerialPort
+	Rates   Rates // of one sender
 
 	Listen  string      // page and API; "127.0.0.1:8080" if empty, port 0 for any free one
 	TLS     *tls.Config // for Listen; needed where Listen is not loopback
@@ -51,13 +53,6 @@ type Options struct {
 
 	// MaxLate bounds how late an observation may be judged; 7 days by default.
 	MaxLate time.Duration
-}
-
-// DeviceListener is one TCP address for devices of one dialect.
-type DeviceListener struct {
-	Codec string
-	Addr  string
-	TLS   *tls.Config // nil for plain TCP, as most devices speak
 }
 
 // SerialPort is one serial line with one device on it.
@@ -80,6 +75,10 @@ type Center struct {
 	engine  *engine
 	hub     *hub
 	conns   connections
+	rates   *rates
+	metrics *metrics
+
+	stopping chan struct{} // closed when the center begins to stop
 
 	// append makes a report durable: journal.Append. Tests put one in its place
 	// that blocks or fails.
@@ -112,9 +111,10 @@ func New(opts Options) (*Center, error) {
 	if !web.Loopback(opts.Listen) && (opts.TLS == nil || opts.Token == "") {
 		return nil, fmt.Errorf("center: %s can be reached from other machines: give a TLS certificate and a token of your own, or listen on 127.0.0.1", opts.Listen)
 	}
-	for _, d := range opts.Devices {
-		if _, err := opts.Registry.Device(d.Codec); err != nil {
-			return nil, fmt.Errorf("center: %w", err)
+	opts.Devices = slices.Clone(opts.Devices)
+	for i := range opts.Devices {
+		if err := opts.Devices[i].check(opts.Registry); err != nil {
+			return nil, err
 		}
 	}
 	for _, s := range opts.Serial {
@@ -142,7 +142,11 @@ func New(opts Options) (*Center, error) {
 	if err != nil {
 		return nil, fmt.Errorf("center: %w", err)
 	}
-	return &Center{opts: opts, log: opts.Log, secrets: secrets, token: token, hub: newHub(), ready: make(chan struct{})}, nil
+	m := newMetrics()
+	return &Center{
+		opts: opts, log: opts.Log, secrets: secrets, token: token, hub: newHub(), metrics: m, rates: newRates(opts.Rates, m.waited),
+		ready: make(chan struct{}), stopping: make(chan struct{}),
+	}, nil
 }
 
 // Ready is closed when the center listens; Addresses is valid then.
@@ -234,6 +238,7 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	close(c.ready)
 
 	<-work.Done()
+	close(c.stopping)
 	devices.Wait()
 	stopEngine()
 	rest.Wait()
@@ -250,14 +255,14 @@ func (c *Center) announce(l net.Listener, devices []boundListener) {
 	}
 	c.addresses.Web = scheme + "://" + l.Addr().String()
 	for _, d := range devices {
-		d.DeviceListener.Addr = d.Listener.Addr().String()
+		d.DeviceListener.Addr = d.addr().String()
 		c.addresses.Devices = append(c.addresses.Devices, d.DeviceListener)
 	}
 	fmt.Fprintf(c.opts.Out, "page      %s\n", c.addresses.Web)
 	fmt.Fprintf(c.opts.Out, "password  %s   (works once)\n", c.secrets.NewPassword())
 	fmt.Fprintf(c.opts.Out, "token     %s   (for tools: Authorization: Bearer …)\n", c.token)
 	for _, d := range c.addresses.Devices {
-		fmt.Fprintf(c.opts.Out, "devices   %-10s tcp %s\n", d.Codec, d.Addr)
+		fmt.Fprintf(c.opts.Out, "devices   %-10s %s %s\n", d.Codec, d.scheme(), d.Addr)
 	}
 	for _, s := range c.opts.Serial {
 		fmt.Fprintf(c.opts.Out, "devices   %-10s serial %s\n", s.Codec, s.Port)

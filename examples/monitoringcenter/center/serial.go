@@ -23,7 +23,7 @@ func (c *Center) serveSerial(ctx context.Context, p SerialPort) error {
 		port, err := serialline.Open(serialline.Config{Port: p.Port, Baud: baud})
 		if err == nil {
 			// An instrument may be switched off for days: its silence ends nothing.
-			c.talk(ctx, dev, dev.Sessions(protocol.SessionConfig{Identity: p.Identity}), port, p.Port, protocol.Limits{First: -1, Idle: -1})
+			c.talk(ctx, &gate{c: c, transport: "serial", name: p.Port, fixed: p.Identity}, dev, port, protocol.Limits{First: -1, Idle: -1})
 		} else {
 			c.log.Warn("serial line does not open", "codec", p.Codec, "error", err)
 		}

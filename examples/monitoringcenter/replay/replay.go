@@ -190,8 +190,9 @@ type health struct {
 	LogEnd    uint64 `json:"log_end"`
 	Evaluated uint64 `json:"evaluated"`
 	Listeners []struct {
-		Codec string `json:"codec"`
-		Addr  string `json:"addr"`
+		Codec     string `json:"codec"`
+		Transport string `json:"transport"`
+		Addr      string `json:"addr"`
 	} `json:"listeners"`
 }
 
@@ -213,11 +214,11 @@ func listener(ctx context.Context, o Options) (string, error) {
 		return "", err
 	}
 	for _, l := range h.Listeners {
-		if l.Codec == o.Device.Name {
+		if l.Codec == o.Device.Name && l.Transport == "tcp" {
 			return l.Addr, nil
 		}
 	}
-	return "", fmt.Errorf("replay: the center does not listen for %s", o.Device.Name)
+	return "", fmt.Errorf("replay: the center does not listen for %s over plain TCP", o.Device.Name)
 }
 
 // caughtUp waits until all that is in the center's log is in its record.

@@ -90,10 +90,11 @@ type Health struct {
 	Listeners []Listener `json:"listeners" doc:"where devices are listened to"`
 }
 
-// Listener is one address for devices of one dialect.
+// Listener is one address for devices.
 type Listener struct {
-	Codec string `json:"codec"`
-	Addr  string `json:"addr"`
+	Codec     string `json:"codec" doc:"a dialect, or auto where many share the port"`
+	Transport string `json:"transport" enum:"tcp,tls,udp,http,https"`
+	Addr      string `json:"addr"`
 }
 
 // Config configures the handler.
