@@ -32,7 +32,7 @@ type Device struct {
 	MaxFrame  int   // bytes; a stream buffers no more
 	Serial    bool  // spoken over serial lines too
 	BaudRate  int   // usual one, where Serial
-	Datagrams bool // spoken over UDP too, each datagram one frame
+	Datagrams bool  // spoken over UDP too, each datagram one frame
 	Sessions  func(SessionConfig) Session
 	Simulator func(identity string, seed uint64) (Simulator, error) // identity in the dialect's own form
 	Match     func(prefix []byte) Match                             // for shared ports
