@@ -11,6 +11,7 @@
 package center
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -35,8 +36,12 @@ import (
 
 // Options configure a center. DataDir and Registry are required.
 type Options struct {
-	DataDir  string             // journal and record; created if missing
+	DataDir  string             // journal and, where Record is empty, the record; created if missing
 	Registry *protocol.Registry // the dialects that Devices and Serial may name
+
+	// Record is where the record lives: the URL of a PostgreSQL database
+	// ("postgres://…"), or a file of its own; DataDir/record.db if empty.
+	Record string
 
 	Devices []DeviceListener
 	Serial  []SerialPort
@@ -180,7 +185,7 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer unlock()
-	if c.store, err = record.Open(ctx, filepath.Join(c.opts.DataDir, "record.db")); err != nil {
+	if c.store, err = record.Open(ctx, cmp.Or(c.opts.Record, filepath.Join(c.opts.DataDir, "record.db"))); err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.store.Close()) }()

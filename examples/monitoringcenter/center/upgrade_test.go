@@ -3,7 +3,6 @@ package center_test
 import (
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/devices/health"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 )
 
 // A record whose checkpoints are of an older version of the software, with fewer
@@ -41,11 +41,15 @@ func TestCheckpointsOfBefore(t *testing.T) {
 	}
 	c.Stop()
 
-	db, err := sql.Open("sqlite", filepath.Join(c.Dir, "record.db"))
+	driver, where := "sqlite", centertest.RecordOf(t, c.Dir)
+	if record.IsURL(where) {
+		driver = "pgx"
+	}
+	db, err := sql.Open(driver, where)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := db.Query(`SELECT rowid2, data FROM (SELECT subject || clock || at AS rowid2, data FROM checkpoint)`)
+	rows, err := db.Query(`SELECT rowid2, data FROM (SELECT subject || clock || at AS rowid2, data FROM checkpoint) AS c`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +83,7 @@ func TestCheckpointsOfBefore(t *testing.T) {
 		t.Fatalf("%d checkpoints: %v", len(old), err)
 	}
 	for id, data := range old {
-		if _, err := db.Exec(`UPDATE checkpoint SET data = ? WHERE subject || clock || at = ?`, data, id); err != nil {
+		if _, err := db.Exec(`UPDATE checkpoint SET data = $1 WHERE subject || clock || at = $2`, data, id); err != nil {
 			t.Fatal(err)
 		}
 	}

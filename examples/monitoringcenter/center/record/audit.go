@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,7 +34,7 @@ func (e *Entry) computeHash(prev []byte) []byte {
 	return sum[:]
 }
 
-func scanEntry(rows *sql.Rows, e *Entry) error {
+func scanEntry(rows row, e *Entry) error {
 	var (
 		at     int64
 		detail string
@@ -91,7 +90,7 @@ func (s *Store) VerifyAudit(ctx context.Context) (n int64, err error) {
 	var prev []byte
 	for rows.Next() {
 		var e Entry
-		if err := scanEntry(rows, &e); err != nil {
+		if err := scanEntry(row{rows, s.r.d}, &e); err != nil {
 			return n, fmt.Errorf("record: %w", err)
 		}
 		n++
@@ -119,13 +118,9 @@ func (t *Tx) Tell(kind string, data any) (FeedItem, error) {
 	if err != nil {
 		return FeedItem{}, fmt.Errorf("record: feed: %w", err)
 	}
-	res, err := t.tx.ExecContext(t.ctx, `INSERT INTO feed (kind, data) VALUES (?,?)`, kind, string(doc))
+	n, err := t.insert(`INSERT INTO feed (n, kind, data) SELECT coalesce(max(n), 0) + 1, ?, ? FROM feed RETURNING n`, kind, string(doc))
 	if err != nil {
-		return FeedItem{}, fmt.Errorf("record: %w", err)
-	}
-	n, err := res.LastInsertId()
-	if err != nil {
-		return FeedItem{}, fmt.Errorf("record: %w", err)
+		return FeedItem{}, err
 	}
 	if n%1000 == 0 {
 		if err := t.exec(`DELETE FROM feed WHERE n <= ?`, n-feedKept); err != nil {
@@ -139,7 +134,7 @@ func (t *Tx) Tell(kind string, data any) (FeedItem, error) {
 // some of them are gone, or n is not of this feed: the page must load
 // everything anew.
 func (s *Store) FeedAfter(ctx context.Context, n int64) (items []FeedItem, ok bool, err error) {
-	items, err = collect(ctx, s.r, func(rows *sql.Rows, i *FeedItem) error { return rows.Scan(&i.N, &i.Kind, &i.Data) },
+	items, err = collect(ctx, s.r, func(rows row, i *FeedItem) error { return rows.Scan(&i.N, &i.Kind, &i.Data) },
 		`SELECT n, kind, data FROM feed WHERE n >= ? ORDER BY n`, n)
 	switch {
 	case err != nil:

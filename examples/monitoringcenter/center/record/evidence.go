@@ -23,16 +23,8 @@ func (t *Tx) AddFrame(seq uint64, r *protocol.Report, f *protocol.ReportFrame) (
 	if raw == nil {
 		raw = []byte{}
 	}
-	res, err := t.tx.ExecContext(t.ctx, `INSERT INTO frame (seq, received, conn, codec, device, type, error, raw) VALUES (?,?,?,?,?,?,?,?)`,
+	return t.insert(`INSERT INTO frame (seq, received, conn, codec, device, type, error, raw) VALUES (?,?,?,?,?,?,?,?) RETURNING id`,
 		int64(seq), nanos(r.Received), r.Conn, r.Codec, string(r.Device), f.Type, msg, raw)
-	if err != nil {
-		return 0, fmt.Errorf("record: %w", err)
-	}
-	id, err := res.LastInsertId()
-	if err != nil {
-		return 0, fmt.Errorf("record: %w", err)
-	}
-	return id, nil
 }
 
 // AddObservation keeps o as seen by subject, which is empty while nobody is
@@ -44,7 +36,7 @@ func (t *Tx) AddObservation(o em.Observation, subject em.SubjectID, frame int64)
 	if err != nil {
 		return o, "", fmt.Errorf("record: %w", err)
 	}
-	res, err := t.tx.ExecContext(t.ctx, `INSERT OR IGNORE INTO observation (id, device, subject, at, body, frame, data) VALUES (?,?,?,?,?,?,?)`,
+	res, err := t.tx.ExecContext(t.ctx, `INSERT INTO observation (id, device, subject, at, body, frame, data) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
 		o.ID[:], string(o.Device), string(subject), nanos(o.At), string(o.Body.Kind()), frame, data)
 	if err != nil {
 		return o, "", fmt.Errorf("record: %w", err)
@@ -64,7 +56,8 @@ func (t *Tx) AddObservation(o em.Observation, subject em.SubjectID, frame int64)
 		serial = int64(o.Seq.V)
 	}
 	return o, subject, t.exec(`INSERT INTO reception (subject, received, id, device, seq, stored) VALUES (?,?,?,?,?,?)
-		ON CONFLICT DO UPDATE SET seq = excluded.seq, stored = excluded.stored WHERE seq IS NOT NULL AND (excluded.seq IS NULL OR excluded.seq < seq)`,
+		ON CONFLICT (subject, received, id) DO UPDATE SET seq = excluded.seq, stored = excluded.stored
+		WHERE reception.seq IS NOT NULL AND (excluded.seq IS NULL OR excluded.seq < reception.seq)`,
 		string(subject), nanos(o.Received), o.ID[:], string(o.Device), serial, o.Stored)
 }
 
@@ -106,8 +99,9 @@ func (t *Tx) Adopt(d em.DeviceID, subject em.SubjectID, from, to time.Time) ([]e
 		return nil, err
 	}
 	// Receptions first: their rows are found through the observations' old subject.
-	if err := t.exec(`UPDATE OR IGNORE reception SET subject = ?1 WHERE subject = '' AND device = ?2 AND id IN
-		(SELECT id FROM observation WHERE device = ?2 AND subject = '' AND at >= ?3 AND at < ?4)`,
+	if err := t.exec(`UPDATE reception SET subject = ?1 WHERE subject = '' AND device = ?2 AND id IN
+		(SELECT id FROM observation WHERE device = ?2 AND subject = '' AND at >= ?3 AND at < ?4)
+		AND NOT EXISTS (SELECT 1 FROM reception AS r WHERE r.subject = ?1 AND r.received = reception.received AND r.id = reception.id)`,
 		string(subject), string(d), nanos(from), until); err != nil {
 		return nil, err
 	}
@@ -118,7 +112,7 @@ func (t *Tx) Adopt(d em.DeviceID, subject em.SubjectID, from, to time.Time) ([]e
 	return obs, nil
 }
 
-func scanObservation(rows *sql.Rows, o *em.Observation) error {
+func scanObservation(rows row, o *em.Observation) error {
 	var data []byte
 	if err := rows.Scan(&data); err != nil {
 		return err
@@ -128,29 +122,39 @@ func scanObservation(rows *sql.Rows, o *em.Observation) error {
 
 const receptionColumns = `o.data, r.received, r.seq, r.stored`
 
-func scanReception(rows *sql.Rows, o *em.Observation) error {
+func scanReception(rows row, o *em.Observation) error {
 	var (
-		data     []byte
-		received int64
-		serial   sql.NullInt64
-		stored   bool
+		data []byte
+		a    arrival
 	)
-	if err := rows.Scan(&data, &received, &serial, &stored); err != nil {
+	if err := rows.Scan(&data, &a.received, &a.serial, &a.stored); err != nil {
 		return err
 	}
+	return a.read(data, o)
+}
+
+// arrival is one reception of an observation.
+type arrival struct {
+	received int64
+	serial   sql.NullInt64
+	stored   bool
+}
+
+// read makes o what data says, as it arrived.
+func (a *arrival) read(data []byte, o *em.Observation) error {
 	if err := o.UnmarshalBinary(data); err != nil {
 		return err
 	}
-	o.Received, o.Stored, o.Seq = fromNanos(received), stored, em.Opt[uint64]{}
-	if serial.Valid {
-		o.Seq = em.Some(uint64(serial.Int64))
+	o.Received, o.Stored, o.Seq = fromNanos(a.received), a.stored, em.Opt[uint64]{}
+	if a.serial.Valid {
+		o.Seq = em.Some(uint64(a.serial.Int64))
 	}
 	return nil
 }
 
 // Refuse keeps that an observation lies beyond the late limits.
 func (t *Tx) Refuse(subject em.SubjectID, known time.Time, r em.Refused) error {
-	return t.exec(`INSERT OR IGNORE INTO refused (id, subject, known, reason) VALUES (?,?,?,?)`,
+	return t.exec(`INSERT INTO refused (id, subject, known, reason) VALUES (?,?,?,?) ON CONFLICT DO NOTHING`,
 		r.Observation.ID[:], string(subject), nanos(known), string(r.Reason))
 }
 
@@ -207,18 +211,19 @@ func (h history) Checkpoints(c em.Clock, notAfter time.Time) iter.Seq2[em.Checkp
 	}
 }
 
-// Observations implements em.History. It reads row by row in the order of the index, since a Timeline
-// mostly stops long before the end, and orders only what shares an instant.
+// Rows of a history that are read at once: a Timeline mostly stops long before
+// the end, and one that does not is to ask seldom.
+const (
+	firstRows = 64
+	mostRows  = 4096
+)
+
+// Observations implements em.History. It reads in the order of the index, some
+// rows at a time, since no other query runs while rows are open, and orders only
+// what shares an instant.
 func (h history) Observations(c em.Clock, from, to time.Time) iter.Seq2[em.Observation, error] {
 	return func(yield func(em.Observation, error) bool) {
 		t := h.tx()
-		scan, query := scanObservation, `SELECT data FROM observation WHERE subject = ? AND at >= ? AND at < ? ORDER BY at`
-		instant := func(o *em.Observation) time.Time { return o.At }
-		if c == em.ReceiveTime {
-			scan, query = scanReception, `SELECT `+receptionColumns+` FROM reception r JOIN observation o ON o.id = r.id
-				WHERE r.subject = ? AND r.received >= ? AND r.received < ? ORDER BY r.received`
-			instant = func(o *em.Observation) time.Time { return o.Received }
-		}
 		// What a home unit reported while the person's order named it is evidence
 		// about the person too.
 		var hears bool
@@ -226,23 +231,7 @@ func (h history) Observations(c em.Clock, from, to time.Time) iter.Seq2[em.Obser
 			yield(em.Observation{}, fmt.Errorf("record: %w", err))
 			return
 		}
-		switch {
-		case hears && c == em.ReceiveTime:
-			query = `SELECT data, received, seq, stored FROM (SELECT ` + receptionColumns + ` FROM reception r JOIN observation o ON o.id = r.id
-				WHERE r.subject = ?1 AND r.received >= ?2 AND r.received < ?3
-				UNION ALL SELECT ` + receptionColumns + ` FROM hearing h JOIN reception r ON r.device = h.unit AND r.received >= ?2 AND r.received < ?3
-				JOIN observation o ON o.id = r.id AND o.at >= h.since AND o.at < h.until WHERE h.person = ?1) ORDER BY received`
-		case hears:
-			query = `SELECT data FROM (SELECT data, at FROM observation WHERE subject = ?1 AND at >= ?2 AND at < ?3
-				UNION ALL SELECT o.data, o.at FROM hearing h JOIN observation o ON o.device = h.unit AND o.at >= max(h.since, ?2) AND o.at < min(h.until, ?3)
-				WHERE h.person = ?1) ORDER BY at`
-		}
-		rows, err := t.tx.QueryContext(t.ctx, query, string(h.subject), nanos(from), nanos(to))
-		if err != nil {
-			yield(em.Observation{}, fmt.Errorf("record: %w", err))
-			return
-		}
-		defer rows.Close() // rows.Err has told what went wrong
+		query := t.tx.historyQuery(c, hears)
 		var same []em.Observation
 		flush := func() bool {
 			slices.SortFunc(same, func(a, b em.Observation) int { return em.Compare(c, &a, &b) })
@@ -254,23 +243,71 @@ func (h history) Observations(c em.Clock, from, to time.Time) iter.Seq2[em.Obser
 			same = same[:0]
 			return true
 		}
-		for rows.Next() {
-			var o em.Observation
-			if err := scan(rows, &o); err != nil {
-				yield(em.Observation{}, fmt.Errorf("record: %w", err))
+		last := historyRow{key: nanos(from), id: []byte{}}
+		for n := firstRows; ; n = min(2*n, mostRows) {
+			rows, err := collect(t.ctx, t.tx, func(rows row, r *historyRow) error { return r.scan(rows, c) },
+				query, string(h.subject), nanos(from), nanos(to), last.key, last.id, n)
+			if err != nil {
+				yield(em.Observation{}, err)
 				return
 			}
-			if len(same) > 0 && !instant(&o).Equal(instant(&same[0])) && !flush() {
+			for _, r := range rows {
+				if len(same) > 0 && r.key != last.key && !flush() {
+					return
+				}
+				same, last = append(same, r.o), r
+			}
+			if len(rows) < n {
+				flush()
 				return
 			}
-			same = append(same, o)
 		}
-		if err := rows.Err(); err != nil {
-			yield(em.Observation{}, fmt.Errorf("record: %w", err))
-			return
-		}
-		flush()
 	}
+}
+
+// historyQuery selects what a subject's history holds in [?2, ?3), with its
+// place in the order, in which what is asked for begins behind (?4, ?5); ?6 rows.
+func (q querier) historyQuery(c em.Clock, hears bool) string {
+	const (
+		event   = `SELECT o.at AS key, o.id AS id, o.data AS data FROM `
+		receive = `SELECT r.received AS key, r.id AS id, ` + receptionColumns + ` FROM `
+		order   = ` ORDER BY key, id LIMIT ?6`
+	)
+	own := event + `observation o WHERE o.subject = ?1 AND o.at >= ?2 AND o.at < ?3 AND (o.at, o.id) > (?4, ?5)`
+	heard := event + `hearing h JOIN observation o ON o.device = h.unit AND o.at >= ` + q.greatest("h.since", "?2") + ` AND o.at < ` + q.least("h.until", "?3") + `
+		AND (o.at, o.id) > (?4, ?5) WHERE h.person = ?1`
+	if c == em.ReceiveTime {
+		own = receive + `reception r JOIN observation o ON o.id = r.id
+			WHERE r.subject = ?1 AND r.received >= ?2 AND r.received < ?3 AND (r.received, r.id) > (?4, ?5)`
+		heard = receive + `hearing h JOIN reception r ON r.device = h.unit AND r.received >= ?2 AND r.received < ?3 AND (r.received, r.id) > (?4, ?5)
+			JOIN observation o ON o.id = r.id AND o.at >= h.since AND o.at < h.until WHERE h.person = ?1`
+	}
+	if !hears {
+		return own + order
+	}
+	return `SELECT * FROM (` + own + ` UNION ALL ` + heard + `) AS known` + order
+}
+
+// historyRow is an observation with its place in the order of its clock.
+type historyRow struct {
+	key int64
+	id  []byte
+	o   em.Observation
+}
+
+func (r *historyRow) scan(rows row, c em.Clock) error {
+	var data []byte
+	if c == em.EventTime {
+		if err := rows.Scan(&r.key, &r.id, &data); err != nil {
+			return err
+		}
+		return r.o.UnmarshalBinary(data)
+	}
+	var a arrival
+	if err := rows.Scan(&r.key, &r.id, &data, &a.received, &a.serial, &a.stored); err != nil {
+		return err
+	}
+	return a.read(data, &r.o)
 }
 
 // Events implements em.History.
@@ -283,7 +320,7 @@ func (h history) Events(c em.Clock, from time.Time) iter.Seq2[em.Event, error] {
 	}
 }
 
-func scanEvent(rows *sql.Rows, e *em.Event) error {
+func scanEvent(rows row, e *em.Event) error {
 	var data []byte
 	if err := rows.Scan(&data); err != nil {
 		return err
@@ -306,7 +343,7 @@ func (t *Tx) Apply(subject em.SubjectID, r *em.Result) error {
 		if err != nil {
 			return fmt.Errorf("record: %w", err)
 		}
-		if err := t.exec(`INSERT OR REPLACE INTO checkpoint (subject, clock, at, data) VALUES (?,?,?,?)`,
+		if err := t.exec(`INSERT INTO checkpoint (subject, clock, at, data) VALUES (?,?,?,?) ON CONFLICT (subject, clock, at) DO UPDATE SET data = excluded.data`,
 			string(subject), int(cp.Clock), nanos(cp.At), data); err != nil {
 			return err
 		}
@@ -342,7 +379,8 @@ func (t *Tx) applyChange(subject em.SubjectID, c *em.Change) error {
 			return err
 		}
 	}
-	return t.exec(`INSERT OR REPLACE INTO event (id, subject, clock, concluded, at, data) VALUES (?,?,?,?,?,?)`,
+	return t.exec(`INSERT INTO event (id, subject, clock, concluded, at, data) VALUES (?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET
+		subject = excluded.subject, clock = excluded.clock, concluded = excluded.concluded, at = excluded.at, data = excluded.data`,
 		c.Event.ID[:], string(subject), int(c.Clock), nanos(c.Event.Concluded), nanos(c.Event.At), now)
 }
 
@@ -350,7 +388,7 @@ func (t *Tx) applyChange(subject em.SubjectID, c *em.Change) error {
 // the newest.
 func (s *Store) Track(ctx context.Context, subject em.SubjectID, from, to time.Time, n int) ([]em.Observation, error) {
 	return collect(ctx, s.r, scanObservation, `SELECT data FROM (SELECT at, id, data FROM observation WHERE subject = ? AND at >= ? AND at < ? AND body = 'fix'
-		ORDER BY at DESC, id LIMIT ?) ORDER BY at, id`, string(subject), nanos(from), nanos(to), n)
+		ORDER BY at DESC, id LIMIT ?) AS newest ORDER BY at, id`, string(subject), nanos(from), nanos(to), n)
 }
 
 // Latest returns, of a subject, the newest position and battery report that the

@@ -18,12 +18,12 @@ func (t *Tx) PutUnit(d Doc) error {
 
 // Units returns all home units by ID.
 func (s *Store) Units(ctx context.Context) ([]Doc, error) {
-	return collect(ctx, s.r, func(rows *sql.Rows, d *Doc) error { return rows.Scan(&d.ID, &d.JSON) }, `SELECT id, doc FROM unit ORDER BY id`)
+	return collect(ctx, s.r, func(rows row, d *Doc) error { return rows.Scan(&d.ID, (*document)(&d.JSON)) }, `SELECT id, doc FROM unit ORDER BY id`)
 }
 
 // Hear says which units a person's order names from an instant on.
 func (t *Tx) Hear(person em.SubjectID, since time.Time, units []em.DeviceID) error {
-	old, err := collect(t.ctx, t.tx, func(rows *sql.Rows, d *em.DeviceID) error { return rows.Scan(d) },
+	old, err := collect(t.ctx, t.tx, func(rows row, d *em.DeviceID) error { return rows.Scan(d) },
 		`SELECT unit FROM hearing WHERE person = ? AND since < ? AND until > ?`, string(person), nanos(since), nanos(since))
 	if err != nil {
 		return err
@@ -60,14 +60,14 @@ func (t *Tx) Hear(person em.SubjectID, since time.Time, units []em.DeviceID) err
 
 // Hearers returns whose order names a unit at an instant.
 func (t *Tx) Hearers(unit em.DeviceID, at time.Time) ([]em.SubjectID, error) {
-	return collect(t.ctx, t.tx, func(rows *sql.Rows, s *em.SubjectID) error { return rows.Scan(s) },
+	return collect(t.ctx, t.tx, func(rows row, s *em.SubjectID) error { return rows.Scan(s) },
 		`SELECT person FROM hearing WHERE unit = ?1 AND since <= ?2 AND until > ?2 ORDER BY person`, string(unit), nanos(at))
 }
 
 // Assignments returns who is monitored with which unit, but for what ended
 // before an instant.
 func (t *Tx) Assignments(after time.Time) ([]health.Assignment, error) {
-	return collect(t.ctx, t.tx, func(rows *sql.Rows, a *health.Assignment) error {
+	return collect(t.ctx, t.tx, func(rows row, a *health.Assignment) error {
 		var from, to int64
 		err := rows.Scan(&a.Subject, &a.Unit, &from, &to)
 		if a.From = fromNanos(from); to < maxNanos {
@@ -91,7 +91,7 @@ func (t *Tx) Grouping(name string) (state []byte, err error) {
 
 // PutGrouping stores a state.
 func (t *Tx) PutGrouping(name string, state []byte) error {
-	return t.exec(`INSERT OR REPLACE INTO grouping (name, state) VALUES (?,?)`, name, state)
+	return t.exec(`INSERT INTO grouping (name, state) VALUES (?,?) ON CONFLICT (name) DO UPDATE SET state = excluded.state`, name, state)
 }
 
 // PutGroup stores whom an event that groups others concerns, and what belongs to it.
@@ -124,11 +124,11 @@ type Group struct {
 }
 
 func group(ctx context.Context, q querier, event em.EventID) (g Group, err error) {
-	if g.People, err = collect(ctx, q, func(rows *sql.Rows, p *health.AffectedPerson) error { return rows.Scan(&p.Subject, &p.Covered) },
+	if g.People, err = collect(ctx, q, func(rows row, p *health.AffectedPerson) error { return rows.Scan(&p.Subject, &p.Covered) },
 		`SELECT subject, covered FROM affected WHERE event = ? ORDER BY subject`, event[:]); err != nil {
 		return g, err
 	}
-	number := func(rows *sql.Rows, n *int64) error { return rows.Scan(n) }
+	number := func(rows row, n *int64) error { return rows.Scan(n) }
 	if g.Members, err = collect(ctx, q, number, `SELECT i.id FROM member m JOIN incident i ON i.event = m.member WHERE m.event = ? ORDER BY i.id`, event[:]); err != nil {
 		return g, err
 	}

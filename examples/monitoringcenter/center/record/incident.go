@@ -45,19 +45,17 @@ var ErrNoIncident = errors.New("record: no such incident")
 
 const incidentColumns = `id, verdict, handling, raised, changed, by, note, data`
 
-func scanIncident(row interface{ Scan(...any) error }, i *Incident) error {
+func scanIncident(rows row, i *Incident) error {
 	var (
 		raised, changed int64
 		data            []byte
 	)
-	if err := row.Scan(&i.ID, &i.Verdict, &i.Handling, &raised, &changed, &i.By, &i.Note, &data); err != nil {
+	if err := rows.Scan(&i.ID, &i.Verdict, &i.Handling, &raised, &changed, &i.By, &i.Note, &data); err != nil {
 		return err
 	}
 	i.Raised, i.Changed = fromNanos(raised), fromNanos(changed)
 	return i.Event.UnmarshalBinary(data)
 }
-
-func scanIncidentRow(rows *sql.Rows, i *Incident) error { return scanIncident(rows, i) }
 
 // IncidentOf returns the incident of an event, the newest where late data has
 // moved an event to the place of a withdrawn one; ErrNoIncident where there is
@@ -68,7 +66,7 @@ func (t *Tx) IncidentOf(id em.EventID) (Incident, error) {
 
 // OpenIncidents returns all that are not closed, by number.
 func (t *Tx) OpenIncidents() ([]Incident, error) {
-	return collect(t.ctx, t.tx, scanIncidentRow, `SELECT `+incidentColumns+` FROM incident WHERE handling <> 'closed' ORDER BY id`)
+	return collect(t.ctx, t.tx, scanIncident, `SELECT `+incidentColumns+` FROM incident WHERE handling <> 'closed' ORDER BY id`)
 }
 
 // Incident returns one incident by its number.
@@ -97,13 +95,9 @@ func (t *Tx) PutIncident(i Incident) (int64, error) {
 	}
 	e := &i.Event
 	if i.ID == 0 {
-		res, err := t.tx.ExecContext(t.ctx, `INSERT INTO incident (event, subject, kind, severity, verdict, handling, raised, changed, by, note, data)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?)`, e.ID[:], string(e.Subject), string(e.Detail.Kind), int(e.Detail.Severity), i.Verdict, string(i.Handling),
+		return t.insert(`INSERT INTO incident (event, subject, kind, severity, verdict, handling, raised, changed, by, note, data)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?) RETURNING id`, e.ID[:], string(e.Subject), string(e.Detail.Kind), int(e.Detail.Severity), i.Verdict, string(i.Handling),
 			nanos(i.Raised), nanos(i.Changed), i.By, i.Note, data)
-		if err != nil {
-			return 0, fmt.Errorf("record: %w", err)
-		}
-		return res.LastInsertId()
 	}
 	return i.ID, t.exec(`UPDATE incident SET event = ?, severity = ?, verdict = ?, handling = ?, changed = ?, by = ?, note = ?, data = ? WHERE id = ?`,
 		e.ID[:], int(e.Detail.Severity), i.Verdict, string(i.Handling), nanos(i.Changed), i.By, i.Note, data, i.ID)
@@ -119,12 +113,12 @@ func (s *Store) Incidents(ctx context.Context, closed bool, before int64, n int)
 	if closed {
 		where = ``
 	}
-	return collect(ctx, s.r, scanIncidentRow, `SELECT `+incidentColumns+` FROM incident WHERE `+where+` id < ? ORDER BY id DESC LIMIT ?`, before, n)
+	return collect(ctx, s.r, scanIncident, `SELECT `+incidentColumns+` FROM incident WHERE `+where+` id < ? ORDER BY id DESC LIMIT ?`, before, n)
 }
 
 // Incident returns one incident by its number.
 func (s *Store) Incident(ctx context.Context, id int64) (Incident, error) {
-	all, err := collect(ctx, s.r, scanIncidentRow, `SELECT `+incidentColumns+` FROM incident WHERE id = ?`, id)
+	all, err := collect(ctx, s.r, scanIncident, `SELECT `+incidentColumns+` FROM incident WHERE id = ?`, id)
 	if err == nil && len(all) == 0 {
 		err = ErrNoIncident
 	}
@@ -147,7 +141,7 @@ type ChangeRow struct {
 func (s *Store) ChangesOf(ctx context.Context, id em.EventID, n int) ([]ChangeRow, error) {
 	var all []ChangeRow // newest first
 	for before := int64(maxNanos); len(all) < n; {
-		rows, err := collect(ctx, s.r, func(rows *sql.Rows, c *movedRow) error { return c.scan(rows) },
+		rows, err := collect(ctx, s.r, func(rows row, c *movedRow) error { return c.scan(rows) },
 			`SELECT n, kind, known, now, was FROM change WHERE event = ? AND n < ? ORDER BY n DESC LIMIT ?`, id[:], before, n-len(all))
 		if err != nil {
 			return nil, err
@@ -175,7 +169,7 @@ type movedRow struct {
 	was em.EventID
 }
 
-func (c *movedRow) scan(rows *sql.Rows) error {
+func (c *movedRow) scan(rows row) error {
 	var (
 		known    int64
 		now, was []byte

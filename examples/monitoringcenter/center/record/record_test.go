@@ -1,6 +1,8 @@
 package record_test
 
 import (
+	"database/sql"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -8,10 +10,13 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/internal/pgserver"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { pgserver.StopShared(); os.Exit(code) }))
+}
 
 // base is when the invented histories of the tests begin.
 var base = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
@@ -21,13 +26,28 @@ const wearer = em.SubjectID("p-1")
 // file is a record that a test may close and open again.
 type file struct {
 	*record.Store
-	t    *testing.T
-	name string
+	t     *testing.T
+	where string
+}
+
+// tamper opens the database behind the record's back.
+func (f *file) tamper() *sql.DB {
+	f.t.Helper()
+	driver := "sqlite"
+	if record.IsURL(f.where) {
+		driver = "pgx"
+	}
+	db, err := sql.Open(driver, f.where)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { db.Close() })
+	return db
 }
 
 func create(t *testing.T) *file {
 	t.Helper()
-	f := &file{t: t, name: filepath.Join(t.TempDir(), "record.db")}
+	f := &file{t: t, where: pgserver.Record(t, filepath.Join(t.TempDir(), "record.db"))}
 	f.open()
 	t.Cleanup(func() { f.Close() })
 	return f
@@ -36,7 +56,7 @@ func create(t *testing.T) *file {
 func (f *file) open() {
 	f.t.Helper()
 	var err error
-	if f.Store, err = record.Open(f.t.Context(), f.name); err != nil {
+	if f.Store, err = record.Open(f.t.Context(), f.where); err != nil {
 		f.t.Fatal(err)
 	}
 }

@@ -36,9 +36,9 @@ func (t *Tx) PutRules(person string, since time.Time, doc []byte) error {
 
 // Rules returns all rules that a person was ever judged by, oldest first.
 func (t *Tx) Rules(person string) ([]Doc, error) {
-	return collect(t.ctx, t.tx, func(rows *sql.Rows, d *Doc) error {
+	return collect(t.ctx, t.tx, func(rows row, d *Doc) error {
 		var since int64
-		err := rows.Scan(&d.ID, &since, &d.JSON)
+		err := rows.Scan(&d.ID, &since, (*document)(&d.JSON))
 		d.Since = fromNanos(since)
 		return err
 	}, `SELECT person, since, doc FROM rules WHERE person = ? ORDER BY since`, person)
@@ -47,7 +47,7 @@ func (t *Tx) Rules(person string) ([]Doc, error) {
 // RulesAt returns the rules that a person was judged by at an instant; nil
 // where there were none.
 func (s *Store) RulesAt(ctx context.Context, person string, at time.Time) ([]byte, error) {
-	all, err := collect(ctx, s.r, func(rows *sql.Rows, doc *[]byte) error { return rows.Scan(doc) },
+	all, err := collect(ctx, s.r, func(rows row, doc *[]byte) error { return rows.Scan((*document)(doc)) },
 		`SELECT doc FROM rules WHERE person = ? AND since <= ? ORDER BY since DESC LIMIT 1`, person, nanos(at))
 	if err != nil || len(all) == 0 {
 		return nil, err
@@ -62,9 +62,9 @@ func (t *Tx) PutZone(d Doc) error {
 
 // Persons returns all persons by ID.
 func (s *Store) Persons(ctx context.Context) ([]Doc, error) {
-	return collect(ctx, s.r, func(rows *sql.Rows, d *Doc) error {
+	return collect(ctx, s.r, func(rows row, d *Doc) error {
 		var since int64
-		err := rows.Scan(&d.ID, &since, &d.JSON)
+		err := rows.Scan(&d.ID, &since, (*document)(&d.JSON))
 		d.Since = fromNanos(since)
 		return err
 	}, `SELECT id, since, doc FROM person ORDER BY id`)
@@ -72,7 +72,7 @@ func (s *Store) Persons(ctx context.Context) ([]Doc, error) {
 
 // Zones returns all zones by ID.
 func (s *Store) Zones(ctx context.Context) ([]Doc, error) {
-	return collect(ctx, s.r, func(rows *sql.Rows, d *Doc) error { return rows.Scan(&d.ID, &d.JSON) }, `SELECT id, doc FROM zone ORDER BY id`)
+	return collect(ctx, s.r, func(rows row, d *Doc) error { return rows.Scan(&d.ID, (*document)(&d.JSON)) }, `SELECT id, doc FROM zone ORDER BY id`)
 }
 
 // quarantineMost bounds the list of unknown devices: whoever can reach the port
@@ -83,8 +83,9 @@ const quarantineMost = 10_000
 // connection that named none.
 func (t *Tx) Quarantine(r *protocol.Report, device em.DeviceID, reason string, frames int) error {
 	return t.exec(`INSERT INTO quarantine (device, codec, reason, first, last, frames)
-		SELECT ?1, ?2, ?3, ?4, ?4, ?5 WHERE (SELECT count(*) FROM quarantine) < ?6 OR EXISTS (SELECT 1 FROM quarantine WHERE device = ?1 AND codec = ?2)
-		ON CONFLICT DO UPDATE SET reason = excluded.reason, last = excluded.last, frames = frames + excluded.frames`,
+		SELECT ?1, ?2, ?3, CAST(?4 AS BIGINT), CAST(?4 AS BIGINT), CAST(?5 AS BIGINT)
+		WHERE (SELECT count(*) FROM quarantine) < ?6 OR EXISTS (SELECT 1 FROM quarantine WHERE device = ?1 AND codec = ?2)
+		ON CONFLICT (device, codec) DO UPDATE SET reason = excluded.reason, last = excluded.last, frames = quarantine.frames + excluded.frames`,
 		string(device), r.Codec, reason, nanos(r.Received), frames, quarantineMost)
 }
 
@@ -112,7 +113,7 @@ type Quarantined struct {
 // Quarantined lists unknown devices, those heard last first, at most n, each
 // with its last few frames.
 func (s *Store) Quarantined(ctx context.Context, n, frames int) ([]Quarantined, error) {
-	all, err := collect(ctx, s.r, func(rows *sql.Rows, q *Quarantined) error {
+	all, err := collect(ctx, s.r, func(rows row, q *Quarantined) error {
 		var first, last int64
 		err := rows.Scan(&q.Device, &q.Codec, &q.Reason, &first, &last, &q.Frames)
 		q.First, q.Last = fromNanos(first), fromNanos(last)
@@ -135,7 +136,7 @@ func (s *Store) Quarantined(ctx context.Context, n, frames int) ([]Quarantined, 
 func (s *Store) FramesOf(ctx context.Context, ids []em.ObservationID) ([]FrameRow, error) {
 	var numbers []int64
 	for _, id := range ids {
-		one, err := collect(ctx, s.r, func(rows *sql.Rows, n *int64) error { return rows.Scan(n) },
+		one, err := collect(ctx, s.r, func(rows row, n *int64) error { return rows.Scan(n) },
 			`SELECT frame FROM observation WHERE id = ?`, id[:])
 		if err != nil {
 			return nil, err
@@ -156,7 +157,7 @@ func (s *Store) FramesOf(ctx context.Context, ids []em.ObservationID) ([]FrameRo
 }
 
 func (s *Store) frames(ctx context.Context, where string, args ...any) ([]FrameRow, error) {
-	return collect(ctx, s.r, func(rows *sql.Rows, f *FrameRow) error {
+	return collect(ctx, s.r, func(rows row, f *FrameRow) error {
 		var received int64
 		err := rows.Scan(&received, &f.Type, &f.Error, &f.Raw)
 		f.Received = fromNanos(received)

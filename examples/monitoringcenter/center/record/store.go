@@ -1,6 +1,7 @@
-// Package record is the center's system of record: one SQLite file with
-// observations, verdicts, incidents, the audit and the position in the log, all
-// changed together in one transaction by one writer.
+// Package record is the center's system of record: observations, verdicts,
+// incidents, the audit and the position in the log, all changed together in one
+// transaction by one writer. It is one SQLite file, or a PostgreSQL database: the
+// same queries run on both (dialect.go).
 package record
 
 import (
@@ -10,58 +11,63 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations
 var migrations embed.FS
 
 // Store is an open record. Reads may run at any time from any goroutine; writes
 // go through one transaction at a time.
 type Store struct {
-	w *sql.DB // one connection
-	r *sql.DB // read-only connections
+	w, readers *sql.DB // one connection; read-only ones
+	r          querier // of the readers
 }
 
-// readers bounds concurrent reads of the page and the API.
-const readers = 4
+// maxReaders bounds concurrent reads of the page and the API.
+const maxReaders = 4
 
-// Open opens or creates the file and brings its schema up to date.
-func Open(ctx context.Context, file string) (*Store, error) {
-	// FULL: a commit is on disk when it returns. NORMAL loses commits in a power cut.
-	dsn := func(extra url.Values) string {
-		q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
-		for k, v := range extra {
-			q[k] = append(q[k], v...)
-		}
-		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: q.Encode()}).String()
+// Open opens the record and brings its schema up to date. Where begins with
+// "postgres://" or "postgresql://" for a database that exists; else it is the
+// name of an SQLite file, which is created if missing. ErrOwned is wrapped where
+// another center writes to the database.
+func Open(ctx context.Context, where string) (*Store, error) {
+	open := openSQLite
+	if IsURL(where) {
+		open = openPostgres
 	}
-	w, err := sql.Open("sqlite", dsn(url.Values{"_txlock": {"immediate"}}))
+	s, err := open(ctx, where)
 	if err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
-	w.SetMaxOpenConns(1)
-	if err := migrate(ctx, w); err != nil {
-		return nil, errors.Join(fmt.Errorf("record: %w", err), w.Close())
-	}
-	r, err := sql.Open("sqlite", dsn(url.Values{"_pragma": {"query_only(1)"}}))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("record: %w", err), w.Close())
-	}
-	r.SetMaxOpenConns(readers)
-	return &Store{w, r}, nil
+	return s, nil
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
-	dir, err := fs.Sub(migrations, "migrations")
+// IsURL reports whether where names a PostgreSQL database, not a file.
+func IsURL(where string) bool {
+	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://")
+}
+
+// newStore brings the schema up to date through the writer and takes both pools;
+// on an error it closes them.
+func newStore(ctx context.Context, d *dialect, w, r *sql.DB) (*Store, error) {
+	w.SetMaxOpenConns(1)
+	r.SetMaxOpenConns(maxReaders)
+	if err := d.migrate(ctx, w); err != nil {
+		return nil, errors.Join(err, w.Close(), r.Close())
+	}
+	return &Store{w, r, querier{r, d}}, nil
+}
+
+func (d *dialect) migrate(ctx context.Context, db *sql.DB) error {
+	dir, err := fs.Sub(migrations, "migrations/"+d.name)
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir)
+	p, err := goose.NewProvider(d.goose, db, dir)
 	if err != nil {
 		return err
 	}
@@ -69,12 +75,12 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// Close closes the file.
-func (s *Store) Close() error { return errors.Join(s.r.Close(), s.w.Close()) }
+// Close closes the record.
+func (s *Store) Close() error { return errors.Join(s.readers.Close(), s.w.Close()) }
 
 // Tx is one transaction of the writer. It is not safe for concurrent use.
 type Tx struct {
-	tx  *sql.Tx
+	tx  querier
 	ctx context.Context
 }
 
@@ -85,7 +91,7 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
-	if err := f(&Tx{tx, ctx}); err != nil {
+	if err := f(&Tx{querier{tx, s.r.d}, ctx}); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	if err := tx.Commit(); err != nil {
@@ -101,13 +107,16 @@ func (t *Tx) exec(query string, args ...any) error {
 	return nil
 }
 
-// querier is a transaction or the readers' pool.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+// insert runs an INSERT that returns the number of the new row.
+func (t *Tx) insert(query string, args ...any) (n int64, err error) {
+	if err := t.tx.QueryRowContext(t.ctx, query, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("record: %w", err)
+	}
+	return n, nil
 }
 
 // collect runs a query and scans all its rows.
-func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows, *T) error, query string, args ...any) (_ []T, err error) {
+func collect[T any](ctx context.Context, q querier, scan func(row, *T) error, query string, args ...any) (_ []T, err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("record: %w", err)
@@ -116,7 +125,7 @@ func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows, *T) err
 	var all []T
 	for rows.Next() {
 		var v T
-		if err := scan(rows, &v); err != nil {
+		if err := scan(row{rows, q.d}, &v); err != nil {
 			return nil, fmt.Errorf("record: %w", err)
 		}
 		all = append(all, v)

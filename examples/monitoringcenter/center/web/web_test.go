@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,12 +13,15 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/internal/pgserver"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { pgserver.StopShared(); os.Exit(code) }))
+}
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
@@ -49,7 +53,7 @@ func (b *backend) Subscribe() (<-chan record.FeedItem, func()) { return b.items,
 func (b *backend) serve(t *testing.T, cfg web.Config) (*httptest.Server, *web.Secrets) {
 	t.Helper()
 	var err error
-	if b.store, err = record.Open(t.Context(), filepath.Join(t.TempDir(), "record.db")); err != nil {
+	if b.store, err = record.Open(t.Context(), pgserver.Record(t, filepath.Join(t.TempDir(), "record.db"))); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.store.Close() })

@@ -9,12 +9,17 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/sargas-em/em/devices"
+	"github.com/sargas-em/em/examples/internal/pgserver"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
 	"github.com/sargas-em/em/protocol"
@@ -37,6 +42,25 @@ type Center struct {
 	cancel context.CancelFunc
 	ended  chan error
 	once   sync.Once
+}
+
+// records are where the records of folders are: those of one folder are one.
+var records sync.Map
+
+// RecordOf returns where the record of a center on a folder is.
+func RecordOf(t *testing.T, dir string) string {
+	t.Helper()
+	where, known := records.Load(dir)
+	if !known {
+		where, _ = records.LoadOrStore(dir, pgserver.Record(t, filepath.Join(dir, "record.db")))
+	}
+	return where.(string)
+}
+
+// Main runs the tests of a package, looks for goroutines that are left, and ends
+// the database server that the tests may have started.
+func Main(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { pgserver.StopShared(); os.Exit(code) }))
 }
 
 // Config says how a center under test differs from the usual one.
@@ -63,6 +87,7 @@ func New(t *testing.T, cfg Config) *Center {
 		Devices: []center.DeviceListener{{Codec: "gt06", Addr: "127.0.0.1:0"}},
 		Log:     slog.New(slog.NewTextHandler(c.Log, nil)),
 	}
+	o.Record = RecordOf(t, c.Dir)
 	if cfg.Options != nil {
 		cfg.Options(&o)
 	}

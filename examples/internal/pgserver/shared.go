@@ -1,0 +1,53 @@
+package pgserver
+
+import (
+	"os"
+	"sync"
+	"testing"
+)
+
+// Where the records of tests are: files where EM_RECORD is unset, databases of a
+// server of the tests' own where it is "postgres".
+const variable = "EM_RECORD"
+
+var shared struct {
+	sync.Mutex
+	server *Server
+}
+
+// Wanted reports whether tests are to run on PostgreSQL.
+func Wanted() bool { return os.Getenv(variable) == "postgres" }
+
+// Record returns the URL of a new database where Wanted, else file.
+func Record(t testing.TB, file string) string {
+	t.Helper()
+	if v := os.Getenv(variable); v != "" && v != "postgres" {
+		t.Fatalf("%s=%s: it can be postgres, or unset", variable, v)
+	}
+	if !Wanted() {
+		return file
+	}
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.server == nil {
+		s, err := Start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared.server = s
+	}
+	url, err := shared.server.NewDatabase(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+// StopShared ends the server that Record started, if it did: at the end of TestMain.
+func StopShared() {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.server != nil {
+		shared.server.Stop()
+	}
+}

@@ -1,0 +1,34 @@
+package record
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+)
+
+var sqlite = dialect{name: "sqlite", goose: goose.DialectSQLite3, greatest: "max", least: "min"}
+
+// openSQLite opens or creates a file.
+func openSQLite(ctx context.Context, file string) (*Store, error) {
+	// FULL: a commit is on disk when it returns. NORMAL loses commits in a power cut.
+	dsn := func(extra url.Values) string {
+		q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
+		for k, v := range extra {
+			q[k] = append(q[k], v...)
+		}
+		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: q.Encode()}).String()
+	}
+	w, err := sql.Open("sqlite", dsn(url.Values{"_txlock": {"immediate"}}))
+	if err != nil {
+		return nil, err
+	}
+	r, err := sql.Open("sqlite", dsn(url.Values{"_pragma": {"query_only(1)"}}))
+	if err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return newStore(ctx, &sqlite, w, r)
+}
