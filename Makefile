@@ -18,6 +18,10 @@ FUZZTIME    ?= 3s
 # The race detector needs a C compiler; in CI it is required.
 RACE := $(if $(shell command -v cc gcc clang 2>/dev/null),-race,$(if $(EM_REQUIRE),$(error the race detector needs a C compiler)))
 
+# Tests of the record run on PostgreSQL too where a server is installed; in CI it
+# is required.
+POSTGRES := $(if $(wildcard /usr/lib/postgresql/*/bin/postgres),yes,$(if $(EM_REQUIRE),$(error the tests of the record need a PostgreSQL server)))
+
 .PHONY: check fmt vet staticcheck tidy generate build cross test fuzz bench bench-data
 
 check: fmt vet staticcheck tidy generate build cross test fuzz
@@ -51,6 +55,7 @@ test:
 	$(GO) test $(RACE) -shuffle=on -timeout 30m $(PACKAGES)
 	$(if $(RACE),$(GO) test -run 'Memory|Allocations' . ./devices) # the race detector pads memory and allocates
 	$(if $(RACE),$(GO) test ./geofence) # much computing in one goroutine, which the race detector slows down
+	$(if $(POSTGRES),EM_RECORD=postgres $(GO) test ./examples/monitoringcenter/center/...) # the same tests, on the other database
 
 # One target after the other; without -race, which makes fuzzing slow. The Go tool
 # at times reports its own end of time as "context deadline exceeded": such a run,

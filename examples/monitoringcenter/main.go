@@ -113,11 +113,13 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 		devs, serials list
 		data, people  string
 		config, keys  string
+		where         string
 		relaxed       bool
 		rates         center.Rates
 	)
 	c.register(fs)
 	fs.StringVar(&data, "data", "", "`folder` of log and record; made if missing")
+	fs.StringVar(&where, "record", "", "`URL` of a PostgreSQL database for the record, postgres://…; a file in the folder if absent")
 	fs.StringVar(&config, "config", "", "`file` of flags in JSON, by their names; those of the command line come first")
 	fs.StringVar(&keys, "keys", "", "keys `file` in JSON that nobody else can read: {\"siadc09\": {\"accounts\": {\"9017\": \"hexadecimal AES key\"}}}")
 	fs.Float64Var(&rates.Device, "rate-device", 50, "frames a `second` that one device may send; more wait, and in the end are not acknowledged; negative for no bound")
@@ -154,7 +156,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	if err != nil {
 		return err
 	}
-	o.DataDir, o.Rates = data, rates
+	o.DataDir, o.Record, o.Rates = data, where, rates
 	for _, d := range devs {
 		l, err := parseDevice(d)
 		if err != nil {

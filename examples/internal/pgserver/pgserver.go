@@ -25,8 +25,10 @@ type Server struct {
 	dir   string // data, and the socket in it
 	bin   string
 	owner *syscall.Credential // the server refuses to run as root
-	cmd   *exec.Cmd
 	dbs   atomic.Int64
+
+	process *os.Process
+	exited  chan struct{}
 }
 
 // ErrMissing: no PostgreSQL server is installed.
@@ -112,15 +114,13 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Resume starts the server again after Stop or Kill, and waits until it answers.
+// Resume starts the server again after Pause or Kill, and waits until it answers.
 func (s *Server) Resume() error {
-	s.cmd = s.command("postgres", "-D", s.data(), "-c", "listen_addresses=", "-c", "unix_socket_directories="+s.dir,
-		"-c", "shared_buffers=64MB", "-c", "max_connections=50")
-	if err := s.cmd.Start(); err != nil {
-		return fmt.Errorf("pgserver: %w", err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	if err := s.launch(); err != nil {
+		return err
+	}
 	for {
 		c, err := pgx.Connect(ctx, s.URL("postgres"))
 		if err == nil {
@@ -129,9 +129,27 @@ func (s *Server) Resume() error {
 		select {
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("pgserver: it does not answer: %w", err), s.Kill())
+		case <-s.exited:
+			// What worked for a server that was killed may need a moment to follow it.
+			time.Sleep(100 * time.Millisecond)
+			if err := s.launch(); err != nil {
+				return err
+			}
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+func (s *Server) launch() error {
+	cmd := s.command("postgres", "-D", s.data(), "-c", "listen_addresses=", "-c", "unix_socket_directories="+s.dir,
+		"-c", "shared_buffers=64MB", "-c", "max_connections=50")
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("pgserver: %w", err)
+	}
+	exited := make(chan struct{})
+	go func() { defer close(exited); cmd.Wait() }() // however it ends
+	s.process, s.exited = cmd.Process, exited
+	return nil
 }
 
 // URL names a database of the server.
@@ -158,27 +176,16 @@ func (s *Server) NewDatabase(ctx context.Context) (string, error) {
 // data stays for Resume.
 func (s *Server) Pause() error { return s.end(syscall.SIGINT) }
 
-// Kill ends the server without a word, and all that works for it: its data stays
-// for Resume.
-func (s *Server) Kill() error {
-	// The processes of its connections see the end of their parent and follow.
-	return s.end(syscall.SIGKILL)
-}
+// Kill ends the server without a word; the processes of its connections see that
+// and follow. Its data stays for Resume.
+func (s *Server) Kill() error { return s.end(syscall.SIGKILL) }
 
 func (s *Server) end(sig syscall.Signal) error {
-	if s.cmd == nil {
-		return nil
-	}
-	if err := s.cmd.Process.Signal(sig); err != nil {
+	if err := s.process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("pgserver: %w", err)
 	}
-	err := s.cmd.Wait()
-	s.cmd = nil
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return nil // how it ended is what was asked for
-	}
-	return err
+	<-s.exited
+	return nil
 }
 
 // Stop ends the server and removes its data.

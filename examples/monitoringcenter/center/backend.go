@@ -51,6 +51,8 @@ func (b backend) Health(ctx context.Context) web.Health {
 	switch {
 	case err != nil:
 		h.Status, h.Problem = "degraded", "the log does not answer"
+	case b.c.engine.away.Load():
+		h.Status, h.Problem = "degraded", "the record cannot be reached; reports are kept in the log"
 	case end > h.Evaluated+maxLag:
 		h.Status, h.Problem = "degraded", "evaluation is behind the log"
 	}

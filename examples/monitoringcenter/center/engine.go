@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -38,6 +39,8 @@ type engine struct {
 	stopped  chan struct{} // closed when run has ended: nobody answers calls any more
 
 	tx *record.Tx // of the present step, through which Timelines read history
+
+	away atomic.Bool // the record cannot be reached
 
 	mu    sync.RWMutex // guards what the page reads
 	seq   uint64
@@ -72,32 +75,44 @@ const (
 func newEngine(ctx context.Context, c *Center) (*engine, error) {
 	e := &engine{
 		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate, settle: c.settle,
-		subjects: map[em.SubjectID]*subject{}, views: map[em.SubjectID]*view{},
 		calls: make(chan call), stopped: make(chan struct{}),
 	}
-	zones, err := c.store.Zones(ctx)
-	if err != nil {
+	if err := e.load(ctx, c.opts.Roster); err != nil {
 		return nil, err
 	}
-	persons, err := c.store.Persons(ctx)
+	return e, nil
+}
+
+// load takes everything from the record, and then a people file where there is
+// one. After an error the engine is good for nothing but another load.
+func (e *engine) load(ctx context.Context, file *roster.File) error {
+	zones, err := e.store.Zones(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	units, err := c.store.Units(ctx)
+	persons, err := e.store.Persons(ctx)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	units, err := e.store.Units(ctx)
+	if err != nil {
+		return err
 	}
 	var key []byte
-	if err := c.store.Update(ctx, func(tx *record.Tx) (err error) {
+	if err := e.store.Update(ctx, func(tx *record.Tx) (err error) {
 		key, err = tx.Secret("draws", randomKey)
 		return err
 	}); err != nil {
-		return nil, err
+		return err
 	}
 	if e.roster, err = roster.Load(key, zones, units, persons); err != nil {
-		return nil, fmt.Errorf("center: stored people and zones: %w", err)
+		return fmt.Errorf("center: stored people and zones: %w", err)
 	}
-	err = e.update(ctx, func(s *step) error {
+	e.subjects = map[em.SubjectID]*subject{}
+	e.mu.Lock()
+	e.seq, e.views = 0, map[em.SubjectID]*view{}
+	e.mu.Unlock()
+	_, err = e.commit(ctx, func(s *step) error {
 		if err := s.checkLog(ctx); err != nil {
 			return err
 		}
@@ -118,15 +133,15 @@ func newEngine(ctx context.Context, c *Center) (*engine, error) {
 		if err := s.showStored(); err != nil {
 			return err
 		}
-		if c.opts.Roster != nil {
-			return s.load(c.opts.Roster)
+		if file != nil {
+			return s.load(file)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("center: %w", err)
+		return fmt.Errorf("center: %w", err)
 	}
-	return e, nil
+	return nil
 }
 
 // randomKey is a key for em.Draw.
@@ -165,10 +180,63 @@ func (s *step) checkLog(ctx context.Context) error {
 	return s.tx.SetLog(id)
 }
 
-// run works until ctx ends. An error is final: the center must stop, and a new
-// start resumes from the last transaction.
+// run works until ctx ends. While the record cannot be reached it waits: devices
+// go on being acknowledged, for what the log holds, and evaluation resumes from
+// the last transaction. Any other error is final: the center must stop, and a new
+// start resumes in the same way.
 func (e *engine) run(ctx context.Context) error {
 	defer close(e.stopped)
+	for {
+		err := e.work(ctx)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		for wait := firstRetry; err != nil; wait = min(2*wait, lastRetry) {
+			if !record.Unreachable(err) {
+				return err
+			}
+			if !e.away.Swap(true) {
+				e.log.Error("the record cannot be reached; evaluation waits", "error", err)
+			}
+			if !e.decline(ctx, wait) {
+				return nil
+			}
+			// What the last transaction did is not known: everything is taken anew.
+			err = e.load(ctx, nil)
+		}
+		e.away.Store(false)
+		e.log.Info("the record can be reached again")
+	}
+}
+
+// Waits between attempts to reach the record.
+const (
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 5 * time.Second
+)
+
+// errAway: the record cannot be reached at present.
+var errAway = fmt.Errorf("%w: the record cannot be reached", web.ErrUnavailable)
+
+// decline answers calls with errAway for some time; false where ctx has ended.
+func (e *engine) decline(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		select {
+		case c := <-e.calls:
+			c.done <- errAway
+		case <-timer.C:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// work takes what the log holds, what is asked and what is due, until ctx ends
+// or one of them fails.
+func (e *engine) work(ctx context.Context) error {
 	commits := make(chan journal.Commit, commitsAtOnce)
 	reading, stop := context.WithCancel(ctx)
 	readErr := make(chan error, 1)
@@ -188,7 +256,11 @@ func (e *engine) run(ctx context.Context) error {
 			err = e.update(ctx, func(s *step) error { return s.commits(batch) })
 		case call := <-e.calls:
 			cerr := e.update(ctx, call.f)
-			call.done <- cerr
+			if record.Unreachable(cerr) {
+				call.done <- errAway
+			} else {
+				call.done <- cerr
+			}
 			if cerr != nil && !errors.Is(cerr, web.ErrBadInput) && !errors.Is(cerr, record.ErrNoIncident) {
 				err = cerr
 			}

@@ -312,6 +312,8 @@ func (p problems) of(err error) error {
 		return huma.Error404NotFound("no such incident")
 	case errors.Is(err, ErrBadInput):
 		return huma.Error422UnprocessableEntity(err.Error())
+	case errors.Is(err, ErrUnavailable) || record.Unreachable(err):
+		return huma.Error503ServiceUnavailable("the record cannot be reached at present; reports of devices are kept in the log")
 	}
 	p.log.Error("a request failed", "error", err)
 	return huma.Error500InternalServerError("the center could not do this; its log says why")

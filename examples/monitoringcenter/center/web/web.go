@@ -42,6 +42,9 @@ type Backend interface {
 	Subscribe() (items <-chan record.FeedItem, cancel func())
 }
 
+// ErrUnavailable marks errors that will pass.
+var ErrUnavailable = errors.New("unavailable")
+
 // ErrBadInput marks errors that the caller can mend.
 var ErrBadInput = errors.New("bad input")
 

@@ -1,0 +1,105 @@
+package center_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sargas-em/em/examples/internal/pgserver"
+	"github.com/sargas-em/em/examples/monitoringcenter/center"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
+)
+
+// While the database server is gone, whether it was killed or shut down, devices
+// are acknowledged and the page says what is missing; once it is back evaluation
+// ends as it would have without.
+func TestDatabaseGoesAndComes(t *testing.T) {
+	server, err := pgserver.Start()
+	if errors.Is(err, pgserver.ErrMissing) && os.Getenv("EM_REQUIRE") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	url, err := server.NewDatabase(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := centertest.Start(t, centertest.Config{Options: func(o *center.Options) { o.Record = url }})
+	base := now().Add(-time.Hour)
+	c.Put("/api/v1/zones", centertest.School("school-1", "z7", 300))
+	c.Put("/api/v1/people", centertest.Person(1, base, `"zones":["school-1"]`))
+	d := c.Connect(1)
+	minute := func(n int) time.Time { return base.Add(time.Duration(n) * time.Minute) }
+	c.Send(d, centertest.Kept(minute(1), 1000))
+
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	sent := 1
+	// report sends the way into the zone and out of it again, a fix a minute.
+	report := func() {
+		for _, metres := range []float64{100, 50, 1000} {
+			sent++
+			d.Report(centertest.Kept(minute(sent), metres))
+			time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
+		}
+	}
+	acknowledged := func() {
+		c.Eventually("all reports are acknowledged", func() bool { return d.Acks() >= sent+1 }) // and the login
+	}
+	const rounds = 4
+	for n := range rounds {
+		down := server.Kill
+		if n%2 == 1 {
+			down = server.Pause
+		}
+		begun := make(chan struct{})
+		go func() { defer close(begun); report() }()
+		time.Sleep(time.Duration(rng.IntN(60)) * time.Millisecond) // in the middle of it
+		if err := down(); err != nil {
+			t.Fatal(err)
+		}
+		<-begun
+		report()
+		acknowledged()
+		c.Eventually("health says that the record is away", func() bool {
+			h := centertest.Get[web.Health](c, "/api/v1/health")
+			return h.Status == "degraded" && strings.Contains(h.Problem, "record")
+		})
+		if status, doc := c.Call(http.MethodGet, "/api/v1/incidents", ""); status != http.StatusServiceUnavailable {
+			t.Errorf("incidents: %d %s", status, doc)
+		}
+		if status, doc := c.Call(http.MethodPut, "/api/v1/people", centertest.Person(2, base, "")); status != http.StatusServiceUnavailable {
+			t.Errorf("a new person: %d %s", status, doc)
+		}
+		if err := server.Resume(); err != nil {
+			t.Fatal(err)
+		}
+		c.CaughtUp()
+		c.Eventually("health says that all is well", func() bool { return centertest.Get[web.Health](c, "/api/v1/health").Status == "ok" })
+	}
+	if counts := centertest.Get[record.Counts](c, "/api/v1/counts"); counts.Fixes != int64(sent) || counts.Frames != int64(sent+1) {
+		t.Errorf("%d fixes in %d frames, want %d in %d", counts.Fixes, counts.Frames, sent, sent+1)
+	}
+	all := c.Incidents("zone.exclusion")
+	if len(all) != 2*rounds {
+		t.Fatalf("%d incidents, want %d", len(all), 2*rounds)
+	}
+	for n, i := range all { // newest first
+		if entered := minute(2 + 3*(2*rounds-1-n)); !i.At.Equal(entered) || !i.Until.Equal(entered.Add(2*time.Minute)) {
+			t.Errorf("incident %d from %v to %v, want from %v", i.ID, i.At, i.Until, entered)
+		}
+	}
+}
