@@ -1,17 +1,20 @@
 module github.com/sargas-em/em/benchmarks
 
-go 1.26
+go 1.26.0
 
 replace github.com/sargas-em/em => ../
+
+replace github.com/sargas-em/em/examples => ../examples
 
 require (
 	github.com/golang/geo v0.0.0-20260818125358-b200a1149890
 	github.com/paulmach/orb v0.14.0
 	github.com/ringsaturn/tzf v1.0.2
 	github.com/sargas-em/em v0.0.0
+	github.com/sargas-em/em/examples v0.0.0
 	github.com/tidwall/geojson v1.4.5
 	github.com/tidwall/rtree v1.10.0
-	golang.org/x/sys v0.43.0
+	golang.org/x/sys v0.49.0
 	google.golang.org/protobuf v1.36.9
 )
 

@@ -7,26 +7,24 @@ import (
 	"io"
 	"maps"
 	"math"
-	"os"
-	"os/exec"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/sargas-em/em/benchmarks/internal/environment"
 )
 
 // report is all of a run, with what is needed to repeat it. Times are
 // nanoseconds, sizes bytes.
 type report struct {
-	Command  []string          `json:"command"`
-	Machine  machine           `json:"machine"`
-	Versions map[string]string `json:"versions"`
-	Seed     uint64            `json:"seed"`
-	Quick    bool              `json:"quick"`
-	Passes   int               `json:"passes"`  // of which the least counts
-	Clock    string            `json:"clock"`   // what times are
-	Skipped  []string          `json:"skipped"` // what is not to be had here, and why
+	Command  []string            `json:"command"`
+	Machine  environment.Machine `json:"machine"`
+	Versions map[string]string   `json:"versions"`
+	Seed     uint64              `json:"seed"`
+	Quick    bool                `json:"quick"`
+	Passes   int                 `json:"passes"`  // of which the least counts
+	Clock    string              `json:"clock"`   // what times are
+	Skipped  []string            `json:"skipped"` // what is not to be had here, and why
 
 	Head      head              `json:"head"`
 	Sets      []setFigures      `json:"sets"`
@@ -34,16 +32,6 @@ type report struct {
 	Subjects  []subjectFigures  `json:"subjects"`
 	Distances []distanceFigures `json:"distances"`
 	Updates   []updateFigures   `json:"updates"`
-}
-
-type machine struct {
-	CPU    string `json:"cpu"`
-	CPUs   int    `json:"cpus"`
-	Memory int64  `json:"memory_bytes"`
-	OS     string `json:"os"`
-	Kernel string `json:"kernel"`
-	Go     string `json:"go"`
-	Commit string `json:"commit"` // of the working tree; "+changes" where it has some
 }
 
 // head are the figures that matter most.
@@ -115,50 +103,13 @@ type methodFigures struct {
 	Allocations float64 `json:"allocations_per_point"`
 }
 
-func describe() machine {
-	m := machine{CPU: "unknown", CPUs: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH, Kernel: "unknown", Go: runtime.Version(), Commit: "unknown"}
-	field := func(file, key string) string {
-		b, _ := os.ReadFile(file)
-		for line := range strings.Lines(string(b)) {
-			if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == key {
-				return strings.TrimSpace(v)
-			}
-		}
-		return ""
-	}
-	m.CPU = cmp.Or(field("/proc/cpuinfo", "model name"), m.CPU)
-	if f := field("/proc/cpuinfo", "cpu family"); f != "" { // a virtual machine's model name says little
-		m.CPU += fmt.Sprintf(" (%s family %s model %s, %s cache)", field("/proc/cpuinfo", "vendor_id"), f, field("/proc/cpuinfo", "model"), field("/proc/cpuinfo", "cache size"))
-	}
-	fmt.Sscanf(field("/proc/meminfo", "MemTotal"), "%d kB", &m.Memory)
-	m.Memory <<= 10
-	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		m.Kernel = strings.TrimSpace(string(b))
-	}
-	if b, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output(); err == nil {
-		m.Commit = strings.TrimSpace(string(b))
-		if b, err := exec.Command("git", "status", "--porcelain").Output(); err != nil || len(b) > 0 {
-			m.Commit += "+changes"
-		}
-	}
-	return m
-}
-
 // versions are of the modules that are compared.
 func versions() map[string]string {
-	v := map[string]string{}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return v
+	modules := []string{"github.com/tidwall/rtree", "github.com/ringsaturn/tzf-rel-lite"}
+	for _, e := range engines() {
+		modules = append(modules, e.module)
 	}
-	for _, e := range append(engines(), engine{module: "github.com/tidwall/rtree"}, engine{module: "github.com/ringsaturn/tzf-rel-lite"}) {
-		for _, d := range info.Deps {
-			if d.Path == e.module {
-				v[e.module] = d.Version
-			}
-		}
-	}
-	return v
+	return environment.Versions(modules...)
 }
 
 // conclude works out the head figures.
@@ -249,7 +200,7 @@ func (r *report) writeText(out io.Writer) error {
 
 	m := r.Machine
 	p("command   %s\n", strings.Join(r.Command, " "))
-	p("machine   %d × %s, %.0f GiB, %s, Linux %s\n", m.CPUs, m.CPU, float64(m.Memory)/(1<<30), m.OS, m.Kernel)
+	p("machine   %v\n", m)
 	p("versions  %s, commit %s", m.Go, m.Commit)
 	for _, k := range slices.Sorted(maps.Keys(r.Versions)) {
 		p(", %s %s", k, r.Versions[k])

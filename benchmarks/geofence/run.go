@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em/benchmarks/internal/cputime"
+	"github.com/sargas-em/em/benchmarks/internal/environment"
 	"github.com/sargas-em/em/geofence"
 )
 
@@ -45,7 +46,7 @@ func run(c config) (*report, error) {
 	if c.spoil == nil {
 		c.spoil = func(_ string, f finder) finder { return f }
 	}
-	r := &report{Command: c.command, Machine: describe(), Versions: versions(), Seed: c.seed, Quick: c.quick, Passes: c.passes, Clock: cputime.What, Skipped: []string{}}
+	r := &report{Command: c.command, Machine: environment.Describe(), Versions: versions(), Seed: c.seed, Quick: c.quick, Passes: c.passes, Clock: cputime.What, Skipped: []string{}}
 	skip := func(what string, why error) {
 		s := fmt.Sprintf("%s: %v", what, why)
 		r.Skipped = append(r.Skipped, s)

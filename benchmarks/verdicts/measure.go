@@ -1,0 +1,135 @@
+package main
+
+import "slices"
+
+// alert is what a rule tells of a zone.
+type alert struct {
+	from  int64 // as of when
+	told  int64
+	until int64 // when its end was told; never is open
+}
+
+const never = int64(1) << 62
+
+// tolerance is how far from a violation an alert is not false yet.
+const tolerance = 10 * second
+
+// tally counts verdicts.
+type tally struct {
+	Alerts    int `json:"alerts"`
+	False     int `json:"false"`
+	Undecided int `json:"undecided"`
+	Repeated  int `json:"repeated"`
+
+	Due        int `json:"due"` // violations of a minute or more
+	Missed     int `json:"missed"`
+	Unseen     int `json:"missed_unseen"` // of them without a satellite fix
+	Short      int `json:"short"`
+	ShortFound int `json:"short_found"`
+
+	Delayed []delay `json:"-"`
+	InAim   int     `json:"in_aim"` // of Delayed
+
+	Stale     int64 `json:"stale_ms"`
+	Uncertain int64 `json:"uncertain_ms"`
+	Judged    int64 `json:"judged_ms"` // of all zones together
+}
+
+// delay is from the crossing to the alert.
+type delay struct {
+	ms    int64
+	fixes int
+}
+
+func (t *tally) add(o *tally) {
+	t.Alerts += o.Alerts
+	t.False += o.False
+	t.Undecided += o.Undecided
+	t.Repeated += o.Repeated
+	t.Due += o.Due
+	t.Missed += o.Missed
+	t.Unseen += o.Unseen
+	t.Short += o.Short
+	t.ShortFound += o.ShortFound
+	t.Delayed = append(t.Delayed, o.Delayed...)
+	t.InAim += o.InAim
+	t.Stale += o.Stale
+	t.Uncertain += o.Uncertain
+	t.Judged += o.Judged
+}
+
+// count sets the alerts of one zone, in the order in which they were told,
+// against the truth. Fixes are the instants of current satellite fixes, and every
+// the device's interval.
+func count(z *zoneTruth, alerts []alert, fixes []int64, every int64) tally {
+	t := tally{Alerts: len(alerts)}
+	episodes := z.episodes()
+	first := make([]int, len(episodes)) // number of its first alert, from 1
+	slack := max(dueAfter, 2*every)
+
+	for i, a := range alerts {
+		has := z.states(a.from-tolerance, a.told+tolerance)
+		switch {
+		case has[violation]:
+		case has[ambiguous] || has[unknown]:
+			t.Undecided++
+		default:
+			t.False++
+		}
+		again := false
+		for k := range episodes {
+			e := &episodes[k]
+			if a.from > e.to || a.until < e.from || a.told > e.to+slack {
+				continue
+			}
+			if first[k] == 0 {
+				first[k] = i + 1
+			} else if a.told >= e.from {
+				again = true
+			}
+		}
+		if again && has[violation] {
+			t.Repeated++
+		}
+		if a.until > a.told {
+			t.Stale += z.time(compliant, a.told, a.until)
+		}
+	}
+
+	for k, e := range episodes {
+		found := first[k] > 0
+		if !e.due {
+			t.Short++
+			if found {
+				t.ShortFound++
+			}
+			continue
+		}
+		t.Due++
+		lo, _ := slices.BinarySearch(fixes, e.from)
+		if !found {
+			t.Missed++
+			if hi, _ := slices.BinarySearch(fixes, e.to+1); hi == lo {
+				t.Unseen++
+			}
+			continue
+		}
+		if e.crossing < 0 {
+			continue
+		}
+		told := max(alerts[first[k]-1].told, e.crossing)
+		lo, _ = slices.BinarySearch(fixes, e.crossing+1)
+		hi, _ := slices.BinarySearch(fixes, told+1)
+		d := delay{told - e.crossing, max(0, hi-lo)}
+		t.Delayed = append(t.Delayed, d)
+		if d.ms <= dueAfter || d.fixes <= 2 {
+			t.InAim++
+		}
+	}
+	for _, s := range z.stretches {
+		if s.is != unknown {
+			t.Judged += s.to - s.from
+		}
+	}
+	return t
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"reflect"
+	"testing"
+)
+
+// Each case is one zone; times are seconds.
+func TestCount(t *testing.T) {
+	// In the zone from 1000 to 1200, ambiguous for 10 s at both ends; unknown from
+	// 3000 to 4000; in it for 30 s at 5000.
+	z := zoneTruth{
+		[]stretch{
+			{0, 990, compliant}, {990, 1000, ambiguous}, {1000, 1200, violation}, {1200, 1210, ambiguous}, {1210, 3000, compliant},
+			{3000, 4000, unknown}, {4000, 5000, compliant}, {5000, 5030, violation}, {5030, 6000, compliant},
+		},
+		[]int64{995, 5000},
+	}
+	for i := range z.stretches {
+		z.stretches[i].from *= second
+		z.stretches[i].to *= second
+	}
+	for i := range z.crossings {
+		z.crossings[i] *= second
+	}
+	var fixes []int64
+	for at := int64(5); at < 6000; at += 60 {
+		fixes = append(fixes, at*second)
+	}
+	const judged = 5000 * second
+	for name, c := range map[string]struct {
+		alerts []alert
+		want   tally
+	}{
+		"nothing told": {nil, tally{Due: 1, Missed: 1, Short: 1}},
+		"told at 1025, the first fix after the crossing": {
+			[]alert{{1025, 1025, 1225}},
+			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{30 * second, 1}}, InAim: 1, Stale: 15 * second},
+		},
+		"told late, as of earlier: two fixes": {
+			[]alert{{1025, 1085, 1300}},
+			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{90 * second, 2}}, InAim: 1, Stale: 90 * second},
+		},
+		"told after three fixes is not in aim": {
+			[]alert{{1145, 1145, 1300}},
+			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{150 * second, 3}}, Stale: 90 * second},
+		},
+		"told within two reports after the end": {
+			[]alert{{1190, 1320, 1320}},
+			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{325 * second, 5}}},
+		},
+		"told too late": {
+			[]alert{{1190, 1331, 1331}},
+			tally{Alerts: 1, Due: 1, Missed: 1, Short: 1},
+		},
+		"false, and stale until the end of all": {
+			[]alert{{2000, 2000, never}},
+			tally{Alerts: 1, False: 1, Due: 1, Missed: 1, Short: 1, ShortFound: 1, Stale: 2970 * second},
+		},
+		"an alert from before covers it": {
+			[]alert{{500, 500, 1100}},
+			tally{Alerts: 1, False: 1, Due: 1, Short: 1, Delayed: []delay{{0, 0}}, InAim: 1, Stale: 490 * second},
+		},
+		"ten seconds before are not false": {
+			[]alert{{990, 990, 1100}},
+			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{0, 0}}, InAim: 1},
+		},
+		"ambiguous": {
+			[]alert{{975, 981, 985}},
+			tally{Alerts: 1, Undecided: 1, Due: 1, Missed: 1, Short: 1, Stale: 4 * second},
+		},
+		"unknown": {
+			[]alert{{3500, 3500, 3600}},
+			tally{Alerts: 1, Undecided: 1, Due: 1, Missed: 1, Short: 1},
+		},
+		"again in the same": {
+			[]alert{{1025, 1025, 1085}, {1145, 1145, 1215}},
+			tally{Alerts: 2, Repeated: 1, Due: 1, Short: 1, Delayed: []delay{{30 * second, 1}}, InAim: 1, Stale: 5 * second},
+		},
+		"the short one": {
+			[]alert{{5010, 5010, 5040}},
+			tally{Alerts: 1, Due: 1, Missed: 1, Short: 1, ShortFound: 1, Stale: 10 * second},
+		},
+	} {
+		for i := range c.alerts {
+			a := &c.alerts[i]
+			a.from, a.told = a.from*second, a.told*second
+			if a.until != never {
+				a.until *= second
+			}
+		}
+		c.want.Judged = judged
+		if got := count(&z, c.alerts, fixes, 60*second); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s:\n%+v, want\n%+v", name, got, c.want)
+		}
+	}
+	if got := count(&z, nil, nil, 60*second); got.Unseen != 1 {
+		t.Errorf("without a fix: %+v", got)
+	}
+}
+
+func TestRatio(t *testing.T) {
+	r := randFor(1, "test", "ratio")
+	q := newRatio("s", groupZones, "ours", "naive", []int{1, 0, 1, 0}, []int{10, 10, 10, 10}, r)
+	if q.Times != 20 || q.AtLeast || q.RuleFalse != 2 || q.BaseFalse != 40 || q.Low > 20 || q.High < 20 {
+		t.Errorf("%+v", q)
+	}
+	q = newRatio("s", groupZones, "ours", "naive", []int{0, 0}, []int{37, 0}, r)
+	if !q.AtLeast || q.Times < 10 || q.Times > 10.1 { // 37 by 3.689
+		t.Errorf("%+v", q)
+	}
+}

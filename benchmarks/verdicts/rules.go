@@ -1,0 +1,182 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/curfew"
+	"github.com/sargas-em/em/geofence"
+)
+
+// rule tells alerts of a unit: of each zone, in the order in which they were told.
+type rule struct {
+	name string
+	what string // its settings, where they are not the defaults
+	run  func(*unit) ([][]alert, error)
+}
+
+// naive is a rule by which so many fixes in a row say that somebody is in a zone
+// or out of it; anything is satellites alone, or all sources.
+func naive(name string, fixes int, allSources bool) rule {
+	return rule{name: name, run: func(u *unit) ([][]alert, error) {
+		alerts := make([][]alert, len(u.zones))
+		run := make([]int, len(u.zones))     // of fixes that say otherwise
+		first := make([]int64, len(u.zones)) // of them
+		open := make([]bool, len(u.zones))
+		for i := range u.reports {
+			r := &u.reports[i]
+			if !r.fix.Current() || !allSources && !r.satellites() {
+				continue
+			}
+			in := make([]bool, len(u.zones))
+			var buf [64]int
+			for _, z := range u.index.Append(buf[:0], r.fix.LatLng) {
+				in[z] = true
+			}
+			for z := range u.zones {
+				l := &u.zones[z]
+				wrong := in[z] != l.outside()
+				if l.class == classHome && u.hours != nil && !within(u.hours, r.at) {
+					wrong = false
+				}
+				if wrong == open[z] {
+					run[z] = 0
+					continue
+				}
+				if run[z]++; run[z] == 1 {
+					first[z] = r.at
+				}
+				if run[z] < fixes {
+					continue
+				}
+				run[z], open[z] = 0, wrong
+				if wrong {
+					alerts[z] = append(alerts[z], alert{first[z], r.at, never})
+				} else {
+					alerts[z][len(alerts[z])-1].until = r.at
+				}
+			}
+		}
+		return alerts, nil
+	}}
+}
+
+// ours is package geofence, and package curfew for homes.
+func ours(name string, c geofence.Config, cc curfew.Config) rule {
+	return rule{name: name, run: func(u *unit) ([][]alert, error) {
+		t, err := geofence.NewTracker(u.index, c)
+		if err != nil {
+			return nil, err
+		}
+		alerts, err := feed(u, t, func(e *em.Event) int {
+			if e.Detail.Kind == geofence.EventExclusion || e.Detail.Kind == geofence.EventLeft || e.Detail.Kind == geofence.EventBuffer {
+				if z, ok := u.index.Lookup(e.About); ok {
+					return z
+				}
+			}
+			return -1
+		})
+		if err != nil {
+			return nil, err
+		}
+		for z := range u.zones {
+			if u.zones[z].class != classHome {
+				continue
+			}
+			ev, err := curfewOf(u, z, c.AssumedAccuracy, cc)
+			if err != nil {
+				return nil, err
+			}
+			told, err := feed(u, ev, func(e *em.Event) int {
+				if e.Detail.Kind == curfew.KindAbsence {
+					return z
+				}
+				return -1
+			})
+			if err != nil {
+				return nil, err
+			}
+			alerts[z] = told[z]
+		}
+		return alerts, nil
+	}}
+}
+
+// curfewOf is the evaluator of an order to be at home.
+func curfewOf(u *unit, z int, assumed float64, c curfew.Config) (em.Evaluator, error) {
+	plan := curfew.Plan{Zone: "Europe/Vilnius"}
+	for d := time.Sunday; d <= time.Saturday; d++ {
+		row := curfew.Row{Day: d, Start: curfew.Clock(19, 0), End: curfew.Clock(7, 0)}
+		if u.hours == nil {
+			row = curfew.Row{Day: d, AllDay: true}
+		}
+		plan.Weekly = append(plan.Weekly, row)
+	}
+	s, err := curfew.NewSchedule(plan)
+	if err != nil {
+		return nil, err
+	}
+	where, err := geofence.Home(u.index.Zone(z), assumed)
+	if err != nil {
+		return nil, err
+	}
+	return curfew.NewEvaluator(curfew.Order{ID: "order", Version: "1", Schedule: s, Where: where}, c)
+}
+
+// feed gives all observations to an evaluator, and wakes it when it wants to be.
+// zone says to which zone an event belongs; negative is none.
+func feed(u *unit, e em.Evaluator, zone func(*em.Event) int) ([][]alert, error) {
+	type key struct {
+		about  string
+		kind   em.EventKind
+		anchor int64
+	}
+	alerts := make([][]alert, len(u.zones))
+	known := map[key]int{}
+	var events []em.Event
+	take := func(at int64) {
+		for i := range events {
+			ev := &events[i]
+			z := zone(ev)
+			if z < 0 {
+				continue
+			}
+			k := key{ev.About, ev.Detail.Kind, ev.Anchor.UnixNano()}
+			n, ok := known[k]
+			if !ok {
+				n = len(alerts[z])
+				known[k] = n
+				alerts[z] = append(alerts[z], alert{ev.At.UnixMilli(), at, never})
+			}
+			if a := &alerts[z][n]; ev.Open() {
+				a.until = never
+			} else {
+				a.until = at
+			}
+		}
+	}
+	end := u.path.end
+	wake := func(until time.Time) error {
+		for n := 0; ; n++ {
+			d := e.Deadline()
+			if d.IsZero() || d.After(until) {
+				return nil
+			}
+			if n > 1000 {
+				return fmt.Errorf("an evaluator wants to be woken without end")
+			}
+			events = e.Wake(events[:0], d)
+			take(d.UnixMilli())
+		}
+	}
+	for _, o := range u.obs {
+		if err := wake(o.At); err != nil {
+			return nil, err
+		}
+		events = e.Observe(events[:0], o)
+		take(o.At.UnixMilli())
+		end = max(end, o.At.UnixMilli())
+	}
+	return alerts, wake(instant(end))
+}

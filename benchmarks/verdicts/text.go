@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+func (f *figures) writeJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	return e.Encode(f)
+}
+
+// writeText writes tables for people.
+func (f *figures) writeText(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	p := func(format string, args ...any) { fmt.Fprintf(w, format, args...) }
+	p("command   %s\n", strings.Join(f.Command, " "))
+	p("machine   %v\n", f.Machine)
+	p("versions  %s, commit %s", f.Machine.Go, f.Machine.Commit)
+	for _, k := range slices.Sorted(maps.Keys(f.Versions)) {
+		p(", %s %s", k, f.Versions[k])
+	}
+	p("\nseed      %d, half %s\n", f.Seed, f.Half)
+	for _, d := range f.Data {
+		p("data      %s: %d traces, sha256 %.16s\n", d.Set, d.Traces, d.Hash)
+	}
+	for _, r := range f.Rules {
+		if r.Config != "" {
+			p("rule      %s is %s\n", r.Name, r.Config)
+		}
+	}
+	for _, s := range f.Skipped {
+		p("skipped   %s\n", s)
+	}
+
+	for _, g := range []struct{ group, title string }{
+		{groupZones, "Zones: alerts of exclusion and inclusion zones"},
+		{groupCurfew, "Curfew: absences from home"},
+		{groupWarnings, "Warnings: buffer zones"},
+	} {
+		p("\n%s\n", g.title)
+		f.table(p, func(r *row) bool { return r.Group == g.group && r.Class == "" && r.Every == 0 })
+	}
+	p("\nZones by the device's interval, without the rules that are there for comparison with the naive one\n")
+	f.table(p, func(r *row) bool {
+		return r.Group == groupZones && r.Class == "" && r.Every != 0 && (r.Rule == f.Rules[0].Name || !strings.HasPrefix(r.Rule, f.Rules[0].Name))
+	})
+	p("\nZones by class, all sets\n")
+	f.table(p, func(r *row) bool { return r.Set == "" && r.Class != "" && r.Group == groupZones })
+
+	p("\nTimes fewer false alerts than %s (interval of 95 %% by drawing units; ≥ where there was none)\n", f.Rules[0].Name)
+	p("group\tset\trule\tfalse\tof %s\ttimes fewer\t95 %%\t\n", f.Rules[0].Name)
+	for _, r := range f.Ratios {
+		sign, high := "", fmt.Sprintf("%.1f", r.High)
+		if r.AtLeast {
+			sign, high = "≥ ", "–"
+		}
+		p("%s\t%s\t%s\t%d\t%d\t%s%.1f\t%.1f–%s\t\n", r.Group, all(r.Set), r.Rule, r.RuleFalse, r.BaseFalse, sign, r.Times, r.Low, high)
+	}
+	return w.Flush()
+}
+
+func all(set string) string {
+	if set == "" {
+		return "all"
+	}
+	return set
+}
+
+func (f *figures) table(p func(string, ...any), wanted func(*row) bool) {
+	p("set\tevery\tclass\trule\tdays\talerts\tfalse\tfalse/person-day (95 %%)\tundecided\trepeated\tdue\tmissed\tunseen\tshort found\tdelay s p50/p95/max\tfixes\tin aim (95 %%)\tstale\tuncertain\t\n")
+	for i := range f.Rows {
+		r := &f.Rows[i]
+		if !wanted(r) {
+			continue
+		}
+		every := "all"
+		if r.Every > 0 {
+			every = fmt.Sprintf("%d s", r.Every)
+		}
+		delays, fixes, aim := "–", "–", "–"
+		if len(r.Delayed) > 0 {
+			delays = fmt.Sprintf("%.0f/%.0f/%.0f", r.DelayP50, r.DelayP95, r.DelayMax)
+			fixes = fmt.Sprintf("%d/%d/%d", r.FixesP50, r.FixesP95, r.FixesMax)
+			aim = fmt.Sprintf("%.1f %% (%.1f–%.1f)", 100*r.InAimShare[0], 100*r.InAimShare[1], 100*r.InAimShare[2])
+		}
+		p("%s\t%s\t%s\t%s\t%.2f\t%d\t%d\t%.3g (%.3g–%.3g)\t%d\t%d\t%d\t%d\t%d\t%d/%d\t%s\t%s\t%s\t%.2f %%\t%.1f %%\t\n",
+			all(r.Set), every, r.Class, r.Rule, r.Days, r.Alerts, r.False, r.FalsePerDay[0], r.FalsePerDay[1], r.FalsePerDay[2],
+			r.Undecided, r.Repeated, r.Due, r.Missed, r.Unseen, r.ShortFound, r.Short, delays, fixes, aim, 100*r.StaleShare, 100*r.Unsure)
+	}
+}
