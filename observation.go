@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -202,8 +201,10 @@ func (f *Fix) Radius68(assumed float64) (metres float64, reported bool) {
 // errors are normal and alike in all directions: × sqrt(ln 0.05 / ln 0.32).
 func (f *Fix) Radius95(assumed float64) (metres float64, reported bool) {
 	r, reported := f.Radius68(assumed)
-	return r * math.Sqrt(math.Log(0.05)/math.Log(0.32)), reported
+	return r * widen95, reported
 }
+
+const widen95 = 1.6214623090066282 // sqrt(ln 0.05 / ln 0.32), rounded to a float64
 
 // Beacon is a radio contact between a worn device and a fixed unit or beacon,
 // or its loss.

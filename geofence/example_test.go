@@ -12,7 +12,8 @@ import (
 )
 
 // An exclusion zone of 300 m round a school: the wearer comes near, goes in, and
-// leaves. The second fix is inside, but too uncertain to say so.
+// leaves. The second fix is inside, but too uncertain to say so; the third is so
+// far inside that it stands for two.
 func ExampleTracker() {
 	index, err := geofence.NewIndex(geofence.Zone{
 		ID: "school-12", Version: "v3", Kind: geofence.KindExclusion,
@@ -22,7 +23,7 @@ func ExampleTracker() {
 		fmt.Println(err)
 		return
 	}
-	tracker, err := geofence.NewTracker(index, geofence.Config{Enter: geofence.Confirm{Fixes: 2}})
+	tracker, err := geofence.NewTracker(index, geofence.Config{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -31,7 +32,7 @@ func ExampleTracker() {
 	start := time.Date(2026, 10, 3, 4, 10, 0, 0, time.UTC)
 	var events []em.Event
 	for i, f := range []struct{ lat, accuracy float64 }{
-		{54.6920, 12}, {54.6895, 200}, {54.6880, 12}, {54.6876, 12}, {54.6950, 8},
+		{54.6920, 12}, {54.6895, 200}, {54.6880, 12}, {54.6876, 12}, {54.6950, 8}, {54.6960, 8},
 	} {
 		o := em.Observation{
 			Device:   "example:990000000000017",
@@ -48,8 +49,8 @@ func ExampleTracker() {
 		}
 	}
 	// Output:
-	// violation zone.exclusion 04:12:00 Entered exclusion zone school-12: 256 m inside its edge, position good to ±19 m.
-	// violation zone.exclusion 04:12:00 In exclusion zone school-12 for 2m0s, then left it: 567 m outside its edge, position good to ±13 m.
+	// violation zone.exclusion 04:12:00 Entered exclusion zone school-12: 211 m inside its edge, position good to ±19 m.
+	// violation zone.exclusion 04:12:00 In exclusion zone school-12 for 2m0s, then left it: 679 m outside its edge, position good to ±13 m.
 }
 
 // Zones that contain a position, and how far it is from their edges.

@@ -54,7 +54,7 @@ var sectionNamesText = [sectionCount]string{"frame", "root", "nodes", "records",
 	"south", "north", "anchors", "sorted", "kinds", "ends", "names"} // never changed
 
 // fileKinds are the kinds in files; new ones go to the end.
-var fileKinds = [...]Kind{KindExclusion, KindInclusion, KindBuffer, KindHome, KindPlace} // never changed
+var fileKinds = [...]Kind{KindExclusion, KindInclusion, KindBuffer, KindHome, KindPlace, KindRoute} // never changed
 
 const kindActive = 1 << 7 // the zone had an Active
 
@@ -329,9 +329,8 @@ func indexOf(b []byte, o OpenOptions) (*Index, error) {
 		if !ok || !ok2 || k >= len(fileKinds) {
 			return nil, fmt.Errorf("%w: zone %d", ErrIndexFile, i)
 		}
-		if z.Kind = fileKinds[k]; z.Kind == KindInclusion {
-			x.inclusion = append(x.inclusion, i)
-		}
+		z.Kind = fileKinds[k]
+		x.note(i)
 		if kinds[i]&kindActive != 0 {
 			if o.Active == nil {
 				return nil, fmt.Errorf("%w: zone %d (%q)", ErrIndexActive, i, z.ID)

@@ -26,6 +26,7 @@ type Index struct {
 	zones     []Zone
 	sorted    []uint32 // numbers of the zones by ID
 	inclusion []int    // zones that must not be left
+	routes    []int    // zones of KindRoute
 	tree      *tree
 	edges     []atomic.Pointer[edgeSet] // by zone; nil until asked for
 	file      *indexFile                // it comes from; or nil
@@ -55,9 +56,7 @@ func (o Options) Build(zones []Zone) (*Index, error) {
 	x := &Index{zones: slices.Clone(zones), sorted: make([]uint32, len(zones))}
 	for i := range zones {
 		x.sorted[i] = uint32(i)
-		if zones[i].Kind == KindInclusion {
-			x.inclusion = append(x.inclusion, i)
-		}
+		x.note(i)
 	}
 	slices.SortFunc(x.sorted, func(a, b uint32) int {
 		return cmp.Or(strings.Compare(zones[a].ID, zones[b].ID), cmp.Compare(a, b))
@@ -82,6 +81,16 @@ func (o Options) Build(zones []Zone) (*Index, error) {
 	}
 	x.edges = make([]atomic.Pointer[edgeSet], len(zones))
 	return x, nil
+}
+
+// note lists a zone that concerns who is outside of it too.
+func (x *Index) note(zone int) {
+	switch x.zones[zone].Kind {
+	case KindInclusion:
+		x.inclusion = append(x.inclusion, zone)
+	case KindRoute:
+		x.routes = append(x.routes, zone)
+	}
 }
 
 // Len returns the number of zones.

@@ -3,35 +3,58 @@ package geofence
 import (
 	"bytes"
 	"fmt"
+	"math"
 
 	"github.com/sargas-em/em"
 )
 
-const stateVersion = 1
+// stateVersion is the first byte of a state. 2: the last fixes of devices. A
+// state of another version is refused; em.Timeline passes over such checkpoints
+// and goes back to the beginning.
+const stateVersion = 2
 
-// AppendBinary appends the state. It is empty where all is as it should be, and
-// holds zones by their ID, so that it may be read by a Tracker over other
-// zones. It implements encoding.BinaryAppender.
+// AppendBinary appends the state: before the first fix it is empty. It holds
+// zones by their ID, so that it may be read by a Tracker over other zones. It
+// implements encoding.BinaryAppender.
 func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
-	if len(t.entries) == 0 {
+	if len(t.entries) == 0 && len(t.ways) == 0 {
 		return dst, nil
 	}
 	dst = append(dst, stateVersion)
 	dst = em.AppendTime(dst, t.last)
+	dst = em.AppendUint(dst, uint64(len(t.ways)))
+	for i := range t.ways {
+		w := &t.ways[i]
+		dst = em.AppendString(dst, string(w.device))
+		dst = append(dst, flags(w.speeds, w.rests))
+		if w.rests {
+			dst = appendPlace(dst, w.rest)
+		}
+		dst = appendReading(dst, &w.good)
+		dst = em.AppendUint(dst, uint64(w.odds))
+		if w.odds > 0 {
+			dst = em.AppendUint(dst, uint64(len(w.odd)))
+			for k := range w.odd {
+				dst = appendReading(dst, &w.odd[k])
+			}
+		}
+	}
 	dst = em.AppendUint(dst, uint64(len(t.entries)))
 	for i := range t.entries {
 		e := &t.entries[i]
+		r := &e.run
 		dst = em.AppendString(dst, e.zone)
-		if dst = em.AppendBool(dst, e.open); e.open {
+		dst = append(dst, flags(e.buffer, e.open, r.firm, r.sure, r.already))
+		if e.open {
 			var err error
 			if dst, err = e.told.AppendBinary(dst); err != nil {
 				return dst, fmt.Errorf("geofence: state: %w", err)
 			}
 		}
-		dst = em.AppendUint(dst, uint64(e.run.fixes))
-		if e.run.fixes > 0 {
-			dst = em.AppendTime(dst, e.run.first)
-			for _, id := range e.run.ids {
+		dst = em.AppendUint(dst, uint64(r.fixes))
+		if r.fixes > 0 {
+			dst = em.AppendTime(em.AppendTime(dst, r.first), r.since)
+			for _, id := range r.ids {
 				dst = append(dst, id[:]...)
 			}
 		}
@@ -39,10 +62,128 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
+// flags packs truth values into a byte, the first into the lowest bit.
+func flags(of ...bool) (b byte) {
+	for i, v := range of {
+		if v {
+			b |= 1 << i
+		}
+	}
+	return b
+}
+
+// readFlags reads what flags packed.
+func readFlags(r *em.StateReader, to ...*bool) {
+	b := r.Bytes(1)
+	if b == nil {
+		return
+	}
+	if b[0]>>len(to) != 0 {
+		r.Fail("an unknown flag")
+	}
+	for i, v := range to {
+		*v = b[0]>>i&1 != 0
+	}
+}
+
+func appendPlace(dst []byte, p em.LatLng) []byte {
+	return em.AppendFloat(em.AppendFloat(dst, p.Lat), p.Lng)
+}
+
+func readPlace(r *em.StateReader) em.LatLng {
+	p := em.LatLng{Lat: r.Float(), Lng: r.Float()}
+	if !p.Valid() {
+		r.Fail("a position that is none")
+	}
+	return p
+}
+
+// A fix of a way is none of cells.
+func appendReading(dst []byte, q *reading) []byte {
+	dst = em.AppendTime(append(dst, q.id[:]...), q.at)
+	dst = em.AppendFloat(appendPlace(dst, q.p), q.r95)
+	dst = append(dst, byte(q.origin), flags(q.drift))
+	return em.AppendOpt(dst, q.speed, em.AppendFloat)
+}
+
+func readReading(r *em.StateReader) reading {
+	var q reading
+	copy(q.id[:], r.Bytes(len(q.id)))
+	q.at, q.p, q.r95 = r.Time(), readPlace(r), r.Float()
+	if b := r.Bytes(1); b != nil {
+		if q.origin = origin(b[0]); q.origin >= origins {
+			r.Fail("an unknown origin of a radius")
+		}
+	}
+	readFlags(r, &q.drift)
+	q.speed = em.ReadOpt(r, (*em.StateReader).Float)
+	if q.at.IsZero() || !(q.r95 > 0) || math.IsInf(q.r95, 1) || !(q.speed.V >= 0 && q.speed.V < maxReported) {
+		r.Fail("a fix that is none")
+	}
+	return q
+}
+
+func readWay(r *em.StateReader) way {
+	w := way{device: em.DeviceID(r.String())}
+	readFlags(r, &w.speeds, &w.rests)
+	if w.rests {
+		w.rest = readPlace(r)
+	}
+	w.good = readReading(r)
+	odds := r.Uint()
+	if odds > 2*MaxOutlierRun {
+		r.Fail("too many fixes that do not agree")
+		return w
+	}
+	if w.odds = int(odds); odds == 0 {
+		return w
+	}
+	n := r.Uint()
+	if n < 1 || n > min(odds, MaxOutlierRun) {
+		r.Fail("number of fixes that do not agree")
+		return w
+	}
+	for range n {
+		w.odd = append(w.odd, readReading(r))
+	}
+	return w
+}
+
+func readEntry(r *em.StateReader) entry {
+	e := entry{zone: r.String()}
+	n := &e.run
+	readFlags(r, &e.buffer, &e.open, &n.firm, &n.sure, &n.already)
+	if e.open {
+		e.told = em.ReadEvent(r)
+		if _, ok := wordsOf[e.told.Detail.Kind]; !ok || e.told.About != e.zone || !e.told.Open() || e.told.At.IsZero() || len(e.told.Because) > maxRun {
+			r.Fail("not an open zone event")
+		}
+	}
+	fixes := r.Uint()
+	if n.fixes = int(fixes); n.fixes < 0 || uint64(n.fixes) != fixes {
+		r.Fail("number of fixes out of range")
+	}
+	switch {
+	case fixes > 0:
+		n.first, n.since = r.Time(), r.Time()
+		for range min(fixes, maxRun) {
+			var id em.ObservationID
+			copy(id[:], r.Bytes(len(id)))
+			n.ids = append(n.ids, id)
+		}
+		if n.first.IsZero() {
+			r.Fail("a row without a beginning")
+		}
+	case !e.open, n.firm, n.sure, n.already:
+		r.Fail("zone without content")
+	}
+	return e
+}
+
 // UnmarshalBinary replaces the state by one that AppendBinary wrote. Errors
 // wrap em.ErrState and leave the state as it was.
 func (t *Tracker) UnmarshalBinary(b []byte) error {
-	n := Tracker{x: t.x, c: t.c, near: t.near}
+	n := Tracker{x: t.x, c: t.c, few: t.few, outside: t.outside, routes: t.routes, near: t.near, use: t.use, refused: t.refused}
 	if len(b) == 0 {
 		*t = n
 		return nil
@@ -52,36 +193,23 @@ func (t *Tracker) UnmarshalBinary(b []byte) error {
 		r.Fail(fmt.Sprintf("zones version %d", v[0]))
 	}
 	n.last = r.Time()
+	for left := r.Len(); left > 0 && r.Err() == nil; left-- {
+		w := readWay(r)
+		if k := len(n.ways); k > 0 && n.ways[k-1].device >= w.device || k == maxWays {
+			r.Fail("devices out of order")
+		}
+		n.ways = append(n.ways, w)
+	}
 	open := false
 	for left := r.Len(); left > 0 && r.Err() == nil; left-- {
-		e := entry{zone: r.String()}
-		if k := len(n.entries); k > 0 && n.entries[k-1].zone >= e.zone {
+		e := readEntry(r)
+		open = open || e.open
+		if k := len(n.entries); k > 0 && n.entries[k-1].compare(e.zone, e.buffer) >= 0 {
 			r.Fail("zones out of order")
-		}
-		if e.open = r.Bool(); e.open {
-			open = true
-			e.told = em.ReadEvent(r)
-			if _, ok := wordsOf[e.told.Detail.Kind]; !ok || e.told.About != e.zone || !e.told.Open() || e.told.At.IsZero() || len(e.told.Because) > maxRun {
-				r.Fail("not an open zone event")
-			}
-		}
-		fixes := r.Uint()
-		if e.run.fixes = int(fixes); e.run.fixes < 0 || uint64(e.run.fixes) != fixes {
-			r.Fail("number of fixes out of range")
-		}
-		if fixes > 0 {
-			e.run.first = r.Time()
-			for range min(fixes, maxRun) {
-				var id em.ObservationID
-				copy(id[:], r.Bytes(len(id)))
-				e.run.ids = append(e.run.ids, id)
-			}
-		} else if !e.open {
-			r.Fail("zone without content")
 		}
 		n.entries = append(n.entries, e)
 	}
-	if open == n.last.IsZero() || len(n.entries) == 0 {
+	if open == n.last.IsZero() || len(n.entries) == 0 && len(n.ways) == 0 {
 		r.Fail("not canonical")
 	}
 	if err := r.Close(); err != nil {

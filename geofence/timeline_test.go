@@ -21,17 +21,20 @@ func TestLateData(t *testing.T) {
 	inclusion, place := roundZone(KindInclusion), roundZone(KindPlace)
 	inclusion.ID, place.ID = "in", "place"
 	x := mustIndex(t, exclusion, inclusion, place)
-	config := Config{Enter: Confirm{Fixes: 2}, Exit: Confirm{Fixes: 2, Dwell: 2 * time.Minute}, ExitMargin: 10, Stays: true}
-	tracker := func() *Tracker {
-		tr, err := NewTracker(x, config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return tr
+	configs := []Config{
+		each(Config{Enter: Confirm{Fixes: 2}, Exit: Confirm{Fixes: 2, Dwell: 2 * time.Minute}, ExitMargin: 10, Stays: true}),
+		{Stays: true, Unused: true, Buffer: 50, DriftHold: 3 * time.Minute},
 	}
 
-	events, moved := 0, 0
-	for seed := range uint64(100) {
+	events, moved := map[em.EventKind]int{}, 0
+	for seed := range uint64(140) {
+		tracker := func() *Tracker {
+			tr, err := NewTracker(x, configs[seed%2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return tr
+		}
 		r := rand.New(rand.NewPCG(seed, 7))
 		var obs []em.Observation
 		at, d := 0.0, 0.0
@@ -39,6 +42,19 @@ func TestLateData(t *testing.T) {
 			at += float64(r.IntN(4)) // some at one instant
 			d = max(-99, min(99, d+60*(r.Float64()-.5)))
 			s := step{at: at, distance: d, radius: 5 + 30*r.Float64()}
+			speed := em.Opt[float64]{V: 2 * r.Float64(), OK: true}
+			switch r.IntN(24) {
+			case 10, 11, 12:
+				s.distance += 9000 * r.Float64()
+				speed.V = 30
+			case 13:
+				speed.OK = false
+			}
+			s.change = func(o *em.Observation) {
+				if o.Body.(*em.Fix).Speed = speed; !speed.OK {
+					o.Body.(*em.Fix).Speed = em.Opt[float64]{}
+				}
+			}
 			switch r.IntN(12) {
 			case 0:
 				s.change = validity(em.FixLastKnown)
@@ -112,10 +128,18 @@ func TestLateData(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("seed %d: in order (-) and late (+): %s", seed, diff)
 		}
-		events += len(want)
+		for _, e := range want {
+			events[e.Detail.Kind]++
+			events[em.EventKind(e.Detail.Class)]++
+		}
 	}
-	if events < 300 || moved < 300 {
-		t.Errorf("%d events, %d of them moved or withdrawn on the way: too few to tell", events, moved)
+	for _, k := range []em.EventKind{EventExclusion, EventLeft, EventStay, EventBuffer, EventPassed, ClassOutlier, ClassDrift, ClassUnconfirmed, ClassAlready} {
+		if events[k] < 3 {
+			t.Errorf("only %d events of %s", events[k], k)
+		}
 	}
-	t.Logf("%d events, %d moved or withdrawn on the way", events, moved)
+	if moved < 300 {
+		t.Errorf("only %d events moved or withdrawn on the way", moved)
+	}
+	t.Logf("%v, %d moved or withdrawn on the way", events, moved)
 }

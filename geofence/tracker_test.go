@@ -118,7 +118,7 @@ func (p *player) call(at time.Time, f func(*Tracker) []em.Event) {
 		p.t.Fatalf("after %v: deadline %v is not later", at, d)
 	}
 	for _, e := range events {
-		if len(e.Because) == 0 || len(e.Because) > em.MaxBecause || !e.Anchor.Equal(e.At) || e.Rule != Rule || e.Detail.Reason == "" {
+		if len(e.Because) == 0 || len(e.Because) > em.MaxBecause || !e.Anchor.Truncate(time.Millisecond).Equal(e.At.Truncate(time.Millisecond)) || e.Rule != Rule || e.Detail.Reason == "" {
 			p.t.Fatalf("at %v: malformed %+v", at, e)
 		}
 	}
@@ -177,6 +177,31 @@ func newPlayer(t *testing.T, c Config, zones ...Zone) *player {
 	return p
 }
 
+// each is EachFix but for what c asks for.
+func each(c Config) Config {
+	e := EachFix()
+	e.AssumedAccuracy, e.DeviceAccuracy, e.MaxRadius95, e.OutlierRun, e.DriftHold = c.AssumedAccuracy, c.DeviceAccuracy, c.MaxRadius95, c.OutlierRun, c.DriftHold
+	e.Buffer, e.Stays, e.Unused = c.Buffer, c.Stays, c.Unused
+	if c.Enter != (Confirm{}) {
+		e.Enter = c.Enter
+	}
+	if c.Exit != (Confirm{}) {
+		e.Exit = c.Exit
+	}
+	for _, v := range [...]struct {
+		to   *float64
+		from float64
+	}{{&e.ExitMargin, c.ExitMargin}, {&e.MaxSpeed, c.MaxSpeed}, {&e.DriftReach, c.DriftReach}} {
+		if v.from != 0 {
+			*v.to = v.from
+		}
+	}
+	if c.PassGap != 0 {
+		e.PassGap = c.PassGap
+	}
+	return e
+}
+
 func roundZone(k Kind) Zone {
 	return Zone{ID: "z", Version: "v3", Kind: k, Shape: Circle{orb.Point{place.Lng, place.Lat}, 100}}
 }
@@ -196,82 +221,82 @@ func TestTrackerScripts(t *testing.T) {
 		until  float64 // wake up to this minute
 		want   []string
 	}{
-		{"in and out", Config{}, roundZone(KindExclusion),
+		{"in and out", each(Config{}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: 500, radius: 20}, {at: 1, distance: -50, radius: 20}, {at: 2, distance: -60, radius: 20}, {at: 3, distance: 50, radius: 20}, {at: 4, distance: 500, radius: 20}}, 0,
 			[]string{"zone.exclusion 1-", "zone.exclusion 1-3"}},
-		{"inside from the first fix", Config{}, roundZone(KindExclusion),
+		{"inside from the first fix", each(Config{}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}}, 0, []string{"zone.exclusion 0-"}},
-		{"noise at the edge", Config{}, roundZone(KindExclusion),
+		{"noise at the edge", each(Config{}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: 30, radius: 20}, {at: 1, distance: -15, radius: 20}, {at: 2, distance: 19, radius: 20}, {at: 3, distance: -19, radius: 20}, {at: 4, distance: 5, radius: 20}}, 0, nil},
-		{"noise at the edge from inside", Config{}, roundZone(KindExclusion),
+		{"noise at the edge from inside", each(Config{}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -30, radius: 20}, {at: 1, distance: 15, radius: 20}, {at: 2, distance: -19, radius: 20}, {at: 3, distance: 19, radius: 20}}, 0, []string{"zone.exclusion 0-"}},
-		{"again, as a second event", Config{}, roundZone(KindExclusion),
+		{"again, as a second event", each(Config{}), roundZone(KindExclusion),
 			[]step{{at: 1, distance: -50, radius: 20}, {at: 2, distance: 50, radius: 20}, {at: 3, distance: -50, radius: 20}, {at: 4, distance: 50, radius: 20}}, 0,
 			[]string{"zone.exclusion 1-", "zone.exclusion 1-2", "zone.exclusion 3-", "zone.exclusion 3-4"}},
-		{"too uncertain to be in a zone so small", Config{}, roundZone(KindExclusion),
+		{"too uncertain to be in a zone so small", each(Config{}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -99, radius: 101}}, 0, nil},
-		{"worse than the cap, though far outside", Config{MaxRadius95: 300}, roundZone(KindExclusion),
+		{"worse than the cap, though far outside", each(Config{MaxRadius95: 300}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: 5000, radius: 301}, {at: 2, distance: 5000, radius: 299}}, 0, []string{"zone.exclusion 0-", "zone.exclusion 0-2"}},
-		{"accuracy assumed", Config{AssumedAccuracy: 30}, roundZone(KindExclusion), // 48.6 m
+		{"accuracy assumed", each(Config{AssumedAccuracy: 30}), roundZone(KindExclusion), // 48.6 m
 			[]step{{at: 0, distance: -48, change: func(o *em.Observation) { o.Body.(*em.Fix).Accuracy.OK = false }},
 				{at: 1, distance: -49, change: func(o *em.Observation) { o.Body.(*em.Fix).Accuracy.OK = false }}}, 0, []string{"zone.exclusion 1-"}},
-		{"fixes that are not current", Config{}, roundZone(KindExclusion),
+		{"fixes that are not current", each(Config{}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20, change: validity(em.FixLastKnown)}, {at: 1, distance: -50, radius: 20, change: validity(em.FixInvalid)},
 				{at: 2, radius: 20, change: func(o *em.Observation) { o.Body.(*em.Fix).Lat = math.NaN() }}}, 0, nil},
-		{"silence and other bodies leave it open", Config{}, roundZone(KindExclusion),
+		{"silence and other bodies leave it open", each(Config{}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 60, change: body(&em.Comms{Event: em.CommsHeartbeat})}, {at: 900, change: body(&em.Power{Event: em.PowerOff})}, {at: 2000, distance: 500, radius: 20, change: validity(em.FixLastKnown)}}, 5000, []string{"zone.exclusion 0-"}},
-		{"margin of exit", Config{ExitMargin: 25}, roundZone(KindExclusion),
+		{"margin of exit", each(Config{ExitMargin: 25}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -21, radius: 20}, {at: 1, distance: 44, radius: 20}, {at: 2, distance: 46, radius: 20}}, 0, []string{"zone.exclusion 0-", "zone.exclusion 0-2"}},
-		{"one outlier does not enter", Config{Enter: two}, roundZone(KindExclusion),
+		{"one outlier does not enter", each(Config{Enter: two}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: 50, radius: 20}, {at: 2, distance: -50, radius: 20}, {at: 3, distance: 50, radius: 20}}, 0, nil},
-		{"two in a row enter, from the first", Config{Enter: two}, roundZone(KindExclusion),
+		{"two in a row enter, from the first", each(Config{Enter: two}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: 50, radius: 20}, {at: 2, distance: -50, radius: 20}, {at: 3, distance: -50, radius: 20}}, 0, []string{"zone.exclusion 2-"}},
-		{"an uncertain fix does not break the row", Config{Enter: two}, roundZone(KindExclusion),
+		{"an uncertain fix does not break the row", each(Config{Enter: two}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: 5, radius: 20}, {at: 2, distance: -50, radius: 20}}, 0, []string{"zone.exclusion 0-"}},
-		{"nor does it count", Config{Enter: two}, roundZone(KindExclusion),
+		{"nor does it count", each(Config{Enter: two}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: -5, radius: 20}}, 0, nil},
-		{"one outlier does not leave", Config{Exit: two}, roundZone(KindExclusion),
+		{"one outlier does not leave", each(Config{Exit: two}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: 50, radius: 20}, {at: 2, distance: -50, radius: 20}, {at: 3, distance: 50, radius: 20}, {at: 4, distance: 60, radius: 20}}, 0, []string{"zone.exclusion 0-", "zone.exclusion 0-3"}},
-		{"dwell: passing through", Config{Enter: Confirm{Dwell: 5 * time.Minute}}, roundZone(KindExclusion),
+		{"dwell: passing through", each(Config{Enter: Confirm{Dwell: 5 * time.Minute}}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 2, distance: -50, radius: 20}, {at: 4.9, distance: -50, radius: 20}, {at: 5, distance: 50, radius: 20}}, 60, nil},
-		{"dwell: staying", Config{Enter: Confirm{Dwell: 5 * time.Minute}}, roundZone(KindExclusion),
+		{"dwell: staying", each(Config{Enter: Confirm{Dwell: 5 * time.Minute}}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 4, distance: -50, radius: 20}, {at: 5, distance: -50, radius: 20}}, 0, []string{"zone.exclusion 0-"}},
-		{"dwell: silence does not confirm", Config{Enter: Confirm{Dwell: 5 * time.Minute}}, roundZone(KindExclusion),
+		{"dwell: silence does not confirm", each(Config{Enter: Confirm{Dwell: 5 * time.Minute}}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 10, change: body(&em.Comms{Event: em.CommsHeartbeat})}}, 60, nil},
 
-		{"left and returned", Config{}, roundZone(KindInclusion),
+		{"left and returned", each(Config{}), roundZone(KindInclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: 50, radius: 20}, {at: 2, distance: 15, radius: 20}, {at: 3, distance: -21, radius: 20}}, 0, []string{"zone.left 1-", "zone.left 1-3"}},
-		{"out from the first fix", Config{}, roundZone(KindInclusion),
+		{"out from the first fix", each(Config{}), roundZone(KindInclusion),
 			[]step{{at: 0, distance: 50_000, radius: 20}}, 0, []string{"zone.left 0-"}},
-		{"margin of leaving", Config{ExitMargin: 25}, roundZone(KindInclusion),
+		{"margin of leaving", each(Config{ExitMargin: 25}), roundZone(KindInclusion),
 			[]step{{at: 0, distance: 44, radius: 20}, {at: 1, distance: 46, radius: 20}}, 0, []string{"zone.left 1-"}},
-		{"leaving is confirmed by Exit, returning by Enter", Config{Exit: two, Enter: Confirm{Fixes: 3}}, roundZone(KindInclusion),
+		{"leaving is confirmed by Exit, returning by Enter", each(Config{Exit: two, Enter: Confirm{Fixes: 3}}), roundZone(KindInclusion),
 			[]step{{at: 0, distance: 50, radius: 20}, {at: 1, distance: -50, radius: 20}, {at: 2, distance: 50, radius: 20}, {at: 3, distance: 50, radius: 20}, {at: 4, distance: -50, radius: 20}, {at: 5, distance: -50, radius: 20}, {at: 6, distance: -50, radius: 20}}, 0, []string{"zone.left 2-", "zone.left 2-4"}},
 
-		{"buffer", Config{}, roundZone(KindBuffer), []step{{at: 0, distance: -50, radius: 20}}, 0, []string{"zone.buffer 0-"}},
-		{"home is not told", Config{}, roundZone(KindHome), []step{{at: 0, distance: -50, radius: 20}}, 0, nil},
-		{"home is told where stays are asked for", Config{Stays: true}, roundZone(KindHome),
+		{"buffer", each(Config{}), roundZone(KindBuffer), []step{{at: 0, distance: -50, radius: 20}}, 0, []string{"zone.buffer 0-"}},
+		{"home is not told", each(Config{}), roundZone(KindHome), []step{{at: 0, distance: -50, radius: 20}}, 0, nil},
+		{"home is told where stays are asked for", each(Config{Stays: true}), roundZone(KindHome),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 9, distance: 50, radius: 20}}, 0, []string{"zone.stay 0-", "zone.stay 0-9"}},
 
-		{"not in force", Config{}, during(KindExclusion, windows{{10, 20}}), []step{{at: 0, distance: -50, radius: 20}, {at: 20, distance: -50, radius: 20}}, 0, nil},
-		{"already inside when it comes into force", Config{}, during(KindExclusion, windows{{10, 20}}),
+		{"not in force", each(Config{}), during(KindExclusion, windows{{10, 20}}), []step{{at: 0, distance: -50, radius: 20}, {at: 20, distance: -50, radius: 20}}, 0, nil},
+		{"already inside when it comes into force", each(Config{}), during(KindExclusion, windows{{10, 20}}),
 			[]step{{at: 5, distance: -50, radius: 20}, {at: 11, distance: -50, radius: 20}, {at: 15, distance: 50, radius: 20}}, 0, []string{"zone.exclusion 11-", "zone.exclusion 11-15"}},
-		{"over at the next observation", Config{}, during(KindExclusion, windows{{10, 20}}),
+		{"over at the next observation", each(Config{}), during(KindExclusion, windows{{10, 20}}),
 			[]step{{at: 15, distance: -50, radius: 20}, {at: 25, change: body(&em.Comms{Event: em.CommsHeartbeat})}}, 0, []string{"zone.exclusion 15-", "zone.exclusion 15-25"}},
-		{"over when a schedule says so", Config{}, during(KindExclusion, scheduled{windows{{10, 20}}}),
+		{"over when a schedule says so", each(Config{}), during(KindExclusion, scheduled{windows{{10, 20}}}),
 			[]step{{at: 15, distance: -50, radius: 20}}, 100, []string{"zone.exclusion 15-", "zone.exclusion 15-20"}},
-		{"windows that meet are one", Config{}, during(KindExclusion, scheduled{windows{{10, 20}, {20, 30}}}),
+		{"windows that meet are one", each(Config{}), during(KindExclusion, scheduled{windows{{10, 20}, {20, 30}}}),
 			[]step{{at: 15, distance: -50, radius: 20}}, 100, []string{"zone.exclusion 15-", "zone.exclusion 15-30"}},
-		{"once in each window", Config{}, during(KindExclusion, scheduled{windows{{10, 20}, {30, 40}}}),
+		{"once in each window", each(Config{}), during(KindExclusion, scheduled{windows{{10, 20}, {30, 40}}}),
 			[]step{{at: 15, distance: -50, radius: 20}, {at: 25, distance: -50, radius: 20}, {at: 30, distance: -50, radius: 20}}, 100, []string{"zone.exclusion 15-", "zone.exclusion 15-20", "zone.exclusion 30-", "zone.exclusion 30-40"}},
-		{"evidence of one window does not count in the next", Config{Enter: two}, during(KindExclusion, scheduled{windows{{10, 20}, {30, 40}}}),
+		{"evidence of one window does not count in the next", each(Config{Enter: two}), during(KindExclusion, scheduled{windows{{10, 20}, {30, 40}}}),
 			[]step{{at: 19, distance: -50, radius: 20}, {at: 31, distance: -50, radius: 20}, {at: 32, distance: -50, radius: 20}}, 0, []string{"zone.exclusion 31-"}},
-		{"nor past a fix between windows", Config{Enter: two}, during(KindExclusion, windows{{10, 20}, {30, 40}}),
+		{"nor past a fix between windows", each(Config{Enter: two}), during(KindExclusion, windows{{10, 20}, {30, 40}}),
 			[]step{{at: 19, distance: -50, radius: 20}, {at: 25, distance: -50, radius: 20}, {at: 31, distance: -50, radius: 20}}, 0, nil},
-		{"an exit that the end of the rule overtakes", Config{Exit: two}, during(KindExclusion, scheduled{windows{{10, 20}}}),
+		{"an exit that the end of the rule overtakes", each(Config{Exit: two}), during(KindExclusion, scheduled{windows{{10, 20}}}),
 			[]step{{at: 15, distance: -50, radius: 20}, {at: 19, distance: 50, radius: 20}, {at: 21, distance: 50, radius: 20}}, 0, []string{"zone.exclusion 15-", "zone.exclusion 15-20"}},
 
-		{"two devices at one instant", Config{}, roundZone(KindExclusion),
+		{"two devices at one instant", each(Config{}), roundZone(KindExclusion),
 			[]step{{at: 1, distance: -50, radius: 20}, {at: 1, distance: 50, radius: 20, change: device("test:990000000000025")}, {at: 1, distance: -50, radius: 20, change: device("test:990000000000033")}, {at: 2, distance: 50, radius: 20}}, 0,
 			[]string{"zone.exclusion 1-", "zone.exclusion 1-2"}},
 	} {
@@ -283,8 +308,8 @@ func TestTrackerScripts(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", got, c.want)
 			}
 			open := len(c.want) > 0 && c.want[len(c.want)-1][len(c.want[len(c.want)-1])-1] == '-'
-			if state, _ := p.main.AppendBinary(nil); len(c.want) > 0 && open != (len(state) > 0) {
-				t.Errorf("state of %d bytes while an event is open: %v", len(state), open)
+			if state, _ := p.main.AppendBinary(nil); len(c.want) > 0 && open != (state[1] != 0) {
+				t.Errorf("the state has a last step: %v, while an event is open: %v", state[1] != 0, open)
 			}
 		})
 	}
@@ -294,7 +319,7 @@ func TestTrackerScripts(t *testing.T) {
 func TestTrackerHole(t *testing.T) {
 	c := orb.Point{place.Lng, place.Lat}
 	square := func(half float64) orb.Ring { return box(c[0]-2*half, c[1]-half, c[0]+2*half, c[1]+half) }
-	p := newPlayer(t, Config{}, Zone{ID: "z", Kind: KindExclusion, Shape: Area{{square(.02), square(.01)}}})
+	p := newPlayer(t, each(Config{}), Zone{ID: "z", Kind: KindExclusion, Shape: Area{{square(.02), square(.01)}}})
 	for m, lat := range []float64{-.03, -.015, 0, .015, .03} {
 		p.play(step{at: float64(m), change: func(o *em.Observation) {
 			o.Body.(*em.Fix).LatLng = em.LatLng{Lat: place.Lat + lat, Lng: place.Lng}
@@ -317,7 +342,7 @@ func TestTrackerManyZones(t *testing.T) {
 	}
 	left := roundZone(KindInclusion)
 	left.ID, left.Shape = "aa", Circle{orb.Point{0, 0}, 5}
-	p := newPlayer(t, Config{}, append(zones, left)...)
+	p := newPlayer(t, each(Config{}), append(zones, left)...)
 	p.play(step{at: 0, distance: -50, radius: 20}, step{at: 1, distance: 50, radius: 20})
 	var got []string
 	for _, e := range p.told {
@@ -332,7 +357,7 @@ func TestTrackerManyZones(t *testing.T) {
 func TestNextZone(t *testing.T) {
 	next := roundZone(KindExclusion)
 	next.ID, next.Shape = "next", Circle{orb.Point{place.Lng, place.Lat + 1000/em.EarthRadius*180/math.Pi}, 100}
-	p := newPlayer(t, Config{Enter: Confirm{Fixes: 2}}, roundZone(KindExclusion), next)
+	p := newPlayer(t, each(Config{Enter: Confirm{Fixes: 2}}), roundZone(KindExclusion), next)
 	p.play(step{at: 0, distance: -50, radius: 20}, step{at: 1, distance: -50, radius: 20},
 		step{at: 2, distance: 900, radius: 20}, step{at: 3, distance: 900, radius: 20})
 	want := []string{"zone.exclusion 0-", "zone.exclusion 0-2", "zone.exclusion 2-"}
@@ -343,7 +368,7 @@ func TestNextZone(t *testing.T) {
 
 // TestEventInFull pins all that an event says.
 func TestEventInFull(t *testing.T) {
-	p := newPlayer(t, Config{Enter: Confirm{Fixes: 2, Dwell: time.Minute}, ExitMargin: 10}, roundZone(KindExclusion))
+	p := newPlayer(t, each(Config{Enter: Confirm{Fixes: 2, Dwell: time.Minute}, ExitMargin: 10}), roundZone(KindExclusion))
 	steps := []step{{at: 1, distance: -30, radius: 19}, {at: 3, distance: -41, radius: 19}, {at: 9, distance: 50, radius: 12}}
 	var ids []em.ObservationID
 	for _, s := range steps {
@@ -356,6 +381,7 @@ func TestEventInFull(t *testing.T) {
 			Kind: EventExclusion, Severity: em.Violation,
 			Reason: "Entered exclusion zone z: 41 m inside its edge, position good to ±19 m.",
 			Facts: []em.Fact{
+				{Name: "rule", Text: "zones/2"},
 				{Name: "distance_m", Num: -41, Unit: "m"},
 				{Name: "margin_m", Num: 22, Unit: "m"},
 				{Name: "radius95_m", Text: "reported", Num: 19, Unit: "m"},
@@ -368,13 +394,14 @@ func TestEventInFull(t *testing.T) {
 	}
 	left := entered
 	left.Until, left.Because = minute(9), ids
-	left.Detail.Reason = "In exclusion zone z for 8m0s, then left it: 50 m outside its edge, position good to ±12 m."
+	left.Detail.Reason = "In exclusion zone z for 8m0s, then left it: 50 m outside its edge, position good to ±12 m; at some time in the 6m0s since the fix before."
 	left.Detail.Facts = append(slices.Clip(entered.Detail.Facts),
 		em.Fact{Name: "end_distance_m", Num: 50, Unit: "m"},
 		em.Fact{Name: "end_margin_m", Num: 38, Unit: "m"},
 		em.Fact{Name: "end_radius95_m", Text: "reported", Num: 12, Unit: "m"},
 		em.Fact{Name: "end_fixes", Num: 1, Unit: "1"},
 		em.Fact{Name: "end_dwell_s", Num: 0, Unit: "s"},
+		em.Fact{Name: "end_gap_s", Num: 360, Unit: "s"},
 		em.Fact{Name: "end_min_fixes", Num: 1, Unit: "1"},
 		em.Fact{Name: "end_min_dwell_s", Num: 0, Unit: "s"},
 		em.Fact{Name: "end_exit_margin_m", Num: 10, Unit: "m"})
@@ -384,13 +411,13 @@ func TestEventInFull(t *testing.T) {
 
 	reasons := map[string]string{}
 	for _, k := range []Kind{KindInclusion, KindBuffer, KindPlace} {
-		p := newPlayer(t, Config{Stays: true}, roundZone(k))
+		p := newPlayer(t, each(Config{Stays: true}), roundZone(k))
 		in, out := step{at: 1, distance: -41, change: func(o *em.Observation) { o.Body.(*em.Fix).Accuracy.OK = false }}, step{at: 2, distance: 50, radius: 12}
 		p.play(out, step{at: 3, distance: -41, radius: 12}, step{at: 4, distance: 50, radius: 12})
 		for _, e := range p.told {
 			reasons[e.Detail.Reason] = e.Detail.Severity.String()
 		}
-		p = newPlayer(t, Config{Stays: true}, roundZone(k))
+		p = newPlayer(t, each(Config{Stays: true}), roundZone(k))
 		p.play(in)
 		for _, e := range p.told {
 			reasons[e.Detail.Reason] = e.Detail.Severity.String()
@@ -414,7 +441,7 @@ func TestEventInFull(t *testing.T) {
 // TestManyFixes checks that evidence is bounded, and keeps the first fixes and
 // the last.
 func TestManyFixes(t *testing.T) {
-	p := newPlayer(t, Config{Enter: Confirm{Fixes: 100}, Exit: Confirm{Fixes: 100}}, roundZone(KindExclusion))
+	p := newPlayer(t, each(Config{Enter: Confirm{Fixes: 100}, Exit: Confirm{Fixes: 100}}), roundZone(KindExclusion))
 	var ids []em.ObservationID
 	for i := range 200 {
 		s := step{at: float64(i), distance: -50, radius: 20}
@@ -445,10 +472,10 @@ func TestChangedRules(t *testing.T) {
 		{"of another kind", []Zone{other, roundZone(KindInclusion)}, "In exclusion zone z for 5m0s, until the rule of the zone changed."},
 		{"no longer told", []Zone{other, roundZone(KindHome)}, "In exclusion zone z for 5m0s, until the rule of the zone changed."},
 	} {
-		p := newPlayer(t, Config{}, roundZone(KindExclusion))
+		p := newPlayer(t, each(Config{}), roundZone(KindExclusion))
 		p.play(step{at: 1, distance: -50, radius: 20})
 		state, _ := p.main.AppendBinary(nil)
-		q := newPlayer(t, Config{}, c.zones...)
+		q := newPlayer(t, each(Config{}), c.zones...)
 		if err := q.main.UnmarshalBinary(state); err != nil {
 			t.Fatal(err)
 		}
@@ -459,12 +486,12 @@ func TestChangedRules(t *testing.T) {
 	}
 
 	// A deadline lies after the last step, under the new rules too.
-	p := newPlayer(t, Config{}, roundZone(KindExclusion))
+	p := newPlayer(t, each(Config{}), roundZone(KindExclusion))
 	p.play(step{at: 1, distance: -50, radius: 20}, step{at: 20, distance: -50, radius: 20})
 	state, _ := p.main.AppendBinary(nil)
 	z := roundZone(KindExclusion)
 	z.Active = scheduled{windows{{0, 10}, {15, 40}}}
-	q := newPlayer(t, Config{}, z)
+	q := newPlayer(t, each(Config{}), z)
 	if err := q.main.UnmarshalBinary(state); err != nil {
 		t.Fatal(err)
 	}
@@ -473,10 +500,10 @@ func TestChangedRules(t *testing.T) {
 	}
 
 	// A zone of another version goes on: the event keeps the version it began under.
-	p = newPlayer(t, Config{}, roundZone(KindExclusion))
+	p = newPlayer(t, each(Config{}), roundZone(KindExclusion))
 	p.play(step{at: 1, distance: -50, radius: 20})
 	state, _ = p.main.AppendBinary(nil)
-	q = newPlayer(t, Config{}, other, moved)
+	q = newPlayer(t, each(Config{}), other, moved)
 	if err := q.main.UnmarshalBinary(state); err != nil {
 		t.Fatal(err)
 	}
@@ -491,7 +518,7 @@ func TestChangedRules(t *testing.T) {
 func TestWithoutWake(t *testing.T) {
 	z := roundZone(KindExclusion)
 	z.Active = scheduled{windows{{10, 20}}}
-	p := newPlayer(t, Config{}, z)
+	p := newPlayer(t, each(Config{}), z)
 	p.play(step{at: 15, distance: -50, radius: 20})
 	told := p.main.Observe(nil, step{at: 50, distance: -50, radius: 20}.observation())
 	if len(told) != 1 || !told[0].Until.Equal(minute(20)) {
@@ -502,7 +529,8 @@ func TestWithoutWake(t *testing.T) {
 func TestConfigErrors(t *testing.T) {
 	for _, c := range []Config{
 		{AssumedAccuracy: -1}, {AssumedAccuracy: math.NaN()}, {MaxRadius95: -1}, {MaxRadius95: math.Inf(1)},
-		{ExitMargin: -1}, {ExitMargin: math.NaN()}, {Enter: Confirm{Fixes: -1}}, {Exit: Confirm{Dwell: -1}},
+		{ExitMargin: math.Inf(-1)}, {ExitMargin: math.NaN()}, {Enter: Confirm{Fixes: -1}}, {Exit: Confirm{Dwell: -1}}, {Enter: Confirm{Sure: math.NaN()}},
+		{DeviceAccuracy: map[string]float64{"gt06": 0}}, {MaxSpeed: math.NaN()}, {OutlierRun: 1}, {OutlierRun: MaxOutlierRun + 1}, {DriftReach: math.Inf(1)}, {DriftHold: -1}, {Buffer: -1},
 	} {
 		if _, err := NewTracker(nil, c); !errors.Is(err, ErrConfig) {
 			t.Errorf("%+v: %v", c, err)
@@ -518,7 +546,7 @@ func TestConfigErrors(t *testing.T) {
 }
 
 func TestMalformedState(t *testing.T) {
-	p := newPlayer(t, Config{Exit: Confirm{Fixes: 2}}, roundZone(KindExclusion))
+	p := newPlayer(t, each(Config{Exit: Confirm{Fixes: 2}}), roundZone(KindExclusion))
 	p.play(step{at: 1, distance: -50, radius: 20}, step{at: 2, distance: 50, radius: 20})
 	good, err := p.main.AppendBinary(nil)
 	if err != nil {
@@ -538,10 +566,10 @@ func TestMalformedState(t *testing.T) {
 	for _, id := range []string{"a", "b"} {
 		z := roundZone(KindExclusion)
 		z.ID = id
-		q := newPlayer(t, Config{}, z)
+		q := newPlayer(t, each(Config{}), z)
 		q.play(step{at: 1, distance: -50, radius: 20})
 		state, _ := q.main.AppendBinary(nil)
-		n := len(em.AppendTime([]byte{1}, minute(1)))
+		n := bytes.LastIndex(state, append([]byte{1, 1}, id...)) // one entry, whose ID has one byte
 		header, bodies[id] = append(slices.Clone(state[:n]), 2), state[n+1:]
 	}
 	if err := p.main.UnmarshalBinary(slices.Concat(header, bodies["a"], bodies["b"])); err != nil {
@@ -551,11 +579,11 @@ func TestMalformedState(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, b := range map[string][]byte{
-		"order":    slices.Concat(header, bodies["b"], bodies["a"]),
-		"twice":    slices.Concat(header, bodies["a"], bodies["a"]),
-		"version":  append([]byte{9}, good[1:]...),
-		"trailing": append(slices.Clone(good), 0),
-		"no zones": {1, 0, 0},
+		"order":      slices.Concat(header, bodies["b"], bodies["a"]),
+		"twice":      slices.Concat(header, bodies["a"], bodies["a"]),
+		"version":    append([]byte{9}, good[1:]...),
+		"trailing":   append(slices.Clone(good), 0),
+		"no content": {2, 0, 0, 0},
 	} {
 		if err := p.main.UnmarshalBinary(b); !errors.Is(err, em.ErrState) {
 			t.Errorf("%s: %v", name, err)

@@ -44,11 +44,12 @@ const (
 	KindBuffer    Kind = "buffer"    // a warning on the way to an exclusion zone
 	KindHome      Kind = "home"      // where the person lives; see Home
 	KindPlace     Kind = "place"     // any other place of interest: work, a clinic
+	KindRoute     Kind = "route"     // a permitted way: on it nothing is held against the person
 )
 
 func (k Kind) valid() bool {
 	switch k {
-	case KindExclusion, KindInclusion, KindBuffer, KindHome, KindPlace:
+	case KindExclusion, KindInclusion, KindBuffer, KindHome, KindPlace, KindRoute:
 		return true
 	}
 	return false

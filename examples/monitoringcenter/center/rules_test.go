@@ -36,21 +36,21 @@ func TestRulesOfThen(t *testing.T) {
 		return all
 	}
 	// 300 m was inside by the old zone, and is outside by the new one.
-	c.Send(d, centertest.Kept(minute(10), 300), centertest.Kept(minute(11), 2000))
+	c.Send(d, centertest.Kept(minute(10), 300), centertest.Kept(minute(11), 2000), centertest.Kept(minute(12), 2000))
 	want := []string{"old 10m0s"}
 	if got := versions(c); !slices.Equal(got, want) {
 		t.Errorf("late data: %q, want %q", got, want)
 	}
 	c = c.Restart()
 	d = c.Connect(1)
-	c.Send(d, centertest.Kept(minute(20), 300), centertest.Kept(minute(21), 2000))
+	c.Send(d, centertest.Kept(minute(20), 300), centertest.Kept(minute(21), 2000), centertest.Kept(minute(22), 2000))
 	want = []string{"old 10m0s", "old 20m0s"}
 	if got := versions(c); !slices.Equal(got, want) {
 		t.Errorf("late data after a new start: %q, want %q", got, want)
 	}
 	// Trackers tell whole seconds: the next one is surely after the change.
 	after := changed.Truncate(time.Second).Add(time.Second)
-	c.Send(d, centertest.At(after, 300), centertest.At(after.Add(time.Second), 100), centertest.At(after.Add(2*time.Second), 2000))
+	c.Send(d, centertest.At(after, 250), centertest.At(after.Add(time.Second), 120), centertest.At(after.Add(2*time.Second), 250)) // no faster than a train
 	got := c.Incidents("zone.exclusion")
 	if len(got) != 3 || got[0].Version != "new" || !got[0].At.Equal(after.Add(time.Second)) {
 		t.Errorf("by the new rules: %+v", got)

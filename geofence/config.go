@@ -1,0 +1,206 @@
+package geofence
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/sargas-em/em"
+)
+
+// Defaults of Config.
+const (
+	// DefaultAssumedAccuracy is the 68 % radius in metres of a fix that reports
+	// neither an accuracy nor an HDOP: what receivers in a town commonly reach.
+	// Unverified for any one device.
+	DefaultAssumedAccuracy = 10
+
+	// DefaultMaxRadius95 is the 95 % radius in metres beyond which a fix
+	// decides nothing: satellites do better, and what one mobile cell says is
+	// not relied on. Unverified: it is for the order or the center to set.
+	DefaultMaxRadius95 = 500
+
+	// DefaultExitMargin is how many metres beyond its radius a fix must lie
+	// outside to count as out.
+	DefaultExitMargin = 10
+
+	// DefaultMaxSpeed is in m/s: faster than cars and the trains of the region.
+	// Who flies is found again after OutlierRun fixes.
+	DefaultMaxSpeed = 70
+
+	// DefaultOutlierRun is how many fixes that agree with each other, and not
+	// with the last good one, are taken as true.
+	DefaultOutlierRun = 3
+
+	// DefaultDriftReach is in metres, DefaultDriftHold a time: how far
+	// reflections take a receiver indoors that does not move, and how long.
+	DefaultDriftReach = 150
+	DefaultDriftHold  = 10 * time.Minute
+
+	// DefaultPassGap is how long after each other two fixes may be for the
+	// straight way between them to say something.
+	DefaultPassGap = 2 * time.Minute
+)
+
+// DefaultEnter and DefaultExit are what a zero Config.Enter and Config.Exit
+// stand for: two fixes, or one far within; two fixes half a minute apart.
+func DefaultEnter() Confirm { return Confirm{Fixes: 2, Sure: 3} }
+func DefaultExit() Confirm  { return Confirm{Fixes: 2, Dwell: 30 * time.Second} }
+
+// Config says how much evidence a Tracker asks for. The zero value has the
+// defaults; EachFix is the config without any of this.
+type Config struct {
+	// AssumedAccuracy is the 68 % radius in metres of fixes that report neither
+	// an accuracy nor an HDOP; zero is DefaultAssumedAccuracy. DeviceAccuracy
+	// has it for single devices, by em.DeviceID, and for dialects, by the part
+	// of it before the colon: {"gt06": 8, "gt06:990000000000017": 15}.
+	AssumedAccuracy float64
+	DeviceAccuracy  map[string]float64
+
+	// MaxRadius95 is the 95 % radius in metres beyond which fixes are not used;
+	// zero is DefaultMaxRadius95.
+	MaxRadius95 float64
+
+	// ExitMargin is how many metres beyond its 95 % radius a fix must lie
+	// outside a zone to count as out of it; zero is DefaultExitMargin, and what
+	// is negative none. Going in has no margin.
+	ExitMargin float64
+
+	// Enter and Exit are the evidence for being in, and for being out. One that
+	// is zero is DefaultEnter or DefaultExit; any other is taken as it is.
+	Enter, Exit Confirm
+
+	// MaxSpeed in m/s, beyond which nobody travels, and OutlierRun say which
+	// fixes are outliers: see Tracker. Zeros are DefaultMaxSpeed and
+	// DefaultOutlierRun; where MaxSpeed is negative there are no outliers.
+	// OutlierRun is at most MaxOutlierRun.
+	MaxSpeed   float64
+	OutlierRun int
+
+	// DriftReach in metres and DriftHold say what is drift: see Tracker. Zeros
+	// are DefaultDriftReach and DefaultDriftHold; where DriftReach is negative
+	// nothing is drift.
+	DriftReach float64
+	DriftHold  time.Duration
+
+	// PassGap is how far apart two fixes may be for the way between them to be
+	// told as EventPassed; zero is DefaultPassGap, what is negative none. Where
+	// Enter has a Dwell, passing is allowed and not told.
+	PassGap time.Duration
+
+	// Buffer is how many metres round each exclusion zone are told as
+	// EventBuffer; zero is none. It is for at most MaxNear zones.
+	Buffer float64
+
+	Stays  bool // also tell stays at zones of KindHome and KindPlace
+	Unused bool // also tell what might have been a violation, and why it is none: EventUnused
+}
+
+// MaxOutlierRun bounds Config.OutlierRun: the state holds so many fixes.
+const MaxOutlierRun = 8
+
+// EachFix returns the Config of which each fix decides by itself: no row of
+// fixes, no margin, no outliers, no drift, no ways between. It is for
+// comparison, and for positions that others have filtered.
+func EachFix() Config {
+	return Config{Enter: Confirm{Fixes: 1}, Exit: Confirm{Fixes: 1}, ExitMargin: -1, MaxSpeed: -1, DriftReach: -1, PassGap: -1}
+}
+
+// Confirm says how many fixes in a row, and over how long a time from the first
+// of them to the last, must say the same before it counts. Fixes that leave it
+// open do not interrupt the row. What counts then began with the first. Only
+// fixes confirm: silence never does.
+type Confirm struct {
+	Fixes int           // zero is one
+	Dwell time.Duration // zero is none
+
+	// Sure is how many times its 95 % radius a fix must lie beyond the edge to
+	// stand for all Fixes; zero is never. It does not shorten Dwell.
+	Sure float64
+}
+
+// ErrConfig is wrapped by the errors of a Config that makes no sense.
+var ErrConfig = errors.New("geofence: invalid config")
+
+// complete fills in the defaults. What was negative, where that means none, is
+// then a number that has this effect.
+func (c *Config) complete() error {
+	bad := func(name string, v any) error { return fmt.Errorf("%w: %s is %v", ErrConfig, name, v) }
+	for _, v := range [...]struct {
+		name  string
+		value *float64
+		def   float64
+		none  float64 // for negative ones; NaN: they are errors
+	}{
+		{"AssumedAccuracy", &c.AssumedAccuracy, DefaultAssumedAccuracy, math.NaN()},
+		{"MaxRadius95", &c.MaxRadius95, DefaultMaxRadius95, math.NaN()},
+		{"ExitMargin", &c.ExitMargin, DefaultExitMargin, 0},
+		{"MaxSpeed", &c.MaxSpeed, DefaultMaxSpeed, math.Inf(1)},
+		{"DriftReach", &c.DriftReach, DefaultDriftReach, -1},
+		{"Buffer", &c.Buffer, 0, math.NaN()},
+	} {
+		switch x := *v.value; {
+		case math.IsNaN(x) || math.IsInf(x, 0) || x < 0 && math.IsNaN(v.none):
+			return bad(v.name, x)
+		case x < 0:
+			*v.value = v.none
+		case x == 0:
+			*v.value = v.def
+		}
+	}
+	for name, x := range c.DeviceAccuracy {
+		if !(x > 0) || math.IsInf(x, 1) {
+			return bad(fmt.Sprintf("DeviceAccuracy[%q]", name), x)
+		}
+	}
+	if c.Enter == (Confirm{}) {
+		c.Enter = DefaultEnter()
+	}
+	if c.Exit == (Confirm{}) {
+		c.Exit = DefaultExit()
+	}
+	for _, v := range [...]struct {
+		name    string
+		confirm *Confirm
+	}{{"Enter", &c.Enter}, {"Exit", &c.Exit}} {
+		if x := v.confirm; x.Fixes < 0 || x.Dwell < 0 || !(x.Sure >= 0) || math.IsInf(x.Sure, 1) {
+			return fmt.Errorf("%w: %s is %+v", ErrConfig, v.name, *x)
+		}
+		v.confirm.Fixes = max(v.confirm.Fixes, 1)
+	}
+	if c.OutlierRun == 0 {
+		c.OutlierRun = DefaultOutlierRun
+	}
+	if c.DriftHold == 0 {
+		c.DriftHold = DefaultDriftHold
+	}
+	if c.PassGap == 0 {
+		c.PassGap = DefaultPassGap
+	}
+	if c.Enter.Dwell > 0 {
+		c.PassGap = -1
+	}
+	switch {
+	case c.OutlierRun < 2 || c.OutlierRun > MaxOutlierRun:
+		return bad("OutlierRun", c.OutlierRun)
+	case c.DriftHold < 0:
+		return bad("DriftHold", c.DriftHold)
+	}
+	return nil
+}
+
+// assumed returns the 68 % radius of a device's fixes that report nothing.
+func (c *Config) assumed(d em.DeviceID) float64 {
+	if c.DeviceAccuracy != nil {
+		if m, ok := c.DeviceAccuracy[string(d)]; ok {
+			return m
+		}
+		dialect, _, _ := strings.Cut(string(d), ":")
+		if m, ok := c.DeviceAccuracy[dialect]; ok {
+			return m
+		}
+	}
+	return c.AssumedAccuracy
+}

@@ -1,0 +1,170 @@
+package geofence
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sargas-em/em"
+)
+
+// run is the fixes in a row that contradict what was told.
+type run struct {
+	first time.Time
+	fixes int // 0: none
+	ids   []em.ObservationID
+
+	// The last fix of any device before the first: the crossing lies between.
+	// Zero if there was none.
+	since time.Time
+
+	firm    bool // one is more than drift
+	sure    bool // one stands for all: Confirm.Sure
+	already bool // since is on the same side, out of force: ClassAlready
+}
+
+// maxRun bounds run.ids, so that the fixes of both crossings fit into one
+// event: the first ones, and the last.
+const maxRun = em.MaxBecause / 2
+
+func (r *run) add(q *reading) {
+	if r.fixes++; r.fixes == 1 {
+		r.first = q.at
+	}
+	if len(r.ids) < maxRun {
+		r.ids = append(r.ids, q.id)
+	} else {
+		r.ids[maxRun-1] = q.id
+	}
+	r.firm = r.firm || !q.drift
+}
+
+// counts reports whether the row says enough at an instant.
+func (r *run) counts(c Confirm, hold time.Duration, at time.Time) bool {
+	lasted := at.Sub(r.first)
+	if !r.firm && lasted < hold {
+		return false
+	}
+	return (r.sure || r.fixes >= c.Fixes) && lasted >= c.Dwell
+}
+
+// visit is a fix in relation to a zone.
+type visit struct {
+	zone      *Zone
+	i         int     // its number
+	d         float64 // metres to its edge, negative inside
+	q, last   *reading
+	permitted bool // the fix may be on a permitted route
+
+	// What came of it: within so many metres of the fix there is no edge, and
+	// whether the zone is as it was told, beyond doubt.
+	clear   float64
+	settled bool
+}
+
+// visit judges a fix by a zone, and by the buffer round it.
+func (t *Tracker) visit(dst []em.Event, v *visit) []em.Event {
+	v.clear, v.settled = abs(v.d), true
+	_, known := t.find(v.zone.ID, false)
+	open := known && t.isOpen(v.zone.ID)
+	dst = t.decide(dst, v, false, v.d)
+	if v.zone.Kind != KindExclusion {
+		return dst
+	}
+	if !open && v.last != nil && v.q.side(v.d) == em.Outside && v.d <= farAtMost(v.last.p, v.q.p) && t.straight(v.last, v.q) {
+		dst = t.pass(dst, v)
+	}
+	if t.c.Buffer > 0 {
+		d := v.d - t.c.Buffer
+		v.clear = min(v.clear, abs(d))
+		dst = t.decide(dst, v, true, d)
+	}
+	return dst
+}
+
+func (t *Tracker) isOpen(zone string) bool {
+	i, ok := t.find(zone, false)
+	return ok && t.entries[i].open
+}
+
+// inForce reports whether a zone's rule is in force at an instant, and now.
+func (t *Tracker) inForce(z *Zone, at time.Time) bool {
+	return z.Active == nil || z.Active.Active(at) && (at.Equal(t.now) || z.Active.Active(t.now))
+}
+
+// decide judges a fix by one edge, from which it is d metres.
+func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.Event {
+	z, q := v.zone, v.q
+	i, known := t.find(z.ID, buffer)
+	open := known && t.entries[i].open
+
+	// The side that would change what was told, and whether the fix is on it.
+	news, confirm := em.Inside, t.c.Enter
+	if open != (z.Kind == KindInclusion) {
+		news, confirm = em.Outside, t.c.Exit
+	}
+	side := q.side(d)
+	v.settled = v.settled && side != news && side != em.SideUnknown
+	switch {
+	case !t.inForce(z, q.at):
+		return dst // expire has seen to what was there
+	case v.permitted:
+		return dst
+	case side != news:
+		if known && side != em.SideUnknown && t.entries[i].run.fixes > 0 {
+			if !open {
+				dst = t.tellDropped(dst, z, buffer, &t.entries[i].run, q)
+			}
+			t.entries[i].run = run{}
+			t.tidy(i)
+		}
+		return dst
+	case news == em.Outside && !(d > q.r95+t.c.ExitMargin):
+		return dst
+	case open && !q.at.After(t.entries[i].told.At):
+		return dst // of the instant of the entry: an event is no empty interval
+	}
+	if !known {
+		t.entries = slices.Insert(t.entries, i, entry{zone: z.ID, buffer: buffer})
+		t.due.known = false
+	}
+	r := &t.entries[i].run
+	if r.fixes == 0 {
+		t.begin(r, v, buffer, news)
+	}
+	r.add(q)
+	if !q.drift && confirm.Sure > 0 && abs(d) >= confirm.Sure*q.r95 {
+		r.sure = true
+	}
+	if !r.counts(confirm, t.c.DriftHold, q.at) {
+		return dst
+	}
+	c := crossing{zone: z, buffer: buffer, run: *r, distance: d, q: q, confirm: confirm, c: &t.c}
+	e := &t.entries[i]
+	e.run = run{}
+	if !open {
+		e.open, e.told = true, c.event()
+		t.last, t.due.known = t.now, false
+		return append(dst, e.told)
+	}
+	dst = append(dst, c.end(e.told))
+	t.close(i)
+	return dst
+}
+
+// begin notes what was before the first fix of a row.
+func (t *Tracker) begin(r *run, v *visit, buffer bool, news em.Side) {
+	last := t.before(v.q.at)
+	if last == nil {
+		return
+	}
+	r.since = last.at
+	if z := v.zone; z.Active != nil && !z.Active.Active(last.at) {
+		d := t.x.Distance(v.i, last.p)
+		if buffer {
+			d -= t.c.Buffer
+		}
+		r.already = last.side(d) == news
+	}
+}
+
+func abs(x float64) float64 { return max(x, -x) }

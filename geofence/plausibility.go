@@ -1,0 +1,138 @@
+package geofence
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sargas-em/em"
+)
+
+// way is where a device went, as far as later fixes are judged by it. Only
+// satellite fixes are part of it.
+type way struct {
+	device em.DeviceID
+	good   reading   // the last that was used
+	odd    []reading // after it, in a row that agrees with itself and not with good
+	odds   int       // how many since good did not agree with it: those, and others between
+
+	speeds bool      // the device measures its speed: it said once that it moves
+	rest   em.LatLng // where it came to rest
+	rests  bool
+}
+
+// maxWays bounds the devices of a subject: a person has a few. Of one more,
+// that is forgotten which was heard least lately.
+const maxWays = 8
+
+// What is granted to a fix beside Config.MaxSpeed. Unverified.
+const (
+	clockSlack = 1 // s: times of fixes are rounded to a second
+	speedSlack = 2 // m/s: what a speed is off by
+	maxAccel   = 4 // m/s²: how fast speeds change on a road
+)
+
+// wayOf returns the way of a device.
+func (t *Tracker) wayOf(d em.DeviceID) *way {
+	if len(t.ways) == 1 && t.ways[0].device == d {
+		return &t.ways[0]
+	}
+	find := func() (int, bool) {
+		return slices.BinarySearchFunc(t.ways, d, func(w way, d em.DeviceID) int { return strings.Compare(string(w.device), string(d)) })
+	}
+	i, ok := find()
+	if !ok {
+		if len(t.ways) == maxWays {
+			least := 0
+			for k := range t.ways {
+				if t.ways[k].good.at.Before(t.ways[least].good.at) {
+					least = k
+				}
+			}
+			t.ways = slices.Delete(t.ways, least, least+1)
+			i, _ = find()
+		}
+		t.ways = slices.Insert(t.ways, i, way{device: d})
+	}
+	return &t.ways[i]
+}
+
+// begun reports whether the way has a last fix.
+func (w *way) begun() bool { return !w.good.at.IsZero() }
+
+// reach returns how many metres lie at most between the true places of a fix and
+// one after it, and their radii. Where the device measures its speed, it goes on
+// from what it said.
+func (c *Config) reach(a, b *reading, speeds bool) float64 {
+	s := b.at.Sub(a.at).Seconds() + clockSlack
+	v := c.MaxSpeed
+	if speeds && a.speed.OK && b.speed.OK {
+		v = min(v, max(a.speed.V, b.speed.V)+speedSlack+maxAccel/4.*s)
+	}
+	return a.r95 + b.r95 + v*s
+}
+
+// can reports whether the device can have gone from a to b, which is not before
+// it.
+func (c *Config) can(a, b *reading, speeds bool) bool {
+	reach := c.reach(a, b, speeds)
+	if farAtMost(a.p, b.p) <= reach {
+		return true
+	}
+	return a.p.Distance(b.p) <= reach
+}
+
+const metresPerDegree = em.EarthRadius * math.Pi / 180
+
+// farAtMost is no less than the distance of two places, and cheap.
+func farAtMost(p, q em.LatLng) float64 {
+	return (math.Abs(p.Lat-q.Lat) + math.Abs(p.Lng-q.Lng)) * metresPerDegree
+}
+
+// take takes the next fix of the way. It appends to use the fixes that are to be
+// judged on now, oldest first, and to refused those that never will be.
+func (w *way) take(q reading, c *Config, use, refused []reading) (_, _ []reading) {
+	n := len(w.odd)
+	agrees := n > 0 && c.can(&w.odd[n-1], &q, w.speeds)
+	switch {
+	case !w.begun(), n == 0 && c.can(&w.good, &q, w.speeds):
+		return append(use, q), refused
+	case c.can(&w.good, &q, w.speeds) && !(agrees && w.odd[n-1].p.Distance(q.p) < w.good.p.Distance(q.p)):
+		refused = append(refused, w.odd...)
+		w.odd, w.odds = w.odd[:0], 0
+		return append(use, q), refused
+	}
+	if !agrees {
+		refused = append(refused, w.odd...)
+		w.odd = w.odd[:0]
+	}
+	w.odds++
+	if len(w.odd)+1 >= c.OutlierRun || w.odds >= 2*c.OutlierRun || agrees && c.can(&w.good, &q, w.speeds) {
+		use = append(append(use, w.odd...), q)
+		w.odd, w.odds = w.odd[:0], 0
+		return use, refused
+	}
+	w.odd = append(w.odd, q)
+	return use, refused
+}
+
+// used makes a fix the last good one of the way.
+func (w *way) used(q *reading) {
+	if !w.speeds && q.speed.OK && q.speed.V >= movingSpeed {
+		w.speeds = true
+	}
+	w.good = *q
+}
+
+// before returns the last fix that was used, of any device, no later than an
+// instant; nil if there is none.
+func (t *Tracker) before(at time.Time) *reading {
+	var last *reading
+	for i := range t.ways {
+		if g := &t.ways[i].good; t.ways[i].begun() && !g.at.After(at) && (last == nil || g.at.After(last.at)) {
+			last = g
+		}
+	}
+	return last
+}
