@@ -112,6 +112,11 @@ func ParseCoord(axis Axis, value, hemisphere []byte) (Coord, error) {
 
 // ReadCoord reads the two fields of a coordinate.
 func ReadCoord(c *wire.Cursor, axis Axis, name string) Coord {
+	b := ahead(c)
+	if coord, n := coordinate(axis, b); n > 0 && takes(b, n) > 0 {
+		c.Advance(takes(b, n))
+		return coord
+	}
 	v, off := field(c, name)
 	hemisphere := ""
 	if c.Recording() || c.Len() == 0 { // only then is the name of use
@@ -128,6 +133,28 @@ func ReadCoord(c *wire.Cursor, axis Axis, name string) Coord {
 		c.Note("%.6f°", coord.Deg())
 	}
 	return coord
+}
+
+// coordinate reads the value and the hemisphere that b begins with, in the form that
+// they mostly have; n is how many bytes they take, and 0 where there is more to
+// them.
+func coordinate(axis Axis, b []byte) (c Coord, n int) {
+	whole, n := wire.Leading(b)
+	if n < 2 || n > 5 || len(b) < n+len(".0,N") || b[n] != '.' {
+		return Coord{}, 0
+	}
+	fraction, scale := wire.Leading(b[n+1:])
+	n += 1 + scale
+	if scale == 0 || len(b) < n+len(",N") || b[n] != ',' {
+		return Coord{}, 0
+	}
+	hemispheres, most, _ := axis.limits()
+	degrees, minutes := whole/100, whole%100
+	if h := b[n+1]; h != hemispheres[0] && h != hemispheres[1] || minutes >= 60 || degrees >= uint32(most) {
+		return Coord{}, 0
+	}
+	m := em.Decimal{Coef: int64(minutes)*int64(pow10[scale]) + int64(fraction), Scale: uint8(scale)}
+	return Coord{uint8(degrees), m, b[n+1]}, n + len(",N")
 }
 
 // AppendCoord appends the two fields of a coordinate with the comma between

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/bits"
+	"strings"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol/wire"
@@ -19,6 +20,27 @@ func field(c *wire.Cursor, name string) (v []byte, offset int) {
 	return v, offset
 }
 
+// ahead returns what is left, for a look at what a field mostly is; nothing where
+// its fields are to be recorded.
+func ahead(c *wire.Cursor) []byte {
+	if c.Recording() {
+		return nil
+	}
+	return c.Ahead()
+}
+
+// takes returns how many bytes of b a field of n takes, with its comma; 0 where
+// something else follows, and for an empty last field.
+func takes(b []byte, n int) int {
+	switch {
+	case n == len(b):
+		return n
+	case b[n] == ',':
+		return n + 1
+	}
+	return 0
+}
+
 // Knot is one nautical mile an hour in metres a second.
 const Knot = 1852.0 / 3600
 
@@ -26,12 +48,21 @@ const Knot = 1852.0 / 3600
 // can be a device's number or a password in any of these dialects, and is safe
 // in a DeviceID.
 func Word(s string, most int) bool {
-	for _, c := range []byte(s) {
-		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == '-' || c == '.' || c == '_') {
+	if s == "" || len(s) > most {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c >= 128 || inWord[c>>6]>>(c&63)&1 == 0 {
 			return false
 		}
 	}
-	return s != "" && len(s) <= most
+	return true
+}
+
+// inWord has a bit for each sign of ASCII that may be in a Word.
+var inWord = [2]uint64{
+	1<<'-' | 1<<'.' | (1<<10-1)<<'0',
+	(1<<26-1)<<('A'-64) | 1<<('_'-64) | (1<<26-1)<<('a'-64),
 }
 
 func bad(format string, args ...any) error {
@@ -43,6 +74,11 @@ func ReadText(c *wire.Cursor, name string) string { return c.FieldText(',', name
 
 // ReadNumber reads one field with a plain decimal number; absent where it is blank.
 func ReadNumber(c *wire.Cursor, name string) em.Opt[em.Decimal] {
+	b := ahead(c)
+	if d, n := number(b); takes(b, n) > 0 {
+		c.Advance(takes(b, n))
+		return d
+	}
 	v, off := field(c, name)
 	if len(v) == 0 {
 		return em.Opt[em.Decimal]{}
@@ -55,15 +91,78 @@ func ReadNumber(c *wire.Cursor, name string) em.Opt[em.Decimal] {
 	return em.Some(d)
 }
 
+// number reads the plain number that b begins with, which has eight digits at most
+// on each side of its point; n is how many bytes it takes.
+func number(b []byte) (d em.Opt[em.Decimal], n int) {
+	negative := len(b) > 0 && b[0] == '-'
+	if negative {
+		n = 1
+	}
+	whole, digits := wire.Leading(b[n:])
+	if digits == 0 {
+		return d, 0
+	}
+	n += digits
+	d = em.Some(em.Decimal{Coef: int64(whole)})
+	if n < len(b) && b[n] == '.' {
+		if fraction, scale := wire.Leading(b[n+1:]); scale > 0 {
+			d.V = em.Decimal{Coef: int64(whole)*int64(pow10[scale]) + int64(fraction), Scale: uint8(scale)}
+			n += 1 + scale
+		}
+	}
+	if negative {
+		d.V.Coef = -d.V.Coef
+	}
+	return d, n
+}
+
+var pow10 = [...]uint32{1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000}
+
+// ReadLetter reads one field of one of these letters; 0 where it is empty and may be.
+func ReadLetter(c *wire.Cursor, name, letters string, empty bool) byte {
+	if b := ahead(c); len(b) > 1 && b[1] == ',' && strings.IndexByte(letters, b[0]) >= 0 {
+		c.Advance(2)
+		return b[0]
+	}
+	at := c.Pos()
+	s := c.Field(',', name)
+	switch {
+	case len(s) == 0 && empty:
+		return 0
+	case len(s) != 1 || strings.IndexByte(letters, s[0]) < 0:
+		c.FailAt(name, at, bad("%q is not one of %s", s, letters))
+		return 0
+	}
+	return s[0]
+}
+
 // ReadUint reads one field with decimal digits of a value up to most; absent
 // where it is blank.
 func ReadUint(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
+	b := ahead(c)
+	if v, n := wire.Leading(b); takes(b, n) > 0 && uint64(v) <= most {
+		c.Advance(takes(b, n))
+		return em.Opt[uint64]{V: uint64(v), OK: n > 0}
+	}
 	return readUint(c, name, 10, most)
 }
 
 // ReadHex reads one field with hexadecimal digits of a value up to most; absent
 // where it is blank.
 func ReadHex(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
+	b := ahead(c)
+	var v uint64
+	for n := range b[:min(len(b), 16)] {
+		d := HexDigit(b[n])
+		if d > 15 {
+			if b[n] == ',' && v <= most {
+				c.Advance(n + 1)
+				return em.Opt[uint64]{V: v, OK: n > 0}
+			}
+			break
+		}
+		v = v<<4 | uint64(d)
+	}
 	return readUint(c, name, 16, most)
 }
 
@@ -90,12 +189,7 @@ func ParseUint(digits []byte) (n uint64, ok bool) {
 // parseUint reads digits of base 10 or 16; ok is false where they are more than 64 bits.
 func parseUint(v []byte, base uint64) (n uint64, ok bool) {
 	for _, d := range v {
-		switch {
-		case d >= '0' && d <= '9':
-			d -= '0'
-		case base == 16 && d|0x20 >= 'a' && d|0x20 <= 'f':
-			d = d | 0x20 - 'a' + 10
-		default:
+		if d = HexDigit(d); uint64(d) >= base {
 			return 0, false
 		}
 		high, low := bits.Mul64(n, base)
@@ -114,6 +208,17 @@ func AppendNumber(dst []byte, n em.Opt[em.Decimal]) []byte {
 		return dst
 	}
 	return append(dst, n.V.String()...)
+}
+
+// HexDigit returns the value of a hexadecimal digit in any case, or 255.
+func HexDigit(d byte) byte {
+	switch {
+	case d-'0' <= 9:
+		return d - '0'
+	case d|0x20 >= 'a' && d|0x20 <= 'f':
+		return d | 0x20 - 'a' + 10
+	}
+	return 255
 }
 
 // ParseCheck reads a check code of two upper-case hexadecimal digits.

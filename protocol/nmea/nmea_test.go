@@ -2,6 +2,7 @@ package nmea
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -324,6 +325,65 @@ func FuzzReadRMC(f *testing.F) {
 		c2 := wire.New(b)
 		if again := ReadRMC(&c2, b); again != r || c2.Err() != nil {
 			t.Fatalf("%q\n%+v becomes %q\n%+v, %v", frame, r, b, again, c2.Err())
+		}
+	})
+}
+
+// TestDate compares every day of four centuries, and what is none, with time.Date.
+func TestDate(t *testing.T) {
+	for _, years := range [][2]int{{0, 5}, {1899, 2301}, {9998, 9999}} {
+		for year := years[0]; year <= years[1]; year++ {
+			for month := -1; month <= 14; month++ {
+				for day := -1; day <= 33; day++ {
+					want := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+					ok := want.Year() == year && want.Month() == time.Month(month) && want.Day() == day
+					if !ok {
+						want = time.Time{}
+					}
+					if got, is := Date(year, month, day); got != want || is != ok {
+						t.Fatalf("%d-%d-%d is %v, %t; want %v, %t", year, month, day, got, is, want, ok)
+					}
+				}
+			}
+		}
+	}
+	for _, year := range []int{-1, 10_000} {
+		if _, ok := Date(year, 1, 1); ok {
+			t.Errorf("the year %d", year)
+		}
+	}
+}
+
+// TestUsualForms: what is read the fast way is what the slow way reads. A field in
+// front makes the difference: a cursor that records takes the slow way.
+func TestUsualForms(t *testing.T) {
+	digits := rapid.StringMatching(`[0-9]{0,10}`)
+	field := rapid.OneOf(
+		rapid.Custom(func(t *rapid.T) string { return digits.Draw(t, "digits") }),
+		rapid.StringMatching(`-?[0-9]{0,10}\.?[0-9]{0,10}`), rapid.StringMatching(`[0-9]{2,5}\.[0-9]{1,9},[NSEW]`),
+		rapid.StringMatching(`[0-5][0-9]{5}(\.[0-9]{0,4})?`), rapid.StringMatching(`[0-9A-Fa-f]{0,17}`), rapid.StringMatching(`[ -~]{0,5}`),
+	)
+	reads := []func(c *wire.Cursor) any{
+		func(c *wire.Cursor) any { return ReadNumber(c, "f") },
+		func(c *wire.Cursor) any { return ReadUint(c, "f", 1_000_000) },
+		func(c *wire.Cursor) any { return ReadHex(c, "f", 1<<40) },
+		func(c *wire.Cursor) any { return ReadClock(c, "f") },
+		func(c *wire.Cursor) any { return ReadDate(c, "f") },
+		func(c *wire.Cursor) any { return ReadCoord(c, Latitude, "f") },
+		func(c *wire.Cursor) any { return ReadCoord(c, Longitude, "f") },
+		func(c *wire.Cursor) any { return ReadLetter(c, "f", "NSEW", true) },
+		func(c *wire.Cursor) any { return ReadText(c, "f") },
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		text := field.Draw(t, "field") + rapid.SampledFrom([]string{"", ",", ",,", ", ", ",12345678", "*00"}).Draw(t, "behind")
+		for i, read := range reads {
+			fast, slow := wire.New([]byte(text)), wire.New([]byte(text))
+			slow.Record()
+			got, want := read(&fast), read(&slow)
+			if got != want || fast.Pos() != slow.Pos() || fmt.Sprint(fast.Err()) != fmt.Sprint(slow.Err()) {
+				t.Fatalf("%d: %q is %v up to byte %d (%v) the fast way, %v up to byte %d (%v) the slow way",
+					i, text, got, fast.Pos(), fast.Err(), want, slow.Pos(), slow.Err())
+			}
 		}
 	})
 }

@@ -10,41 +10,39 @@ import (
 	"github.com/sargas-em/em/protocol/wire"
 )
 
-// digits2 returns the number of two decimal digits, or -1.
-func digits2(b []byte) int {
-	if len(b) < 2 || b[0] < '0' || b[0] > '9' || b[1] < '0' || b[1] > '9' {
-		return -1
-	}
-	return int(b[0]-'0')*10 + int(b[1]-'0')
-}
-
 // ParseClock reads hhmmss with up to three decimals as the time since midnight;
 // 60 seconds are allowed for leap seconds. The error wraps wire.ErrValue.
 func ParseClock(v []byte) (time.Duration, error) {
-	h, m, s := digits2(v), -1, -1
-	if len(v) >= 6 {
-		m, s = digits2(v[2:]), digits2(v[4:])
-	}
-	if h < 0 || h > 23 || m < 0 || m > 59 || s < 0 || s > 60 {
+	d, n := clock(v)
+	switch {
+	case n == 0:
 		return 0, bad("%q is not hhmmss", v)
-	}
-	d := time.Duration(h)*time.Hour + time.Duration(m)*time.Minute + time.Duration(s)*time.Second
-	frac := v[6:]
-	if len(frac) == 0 {
-		return d, nil
-	}
-	if frac[0] != '.' || len(frac) < 2 || len(frac) > 4 {
+	case n < len(v):
 		return 0, bad("%q is not hhmmss with up to three decimals", v)
 	}
-	unit := time.Second
-	for _, c := range frac[1:] {
-		if c < '0' || c > '9' {
-			return 0, bad("%q is not hhmmss with up to three decimals", v)
-		}
-		unit /= 10
-		d += time.Duration(c-'0') * unit
-	}
 	return d, nil
+}
+
+// clock reads the time of day that v begins with; n is how many bytes it takes, and
+// 0 for none.
+func clock(v []byte) (d time.Duration, n int) {
+	hms, n := wire.Leading(v)
+	if n > 6 {
+		hms /= pow10[n-6]
+	}
+	h, m, s := hms/10_000, hms/100%100, hms%100
+	if n < 6 || h > 23 || m > 59 || s > 60 {
+		return 0, 0
+	}
+	n = 6
+	d = time.Duration(h*3600+m*60+s) * time.Second
+	if n < len(v) && v[n] == '.' {
+		if f, digits := wire.Leading(v[n+1:]); digits > 0 && digits <= 3 {
+			d += time.Duration(f * pow10[9-digits])
+			n += 1 + digits
+		}
+	}
+	return d, n
 }
 
 // ParseDate reads ddmmyy as midnight UTC of a day from 2000 to 2099. The date
@@ -54,19 +52,55 @@ func ParseDate(v []byte) (time.Time, error) {
 	if len(v) != 6 {
 		return time.Time{}, bad("%q is not ddmmyy", v)
 	}
-	d, m, y := digits2(v), digits2(v[2:]), digits2(v[4:])
-	if d == 0 && m == 0 && y == 0 {
-		return time.Time{}, nil
-	}
-	t := time.Date(2000+y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
-	if d < 1 || m < 1 || y < 0 || t.Day() != d || t.Month() != time.Month(m) {
+	dmy, n := wire.Leading(v)
+	t, ok := date(dmy)
+	if !ok || n < 6 {
 		return time.Time{}, bad("%q is not a date ddmmyy", v)
 	}
 	return t, nil
 }
 
+// date reads the six digits ddmmyy as a number.
+func date(dmy uint32) (t time.Time, ok bool) {
+	if dmy == 0 {
+		return time.Time{}, true
+	}
+	return Date(2000+int(dmy%100), int(dmy/100%100), int(dmy/10_000))
+}
+
+// Date returns midnight UTC of a day from year 0 to 9999; ok is false where there
+// is no such day. It is time.Date without what a date of the wire never has, and a
+// few times faster.
+func Date(year, month, day int) (t time.Time, ok bool) {
+	if year < 0 || year > 9999 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
+		return time.Time{}, false
+	}
+	// Counted from 1 March, so that a leap day is the last of its year; from then
+	// on each five months have 153 days. A whole cycle of 400 years keeps year 0
+	// from becoming negative.
+	y, m := year+400, month-3
+	if m < 0 {
+		y, m = y-1, m+12
+	}
+	const unix = 719_468 + 146_097 // 1 January 1970
+	days := 365*y + y/4 - y/100 + y/400 + (153*m+2)/5 + day - 1 - unix
+	return time.Unix(int64(days)*86400, 0).UTC(), true
+}
+
+func daysIn(year, month int) int {
+	if month == 2 && year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+		return 29
+	}
+	return int("\x1f\x1c\x1f\x1e\x1f\x1e\x1f\x1f\x1e\x1f\x1e\x1f"[month-1])
+}
+
 // ReadClock reads one field with hhmmss; absent where it is blank.
 func ReadClock(c *wire.Cursor, name string) em.Opt[time.Duration] {
+	b := ahead(c)
+	if d, n := clock(b); n > 0 && takes(b, n) > 0 {
+		c.Advance(takes(b, n))
+		return em.Some(d)
+	}
 	v, off := field(c, name)
 	if len(v) == 0 {
 		return em.Opt[time.Duration]{}
@@ -82,6 +116,13 @@ func ReadClock(c *wire.Cursor, name string) em.Opt[time.Duration] {
 // ReadDate reads one field with ddmmyy; the zero time where it is blank or the
 // clock was never set.
 func ReadDate(c *wire.Cursor, name string) time.Time {
+	b := ahead(c)
+	if dmy, n := wire.Leading(b); n == 6 && takes(b, n) > 0 {
+		if t, ok := date(dmy); ok {
+			c.Advance(takes(b, n))
+			return t
+		}
+	}
 	v, off := field(c, name)
 	if len(v) == 0 {
 		return time.Time{}

@@ -99,7 +99,10 @@ func (c *Cursor) Spare(n int) { c.spare = n }
 // owned returns b, which stands at an offset in the frame, as a string that
 // does not alias the frame.
 func (c *Cursor) owned(offset int, b []byte) string {
-	if len(b) > 0 && len(c.text) > 0 {
+	switch {
+	case len(b) == 0:
+		return ""
+	case len(c.text) > 0:
 		return unsafe.String(&c.text[offset], len(b))
 	}
 	return string(b)

@@ -88,6 +88,9 @@ func (c *Cursor) Ahead() []byte {
 	return c.frame[c.pos:c.end:c.end]
 }
 
+// Advance skips n bytes that Ahead has shown, unrecorded.
+func (c *Cursor) Advance(n int) { c.pos += n }
+
 // Limit makes the next n bytes all that is left, and returns the end before it,
 // for Restore. It fails where fewer are left.
 func (c *Cursor) Limit(n int, name string) (outer int) {
@@ -294,6 +297,19 @@ func (c *Cursor) BCD(n int, name string) string {
 // the frame. Behind a sep that ends the data there is one more, empty field;
 // at the end of the data it fails.
 func (c *Cursor) Field(sep byte, name string) []byte {
+	if b := c.Ahead(); !c.rec {
+		for n, v := range b { // fields are short: a call costs more than the loop
+			if v == sep {
+				c.pos += n + 1
+				return b[:n:n]
+			}
+		}
+	}
+	return c.field(sep, name)
+}
+
+// field is Field for the last field, and for all that are recorded.
+func (c *Cursor) field(sep byte, name string) []byte {
 	if c.err != nil {
 		return nil
 	}
@@ -306,7 +322,7 @@ func (c *Cursor) Field(sep byte, name string) []byte {
 	}
 	rest := c.frame[c.pos:c.end]
 	n := 0
-	for n < len(rest) && rest[n] != sep { // fields are short: a call costs more than the loop
+	for n < len(rest) && rest[n] != sep {
 		n++
 	}
 	v := rest[:n]

@@ -1,0 +1,67 @@
+package wire_test
+
+import (
+	"strconv"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/sargas-em/em/protocol/wire"
+)
+
+func TestLeading(t *testing.T) {
+	for _, c := range []struct {
+		text   string
+		value  uint32
+		digits int
+	}{
+		{"", 0, 0}, {",", 0, 0}, {"-1", 0, 0}, {"0,", 0, 1}, {"7", 7, 1}, {"42.5,N,5441", 42, 2}, {"060000,a,", 60000, 6},
+		{"5441.9995,N", 5441, 4}, {"1234567,", 1234567, 7}, {"12345678", 12345678, 8}, {"99999999999", 99999999, 8},
+		{"12/45678", 12, 2}, {"1:345678", 1, 1}, {"\xff1234567", 0, 0}, {"1\xb9345678", 1, 1}, {"12\x003456789", 12, 2},
+	} {
+		if value, digits := wire.Leading([]byte(c.text)); value != c.value || digits != c.digits {
+			t.Errorf("%q: %d of %d digits, want %d of %d", c.text, value, digits, c.value, c.digits)
+		}
+	}
+}
+
+// TestLeadingPlain compares with the plain way, over bytes of all kinds.
+func TestLeadingPlain(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := append([]byte(rapid.StringMatching(`[0-9]{0,9}`).Draw(t, "digits")), rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "others")...)
+		n := 0
+		for n < len(b) && n < 8 && b[n] >= '0' && b[n] <= '9' {
+			n++
+		}
+		want, _ := strconv.ParseUint("0"+string(b[:n]), 10, 32)
+		if value, digits := wire.Leading(b); uint64(value) != want || digits != n {
+			t.Fatalf("%q: %d of %d digits, want %d of %d", b, value, digits, want, n)
+		}
+	})
+}
+
+func TestPrintable(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := append([]byte(rapid.StringMatching(`[ -~]{0,20}`).Draw(t, "text")), rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "others")...)
+		want := 0
+		for want < len(b) && b[want] >= ' ' && b[want] <= '~' {
+			want++
+		}
+		if n := wire.Printable(b); n != want {
+			t.Fatalf("%q: %d printable bytes, want %d", b, n, want)
+		}
+	})
+	for c := range 256 { // each byte at each place
+		for i := range 17 {
+			b := []byte("~ 0123456789 ABC~")
+			b[i] = byte(c)
+			want := i
+			if c >= ' ' && c <= '~' {
+				want = len(b)
+			}
+			if n := wire.Printable(b); n != want {
+				t.Errorf("%q: %d printable bytes, want %d", b, n, want)
+			}
+		}
+	}
+}
