@@ -115,16 +115,7 @@ func (f *reader) noSigns(from, to int, signs string) {
 
 // oneOf reads a field of one of these letters; blank gives 0 where that is allowed.
 func (f *reader) oneOf(name, letters string, blank bool) byte {
-	at := f.Pos()
-	s := nmea.ReadText(&f.Cursor, name)
-	switch {
-	case s == "" && blank:
-		return 0
-	case len(s) != 1 || !strings.Contains(letters, s):
-		f.FailAt(name, at, fmt.Errorf("%w: %q is not one of %s", wire.ErrValue, s, letters))
-		return 0
-	}
-	return s[0]
+	return nmea.ReadLetter(&f.Cursor, name, letters, blank)
 }
 
 func (f *reader) uint(name string, most uint64) em.Opt[uint64] {

@@ -3,7 +3,6 @@ package r16h
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -80,17 +79,12 @@ func (f *reader) message(frame []byte) (m protocol.Message) {
 		f.FailAt("end", len(frame), wire.ErrTruncated)
 		return nil
 	}
-	for i, c := range frame {
-		if c < ' ' || c > '~' {
-			f.FailAt("message", i, fmt.Errorf("%w: not printable", wire.ErrValue))
-			break
-		}
+	if i := wire.Printable(frame); i < len(frame) {
+		f.FailAt("message", i, fmt.Errorf("%w: not printable", wire.ErrValue))
 	}
-	for i, c := range frame[1 : len(frame)-1] {
-		if c == '@' || c == '$' {
-			f.FailAt("message", 1+i, fmt.Errorf("%w: the sign of a start or an end", wire.ErrValue))
-			break
-		}
+	text := frame[1 : len(frame)-1]
+	if bytes.IndexByte(text, '@') >= 0 || bytes.IndexByte(text, '$') >= 0 {
+		f.FailAt("message", 1+bytes.IndexAny(text, "@$"), fmt.Errorf("%w: the sign of a start or an end", wire.ErrValue))
 	}
 	outer := f.Limit(len(frame)-2, "message")
 	name := f.Field(',', "name")
@@ -127,26 +121,12 @@ func (f *reader) message(frame []byte) (m protocol.Message) {
 // maxName bounds the names of messages and alarms.
 const maxName = 16
 
-// letter reads a field of one of these letters; 0 where it is empty and may be.
-func (f *reader) letter(name, letters string, empty bool) byte {
-	at := f.Pos()
-	s := f.Field(',', name)
-	switch {
-	case len(s) == 0 && empty:
-		return 0
-	case len(s) != 1 || strings.IndexByte(letters, s[0]) < 0:
-		f.FailAt(name, at, fmt.Errorf("%w: %q is not one of %s", wire.ErrValue, s, letters))
-		return 0
-	}
-	return s[0]
-}
-
 // unset is the date of a clock that was never set.
 const unset = "00000000"
 
 func (f *reader) begin(s *State) {
 	s.IMEI = nmea.ReadText(&f.Cursor, "imei")
-	s.Stored = f.letter("real time or stored", "RS", false) == 'S'
+	s.Stored = nmea.ReadLetter(&f.Cursor, "real time or stored", "RS", false) == 'S'
 	at := f.Pos()
 	date := f.Field(',', "date")
 	clock := nmea.ReadClock(&f.Cursor, "time")
@@ -162,29 +142,18 @@ func (f *reader) begin(s *State) {
 
 // parseDate reads yyyymmdd.
 func parseDate(b []byte) (t time.Time, ok bool) {
-	if len(b) != len(dateLayout) {
+	ymd, n := wire.Leading(b)
+	if len(b) != len(dateLayout) || n < len(b) {
 		return t, false
 	}
-	n := 0
-	for _, d := range b {
-		if d < '0' || d > '9' {
-			return t, false
-		}
-		n = 10*n + int(d-'0')
-	}
-	y, m, d := n/10_000, time.Month(n/100%100), n%100
-	t = time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
-	if t.Month() != m || t.Day() != d {
-		return time.Time{}, false
-	}
-	return t, true
+	return nmea.Date(int(ymd/10_000), int(ymd/100%100), int(ymd%100))
 }
 
 const dateLayout = "20060102"
 
 func (f *reader) end(s *State) {
 	s.Battery = nmea.ReadUint(&f.Cursor, "battery", 100)
-	s.Strap = f.letter("strap", "LR", false)
+	s.Strap = nmea.ReadLetter(&f.Cursor, "strap", "LR", false)
 	s.Alarm = nmea.ReadText(&f.Cursor, "alarm")
 }
 
@@ -192,10 +161,10 @@ func (f *reader) end(s *State) {
 func (f *reader) degrees(name, side string, most float64, letters string) (d em.Opt[em.Decimal], hemisphere byte) {
 	at := f.Pos()
 	d = nmea.ReadNumber(&f.Cursor, name)
-	if v := d.V.Float(); f.Err() == nil && d.OK && !(v >= 0 && v <= most) {
+	if v := d.V.Float(); d.OK && !(v >= 0 && v <= most) {
 		f.FailAt(name, at, fmt.Errorf("%w: %v is not 0 to %v degrees", wire.ErrValue, d.V, most))
 	}
-	hemisphere = f.letter(side, letters, !d.OK)
+	hemisphere = nmea.ReadLetter(&f.Cursor, side, letters, !d.OK)
 	if !d.OK {
 		hemisphere = 0
 	}

@@ -209,7 +209,7 @@ func (f *reader) legacy() protocol.Message {
 		return &protocol.Raw{Code: string(key), Data: bytes.Clone(f.Bytes(f.Len(), "data"))}
 	}
 	f.Expect(middle, "rmc")
-	m.RMC, m.BadCheck = f.rmc()
+	m.BadCheck = f.rmc(&m.RMC)
 	if f.Err() == nil && f.Len() > 0 {
 		f.Expect(",", "separator")
 		m.Fields = f.texts(fields, "field")
@@ -227,15 +227,15 @@ func (f *reader) identity(n int) string {
 }
 
 // rmc reads a sentence and judges its check code.
-func (f *reader) rmc() (r nmea.RMC, bad bool) {
+func (f *reader) rmc(r *nmea.RMC) (bad bool) {
 	start := f.Pos()
-	r = nmea.ReadRMC(&f.Cursor, f.frame)
+	*r = nmea.ReadRMC(&f.Cursor, f.frame)
 	if f.Err() != nil {
-		return nmea.RMC{}, false
+		return false
 	}
 	if r.Check == "" {
 		f.flaw = &wire.FieldError{Field: "rmc checksum", Offset: f.Pos(), Err: wire.ErrTruncated}
-		return r, true
+		return true
 	}
 	at := f.Pos() - len(r.Check)
 	found, err := nmea.ParseCheck(f.frame[at:f.Pos()])
@@ -244,7 +244,7 @@ func (f *reader) rmc() (r nmea.RMC, bad bool) {
 		bad = true
 	}
 	r.Check = ""
-	return r, bad
+	return bad
 }
 
 // reportFields are the fields behind a report's sentence, without neighbour cells.
@@ -263,7 +263,7 @@ func (f *reader) report() protocol.Message {
 		f.Text(7, "sentence")
 		return &protocol.Raw{Code: string(rest[1:6]), Data: bytes.Clone(f.Rest("data"))}
 	}
-	m.RMC, m.BadCheck = f.rmc()
+	m.BadCheck = f.rmc(&m.RMC)
 	f.Expect(",", "separator")
 	more := f.count() - reportFields
 	m.Event = nmea.ReadText(&f.Cursor, "event")

@@ -59,15 +59,15 @@ func match(prefix []byte) protocol.Match {
 
 // reportStart returns where the last 15 digits before ",$G" begin, or -1.
 func reportStart(b []byte) int {
-	for from := 0; ; {
-		i := bytes.Index(b[from:], []byte(",$G"))
+	for from := 0; ; from++ {
+		i := bytes.IndexByte(b[from:], '$') // of which there are fewer than commas
 		if i < 0 {
 			return -1
 		}
-		if i += from; i >= reportDigits && reportHead(b[i-reportDigits:]) {
-			return i - reportDigits
+		from += i
+		if at := from - reportDigits - len(","); at >= 0 && reportHead(b[at:]) {
+			return at
 		}
-		from = i + 1
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/wire"
 )
 
 const (
@@ -32,15 +33,10 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 	case bytes.HasPrefix(b, []byte(http)):
 		return splitHTTP(b, http)
 	}
-	end := -1
-	for i, c := range b { // a line is short: a call for each sign costs more
-		if !printable(c) {
-			end = i
-			break
-		}
-	}
-	line := b
-	if end >= 0 {
+	line, end := b, wire.Printable(b)
+	if end == len(b) {
+		end = -1
+	} else {
 		line = b[:end]
 	}
 	if b[0] == '#' {
@@ -92,9 +88,14 @@ func begins(line []byte) bool {
 // restart returns where another report begins inside a line, or 0.
 func restart(line []byte) (at int) {
 	rest := line[1:]
-	for _, start := range [...]string{"imei=", "imei:"} {
-		if i := 1 + bytes.Index(rest, []byte(start)); i > 0 && (at == 0 || i < at) {
-			at = i
+	for from := 0; ; { // "imei" is rare in all but older reports, and then it is the start of one
+		i := bytes.Index(rest[from:], []byte("imei"))
+		if i < 0 {
+			break
+		}
+		if from += i + len("imei"); from < len(rest) && (rest[from] == '=' || rest[from] == ':') {
+			at = 1 + from - len("imei")
+			break
 		}
 	}
 	if i := 1 + reportStart(rest); i > 0 && (at == 0 || i < at) {

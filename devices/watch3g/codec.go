@@ -72,6 +72,16 @@ func (f *reader) message() (m protocol.Message) {
 
 // begin reads up to the content of a message that was made.
 func (f *reader) begin(h *Header) {
+	if !f.Recording() { // the head was read before
+		h.Vendor = f.TextAt(len("["), len("3G"))
+		h.ID = f.TextAt(f.head.id, f.head.idEnd-f.head.id)
+		if f.head.index > 0 {
+			h.Index = f.TextAt(f.head.index, 4)
+		}
+		f.Advance(f.head.content)
+		f.outer = f.Limit(len(f.content), "content")
+		return
+	}
 	f.Expect("[", "start")
 	h.Vendor, h.ID = f.FieldText('*', "vendor"), f.FieldText('*', "id")
 	if f.head.index > 0 {
@@ -187,20 +197,6 @@ func (f *reader) texts(list []string, name string) []string {
 	return list
 }
 
-// letter reads a field of one of these letters; 0 where it is empty and may be.
-func (f *reader) letter(name, letters string, empty bool) byte {
-	at := f.Pos()
-	s := f.Field(',', name)
-	switch {
-	case len(s) == 0 && empty:
-		return 0
-	case len(s) != 1 || strings.IndexByte(letters, s[0]) < 0:
-		f.FailAt(name, at, fmt.Errorf("%w: %q is not one of %s", wire.ErrValue, s, letters))
-		return 0
-	}
-	return s[0]
-}
-
 // degrees reads a coordinate of at most that many degrees.
 func (f *reader) degrees(name string, most float64) em.Opt[em.Decimal] {
 	at := f.Pos()
@@ -220,11 +216,11 @@ const maxCount = 1<<31 - 1
 func (f *reader) position(m *Position, radio []string) {
 	date := nmea.ReadDate(&f.Cursor, "date")
 	m.Time = nmea.Join(date, nmea.ReadClock(&f.Cursor, "time"))
-	m.Status = f.letter("status", "AV", false)
+	m.Status = nmea.ReadLetter(&f.Cursor, "status", "AV", false)
 	m.Lat = f.degrees("latitude", 90)
-	m.NorthSouth = f.letter("north or south", "NS", true)
+	m.NorthSouth = nmea.ReadLetter(&f.Cursor, "north or south", "NS", true)
 	m.Lng = f.degrees("longitude", 180)
-	m.EastWest = f.letter("east or west", "EW", true)
+	m.EastWest = nmea.ReadLetter(&f.Cursor, "east or west", "EW", true)
 	m.Speed = nmea.ReadNumber(&f.Cursor, "speed")
 	m.Course = nmea.ReadNumber(&f.Cursor, "course")
 	m.Altitude = nmea.ReadNumber(&f.Cursor, "altitude")

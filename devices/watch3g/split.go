@@ -3,9 +3,9 @@ package watch3g
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/nmea"
 )
 
 // maxIdentity bounds the device's number: an IMEI has 15 digits.
@@ -30,63 +30,73 @@ const (
 // readHead reads "[", two letters or digits, "*", the number, "*", the index and
 // "*" where there is one, and the length and "*".
 func readHead(b []byte) (h head, state headState) {
-	at := func(i int, ok func(byte) bool) headState {
+	for i, ok := range [...]bool{at(b, 0) == '[', alphanumeric(at(b, 1)), alphanumeric(at(b, 2)), at(b, 3) == '*'} {
 		switch {
 		case i >= len(b):
-			return headCut
-		case !ok(b[i]):
-			return headBad
-		}
-		return headWhole
-	}
-	is := func(want byte) func(byte) bool { return func(c byte) bool { return c == want } }
-	for i, ok := range []func(byte) bool{is('['), alphanumeric, alphanumeric, is('*')} {
-		if s := at(i, ok); s != headWhole {
-			return h, s
+			return h, headCut
+		case !ok:
+			return h, headBad
 		}
 	}
 	h.id = len("[3G*")
 	i := h.id
 	for ; i < len(b) && i-h.id <= maxIdentity && b[i] >= '0' && b[i] <= '9'; i++ {
 	}
-	if i == h.id && i < len(b) || i-h.id > maxIdentity {
+	switch {
+	case i == h.id && i < len(b) || i-h.id > maxIdentity:
+		return h, headBad
+	case i == len(b):
+		return h, headCut
+	case b[i] != '*':
 		return h, headBad
 	}
 	h.idEnd = i
-	if s := at(i, is('*')); s != headWhole {
-		return h, s
-	}
-	four := func(i int) headState { // digits and a star
-		for k := range 4 {
-			if s := at(i+k, hexadecimal); s != headWhole {
-				return s
-			}
-		}
-		return at(i+4, is('*'))
-	}
 	h.length = i + 1
-	if s := four(h.length); s != headWhole {
-		return h, s
+	if h.size, state = four(b[h.length:]); state != headWhole {
+		return h, state
 	}
-	switch four(h.length + 5) {
+	switch size, state := four(b[h.length+5:]); state {
 	case headCut:
 		return h, headCut
 	case headWhole:
-		h.index = h.length
+		h.index, h.size = h.length, size
 		h.length += 5
 	}
 	h.content = h.length + 5
-	size, _ := strconv.ParseUint(string(b[h.length:h.length+4]), 16, 16)
-	h.size = int(size)
 	return h, headWhole
+}
+
+// at returns a byte of b, or 0 behind its end.
+func at(b []byte, i int) byte {
+	if i < len(b) {
+		return b[i]
+	}
+	return 0
+}
+
+// four reads four hexadecimal digits and a star.
+func four(b []byte) (v int, state headState) {
+	for i := range 4 {
+		if i == len(b) {
+			return 0, headCut
+		}
+		d := nmea.HexDigit(b[i])
+		if d > 15 {
+			return 0, headBad
+		}
+		v = v<<4 | int(d)
+	}
+	switch {
+	case len(b) == 4:
+		return 0, headCut
+	case b[4] != '*':
+		return 0, headBad
+	}
+	return v, headWhole
 }
 
 func alphanumeric(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
-}
-
-func hexadecimal(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' || c >= 'a' && c <= 'f'
 }
 
 // Split finds the next frame: up to the bracket that closes it, or, where its
