@@ -1,5 +1,5 @@
 // Package laipac speaks the text dialect of Laipac's trackers and of the S911
-// Bracelet Locator: sentences in the style of NMEA 0183, one a line, over TCP.
+// Bracelet Locator: sentences in the style of NMEA 0183, one a line, over TCP or UDP.
 //
 //	$AVRMC,99000017,092653,a,5441.2320,N,02516.7820,E,1.21,40.90,140326,T,3987,12,1,0,0,0D7AB913,024601*32␍␊
 //	$EAVACK,T,32*4E␍␊

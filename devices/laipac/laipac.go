@@ -47,12 +47,13 @@ func New(c Config) (protocol.Device, error) {
 		return protocol.Device{}, fmt.Errorf("laipac: the password is not of 1 to %d letters, digits and - . _", maxWord)
 	}
 	return protocol.Device{
-		Name:     name,
-		Title:    "Laipac S911 Bracelet Locator and AVL family",
-		Codec:    Codec{},
-		Relaxed:  Codec{RelaxedChecksum: true},
-		MaxFrame: maxFrame,
-		Sessions: func(protocol.SessionConfig) protocol.Session { return &session{config: c} },
+		Name:      name,
+		Title:     "Laipac S911 Bracelet Locator and AVL family",
+		Codec:     Codec{},
+		Relaxed:   Codec{RelaxedChecksum: true},
+		MaxFrame:  maxFrame,
+		Datagrams: true,
+		Sessions:  func(protocol.SessionConfig) protocol.Session { return &session{config: c} },
 		Simulator: func(identity string, seed uint64) (protocol.Simulator, error) {
 			return newSimulator(identity, c.Password, seed)
 		},

@@ -1,7 +1,7 @@
 // Package sanav speaks the text dialect of SANAV's trackers for electronic
 // monitoring: the OT101 ankle bracelet tracker and the OT102 home unit, which
 // hear a radio bracelet (a "house arrest" bracelet such as I0251), and SANAV's
-// older trackers. Reports come over TCP, or as an HTTP GET, one a line:
+// older trackers. Reports come over TCP or UDP, or as an HTTP GET, one a line:
 //
 //	990000000000017,$GNRMC,092653.00,A,5441.23200,N,02516.78200,E,0.054,,140326,,,A*6C,AUTO,I0251,,,,17,M16,3782mV,45,2.40,246,1,0D7A,B913,36␍␊
 //	imei=990000000000017&rmc=$GPRMC,…*hh,AUTO-4095mv␍␊

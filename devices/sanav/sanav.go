@@ -27,6 +27,7 @@ func New(a Account) protocol.Device {
 		Codec:     Codec{},
 		Relaxed:   Codec{RelaxedChecksum: true},
 		MaxFrame:  maxFrame,
+		Datagrams: true,
 		Sessions:  func(protocol.SessionConfig) protocol.Session { return &session{account: a} },
 		Simulator: newSimulator,
 		Match:     match,

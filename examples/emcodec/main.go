@@ -33,6 +33,7 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"github.com/sargas-em/em/devices"
+	"github.com/sargas-em/em/devices/rftrack"
 	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 )
@@ -140,8 +141,13 @@ func (t *tool) list(_ context.Context, args []string) error {
 
 // over says what carries a dialect.
 func over(d protocol.Device) string {
-	if d.Serial {
+	switch {
+	case d.Serial:
 		return fmt.Sprintf("serial %d baud, TCP tunnel", d.BaudRate)
+	case d.Datagrams:
+		return "TCP, UDP"
+	case d.Name == rftrack.Name:
+		return "HTTP"
 	}
 	return "TCP"
 }

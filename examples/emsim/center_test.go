@@ -109,6 +109,13 @@ func (c *center) commit(_ context.Context, r *protocol.Report) error {
 	return nil
 }
 
+// total is how many observations have come.
+func (c *center) total() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.committed
+}
+
 // emsim runs the command, and returns its totals and the truth.
 func emsim(t testing.TB, args ...string) (stats, []scenario.Truth) {
 	t.Helper()

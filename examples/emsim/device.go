@@ -194,7 +194,7 @@ func (d *device) network(ctx context.Context) error {
 		}
 		d.fact(scenario.Truth{What: "fault", Note: fmt.Sprintf("%s: frame %d %s over connection %d", f.Kind, f.Unit, what, d.conns)})
 	}
-	if d.line, err = newLine(c, d.dev, centerSession(d.dev, d.identity, d.serial), d.faults, d.seed, d.conns, told, &d.record); err != nil {
+	if d.line, err = newLine(c, d.dev, centerSession(d.dev, d.identity, d.serial), d.faults, d.seed, d.conns, d.now, told, &d.record); err != nil {
 		c.Close()
 		return err
 	}

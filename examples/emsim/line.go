@@ -1,10 +1,7 @@
 package main
 
 import (
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"time"
 
@@ -42,7 +39,7 @@ type probe struct {
 
 // Write sends and reads along.
 func (p *probe) Write(b []byte) (int, error) {
-	if err := p.record.write(p.now, b); err != nil {
+	if err := p.record.sent(p.now, b); err != nil {
 		return 0, err
 	}
 	p.sent.Write(b)
@@ -95,6 +92,11 @@ func (p *probe) Read(b []byte) (int, error) {
 		return 0, os.ErrDeadlineExceeded
 	}
 	n, err := p.conn.Read(b)
+	if n > 0 {
+		if rerr := p.record.heard(p.now, b[:n]); rerr != nil {
+			return n, rerr
+		}
+	}
 	p.received.Write(b[:n])
 	for {
 		_, _, ok, ferr := p.received.Next()
@@ -108,12 +110,17 @@ func (p *probe) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// Close ends the record too.
+func (p *probe) Close() error { return errors.Join(p.record.end(p.now), p.conn.Close()) }
+
 // newLine sets up a connection. n is its number, from 0.
-func newLine(c conn, dev protocol.Device, shadow protocol.Session, f *faults, seed uint64, n int, told func(faultconn.Fault), record *recorder) (*line, error) {
-	record.conn = n + 1
+func newLine(c conn, dev protocol.Device, shadow protocol.Session, f *faults, seed uint64, n int, now time.Time, told func(faultconn.Fault), record *recorder) (*line, error) {
+	if err := record.open(now, c); err != nil {
+		return nil, err
+	}
 	p := &probe{
 		conn: c, dev: dev, shadow: shadow,
-		sent: protocol.NewSplitter(dev), received: protocol.NewSplitter(dev), record: record,
+		sent: protocol.NewSplitter(dev), received: protocol.NewSplitter(dev), record: record, now: now,
 	}
 	faulty, err := faultconn.New(p, faultconn.Config{
 		Seed: seed*0x9E37_79B9_7F4A_7C15 + uint64(n) + 1, Write: f.sent, Read: f.replies, Split: dev.Codec.Split, MaxFrame: dev.MaxFrame, OnFault: told,
@@ -149,25 +156,4 @@ func (l *line) readUntil(deadline time.Time) ([]byte, error) {
 		err = nil
 	}
 	return l.buf[:n], err
-}
-
-// recorder writes what a device sends as JSON lines. Its zero value writes
-// nothing.
-type recorder struct {
-	w    io.Writer
-	conn int
-}
-
-// sentBytes is one line of a record.
-type sentBytes struct {
-	At   time.Time `json:"at"` // of the scenario
-	Conn int       `json:"conn"`
-	Hex  string    `json:"hex"`
-}
-
-func (r *recorder) write(at time.Time, b []byte) error {
-	if r.w == nil {
-		return nil
-	}
-	return json.NewEncoder(r.w).Encode(sentBytes{at, r.conn, hex.EncodeToString(b)})
 }

@@ -128,8 +128,8 @@ func (f *loadFlags) check(reg *protocol.Registry) error {
 	for i := range f.targets {
 		t := &f.targets[i]
 		var err error
-		if t.dev, err = reg.Device(t.Codec); err != nil {
-			return program.Usagef("%w", err)
+		if t.dev, err = findModel(reg, t.Codec); err != nil {
+			return err
 		}
 		if err := loopback.Allow(t.Addr, f.remote); err != nil {
 			return err

@@ -4,7 +4,10 @@
 //	emsim list
 //	emsim run --codec gt06 --tcp 127.0.0.1:5023 --scenario night-breach --seed 7 --fault drop=2%
 //	emsim run --codec bactrack --tcp 127.0.0.1:5026 --scenario drinking-episode --speed max --truth truth.jsonl
+//	emsim run --codec bactrack-m --tcp 127.0.0.1:5026 --scenario breath-tests --speed max --record cap.pcapng
 //	emsim run --codec alcoholuart --pty --scenario breath-tests --skip-unsupported
+//	emsim run --codec siadc09 --udp 127.0.0.1:5027 --scenario tunnel
+//	emsim run --codec rftrack --http 127.0.0.1:8080 --scenario tunnel --chunked
 //	emsim load --devices 5000 --interval 60s --duration 60s --seed 1 --target 127.0.0.1:5023
 //
 // A run is determined by its flags and the seed: the bytes that a device sends
@@ -75,13 +78,13 @@ func list(reg *protocol.Registry, out io.Writer) error {
 			return err
 		}
 		fmt.Fprintf(w, "%s\t%s\t", name, short(s.Lasts))
-		for _, d := range reg.All() {
-			sim, _, err := newSimulator(d, "", 0, 1)
+		for _, d := range models(reg) {
+			sim, _, err := newSimulator(d.Device, "", 0, 1)
 			if err != nil {
 				return err
 			}
 			if _, err := s.Play(scenario.Options{Seed: 1}, d.Name, sim); err == nil {
-				fmt.Fprintf(w, "%s ", d.Name)
+				fmt.Fprintf(w, "%s ", d.name)
 			} else if !errors.Is(err, protocol.ErrUnsupported) {
 				return err
 			}

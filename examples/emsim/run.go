@@ -21,6 +21,7 @@ import (
 	"github.com/sargas-em/em/examples/emsim/track"
 	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/capture"
 )
 
 // mostPlayed bounds a fleet that plays a scenario: a script is some hundred KB.
@@ -43,7 +44,7 @@ func runScenario(ctx context.Context, args []string, reg *protocol.Registry, out
 	var f runFlags
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
 	fs.SetOutput(errs)
-	fs.StringVar(&f.codec, "codec", "", "dialect of the devices")
+	fs.StringVar(&f.codec, "codec", "", "`dialect` of the devices; of bactrack also bactrack-m (Mobile) and bactrack-c (C6 and C8)")
 	fs.StringVar(&f.scenario, "scenario", "", "one of those that list names, or a `file`; schema prints its format")
 	fs.IntVar(&f.devices, "devices", 1, "how many devices; each has its own home and times")
 	fs.StringVar(&f.identity, "identity", "", "the device's `identity`, in the dialect's form; invented where empty")
@@ -54,7 +55,7 @@ func runScenario(ctx context.Context, args []string, reg *protocol.Registry, out
 	fs.Var(&f.faults, "fault", faultHelp)
 	fs.DurationVar(&f.patience, "patience", 5*time.Second, "how long, by the clock, an answer is waited for")
 	fs.StringVar(&f.truth, "truth", "", "`file` for the ground truth, as JSON lines; - for standard output")
-	fs.StringVar(&f.record, "record", "", "`folder` for the bytes that each device sends, as JSON lines")
+	fs.StringVar(&f.record, "record", "", "`folder` for the bytes that each device sends, as JSON lines; or a file NAME.pcapng for a capture of both directions, at the scenario's times")
 	fs.BoolVar(&f.skip, "skip-unsupported", false, "leave out what the dialect cannot tell; the truth says so")
 	fs.BoolVar(&f.json, "json", false, "print the totals as JSON")
 	f.target.flags(fs)
@@ -102,11 +103,11 @@ func (f *runFlags) prepare(reg *protocol.Registry, errs io.Writer) (*fleet, erro
 	case f.patience <= 0:
 		return nil, program.Usagef("run: --patience %v", f.patience)
 	}
-	dev, err := reg.Device(f.codec)
+	dev, err := findModel(reg, f.codec)
 	if err != nil {
-		return nil, program.Usagef("%w", err)
+		return nil, err
 	}
-	if err := f.target.check(dev, f.devices); err != nil {
+	if err := f.target.check(reg, dev, f.devices); err != nil {
 		return nil, err
 	}
 	speed := 0.0
@@ -134,11 +135,6 @@ func (f *runFlags) prepare(reg *protocol.Registry, errs io.Writer) (*fleet, erro
 			return nil, err
 		}
 	}
-	if f.record != "" {
-		if err := os.MkdirAll(f.record, 0o755); err != nil {
-			return nil, err
-		}
-	}
 	serial := f.serial != "" || f.pty
 	fl := &fleet{runFlags: f}
 	for n := range f.devices {
@@ -149,6 +145,9 @@ func (f *runFlags) prepare(reg *protocol.Registry, errs io.Writer) (*fleet, erro
 		}
 		fl.devices = append(fl.devices, d)
 	}
+	if err := fl.openRecord(serial); err != nil {
+		return nil, errors.Join(err, fl.close())
+	}
 	for n, d := range fl.devices {
 		open, closer, err := f.target.open(dev, n, f.seed, errs)
 		if err != nil {
@@ -157,19 +156,57 @@ func (f *runFlags) prepare(reg *protocol.Registry, errs io.Writer) (*fleet, erro
 		}
 		d.open = open
 		fl.closers = append(fl.closers, closer)
-		if f.record == "" {
-			continue
-		}
-		file, err := os.Create(filepath.Join(f.record, d.dev.Name+"-"+d.identity+".jsonl"))
+	}
+	return fl, nil
+}
+
+// openRecord creates what --record names: a capture of all devices, or a folder with
+// a file for each.
+func (f *fleet) openRecord(serial bool) error {
+	create := func(name string) (*bufio.Writer, error) {
+		file, err := os.Create(name)
 		if err != nil {
-			fl.close()
 			return nil, err
 		}
 		w := bufio.NewWriter(file)
-		d.record.w = w
-		fl.closers = append(fl.closers, func() error { return errors.Join(w.Flush(), file.Close()) })
+		f.closers = append(f.closers, func() error { return errors.Join(w.Flush(), file.Close()) })
+		return w, nil
 	}
-	return fl, nil
+	switch {
+	case f.record == "":
+		return nil
+	case strings.HasSuffix(f.record, ".pcapng"):
+		file, err := create(f.record)
+		if err != nil {
+			return err
+		}
+		w, err := capture.NewWriter(file)
+		if err != nil {
+			return err
+		}
+		transport := capture.TCP
+		if serial {
+			transport = capture.Serial
+		} else if f.udp != "" {
+			transport = capture.UDP
+		}
+		for n, d := range f.devices {
+			info := capture.Info{Transport: transport, Name: d.identity, Codec: d.dev.Name, Dialed: f.listen != ""}
+			d.record = recorder{capture: w, info: info, device: place(n)}
+		}
+		return nil
+	}
+	if err := os.MkdirAll(f.record, 0o755); err != nil {
+		return err
+	}
+	for _, d := range f.devices {
+		w, err := create(filepath.Join(f.record, d.dev.Name+"-"+d.identity+".jsonl"))
+		if err != nil {
+			return err
+		}
+		d.record.lines = w
+	}
+	return nil
 }
 
 // device makes the n-th device with its script.

@@ -30,17 +30,19 @@ type conn interface {
 
 // target is where a device's bytes go, as the flags say.
 type target struct {
-	tcp, tls, udp, listen, serial string
-	pty                           bool
-	baud                          int
-	ca, cert, key, serverName     string
-	remote                        bool
+	tcp, tls, udp, http, listen, serial string
+	chunked, pty                        bool
+	baud                                int
+	ca, cert, key, serverName           string
+	remote                              bool
 }
 
 func (t *target) flags(fs *flag.FlagSet) {
 	fs.StringVar(&t.tcp, "tcp", "", "dial the center at `address` host:port")
 	fs.StringVar(&t.tls, "tls", "", "the same over TLS; the certificate is checked")
 	fs.StringVar(&t.udp, "udp", "", "send datagrams to `address`, where the dialect has them")
+	fs.StringVar(&t.http, "http", "", "send requests to the HTTP server at `address`, where the dialect's frames are such")
+	fs.BoolVar(&t.chunked, "chunked", false, "with --http: the bodies go in chunks, without a length")
 	fs.StringVar(&t.listen, "listen", "", "the device is dialled: accept at `address`; each further device of a fleet one port higher")
 	fs.StringVar(&t.serial, "serial", "", "speak over the serial `port`")
 	fs.BoolVar(&t.pty, "pty", false, "speak over a pair of pseudo-terminals, whose port is told on standard error")
@@ -56,10 +58,22 @@ func (t *target) tlsFlags(fs *flag.FlagSet) {
 	fs.BoolVar(&t.remote, "allow-remote", false, "allow addresses that are not this machine's loopback")
 }
 
+// having lists the dialects that are spoken some way.
+func having(reg *protocol.Registry, ok func(protocol.Device) bool) (names []string) {
+	for _, d := range reg.All() {
+		if ok(d) {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+func overUDP(d protocol.Device) bool { return d.Datagrams }
+
 // check says what is wrong with the flags, before anything is opened.
-func (t *target) check(d protocol.Device, devices int) error {
+func (t *target) check(reg *protocol.Registry, d protocol.Device, devices int) error {
 	given := 0
-	for _, s := range []string{t.tcp, t.tls, t.udp, t.listen, t.serial} {
+	for _, s := range []string{t.tcp, t.tls, t.udp, t.http, t.listen, t.serial} {
 		if s != "" {
 			given++
 		}
@@ -69,17 +83,21 @@ func (t *target) check(d protocol.Device, devices int) error {
 	}
 	switch {
 	case given != 1:
-		return program.Usagef("run: give one of --tcp, --tls, --udp, --listen, --serial and --pty")
+		return program.Usagef("run: give one of --tcp, --tls, --udp, --http, --listen, --serial and --pty")
 	case (t.serial != "" || t.pty) && !d.Serial:
 		return program.Usagef("run: codec %s is not spoken over serial lines", d.Name)
 	case (t.serial != "" || t.pty) && devices != 1:
 		return program.Usagef("run: a serial line has one device")
-	case t.udp != "" && !d.Datagrams:
-		return program.Usagef("run: codec %s is not spoken in datagrams", d.Name)
+	case t.udp != "" && !overUDP(d):
+		return program.Usagef("run: codec %s has no datagrams; these have: %v", d.Name, having(reg, overUDP))
+	case t.http != "" && !overHTTP(d):
+		return program.Usagef("run: codec %s is not spoken over HTTP; these are: %v", d.Name, having(reg, overHTTP))
+	case t.chunked && t.http == "":
+		return program.Usagef("run: --chunked belongs to --http")
 	case t.baud != 0 && t.serial == "":
 		return program.Usagef("run: --baud belongs to --serial")
 	}
-	for _, addr := range []string{t.tcp, t.tls, t.udp, t.listen} {
+	for _, addr := range []string{t.tcp, t.tls, t.udp, t.http, t.listen} {
 		if addr == "" {
 			continue
 		}
@@ -131,6 +149,8 @@ func (t *target) open(d protocol.Device, n int, seed uint64, errs io.Writer) (op
 		return func(ctx context.Context) (conn, error) { return dialer.Dial(ctx) }, nothing, nil
 	case t.udp != "":
 		return func(ctx context.Context) (conn, error) { return new(net.Dialer).DialContext(ctx, "udp", t.udp) }, nothing, nil
+	case t.http != "":
+		return func(ctx context.Context) (conn, error) { return dialHTTP(ctx, t.http, t.chunked) }, nothing, nil
 	case t.listen != "":
 		return t.accept(n, errs)
 	case t.serial != "":

@@ -6,8 +6,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,10 +20,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/devices/rftrack"
 	"github.com/sargas-em/em/examples/internal/certificate"
 	"github.com/sargas-em/em/examples/internal/loopback"
 	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/capture"
 	"github.com/sargas-em/em/protocol/serialline"
 )
 
@@ -186,58 +193,224 @@ func TestSerial(t *testing.T) {
 	fails(t, 4, "/dev/nosuch", "run", "--codec", "alcoholuart", "--serial", "/dev/nosuch", "--scenario", "testdata/breath.json")
 }
 
-// Datagrams, where the dialect has them: each is one message, and is answered.
+// Datagrams, where the dialect has them: each is one frame, and is answered as one.
 func TestUDP(t *testing.T) {
-	dev := registry(t, "siadc09")
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	for _, codec := range having(mustRegistry(t), overUDP) {
+		t.Run(codec, func(t *testing.T) {
+			dev := registry(t, codec)
+			pc, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := pc.SetReadBuffer(1 << 20); err != nil { // not all dialects wait for an answer
+				t.Fatal(err)
+			}
+			c := &center{seen: map[em.ObservationID]em.Observation{}}
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				sessions := map[netip.AddrPort]protocol.Session{}
+				buf := make([]byte, 2048)
+				for {
+					n, from, err := pc.ReadFromUDPAddrPort(buf)
+					if err != nil {
+						return
+					}
+					if sessions[from] == nil {
+						sessions[from] = dev.NewSession()
+					}
+					split := protocol.NewSplitter(dev)
+					split.Write(buf[:n])
+					frame, _, ok, ferr := split.Next()
+					if !ok || ferr != nil {
+						t.Errorf("%q holds no frame: %v", buf[:n], ferr)
+						continue
+					}
+					m, err := dev.Codec.Decode(frame)
+					if err != nil {
+						t.Errorf("%q: %v", frame, err)
+						continue
+					}
+					if _, _, more, _ := split.Next(); more {
+						t.Errorf("%q holds more than a frame", buf[:n])
+					}
+					var o protocol.Output
+					_ = sessions[from].Handle(time.Now(), m, &o) // a time outside of the window is answered all the same
+					r := &protocol.Report{Frames: []protocol.ReportFrame{{}}}
+					for _, x := range o.Observations {
+						r.Frames[0].Observations = append(r.Frames[0].Observations, x.Stamp(time.Now()))
+					}
+					if err := c.commit(t.Context(), r); err != nil {
+						t.Error(err)
+					}
+					for _, m := range o.Send {
+						b, err := dev.Codec.Append(nil, m)
+						if err == nil {
+							_, err = pc.WriteToUDPAddrPort(b, from)
+						}
+						if err != nil {
+							t.Error(err)
+						}
+					}
+				}
+			})
+			file := filepath.Join(t.TempDir(), "cap.pcapng")
+			total, truth := emsim(t, "--codec", codec, "--udp", pc.LocalAddr().String(), "--scenario", "testdata/short.json", "--record", file)
+			for last := -1; last != c.total(); time.Sleep(50 * time.Millisecond) { // until no more comes
+				last = c.total()
+			}
+			pc.Close()
+			wg.Wait()
+			if lost := c.lacking(truth); len(lost) > 0 || total.Reports < 60 || total.Waiting > 0 {
+				t.Errorf("%+v, lost %v", total, lost)
+			}
+			if n := derived(t, file, dev); n < 60 && codec != "siadc09" {
+				t.Errorf("%d observations in the capture", n)
+			}
+		})
+	}
+	fails(t, 2, "no datagrams", "run", "--codec", "gt06", "--udp", "127.0.0.1:1", "--scenario", "strap-cut")
+}
+
+// derived reads a capture, and counts what its devices' frames become. Those of
+// siadc09 carry the center's clock, and a capture has the scenario's.
+func derived(t *testing.T, file string, dev protocol.Device) int {
+	t.Helper()
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &center{seen: startCenter(t, "siadc09", nil).seen}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		session := dev.NewSession()
-		buf := make([]byte, 2048)
+	defer f.Close()
+	rd, err := capture.NewReader(f, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err = capture.Derive(rd, func(c *capture.Conn) (*protocol.Derivation, error) {
+		if c.Codec != dev.Name {
+			t.Errorf("the capture says %+v", c.Info)
+		}
+		return protocol.NewDerivation(dev, protocol.SessionConfig{}, c.Name, protocol.Limits{}, func(r *protocol.Report) error {
+			for _, f := range r.Frames {
+				if f.Err != nil && dev.Name != "siadc09" {
+					t.Errorf("the capture: %v", f.Err)
+				}
+				n += len(f.Observations)
+			}
+			return nil
+		}), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Requests to an HTTP server, with the length of their bodies or in chunks.
+func TestHTTP(t *testing.T) {
+	for name, more := range map[string][]string{"length": nil, "chunks": {"--chunked"}} {
+		t.Run(name, func(t *testing.T) {
+			c := &center{seen: map[em.ObservationID]em.Observation{}}
+			h, err := rftrack.NewHandler(rftrack.HandlerConfig{Commit: c.commit, Now: time.Now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			chunked := 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.ContentLength < 0 {
+					chunked++
+				}
+				h.ServeHTTP(w, r)
+			}))
+			defer server.Close()
+			file := filepath.Join(t.TempDir(), "cap.pcapng")
+			total, truth := emsim(t, append([]string{"--codec", "rftrack", "--http", server.Listener.Addr().String(), "--scenario", "testdata/short.json", "--record", file}, more...)...)
+			if lost := c.lacking(truth); len(lost) > 0 || total.Reports < 60 || total.Waiting > 0 || total.Undecoded > 0 || total.Unanswered > 0 {
+				t.Errorf("%+v, lost %v", total, lost)
+			}
+			if (chunked >= total.Reports) != (more != nil) || more == nil && chunked > 0 {
+				t.Errorf("%d requests in chunks", chunked)
+			}
+			if n := derived(t, file, registry(t, "rftrack")); n < 60 {
+				t.Errorf("%d observations in the capture", n)
+			}
+		})
+	}
+	fails(t, 2, "not spoken over HTTP; these are: [rftrack]", "run", "--codec", "gt06", "--http", "127.0.0.1:1", "--scenario", "strap-cut")
+	fails(t, 2, "--chunked belongs", "run", "--codec", "rftrack", "--tcp", "127.0.0.1:1", "--chunked", "--scenario", "strap-cut")
+	fails(t, 4, "refused", "run", "--codec", "rftrack", "--http", "127.0.0.1:1", "--scenario", "strap-cut", "--skip-unsupported")
+}
+
+// The devices of one dialect that have simulators of their own.
+func TestModels(t *testing.T) {
+	for _, m := range models(mustRegistry(t)) {
+		if m.Device.Name != "bactrack" {
+			continue
+		}
+		t.Run(m.name, func(t *testing.T) {
+			c := startCenter(t, "bactrack", nil)
+			file := filepath.Join(t.TempDir(), "cap.pcapng")
+			total, truth := emsim(t, "--codec", m.name, "--tcp", c.addr, "--scenario", "testdata/breath.json", "--record", file)
+			c.drain(total.Connections)
+			if lost := c.lacking(truth); len(lost) > 0 || total.Reports != 5 || total.Waiting > 0 || len(c.bad) > 0 {
+				t.Errorf("%+v, lost %v, bad %v", total, lost, c.bad)
+			}
+			b, err := os.ReadFile(file)
+			if hello := "hello " + m.name + " "; err != nil || !bytes.Contains(b, []byte(hello)) {
+				t.Errorf("no %q on the wire (%v)", hello, err)
+			}
+			if n := derived(t, file, registry(t, "bactrack")); n < 5 {
+				t.Errorf("%d observations in the capture", n)
+			}
+		})
+	}
+	fails(t, 2, "no codec", "run", "--codec", "bactrack-x", "--tcp", "127.0.0.1:1", "--scenario", "testdata/breath.json")
+}
+
+// A capture of a seed has the same packets each time, but for how the center's
+// answers were cut.
+func TestRecordCapture(t *testing.T) {
+	sent := func(seed string) string {
+		c := startCenter(t, "laipac", nil)
+		file := filepath.Join(t.TempDir(), "cap.pcapng")
+		emsim(t, "--codec", "laipac", "--tcp", c.addr, "--scenario", "testdata/short.json", "--seed", seed, "--fault", "drop=3%,cut=1%", "--record", file)
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		rd, err := capture.NewReader(f, capture.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all strings.Builder
+		answers := 0
 		for {
-			n, from, err := pc.ReadFrom(buf)
+			e, err := rd.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
 			if err != nil {
-				return
+				t.Fatal(err)
 			}
-			m, err := dev.Codec.Decode(bytes.TrimSpace(buf[:n]))
-			if err != nil {
-				frame, _, _ := dev.Codec.Split(buf[:n])
-				if m, err = dev.Codec.Decode(frame); err != nil {
-					t.Errorf("%q: %v", buf[:n], err)
-					continue
-				}
-			}
-			var o protocol.Output
-			_ = session.Handle(time.Now(), m, &o) // a time outside of the window is answered all the same
-			r := &protocol.Report{Frames: []protocol.ReportFrame{{}}}
-			for _, x := range o.Observations {
-				r.Frames[0].Observations = append(r.Frames[0].Observations, x.Stamp(time.Now()))
-			}
-			if err := c.commit(t.Context(), r); err != nil {
-				t.Error(err)
-			}
-			for _, m := range o.Send {
-				b, err := dev.Codec.Append(nil, m)
-				if err == nil {
-					_, err = pc.WriteTo(b, from)
-				}
-				if err != nil {
-					t.Error(err)
-				}
+			switch e.Kind {
+			case protocol.Received:
+				fmt.Fprintf(&all, "%d %v %v %q\n", e.Conn.Number, e.Conn.Device, e.At.UTC(), e.Data)
+			case protocol.Sent:
+				answers++
 			}
 		}
-	})
-	total, truth := emsim(t, "--codec", "siadc09", "--udp", pc.LocalAddr().String(), "--scenario", "testdata/short.json")
-	pc.Close()
-	wg.Wait()
-	if lost := c.lacking(truth); len(lost) > 0 || total.Reports < 60 || total.Waiting > 0 {
-		t.Errorf("%+v, lost %v", total, lost)
+		if answers < 60 {
+			t.Errorf("%d answers", answers)
+		}
+		return all.String()
 	}
-	fails(t, 2, "not spoken in datagrams", "run", "--codec", "gt06", "--udp", "127.0.0.1:1", "--scenario", "strap-cut")
+	first := sent("7")
+	if again := sent("7"); again != first || strings.Count(first, "\n") < 60 {
+		t.Errorf("two captures of a seed differ:\n%s\n%s", first, again)
+	}
+	if sent("8") == first {
+		t.Error("another seed sends the same")
+	}
 }
 
 // A center that is not there, and one that hangs up at once, are said, and end the
