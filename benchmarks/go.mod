@@ -8,6 +8,7 @@ replace github.com/sargas-em/em/examples => ../examples
 
 require (
 	github.com/golang/geo v0.0.0-20260818125358-b200a1149890
+	github.com/google/go-cmp v0.7.0
 	github.com/paulmach/orb v0.14.0
 	github.com/ringsaturn/tzf v1.0.2
 	github.com/sargas-em/em v0.0.0

@@ -93,12 +93,12 @@ func (r role) words() string { return [...]string{"wearer", "protected person"}[
 
 // zone is one thing to keep away from.
 type zone struct {
-	about          string
-	radius, pre    float64
-	margin         float64
-	center         em.LatLng // where it is not moving
-	moving         bool
-	centerInMetres vec
+	about       string
+	radius, pre float64
+	margin      float64
+	moving      bool
+	center      em.LatLng // where it is not moving
+	m           vec       // center in metres
 }
 
 func (c *Config) complete() ([]zone, error) {
@@ -161,7 +161,7 @@ func (c *Config) complete() ([]zone, error) {
 		if z.margin = c.Margin; z.margin == 0 {
 			z.margin = DefaultMargin * z.radius
 		}
-		z.centerInMetres = metres(z.center)
+		z.m = metres(z.center)
 		zones = append(zones, z)
 	}
 	if c.Radius > 0 {

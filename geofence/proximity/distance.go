@@ -12,6 +12,7 @@ import (
 type fix struct {
 	at       int64
 	p        em.LatLng
+	m        vec // p in metres
 	r95      float64
 	reported bool            // the radius is the device's own
 	speed    em.Opt[float64] // measured, m/s
@@ -61,9 +62,12 @@ func closest(w0, w1 vec) (d, share float64) {
 	return w0.toward(w1, share).arc(), share
 }
 
+// between is the distance over ground.
+func (a vec) between(b vec) float64 { return a.sub(b).arc() }
+
 // at is where the person was at an instant between the two fixes.
 func (p *person) at(ns int64) vec {
-	return metres(p.prev.p).toward(metres(p.last.p), float64(ns-p.prev.at)/float64(p.last.at-p.prev.at))
+	return p.prev.m.toward(p.last.m, float64(ns-p.prev.at)/float64(p.last.at-p.prev.at))
 }
 
 // leg reports whether positions between the two fixes may be interpolated.
@@ -98,7 +102,7 @@ func (e *Evaluator) align(z *zone, since int64) aligned {
 	if z.moving {
 		w0, w1 = w.at(from).sub(p.at(from)), w.at(to).sub(p.at(to))
 	} else {
-		w0, w1 = w.at(from).sub(z.centerInMetres), w.at(to).sub(z.centerInMetres)
+		w0, w1 = w.at(from).sub(z.m), w.at(to).sub(z.m)
 	}
 	d, share := closest(w0, w1)
 	return aligned{true, d, from + int64(math.Round(share*float64(to-from))), (w0.arc() - w1.arc()) / seconds(to-from)}
@@ -106,18 +110,17 @@ func (e *Evaluator) align(z *zone, since int64) aligned {
 
 // target is the latest position of what the zone is round: of a fixed zone its
 // middle, which has no age and no error.
-func (e *Evaluator) target(z *zone) (em.LatLng, bool) {
+func (e *Evaluator) target(z *zone) (em.LatLng, vec) {
 	if z.moving {
 		f := &e.persons[protected].last
-		return f.p, f.known()
+		return f.p, f.m
 	}
-	return z.center, true
+	return z.center, z.m
 }
 
 // known reports whether there is a position of all whom the zone needs.
 func (e *Evaluator) known(z *zone) bool {
-	_, ok := e.target(z)
-	return ok && e.persons[wearer].last.known()
+	return e.persons[wearer].last.known() && (!z.moving || e.persons[protected].last.known())
 }
 
 // fresh reports whether none of the positions that a zone needs is stale.
@@ -136,8 +139,8 @@ func (e *Evaluator) freshUntil(z *zone) int64 {
 
 // lastKnown is the distance of the last known positions.
 func (e *Evaluator) lastKnown(z *zone) float64 {
-	p, _ := e.target(z)
-	return e.persons[wearer].last.p.Distance(p)
+	_, m := e.target(z)
+	return e.persons[wearer].last.m.between(m)
 }
 
 // bound is how fast a person may have been since a fix.

@@ -52,6 +52,13 @@
 // Events are for operators. What the two persons themselves are told goes through
 // Disclosure, into types that hold no more than a level: see there.
 //
+// # Cost
+//
+// A report takes 1.8 to 2.6 µs, 2.4 to 3.1 µs under a Timeline: 50,000 pairs in
+// which both sides report once a second take a third of one core at most. A pair
+// whose persons are far apart takes 1.0 kB, 2.6 kB with its Timeline; one with
+// open events 3 to 5 kB (benchmarks/proximity; linux/amd64, Go 1.26).
+//
 // # Limits
 //
 // Interpolation goes along the chord between two fixes no more than MaxAge apart:

@@ -27,6 +27,7 @@ type start struct {
 	at    int64
 	from  [2]em.LatLng // by role
 	ids   [2]em.ObservationID
+	far   float64 // the distance then; follows from them
 }
 
 // spell is an open event and the evidence against it.
@@ -128,7 +129,8 @@ func (e *Evaluator) Observe(dst []em.Event, o em.Observation) []em.Event {
 	if !again {
 		p.prev = p.last
 	}
-	p.last = fix{now, f.LatLng, r95, reported, e.speed(&p.prev, f, now), o.ID}
+	m := metres(f.LatLng)
+	p.last = fix{now, f.LatLng, m, r95, reported, e.speed(&p.prev, f, m, now), o.ID}
 	if i, ok := e.find(r.String(), EventStale); ok {
 		dst = e.close(dst, i, now, "until a new position", o.ID)
 	}
@@ -141,12 +143,12 @@ func (e *Evaluator) Observe(dst []em.Event, o em.Observation) []em.Event {
 }
 
 // speed is the measured speed at a fix: as reported, else from the one before.
-func (e *Evaluator) speed(prev *fix, f *em.Fix, now int64) em.Opt[float64] {
+func (e *Evaluator) speed(prev *fix, f *em.Fix, m vec, now int64) em.Opt[float64] {
 	if f.Speed.OK && f.Speed.V >= 0 && f.Speed.V <= maxMeasured {
 		return f.Speed
 	}
 	if gap := now - prev.at; prev.known() && gap > 0 && gap <= e.c.MaxAge.Nanoseconds() {
-		return em.Some(min(maxMeasured, prev.p.Distance(f.LatLng)/seconds(gap)))
+		return em.Some(min(maxMeasured, prev.m.between(m)/seconds(gap)))
 	}
 	return em.Opt[float64]{}
 }
@@ -243,11 +245,11 @@ func (e *Evaluator) restart(z *zone, now int64, d float64) {
 	i, ok := e.start(z.about)
 	if !ok {
 		e.starts = slices.Insert(e.starts, i, start{about: z.about})
-	} else if s := &e.starts[i]; now-s.at <= int64(Lookback) && d < s.from[wearer].Distance(s.from[protected]) {
+	} else if s := &e.starts[i]; now-s.at <= int64(Lookback) && d < s.far {
 		return
 	}
 	p, _ := e.target(z)
-	e.starts[i] = start{about: z.about, at: now, from: [2]em.LatLng{e.persons[wearer].last.p, p}, ids: e.latest(z.about)}
+	e.starts[i] = start{about: z.about, at: now, from: [2]em.LatLng{e.persons[wearer].last.p, p}, ids: e.latest(z.about), far: d}
 }
 
 // withdrawn ends what rests on zones that are no longer in force.

@@ -28,46 +28,52 @@ const (
 	ClassUnclear   = "APPROACH_UNCLEAR"     // neither did more than the accuracy can tell
 )
 
-// measured is all that one step measures about a zone.
+// measured is what one step measures about a zone.
 type measured struct {
 	last     float64 // distance of the last known positions
 	estimate float64
 	worst    float64
 	aligned  aligned
-	class    string
-	since    int64      // of the approach; 0 unknown
-	closed   [2]float64 // by how much each closed the distance, by role
-	startIDs [2]em.ObservationID
 }
 
 func (e *Evaluator) measure(z *zone, now int64) measured {
 	d := e.lastKnown(z)
-	v := measured{last: d, estimate: e.estimate(z, d, now), worst: e.worst(z, d, now), aligned: e.align(z, 0), class: ClassUnclear}
+	return measured{d, e.estimate(z, d, now), e.worst(z, d, now), e.align(z, 0)}
+}
+
+// approach says who closed the distance since the start, if there is one.
+type approach struct {
+	class  string
+	start  *start
+	closed [2]float64 // by how much each did, by role
+}
+
+func (e *Evaluator) approach(z *zone) approach {
+	a := approach{class: ClassUnclear}
 	i, ok := e.start(z.about)
 	if !ok {
-		return v
+		return a
 	}
-	s := &e.starts[i]
-	to, _ := e.target(z)
-	far := s.from[wearer].Distance(s.from[protected])
-	v.since, v.startIDs = s.at, s.ids
-	v.closed[wearer] = far - e.persons[wearer].last.p.Distance(s.from[protected])
-	v.closed[protected] = far - s.from[wearer].Distance(to)
+	a.start = &e.starts[i]
+	_, to := e.target(z)
+	from := [2]vec{metres(a.start.from[wearer]), metres(a.start.from[protected])}
+	a.closed[wearer] = a.start.far - e.persons[wearer].last.m.between(from[protected])
+	a.closed[protected] = a.start.far - from[wearer].between(to)
 	noise := e.persons[wearer].last.r95
 	if z.moving {
 		noise += e.persons[protected].last.r95
 	}
-	w, p := v.closed[wearer], v.closed[protected]
+	w, p := a.closed[wearer], a.closed[protected]
 	switch {
 	case max(w, p) <= noise:
 	case p <= w/2:
-		v.class = ClassWearer
+		a.class = ClassWearer
 	case w <= p/2:
-		v.class = ClassProtected
+		a.class = ClassProtected
 	default:
-		v.class = ClassBoth
+		a.class = ClassBoth
 	}
-	return v
+	return a
 }
 
 // because lists observations, each once.
@@ -106,11 +112,13 @@ func (e *Evaluator) newEvent(z *zone, at int64, kind em.EventKind, s em.Severity
 	if z.moving {
 		facts = append(facts, e.factsOf("protected", p, at)...)
 	}
-	if v.since != 0 {
+	by := e.approach(z)
+	if by.start != nil {
 		facts = append(facts,
-			em.Fact{Name: "farthest at", Text: instant(v.since).Format(time.RFC3339)},
-			em.Fact{Name: "closed by the wearer", Num: tenth(v.closed[wearer]), Unit: "m"},
-			em.Fact{Name: "closed by the protected person", Num: tenth(v.closed[protected]), Unit: "m"})
+			em.Fact{Name: "farthest at", Text: instant(by.start.at).Format(time.RFC3339)},
+			em.Fact{Name: "closed by the wearer", Num: tenth(by.closed[wearer]), Unit: "m"},
+			em.Fact{Name: "closed by the protected person", Num: tenth(by.closed[protected]), Unit: "m"})
+		ids = append(ids, by.start.ids[:]...)
 	}
 	facts = append(facts,
 		em.Fact{Name: "alert radius", Num: z.radius, Unit: "m"},
@@ -118,8 +126,8 @@ func (e *Evaluator) newEvent(z *zone, at int64, kind em.EventKind, s em.Severity
 		em.Fact{Name: "margin", Num: z.margin, Unit: "m"},
 		em.Fact{Name: "clear", Num: e.c.Clear.Seconds(), Unit: "s"},
 		em.Fact{Name: "longest age", Num: e.c.MaxAge.Seconds(), Unit: "s"})
-	ev.Because = because(append(ids, v.startIDs[:]...)...)
-	ev.Detail = em.Detail{Kind: kind, Class: v.class, Severity: s, Facts: facts}
+	ev.Because = because(ids...)
+	ev.Detail = em.Detail{Kind: kind, Class: by.class, Severity: s, Facts: facts}
 	return ev
 }
 
@@ -158,10 +166,10 @@ func (e *Evaluator) alert(z *zone, now int64, v *measured) em.Event {
 	ev := e.newEvent(z, now, EventAlert, em.Critical, v)
 	if a := &v.aligned; a.ok && a.d < z.radius {
 		ev.Detail.Reason = fmt.Sprintf("The wearer was %.0f m from %s at %s, by positions interpolated to that time; the alert radius is %.0f m: %s.",
-			a.d, z.of(), instant(a.at).Format(time.TimeOnly), z.radius, approached[v.class])
+			a.d, z.of(), instant(a.at).Format(time.TimeOnly), z.radius, approached[ev.Detail.Class])
 	} else {
 		ev.Detail.Reason = fmt.Sprintf("The wearer was %.0f m from %s, by their last known positions; the alert radius is %.0f m: %s.",
-			v.last, z.of(), z.radius, approached[v.class])
+			v.last, z.of(), z.radius, approached[ev.Detail.Class])
 	}
 	return ev
 }
@@ -179,7 +187,7 @@ func (e *Evaluator) confirmed(told em.Event, z *zone, now int64, v *measured) em
 func (e *Evaluator) preAlert(z *zone, now int64, v *measured) em.Event {
 	ev := e.newEvent(z, now, EventPreAlert, em.Warning, v)
 	ev.Detail.Reason = fmt.Sprintf("The wearer may be within %.0f m of %s: %.0f m by their last known positions, %.0f m at worst by their ages and accuracies: %s.",
-		z.pre, z.of(), v.last, max(0, v.worst), approached[v.class])
+		z.pre, z.of(), v.last, max(0, v.worst), approached[ev.Detail.Class])
 	return ev
 }
 

@@ -1,4 +1,4 @@
-package proximity
+package proximity_test
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sargas-em/em"
+	. "github.com/sargas-em/em/geofence/proximity"
 )
 
 // FuzzState: no bytes make it panic, what it takes it writes again, and what it

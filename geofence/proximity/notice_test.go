@@ -1,4 +1,4 @@
-package proximity
+package proximity_test
 
 import (
 	"encoding/json"
@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sargas-em/em"
+	. "github.com/sargas-em/em/geofence/proximity"
 )
 
 // present runs a history and returns the events at its end.
@@ -117,7 +118,7 @@ func TestNoticesOnTheGrid(t *testing.T) {
 			}
 			for i := range events {
 				e := &events[i]
-				if e.At.Before(at) && (e.Open() || e.Until.After(at)) && levelOf[e.Detail.Kind] > n.Level {
+				if e.At.Before(at) && (e.Open() || e.Until.After(at)) && LevelOf(e.Detail.Kind) > n.Level {
 					t.Fatalf("seed %d: %v at %v, though %s is open", seed, n.Level, at, e.Detail.Kind)
 				}
 			}

@@ -1,4 +1,4 @@
-package proximity
+package proximity_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sargas-em/em"
+	. "github.com/sargas-em/em/geofence/proximity"
 )
 
 var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
@@ -188,34 +189,34 @@ func TestScripts(t *testing.T) {
 		want   []string
 	}{
 		{
-			// The wearer's report of 120 puts them 1200 m apart: 1180 m less 6 m a
-			// second is 1000 m at 150. The one of 240 is at 450 m. Far from 300 on,
+			// The reports of 120 put them 1206 m apart: 1186 m less 6 m a second is
+			// 1000 m at 151. The one of 240 is at 450 m. Far from 300 on,
 			// which the one of 420 confirms. For the pre-alert, 1500 m at 480 are
 			// 1120 m at worst just before 540, and so on until 600.
 			name: "walks up and away",
 			obs: slices.Concat(still(phone, 0, 600),
-				track(tag, 0, 2000, 1500, 1200, 700, 450, 800, 1300, 1300, 1500, 1500, 1500)),
+				track(tag, 0, 2000, 1500, 1206, 700, 450, 800, 1300, 1300, 1500, 1500, 1500)),
 			until: 600,
-			want: []string{"prealert moving 150- WEARER", "alert moving 240- WEARER",
+			want: []string{"prealert moving 151- WEARER", "alert moving 240- WEARER",
 				"alert moving 240- WEARER", // an aligned one confirms
-				"alert moving 240-300", "prealert moving 150-480"},
+				"alert moving 240-300", "prealert moving 151-480"},
 		},
 		{
 			name: "the protected person walks up",
 			obs: slices.Concat(still(tag, 0, 300),
-				track(phone, 0, 2000, 1500, 1020, 700, 450, 450)),
+				track(phone, 0, 2000, 1500, 1026, 700, 450, 450)),
 			until: 300,
-			// At 120 both are heard at once, the phone last: 1000 m at worst, which is
-			// not less until the next nanosecond. At 240 positions are aligned already.
-			want: []string{"prealert moving 120- PROTECTED", "alert moving 240- PROTECTED"},
+			// At 120 both are heard at once: 1006 m at worst, 1000 a second later. At
+			// 240 positions are aligned already.
+			want: []string{"prealert moving 121- PROTECTED", "alert moving 240- PROTECTED"},
 		},
 		{
 			name:  "both walk up",
-			obs:   slices.Concat(track(tag, 0, 1500, 1200, 900), track(phone, 0, -700, -300, 450)),
+			obs:   slices.Concat(track(tag, 0, 1500, 1200, 906), track(phone, 0, -700, -300, 450)),
 			until: 120,
 			// Before 120, 1500 m less 20 and 360 is still 1120. The tag's report
-			// comes before the phone's at 120: 1200 m less 20 and 180 are 1000, not
-			// less; then 450 m. The tag came 600 m nearer, the phone 1150 m.
+			// comes before the phone's at 120: 1206 m less 20 and 180 are 1006; then
+			// they are 456 m apart. The tag came 594 m nearer, the phone 1150 m.
 			want: []string{"prealert moving 120- BOTH", "alert moving 120- BOTH"},
 		},
 		{
@@ -291,11 +292,11 @@ func TestScripts(t *testing.T) {
 			want:  []string{"stale wearer 300-"},
 		},
 		{
-			// 1 km + 20 m + 3 s × 200 m/s, of which 30 m/s count, and 3 m/s × 3 s.
+			// Of 200 m/s 30 count, and 3 m/s: of 1100 m 1000 are left after 100/33 s.
 			name:   "speed is bounded",
-			obs:    []em.Observation{report(tag, 0, at(1119, 0), speed(200)), report(phone, 0, at(0, 0))},
+			obs:    []em.Observation{report(tag, 0, at(1120, 0), speed(200)), report(phone, 0, at(0, 0))},
 			until:  4,
-			want:   []string{"prealert moving 3- UNCLEAR"},
+			want:   []string{"prealert moving 3.03- UNCLEAR"},
 			config: nil,
 		},
 		{
@@ -400,10 +401,9 @@ func TestCrossingIsExact(t *testing.T) {
 	for _, d := range []float64{1100, 1234.567, 1999.99, 2800} {
 		p := newPlayer(t, pair())
 		p.play(report(phone, 0, at(0, 0)), report(tag, 0, at(d, 0), speed(7)))
-		e, z := p.main, &p.main.zones[0]
-		due := e.Deadline().UnixNano()
-		l := e.lastKnown(z)
-		if before, then := e.worst(z, l, due-1), e.worst(z, l, due); before < z.pre || then >= z.pre {
+		e := p.main
+		due := e.Deadline()
+		if before, then := e.Worst(due.Add(-1)), e.Worst(due); before < 1000 || then >= 1000 {
 			t.Errorf("%v m: %v a nanosecond before, %v then", d, before, then)
 		}
 		// 17 m/s in all: 14 of the wearer, 3 of the other.

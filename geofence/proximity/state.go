@@ -83,6 +83,7 @@ func (e *Evaluator) UnmarshalBinary(b []byte) error {
 		for i := range s.from {
 			s.from[i], s.ids[i] = readPosition(r), readID(r)
 		}
+		s.far = metres(s.from[wearer]).between(metres(s.from[protected]))
 		if k := len(n.starts); k > 0 && n.starts[k-1].about >= s.about {
 			r.Fail("zones out of order")
 		}
@@ -122,6 +123,7 @@ func readFix(r *em.StateReader) fix {
 	if !(f.r95 >= 0 && f.speed.V >= 0 && f.speed.V <= maxMeasured) || math.IsInf(f.r95, 0) || !f.known() {
 		r.Fail("not a usable fix")
 	}
+	f.m = metres(f.p)
 	return f
 }
 

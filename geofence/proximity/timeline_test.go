@@ -1,4 +1,4 @@
-package proximity
+package proximity_test
 
 import (
 	"math/rand/v2"
@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sargas-em/em"
+	. "github.com/sargas-em/em/geofence/proximity"
 )
 
 // TestLateData feeds random histories to a Timeline in any order, in batches,
