@@ -113,13 +113,16 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 		devs, serials list
 		data, people  string
 		config, keys  string
-		where         string
+		where, log    string
+		replicas      int
 		relaxed       bool
 		rates         center.Rates
 	)
 	c.register(fs)
 	fs.StringVar(&data, "data", "", "`folder` of log and record; made if missing")
 	fs.StringVar(&where, "record", "", "`URL` of a PostgreSQL database for the record, postgres://…; a file in the folder if absent")
+	fs.StringVar(&log, "log", "", "`URL` of an external NATS cluster for the log, nats://a:4222,nats://b:4222; an embedded server in the folder if absent")
+	fs.IntVar(&replicas, "log-replicas", 3, "on `how many` servers of an external cluster each report lies")
 	fs.StringVar(&config, "config", "", "`file` of flags in JSON, by their names; those of the command line come first")
 	fs.StringVar(&keys, "keys", "", "keys `file` in JSON that nobody else can read: {\"siadc09\": {\"accounts\": {\"9017\": \"hexadecimal AES key\"}}}")
 	fs.Float64Var(&rates.Device, "rate-device", 50, "frames a `second` that one device may send; more wait, and in the end are not acknowledged; negative for no bound")
@@ -156,7 +159,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	if err != nil {
 		return err
 	}
-	o.DataDir, o.Record, o.Rates = data, where, rates
+	o.DataDir, o.Journal, o.Replicas, o.Record, o.Rates = data, log, replicas, where, rates
 	for _, d := range devs {
 		l, err := parseDevice(d)
 		if err != nil {

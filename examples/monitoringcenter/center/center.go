@@ -36,8 +36,13 @@ import (
 
 // Options configure a center. DataDir and Registry are required.
 type Options struct {
-	DataDir  string             // journal and, where Record is empty, the record; created if missing
+	DataDir  string             // of the log and the record, where those are not elsewhere; created if missing
 	Registry *protocol.Registry // the dialects that Devices and Serial may name
+
+	// Journal is the URL of an external NATS server or cluster for the log; an
+	// embedded one in DataDir/journal if empty. See journal.Config.
+	Journal  string
+	Replicas int // of an external log; 3 by default
 
 	// Record is where the record lives: the URL of a PostgreSQL database
 	// ("postgres://…"), or a file of its own; DataDir/record.db if empty.
@@ -189,7 +194,7 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("center: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.store.Close()) }()
-	if c.journal, err = journal.Open(ctx, journal.Config{Dir: filepath.Join(c.opts.DataDir, "journal")}); err != nil {
+	if c.journal, err = journal.Open(ctx, c.journalConfig()); err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
 	defer c.journal.Close()
@@ -251,6 +256,13 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		return cause
 	}
 	return nil
+}
+
+func (c *Center) journalConfig() journal.Config {
+	if c.opts.Journal != "" {
+		return journal.Config{URL: c.opts.Journal, Replicas: c.opts.Replicas}
+	}
+	return journal.Config{Dir: filepath.Join(c.opts.DataDir, "journal")}
 }
 
 func (c *Center) announce(l net.Listener, devices []boundListener) {

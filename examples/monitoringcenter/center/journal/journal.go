@@ -1,6 +1,7 @@
-// Package journal is the center's durable log of what devices sent: an embedded
-// NATS JetStream in which one message is one group commit. A device is
-// acknowledged only after Append has returned.
+// Package journal is the center's durable log of what devices sent: a NATS
+// JetStream in which one message is one group commit. The server is embedded, or
+// an external cluster: the code is the same. A device is acknowledged only after
+// Append has returned.
 package journal
 
 import (
@@ -8,8 +9,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -24,22 +23,33 @@ const (
 	streamName = "EM"
 	subject    = "em.in.0" // one partition; its number is the last token
 
-	// maxPayload bounds one message of the log: a group commit and its packing.
+	// maxPayload bounds one message of the embedded log: a group commit and its
+	// packing. An external server has a bound of its own.
 	maxPayload = 8 << 20
-	// maxCommit closes a group commit at about this many bytes, well below
-	// maxPayload, so that one report more still fits.
-	maxCommit = 1 << 20
-	// maxReport bounds one report so that it fits behind a group commit that is
-	// about to be closed, with the commit's header.
-	maxReport = maxPayload - maxCommit - 16
+	// commitShare of what a message holds closes a group commit, so that one
+	// report more still fits.
+	commitShare = 8
+	// commitHeader is more than the header of a group commit takes.
+	commitHeader = 16
 	// queued reports wait for the next group commit; when so many wait, Append
 	// blocks and with it the connections: back-pressure, not loss.
 	queued = 4096
 )
 
-// Config says where the log lives. The zero value of all but Dir works.
+// Config says where the log lives. Either Dir or URL is required; the zero value
+// of all else works.
 type Config struct {
-	Dir string // created if missing
+	Dir string // of the embedded server; created if missing
+
+	// URL names an external server or the servers of a cluster,
+	// "nats://a:4222,nats://b:4222", with user and password or token where they
+	// ask for them. The servers must sync before they acknowledge (jetstream {
+	// sync_interval: always }): what they say cannot be checked from here, and
+	// with NATS's default a power cut of the cluster loses acknowledged reports.
+	URL string
+	// Replicas is on how many servers of an external cluster each message lies; 3
+	// by default.
+	Replicas int
 
 	// Group is how long a group commit waits for company after its first
 	// report; 2 ms by default. Each commit costs one fsync.
@@ -52,16 +62,20 @@ type Config struct {
 
 // Journal is an open log. It is safe for concurrent use.
 type Journal struct {
-	srv    *server.Server
+	srv    *server.Server // nil for an external one
 	conn   *nats.Conn
 	js     jetstream.JetStream
 	stream jetstream.Stream
 	id     string
-	queue  chan pending
-	group  time.Duration
-	stop   chan struct{}
-	done   chan struct{}
-	once   sync.Once
+	writer string // tells this writer's messages from those of others
+
+	maxCommit, maxReport int // bytes
+
+	queue chan pending
+	group time.Duration
+	stop  chan struct{}
+	done  chan struct{}
+	once  sync.Once
 }
 
 type pending struct {
@@ -75,11 +89,11 @@ var (
 	ErrTooLong = errors.New("journal: the report is too long")
 )
 
-// Open starts the embedded server on Dir, with every write synced to disk
-// before it is acknowledged, and opens or creates the stream.
+// Open opens the log, embedded or external, and creates its stream where there is
+// none.
 func Open(ctx context.Context, cfg Config) (*Journal, error) {
-	if cfg.Dir == "" {
-		return nil, errors.New("journal: no folder given")
+	if (cfg.Dir == "") == (cfg.URL == "") {
+		return nil, errors.New("journal: it takes a folder or the URL of a server")
 	}
 	if cfg.Group == 0 {
 		cfg.Group = 2 * time.Millisecond
@@ -87,75 +101,48 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if cfg.MaxAge == 0 {
 		cfg.MaxAge = 30 * 24 * time.Hour
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
+	if cfg.Replicas == 0 {
+		cfg.Replicas = 3
 	}
-	srv, err := server.NewServer(&server.Options{
-		ServerName: "sargas",
-		DontListen: true,
-		JetStream:  true,
-		StoreDir:   filepath.Clean(cfg.Dir),
-		// Without SyncAlways the server acknowledges up to two minutes before it
-		// syncs, and a power cut loses all of that.
-		SyncAlways: true,
-		MaxPayload: maxPayload,
-		NoLog:      true,
-		NoSigs:     true,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	j := &Journal{srv: srv, queue: make(chan pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{})}
-	srv.Start()
-	if !srv.ReadyForConnections(20 * time.Second) {
-		srv.Shutdown()
-		return nil, errors.New("journal: the embedded log did not start within 20 s; is another center using its folder?")
-	}
-	if err := j.connect(ctx, cfg); err != nil {
-		if j.conn != nil {
-			j.conn.Close()
-		}
-		srv.Shutdown()
+	j := &Journal{writer: rand.Text(), queue: make(chan pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{})}
+	if err := j.open(ctx, cfg); err != nil {
+		j.disconnect()
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	go j.commitLoop()
 	return j, nil
 }
 
-func (j *Journal) connect(ctx context.Context, cfg Config) (err error) {
-	if j.conn, err = nats.Connect("", nats.InProcessServer(j.srv), nats.MaxReconnects(-1)); err != nil {
+func (j *Journal) open(ctx context.Context, cfg Config) (err error) {
+	if cfg.URL != "" {
+		j.conn, err = dial(cfg.URL)
+	} else {
+		cfg.Replicas = 1
+		if j.srv, err = embed(cfg.Dir); err == nil {
+			j.conn, err = nats.Connect("", nats.InProcessServer(j.srv), nats.MaxReconnects(-1))
+		}
+	}
+	if err != nil {
 		return err
 	}
+	payload := int(j.conn.MaxPayload())
+	j.maxCommit = payload / commitShare
+	j.maxReport = payload - j.maxCommit - commitHeader
 	if j.js, err = jetstream.New(j.conn); err != nil {
 		return err
 	}
-	if j.id, err = j.identity(ctx); err != nil {
-		return err
-	}
-	j.stream, err = j.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:     streamName,
-		Subjects: []string{"em.in.*"},
-		Storage:  jetstream.FileStorage,
-		Replicas: 1,
-		MaxAge:   cfg.MaxAge,
-		Discard:  jetstream.DiscardNew, // a full log refuses; it never drops what it has acknowledged
-		Metadata: map[string]string{identityKey: j.id},
-	})
+	j.stream, j.id, err = openStream(ctx, j.js, cfg)
 	return err
 }
 
-const identityKey = "sargas.log"
-
-// identity returns the stream's own, or a new one where there is no stream yet.
-func (j *Journal) identity(ctx context.Context) (string, error) {
-	s, err := j.js.Stream(ctx, streamName)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return rand.Text(), nil
+func (j *Journal) disconnect() {
+	if j.conn != nil {
+		j.conn.Close()
 	}
-	if err != nil {
-		return "", err
+	if j.srv != nil {
+		j.srv.Shutdown()
+		j.srv.WaitForShutdown()
 	}
-	return s.CachedInfo().Config.Metadata[identityKey], nil
 }
 
 // ID names this log for ever: a log that was lost and began anew has another.
@@ -171,8 +158,8 @@ func (j *Journal) Append(ctx context.Context, r *protocol.Report) error {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if len(data) > maxReport {
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, len(data), maxReport)
+	if len(data) > j.maxReport {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, len(data), j.maxReport)
 	}
 	p := pending{data, make(chan error, 1)}
 	select {
@@ -200,6 +187,7 @@ func (j *Journal) Append(ctx context.Context, r *protocol.Report) error {
 // acknowledgement before it takes the next.
 func (j *Journal) commitLoop() {
 	defer close(j.done)
+	commits := uint64(0)
 	for {
 		var batch []pending
 		select {
@@ -211,7 +199,7 @@ func (j *Journal) commitLoop() {
 		size := len(batch[0].data)
 		timer := time.NewTimer(j.group)
 	collect:
-		for size < maxCommit {
+		for size < j.maxCommit {
 			select {
 			case p := <-j.queue:
 				batch = append(batch, p)
@@ -223,27 +211,21 @@ func (j *Journal) commitLoop() {
 			}
 		}
 		timer.Stop()
-		err := j.publish(batch, size)
+		commits++
+		err := j.publish(pack(batch, size), commits)
 		for _, p := range batch {
 			p.done <- err
 		}
 	}
 }
 
-func (j *Journal) publish(batch []pending, size int) error {
-	msg := make([]byte, 0, size+8*len(batch)+8)
-	msg = appendCommitHeader(msg, len(batch))
+// pack makes one message of reports of size bytes together.
+func pack(batch []pending, size int) []byte {
+	msg := appendCommitHeader(make([]byte, 0, size+commitHeader), len(batch))
 	for _, p := range batch {
 		msg = append(msg, p.data...)
 	}
-	// Longer than any fsync should take; a stalled disk must become an error to
-	// the devices, which then keep their data.
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	if _, err := j.js.Publish(ctx, subject, msg); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	return nil
+	return msg
 }
 
 // Commit is one message of the log: the reports of one group commit.
@@ -262,55 +244,12 @@ func (j *Journal) Bounds(ctx context.Context) (first, last uint64, err error) {
 	return info.State.FirstSeq, info.State.LastSeq, nil
 }
 
-// Read sends the commits after position after to out, in order, and then what
-// is written from now on, until ctx ends. A commit that does not decode is an
-// error: the log is damaged, and reading on would lose evidence silently.
-func (j *Journal) Read(ctx context.Context, after uint64, out chan<- Commit) error {
-	cons, err := j.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:   after + 1,
-	})
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	it, err := cons.Messages()
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	defer it.Stop()
-	defer context.AfterFunc(ctx, it.Stop)()
-	for {
-		msg, err := it.Next()
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			return fmt.Errorf("journal: %w", err)
-		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return fmt.Errorf("journal: %w", err)
-		}
-		reports, err := readCommit(msg.Data())
-		if err != nil {
-			return fmt.Errorf("journal: message %d: %w", meta.Sequence.Stream, err)
-		}
-		select {
-		case out <- Commit{meta.Sequence.Stream, reports}:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
 // Close stops taking reports, finishes the commit under way and shuts the
 // server down.
 func (j *Journal) Close() {
 	j.once.Do(func() {
 		close(j.stop)
 		<-j.done
-		j.conn.Close()
-		j.srv.Shutdown()
-		j.srv.WaitForShutdown()
+		j.disconnect()
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +16,13 @@ import (
 	"github.com/sargas-em/em/protocol"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if doc := os.Getenv(nodeVariable); doc != "" {
+		runNode(doc)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func open(t *testing.T, cfg Config) *Journal {
 	t.Helper()
@@ -196,7 +203,7 @@ func TestAppendAfterClose(t *testing.T) {
 
 // While no report is taken, the end of the context is heeded.
 func TestAppendHeedsContext(t *testing.T) {
-	j := &Journal{queue: make(chan pending), stop: make(chan struct{}), done: make(chan struct{})} // nobody commits
+	j := &Journal{maxReport: maxPayload, queue: make(chan pending), stop: make(chan struct{}), done: make(chan struct{})} // nobody commits
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
 	go func() { failed <- j.Append(ctx, report("c", 0)) }()
@@ -223,11 +230,11 @@ func TestLongestReport(t *testing.T) {
 			}
 		}
 	}
-	if err := j.publish([]pending{filled(maxCommit - 1), filled(maxReport)}, maxPayload); err != nil {
+	if err := j.publish(pack([]pending{filled(j.maxCommit - 1), filled(j.maxReport)}, maxPayload), 1); err != nil {
 		t.Errorf("the largest commit: %v", err)
 	}
 	r := report("c", 0)
-	r.Frames[0].Raw = make([]byte, maxReport)
+	r.Frames[0].Raw = make([]byte, j.maxReport)
 	if err := j.Append(t.Context(), r); !errors.Is(err, ErrTooLong) {
 		t.Errorf("a longer report: %v", err)
 	}

@@ -1,0 +1,237 @@
+package journal
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// nodeVariable makes the test binary a server of a cluster, in a process of its
+// own that can be killed.
+const nodeVariable = "EM_TEST_NODE"
+
+// node is one server of a cluster on loopback.
+type node struct {
+	Name, Dir      string
+	Client, Routes int   // ports
+	Others         []int // their ports for routes
+	cmd            *exec.Cmd
+}
+
+func runNode(doc string) {
+	var n node
+	if err := json.Unmarshal([]byte(doc), &n); err != nil {
+		panic(err)
+	}
+	o := &server.Options{
+		ServerName: n.Name, Host: "127.0.0.1", Port: n.Client, StoreDir: n.Dir, JetStream: true, SyncAlways: true, NoLog: true,
+		Cluster: server.ClusterOpts{Name: "em", Host: "127.0.0.1", Port: n.Routes},
+	}
+	for _, port := range n.Others {
+		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
+	}
+	srv, err := server.NewServer(o)
+	if err != nil {
+		panic(err)
+	}
+	srv.Start()
+	os.Stdin.Read(make([]byte, 1)) // until the test ends
+}
+
+func (n *node) start(t *testing.T) {
+	t.Helper()
+	doc, err := json.Marshal(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.cmd = exec.Command(os.Args[0])
+	n.cmd.Env = append(os.Environ(), nodeVariable+"="+string(doc))
+	n.cmd.Stderr = os.Stderr
+	if _, err := n.cmd.StdinPipe(); err != nil { // closed when the test's process ends
+		t.Fatal(err)
+	}
+	if err := n.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (n *node) kill() {
+	n.cmd.Process.Kill()
+	n.cmd.Wait()
+}
+
+// cluster starts three servers and returns the URL of all.
+func cluster(t *testing.T) ([]*node, string) {
+	t.Helper()
+	dir := t.TempDir()
+	var (
+		nodes   []*node
+		routes  []int
+		clients []string
+		held    []net.Listener
+	)
+	port := func() int {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, l) // so that no port comes twice
+		return l.Addr().(*net.TCPAddr).Port
+	}
+	for i := range 3 {
+		n := &node{Name: fmt.Sprintf("n%d", i+1), Dir: filepath.Join(dir, fmt.Sprint(i+1)), Client: port(), Routes: port()}
+		nodes, routes, clients = append(nodes, n), append(routes, n.Routes), append(clients, fmt.Sprintf("nats://127.0.0.1:%d", n.Client))
+	}
+	for _, l := range held {
+		l.Close()
+	}
+	for _, n := range nodes {
+		n.Others = routes
+		n.start(t)
+		t.Cleanup(n.kill)
+	}
+	for _, n := range nodes {
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+			conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.Client))
+			if err == nil {
+				conn.Close()
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal(err)
+			}
+		}
+	}
+	return nodes, strings.Join(clients, ",")
+}
+
+// A cluster of three loses its leader, twice, each time without a word, while
+// reports come in: what was acknowledged is there, in order and once, for a
+// reader who was there all the time and for one who comes later.
+func TestLeaderIsKilled(t *testing.T) {
+	nodes, url := cluster(t)
+	j := open(t, Config{URL: url})
+	live := make(chan Commit, 1<<16)
+	ended := make(chan error, 1)
+	go func() { ended <- j.Read(t.Context(), 0, live) }()
+
+	const conns = 8
+	var (
+		wg       sync.WaitGroup
+		stop     atomic.Bool
+		mu       sync.Mutex
+		acked    = map[string]int{} // by connection: its reports up to that number
+		failures atomic.Int64
+	)
+	total := func() (n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range acked {
+			n += c
+		}
+		return n
+	}
+	for c := range conns {
+		wg.Go(func() {
+			for n := 0; !stop.Load(); {
+				if err := j.Append(t.Context(), report(fmt.Sprint(c), n)); err != nil {
+					// As a device would, it is sent again.
+					t.Logf("report %d of connection %d: %v", n, c, err)
+					failures.Add(1)
+					continue
+				}
+				n++
+				mu.Lock()
+				acked[fmt.Sprint(c)] = n
+				mu.Unlock()
+			}
+		})
+	}
+	grow := func(by int) {
+		t.Helper()
+		want := total() + by
+		for deadline := time.Now().Add(time.Minute); total() < want; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d reports are acknowledged, want %d", total(), want)
+			}
+		}
+	}
+	grow(100)
+	for range 2 {
+		info, err := j.stream.Info(t.Context())
+		if err != nil || info.Cluster == nil {
+			t.Fatalf("who leads: %+v, %v", info, err)
+		}
+		var leader *node
+		for _, n := range nodes {
+			if n.Name == info.Cluster.Leader {
+				leader = n
+			}
+		}
+		if leader == nil {
+			t.Fatalf("nobody is %q", info.Cluster.Leader)
+		}
+		leader.kill()
+		grow(200) // the other two go on
+		leader.start(t)
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			info, err := j.stream.Info(t.Context())
+			if err == nil && len(info.Cluster.Replicas) == 2 && info.Cluster.Replicas[0].Current && info.Cluster.Replicas[1].Current {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the server that came back does not catch up: %+v, %v", info, err)
+			}
+		}
+	}
+	stop.Store(true)
+	wg.Wait()
+
+	check := func(who string, commits []Commit) {
+		t.Helper()
+		next := map[string]int{}
+		for _, c := range commits {
+			for _, r := range c.Reports {
+				n := next[r.Conn]
+				if again := n > 0 && string(r.Frames[0].Raw) == fmt.Sprintf("frame %d", n-1); again && failures.Load() > 0 {
+					continue // one that nobody could say of whether it was in the log
+				}
+				if string(r.Frames[0].Raw) != fmt.Sprintf("frame %d", n) {
+					t.Fatalf("%s: connection %s: %q, want number %d", who, r.Conn, r.Frames[0].Raw, n)
+				}
+				next[r.Conn]++
+			}
+		}
+		for conn, n := range acked {
+			if next[conn] < n {
+				t.Errorf("%s: connection %s: %d reports, %d were acknowledged", who, conn, next[conn], n)
+			}
+		}
+	}
+	all := read(t, open(t, Config{URL: url}), 0)
+	check("a later reader", all)
+	var seen []Commit
+	for len(seen) < len(all) {
+		select {
+		case c := <-live:
+			seen = append(seen, c)
+		case err := <-ended:
+			t.Fatal(err)
+		case <-time.After(time.Minute):
+			t.Fatalf("the reader has %d commits of %d", len(seen), len(all))
+		}
+	}
+	check("the reader", seen)
+	t.Logf("%d reports, %d commits, %d not acknowledged", total(), len(all), failures.Load())
+}

@@ -1,0 +1,132 @@
+package journal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// dial connects to an external server or cluster. The connection comes back by
+// itself, to whichever of the servers is there.
+func dial(url string) (*nats.Conn, error) {
+	return nats.Connect(url, nats.Name("monitoringcenter"), nats.MaxReconnects(-1), nats.ReconnectWait(200*time.Millisecond))
+}
+
+const identityKey = "sargas.log"
+
+// openStream opens the stream of the log, or makes one with a new identity.
+func openStream(ctx context.Context, js jetstream.JetStream, cfg Config) (jetstream.Stream, string, error) {
+	// A cluster that has just started elects its leader first.
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		s, id, err := openStreamOnce(ctx, js, cfg)
+		var api *jetstream.APIError
+		switch {
+		case err == nil:
+			return s, id, nil
+		case cfg.URL == "" || ctx.Err() != nil || errors.As(err, &api) && api.Code < 500:
+			return nil, "", err
+		}
+		if !sleep(ctx, retryEvery) {
+			return nil, "", err
+		}
+	}
+}
+
+func openStreamOnce(ctx context.Context, js jetstream.JetStream, cfg Config) (jetstream.Stream, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, tryFor)
+	defer cancel()
+	want := jetstream.StreamConfig{
+		Name:       streamName,
+		Subjects:   []string{"em.in.*"},
+		Storage:    jetstream.FileStorage,
+		Replicas:   cfg.Replicas,
+		MaxAge:     cfg.MaxAge,
+		Duplicates: duplicates,
+		Discard:    jetstream.DiscardNew, // a full log refuses; it never drops what it has acknowledged
+	}
+	s, err := js.Stream(ctx, streamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		want.Metadata = map[string]string{identityKey: rand.Text()}
+		s, err = js.CreateStream(ctx, want)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another gateway was faster
+			s, err = js.Stream(ctx, streamName)
+		}
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	id := s.CachedInfo().Config.Metadata[identityKey]
+	if id == "" {
+		return nil, "", fmt.Errorf("the server has a stream %s that is no log of a center", streamName)
+	}
+	if have := s.CachedInfo().Config; have.MaxAge != want.MaxAge || have.Replicas != want.Replicas || have.Duplicates != want.Duplicates {
+		want.Metadata = have.Metadata
+		s, err = js.UpdateStream(ctx, want)
+	}
+	return s, id, err
+}
+
+// Times of publishing and reading. A cluster that loses its leader stands still
+// for some seconds.
+const (
+	// giveUp is longer than any fsync or election should take: then it must become
+	// an error to the devices, which keep their data.
+	giveUp     = 30 * time.Second
+	tryFor     = 5 * time.Second
+	retryEvery = 100 * time.Millisecond
+	// duplicates is for how long the server knows a message again. It is much
+	// longer than giveUp.
+	duplicates = 2 * time.Minute
+)
+
+// publish writes one message and returns when it is durable. A try whose answer
+// does not come is made again, as the same message: the server takes it once.
+func (j *Journal) publish(msg []byte, n uint64) error {
+	ctx, cancel := context.WithTimeout(context.Background(), giveUp)
+	defer cancel()
+	var options []jetstream.PublishOpt
+	if j.srv == nil {
+		options = append(options, jetstream.WithMsgID(j.writer+strconv.FormatUint(n, 36)), jetstream.WithExpectStream(streamName))
+	}
+	for {
+		err := j.try(ctx, msg, options)
+		var api *jetstream.APIError
+		switch {
+		case err == nil:
+			return nil
+		case j.srv != nil || ctx.Err() != nil || errors.As(err, &api) && api.Code < 500 || errors.Is(err, nats.ErrMaxPayload):
+			return fmt.Errorf("journal: %w", err)
+		}
+		if !sleep(ctx, retryEvery) {
+			return fmt.Errorf("journal: %w", err)
+		}
+	}
+}
+
+func (j *Journal) try(ctx context.Context, msg []byte, options []jetstream.PublishOpt) error {
+	if j.srv == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, tryFor)
+		defer cancel()
+	}
+	_, err := j.js.Publish(ctx, subject, msg, options...)
+	return err
+}
+
+// sleep waits; false where ctx has ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
