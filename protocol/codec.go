@@ -1,6 +1,9 @@
 package protocol
 
-import "github.com/sargas-em/em/protocol/wire"
+import (
+	"github.com/sargas-em/em/protocol/layout"
+	"github.com/sargas-em/em/protocol/wire"
+)
 
 // Message is one decoded frame. Each codec has its own types; a message owns
 // its memory and never aliases the frame.
@@ -53,6 +56,10 @@ type Dissector interface {
 	// in exactly one span, also where decoding fails.
 	Dissect(frame []byte) (Message, []wire.Span, error)
 }
+
+// Described is a Codec that says what its frames are made of as a description,
+// from which Dissect and a dissector for Wireshark come.
+type Described interface{ Layout() *layout.Layout }
 
 // Reuser is a Codec that can decode into memory that the caller keeps, for
 // streams that are read without allocations.

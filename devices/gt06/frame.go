@@ -169,16 +169,6 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeR
 
 // DecodeReuse is Decode with the caller's memory.
 func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
-	m, _, err := c.decode(frame, memory, false)
-	return m, err
-}
-
-// Dissect is Decode with a span for every byte.
-func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return c.decode(frame, nil, true)
-}
-
-func (c Codec) decode(frame []byte, memory *wire.Memory, record bool) (protocol.Message, []wire.Span, error) {
 	head := headLen(frame)
 	bare := isBare(frame)
 	tail := len(trailer)
@@ -186,65 +176,42 @@ func (c Codec) decode(frame []byte, memory *wire.Memory, record bool) (protocol.
 		tail += 4 // serial and check code
 	}
 	if head == 0 || len(frame) < head+1+tail || !endsAt(frame, len(frame)) {
-		return nil, wholeSpan(frame, record), fmt.Errorf("gt06: %w: %d bytes are no frame", protocol.ErrMalformed, len(frame))
+		return nil, fmt.Errorf("gt06: %w: %d bytes are no frame", protocol.ErrMalformed, len(frame))
 	}
 	end := len(frame) - tail
 
-	// The payload and what follows it have a cursor each, so that a payload
-	// that cannot be read ends before serial and check code.
-	body, rest := wire.New(frame[:end]), wire.New(frame)
-	rest.Bytes(end, "")
+	body := wire.New(frame[:end])
 	body.Use(memory)
 	body.Spare(2 * imeiLen)
-	if record {
-		body.Record()
-		rest.Record()
-	}
 	h := Header{Long: frame[0] == long, Bare: bare}
-	body.Bytes(2, "header")
+	body.Bytes(2, "start")
 	size := int(readLength(&body, head))
-	lengthOK := head+size+len(trailer) == len(frame)
-	if record {
-		switch {
-		case bare:
-			body.Note("no serial and no check code")
-		case !lengthOK:
-			body.Note("expected %d", len(frame)-head-len(trailer))
-		default:
-			body.Note("OK")
-		}
-	}
 	h.Code = body.U8("type")
 
-	var sumErr error
+	var wrong error
 	if !bare {
-		h.Serial = rest.U16("serial")
-		sumErr = check(&rest, frame)
+		h.Serial = binary.BigEndian.Uint16(frame[end:])
+		wrong = check(frame)
 	}
-	rest.Bytes(len(trailer), "trailer")
-	if sumErr != nil {
-		if !lengthOK {
-			sumErr = &wire.FieldError{Field: "length", Offset: 2, Err: fmt.Errorf("%w: says %d, the frame has %d, and the check code is wrong", wire.ErrValue, size, len(frame)-head-len(trailer))}
+	if wrong != nil {
+		if head+size+len(trailer) != len(frame) {
+			wrong = &wire.FieldError{Field: "length", Offset: 2, Err: fmt.Errorf("%w: says %d, the frame has %d, and the check code is wrong", wire.ErrValue, size, len(frame)-head-len(trailer))}
 		}
-		h.BadCheck = true
+		if h.BadCheck = true; !c.RelaxedChecksum {
+			return nil, wrong
+		}
 	}
+	m := readPayload(&body, h, frame)
+	if err := body.Err(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
 
-	var m protocol.Message
-	err := sumErr
-	if err == nil || c.RelaxedChecksum {
-		m = readPayload(&body, h, frame)
-		err = body.Err()
-	} else if record {
-		readPayload(&body, h, frame) // for the spans
-	}
-	var spans []wire.Span
-	if record {
-		spans = append(body.Spans(), rest.Spans()...)
-	}
-	if err != nil {
-		return nil, spans, err
-	}
-	return m, spans, nil
+// Dissect is Decode with a span for every byte.
+func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 func readLength(c *wire.Cursor, head int) uint16 {
@@ -254,19 +221,11 @@ func readLength(c *wire.Cursor, head int) uint16 {
 	return c.U16("length")
 }
 
-func check(c *wire.Cursor, frame []byte) error {
+func check(frame []byte) error {
 	at := len(frame) - len(trailer) - 2
-	found, want := c.U16("check code"), checksum.X25(frame[2:at])
+	found, want := binary.BigEndian.Uint16(frame[at:]), checksum.X25(frame[2:at])
 	if found == want {
-		if c.Recording() {
-			c.Value("0x%04X", found)
-			c.Note("0x%04X OK  CRC-16/X-25", found)
-		}
 		return nil
-	}
-	if c.Recording() {
-		c.Value("0x%04X", found)
-		c.Note("0x%04X WRONG, expected 0x%04X  CRC-16/X-25", found, want)
 	}
 	return &protocol.ChecksumError{Algorithm: "CRC-16/X-25", Offset: at, Found: uint32(found), Expected: uint32(want)}
 }
@@ -276,13 +235,4 @@ func check(c *wire.Cursor, frame []byte) error {
 func isBare(frame []byte) bool {
 	n, ok := announced(frame)
 	return ok && (n != len(frame) || n < 3+overhead+len(trailer)) && bareLen(frame) == len(frame)
-}
-
-func wholeSpan(frame []byte, record bool) []wire.Span {
-	if !record {
-		return nil
-	}
-	c := wire.New(frame)
-	c.Record()
-	return c.Spans()
 }

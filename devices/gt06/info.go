@@ -38,20 +38,10 @@ func readInfo(c *wire.Cursor, h Header) *Info {
 	m.Header = h
 	if h.Long {
 		m.Kind = c.U8("kind")
-		if c.Recording() {
-			c.Value("0x%02X", m.Kind)
-		}
 	} else if c.Len() < 2 {
-		c.U16("supply, 10 mV") // fails
+		c.U16("supply") // fails
 	}
 	m.Data = c.RestData("data")
-	if c.Recording() && len(m.Data) > 0 {
-		var texts []string
-		for _, f := range m.fields() {
-			texts = append(texts, f.Name+" "+f.Value)
-		}
-		c.Value("%s", strings.Join(texts, ", "))
-	}
 	return m
 }
 
@@ -135,9 +125,6 @@ func readModular(c *wire.Cursor, h Header) *Modular {
 	m.Header = h
 	for c.Len() >= 4 {
 		id := c.U16("module")
-		if c.Recording() {
-			c.Value("0x%04X %s", id, moduleName(id))
-		}
 		n := int(c.U16("module length"))
 		var d []byte
 		if n > 0 {
@@ -259,10 +246,6 @@ func readDriving(c *wire.Cursor, h Header) *Driving {
 
 func (m *Driving) readEvent(c *wire.Cursor) {
 	m.Event = c.U8("event")
-	if c.Recording() {
-		c.Value("0x%02X", m.Event)
-		c.Note("%s", drivingName(m.Event, m.GPS.OK))
-	}
 }
 
 // utf16Text reads big-endian UTF-16; an odd last byte is dropped.

@@ -89,9 +89,6 @@ func (c Clock) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 func readClock(c *wire.Cursor) (k Clock) {
 	copy(k[:], c.Bytes(len(k), "time"))
-	if c.Recording() && c.Err() == nil {
-		c.Value("%v", k)
-	}
 	return k
 }
 
@@ -102,9 +99,6 @@ func readClockBCD(c *wire.Cursor) (k Clock) {
 			return Clock{} // no date
 		}
 		k[i] = b>>4*10 + b&15
-	}
-	if c.Recording() && c.Err() == nil {
-		c.Value("%v", k)
 	}
 	return k
 }
@@ -158,15 +152,9 @@ func readLogin(c *wire.Cursor, h Header) *Login {
 	m.IMEI, m.Prefix = readIMEI(c)
 	if c.Len() >= 2 {
 		m.Model = em.Some(c.U16("model"))
-		if c.Recording() {
-			c.Value("0x%04X", m.Model.V)
-		}
 	}
 	if c.Len() >= 2 {
 		m.Zone = em.Some(ZoneAndLang(c.U16("time zone, language")))
-		if c.Recording() {
-			c.Value("%v, language %d", m.Zone.V, m.Zone.V&7)
-		}
 	}
 	m.Tail = readTail(c)
 	return m
@@ -177,7 +165,7 @@ const imeiLen = 8
 
 // readIMEI reads eight bytes of BCD whose first digit is none of the IMEI's.
 func readIMEI(c *wire.Cursor) (imei string, prefix byte) {
-	s := c.BCD(imeiLen, "IMEI")
+	s := c.BCD(imeiLen, "imei")
 	if s == "" {
 		return "", 0
 	}
@@ -227,9 +215,6 @@ func readStatus(c *wire.Cursor, h Header) *Status {
 		m.State = readState(c, true)
 		if m.State.Alarm == alarmIsSupply {
 			m.Supply = em.Some(10 * uint16(m.State.Language))
-			if c.Recording() {
-				c.Value("supply %.1f V", float64(m.State.Language)/10)
-			}
 		}
 	}
 	m.Tail = readTail(c)
@@ -246,9 +231,9 @@ func (m *Status) readOBD(c *wire.Cursor) {
 	m.State.Signal = byte(signal & 0x1F)
 	m.State.Alarm = readAlarm(c)
 	m.State.Language = c.U8("language")
-	m.Level = em.Some(c.U8("battery, %"))
+	m.Level = em.Some(c.U8("battery"))
 	mode := c.U8("working mode")
-	m.Supply = em.Some(c.U16("supply, 10 mV"))
+	m.Supply = em.Some(c.U16("supply"))
 	m.Extra = []em.Field{
 		num("satellites", uint64(signal>>10&0x1F+signal>>5&0x1F)),
 		num("working mode", uint64(mode)),
@@ -256,7 +241,7 @@ func (m *Status) readOBD(c *wire.Cursor) {
 	if last {
 		unknown := c.Bytes(3, "unknown")
 		m.Extra = append(m.Extra, raw("unknown", unknown))
-		m.Temperature = em.Some(int16(c.U16("temperature, 0.1 °C")))
+		m.Temperature = em.Some(int16(c.U16("temperature")))
 	}
 }
 
@@ -265,7 +250,7 @@ func readGK310(c *wire.Cursor, h Header) *Status {
 	m := wire.Own[Status](c)
 	m.Header, m.State = h, State{Flags: readFlags(c), Voltage: absent, Signal: absent}
 	if c.Len() >= 2 {
-		m.Battery = em.Some(c.U16("battery, 10 mV"))
+		m.Battery = em.Some(c.U16("battery"))
 	}
 	if c.Len() >= 1 {
 		m.State.Signal = c.U8("signal")
@@ -364,9 +349,6 @@ func readReply(c *wire.Cursor, h Header) *Reply {
 	m.Unicode = c.U8("encoding") != 1
 	if m.Unicode {
 		m.Text = utf16Text(c.Rest("text"))
-		if c.Recording() && m.Text != "" {
-			c.Value("%q", m.Text)
-		}
 	} else if n := c.Len(); n > 0 {
 		m.Text = c.Text(n, "text")
 	}

@@ -34,7 +34,7 @@ func readPayload(c *wire.Cursor, h Header, frame []byte) protocol.Message {
 		case len(frame) == bareReplyLen:
 			m := wire.Own[BareAck](c)
 			m.Header = h
-			copy(m.Time[:], c.Bytes(len(m.Time), "time, BCD"))
+			copy(m.Time[:], c.Bytes(len(m.Time), "time"))
 			return m
 		case h.Code == typeGPS:
 			l, f, _ := positionLayout(h, n)
@@ -59,7 +59,7 @@ func readPayload(c *wire.Cursor, h Header, frame []byte) protocol.Message {
 		return readScan(c, h)
 	}
 	if !h.Long && mayBePosition(frame[3+1:3+1+n], h.Code) {
-		l := layout{cell: h.Code != 0x21}
+		l := blocks{cell: h.Code != 0x21}
 		l.cellIs.cid4 = h.Code == 0x36
 		return readPosition(c, h, l, FirmwareStandard)
 	}

@@ -129,38 +129,13 @@ func readGPS(c *wire.Cursor) GPS {
 func (g *GPS) read(c *wire.Cursor, satellites, speed bool) {
 	if satellites {
 		g.Satellites = c.U8("satellites")
-		if c.Recording() {
-			c.Value("%d", g.Satellites&15)
-		}
 	}
 	g.Lat = c.U32("latitude")
-	if c.Recording() {
-		c.Value("%.6f°", float64(g.Lat)/degree)
-	}
 	g.Lng = c.U32("longitude")
-	if c.Recording() {
-		c.Value("%.6f°", float64(g.Lng)/degree)
-	}
 	if speed {
-		g.Speed = c.U8("speed, km/h")
+		g.Speed = c.U8("speed")
 	}
 	g.Flags = c.U16("course, flags")
-	if c.Recording() {
-		ns, ew, fix := "south", "east", "no fix"
-		if g.Flags&flagNorth != 0 {
-			ns = "north"
-		}
-		if g.Flags&flagWest != 0 {
-			ew = "west"
-		}
-		if g.Fixed() {
-			fix = "fixed"
-		}
-		c.Value("%d° %s %s, %s", g.Course(), ns, ew, fix)
-		if acc := g.ACC(); acc.OK {
-			c.Note("ACC %t", acc.V)
-		}
-	}
 }
 
 // CellBlock is the serving cell as on the wire.
@@ -207,31 +182,27 @@ func readCell(c *wire.Cursor, l cellLayout) CellBlock {
 }
 
 func readNetwork(c *wire.Cursor, mnc2 bool) (mcc, mnc uint16, wide bool) {
-	mcc = c.U16("MCC")
+	mcc = c.U16("mcc")
 	wide = mcc&0x8000 != 0
 	if wide {
 		mcc &= 0x7FFF
-		if c.Recording() {
-			c.Value("%d", mcc)
-			c.Note("MNC has two bytes")
-		}
 	}
 	if wide || mnc2 {
-		return mcc, c.U16("MNC"), wide
+		return mcc, c.U16("mnc"), wide
 	}
-	return mcc, uint16(c.U8("MNC")), false
+	return mcc, uint16(c.U8("mnc")), false
 }
 
 func readArea(c *wire.Cursor, l cellLayout) (lac uint32, cid uint64) {
 	switch {
 	case l.wide:
-		lac = c.U32("LAC")
+		lac = c.U32("lac")
 		return lac, c.U64("cell")
 	case l.cid4:
-		lac = uint32(c.U16("LAC"))
+		lac = uint32(c.U16("lac"))
 		return lac, uint64(c.U32("cell"))
 	}
-	lac = uint32(c.U16("LAC"))
+	lac = uint32(c.U16("lac"))
 	return lac, uint64(c.U24("cell"))
 }
 
@@ -261,9 +232,6 @@ const stateLen = 5
 func readState(c *wire.Cursor, language bool) State {
 	s := State{Flags: readFlags(c)}
 	s.Voltage = c.U8("voltage")
-	if c.Recording() && s.level().OK {
-		c.Value("%.0f %%", 100*s.level().V)
-	}
 	s.Signal = c.U8("signal")
 	s.Alarm = readAlarm(c)
 	if language {
@@ -274,23 +242,11 @@ func readState(c *wire.Cursor, language bool) State {
 
 func readFlags(c *wire.Cursor) byte {
 	v := c.U8("status")
-	if c.Recording() {
-		c.Value("0x%02X", v)
-		if class := v >> 3 & 7; class != 0 {
-			c.Note("alarm class %d", class)
-		}
-	}
 	return v
 }
 
 func readAlarm(c *wire.Cursor) byte {
 	v := c.U8("alarm")
-	if c.Recording() {
-		c.Value("0x%02X", v)
-		if name := alarmName(uint16(v)); name != "" {
-			c.Note("%s", name)
-		}
-	}
 	return v
 }
 
@@ -324,15 +280,12 @@ type Upload struct {
 }
 
 func readUpload(c *wire.Cursor) Upload {
-	u := Upload{ACC: c.U8("ACC"), Reason: c.U8("reason"), Again: c.U8("re-upload")}
-	if c.Recording() && u.Again != 0 {
-		c.Note("from memory")
-	}
+	u := Upload{ACC: c.U8("acc"), Reason: c.U8("reason"), Again: c.U8("re-upload")}
 	return u
 }
 
-// layout is what a position message has, in this order.
-type layout struct {
+// blocks is what a position message has, in this order.
+type blocks struct {
 	code    byte
 	name    string
 	cell    bool
@@ -343,7 +296,7 @@ type layout struct {
 }
 
 // positionTypes are the usual layouts.
-var positionTypes = [...]layout{
+var positionTypes = [...]blocks{
 	{code: 0x12, name: "position 0x12", cell: true},
 	{code: 0x22, name: "position 0x22", cell: true, upload: true},
 	{code: 0x16, name: "position 0x16", cell: true, cellIs: cellLayout{counted: true}, state: true},
@@ -372,7 +325,7 @@ const wideAlarmLen = gpsLen + 1 + 15 + stateLen
 
 // positionLayout says how a message of that type and length is laid out; ok is
 // false where it is no position. n is the length of the payload.
-func positionLayout(h Header, n int) (l layout, f Firmware, ok bool) {
+func positionLayout(h Header, n int) (l blocks, f Firmware, ok bool) {
 	at := 0
 	for at < len(positionTypes) && positionTypes[at].code != h.Code {
 		at++
@@ -442,7 +395,7 @@ func positionLayout(h Header, n int) (l layout, f Firmware, ok bool) {
 	return l, f, ok
 }
 
-func readPosition(c *wire.Cursor, h Header, l layout, f Firmware) *Position {
+func readPosition(c *wire.Cursor, h Header, l blocks, f Firmware) *Position {
 	m := wire.Own[Position](c)
 	m.Header, m.Firmware = h, f
 	switch {
@@ -466,9 +419,9 @@ func readPosition(c *wire.Cursor, h Header, l layout, f Firmware) *Position {
 	if l.upload && c.Len() >= 3 {
 		m.Upload = em.Some(readUpload(c))
 		if n := c.Len(); l.mileage && n >= 4 || n == 4 || n == 6 {
-			m.Mileage = em.Some(c.U32("mileage, m"))
+			m.Mileage = em.Some(c.U32("mileage"))
 			if c.Len() >= 2 {
-				m.Altitude = em.Some(int16(c.U16("altitude, m")))
+				m.Altitude = em.Some(int16(c.U16("altitude")))
 			}
 		}
 	}
@@ -479,7 +432,7 @@ func readPosition(c *wire.Cursor, h Header, l layout, f Firmware) *Position {
 
 // readCell reads the cell and, in front of a state, what the block's length
 // counts beyond it.
-func (m *Position) readCell(c *wire.Cursor, l layout) {
+func (m *Position) readCell(c *wire.Cursor, l blocks) {
 	least := l.cellIs.len(l.cellIs.mnc2)
 	if l.cellIs.counted {
 		least = 1
@@ -555,18 +508,18 @@ func (m *Position) readVariant(c *wire.Cursor) {
 	switch m.Firmware {
 	case FirmwareVXT01:
 		s := State{Flags: readFlags(c), Voltage: absent}
-		m.Supply = em.Some(c.U16("supply, 10 mV"))
+		m.Supply = em.Some(c.U16("supply"))
 		s.Signal = c.U8("signal")
 		add(num("alarm extension", uint64(c.U8("alarm extension"))))
 		m.State = em.Some(s)
 	case FirmwareS5:
 		s := State{Flags: readFlags(c), Voltage: absent}
-		m.Supply = em.Some(c.U16("supply, 10 mV"))
+		m.Supply = em.Some(c.U16("supply"))
 		s.Signal, s.Alarm = c.U8("signal"), readAlarm(c)
 		m.State = em.Some(s)
 		add(num("oil", uint64(c.U16("oil"))))
-		add(signMagnitude("temperature_c", uint16(c.U8("temperature, °C")), 7, 0))
-		m.Mileage = em.Some(10 * c.U32("mileage, 10 m"))
+		add(signMagnitude("temperature_c", uint16(c.U8("temperature")), 7, 0))
+		m.Mileage = em.Some(10 * c.U32("mileage"))
 	case FirmwareBenway:
 		mask := c.U16("inputs")
 		add(num("ignition", uint64(mask>>15)))
@@ -580,42 +533,42 @@ func (m *Position) readVariant(c *wire.Cursor) {
 			add(em.Field{Name: "analog 1", Value: em.Decimal{Coef: int64(mask & 0x3FF), Scale: 1}.String()})
 		}
 	case FirmwareCard:
-		m.Mileage = em.Some(c.U32("mileage, m"))
+		m.Mileage = em.Some(c.U32("mileage"))
 		m.readCard(c, add)
 	case FirmwareWetrust:
-		m.Mileage = em.Some(c.U32("mileage, m"))
+		m.Mileage = em.Some(c.U32("mileage"))
 		m.readCard(c, add)
 		if c.Len() >= 2 {
-			add(num("driving time_s", uint64(c.U16("driving time, s"))))
+			add(num("driving time_s", uint64(c.U16("driving time"))))
 		}
 	case FirmwareSeeworld:
 		if m.Code != 0x22 {
 			return
 		}
-		m.Mileage = em.Some(c.U32("mileage, m"))
+		m.Mileage = em.Some(c.U32("mileage"))
 		add(num("travel time", uint64(c.U32("travel time"))))
-		add(signMagnitude("temperature_c", c.U16("temperature, 0.01 °C"), 15, 2))
-		add(centi("humidity_percent", c.U16("humidity, 0.01 %")))
+		add(signMagnitude("temperature_c", c.U16("temperature"), 15, 2))
+		add(centi("humidity_percent", c.U16("humidity")))
 	case FirmwareSL4X:
 		if m.Code == 0x32 && c.Len() >= 2 {
-			m.Altitude = em.Some(int16(c.U16("altitude, m")))
+			m.Altitude = em.Some(int16(c.U16("altitude")))
 		}
 	case FirmwareSR411:
-		add(num("acc", uint64(c.U8("ACC"))))
-		m.Supply = em.Some(c.U16("supply, 10 mV"))
-		m.Battery = em.Some(c.U16("battery, 10 mV"))
+		add(num("acc", uint64(c.U8("acc"))))
+		m.Supply = em.Some(c.U16("supply"))
+		m.Battery = em.Some(c.U16("battery"))
 	case FirmwareRFID:
-		add(raw("rfid", c.Bytes(8, "RFID")))
+		add(raw("rfid", c.Bytes(8, "rfid")))
 	case FirmwareLW:
 		if m.Code == 0x36 {
 			add(raw("unknown", c.Bytes(6, "unknown")))
 		}
 		add(num("unknown 2", uint64(c.U8("unknown"))))
-		m.Supply = em.Some(c.U16("supply, 10 mV"))
-		m.Battery = em.Some(10 * uint16(c.U8("battery, 100 mV")))
+		m.Supply = em.Some(c.U16("supply"))
+		m.Battery = em.Some(10 * uint16(c.U8("battery")))
 		if m.Code == 0x22 {
 			add(raw("unknown 3", c.Bytes(5, "unknown")))
-			add(num("engine time_min", uint64(c.U32("engine time, min"))))
+			add(num("engine time_min", uint64(c.U32("engine time"))))
 		}
 	}
 }
@@ -635,11 +588,11 @@ func (m *Position) readX1(c *wire.Cursor) {
 	data := c.U32("data, alarm")
 	m.GPS = readGPS(c)
 	terminal := c.U16("terminal")
-	m.Mileage = em.Some(c.U32("mileage, m"))
+	m.Mileage = em.Some(c.U32("mileage"))
 	m.Cell = em.Some(readCell(c, cellLayout{cid4: true}))
 	driver := c.U32("driver")
-	m.Supply = em.Some(c.U16("supply, 10 mV"))
-	m.Battery = em.Some(c.U16("battery, 10 mV"))
+	m.Supply = em.Some(c.U16("supply"))
+	m.Battery = em.Some(c.U16("battery"))
 	ports := c.U32("ports")
 	in, out := c.U8("inputs"), c.U8("outputs")
 	m.Extra = []em.Field{
@@ -650,7 +603,7 @@ func (m *Position) readX1(c *wire.Cursor) {
 		if c.Len() < 2 {
 			break
 		}
-		m.Extra = append(m.Extra, centi(fmt.Sprintf("analog %d", i+1), c.U16("analog, 0.01")))
+		m.Extra = append(m.Extra, centi(fmt.Sprintf("analog %d", i+1), c.U16("analog")))
 	}
 	m.Tail = readTail(c)
 }

@@ -125,11 +125,11 @@ func (m *Scan) readWiFi(c *wire.Cursor) {
 }
 
 func readAccessPoint(c *wire.Cursor) em.AccessPoint {
-	b := c.Bytes(6, "MAC")
+	b := c.Bytes(6, "mac")
 	if b == nil {
 		return em.AccessPoint{}
 	}
-	return em.AccessPoint{MAC: mac(b), RSSI: em.Some(-int(c.U8("level, -dBm")))}
+	return em.AccessPoint{MAC: mac(b), RSSI: em.Some(-int(c.U8("level")))}
 }
 
 func mac(b []byte) string {
@@ -140,13 +140,13 @@ func mac(b []byte) string {
 // part has a length.
 func (m *Scan) readStation(c *wire.Cursor) {
 	m.Clock = readClock(c)
-	if end := readPart(c, "GPS"); end > c.Pos() {
+	if end := readPart(c, "gps"); end > c.Pos() {
 		if end-c.Pos() >= gpsLen-6 {
 			g := GPS{Clock: m.Clock}
 			g.read(c, true, true)
 			m.GPS = em.Some(g)
 		}
-		skip(c, end, "rest of GPS")
+		skip(c, end, "rest of the gps")
 	}
 	b := readCell(c, cellLayout{counted: true})
 	if b.Length.V > 0 {
@@ -157,7 +157,7 @@ func (m *Scan) readStation(c *wire.Cursor) {
 	}
 	if end := readPart(c, "further cells"); end > c.Pos() {
 		m.readCells(c, (end-c.Pos())/6, b.MCC, b.MNC, cellLayout{})
-		skip(c, end, "rest of the cells")
+		skip(c, end, "rest of the further cells")
 	}
 	if end := readPart(c, "access points"); end > c.Pos() {
 		for end-c.Pos() >= 7 {
@@ -166,9 +166,6 @@ func (m *Scan) readStation(c *wire.Cursor) {
 		skip(c, end, "rest of the access points")
 	}
 	m.Status = em.Some(c.U8("status"))
-	if c.Recording() {
-		c.Value("0x%02X", m.Status.V)
-	}
 	m.Tail = readTail(c)
 }
 
@@ -216,9 +213,9 @@ func readBareWiFi(c *wire.Cursor, h Header, n int) *WiFi {
 	}
 	cells := int(c.U8("cells"))
 	if cells > 0 || c.Len() >= 3 {
-		mcc, mnc := c.U16("MCC"), uint16(c.U8("MNC"))
+		mcc, mnc := c.U16("mcc"), uint16(c.U8("mnc"))
 		for range cells {
-			cell := em.Cell{MCC: mcc, MNC: mnc, LAC: uint32(c.U16("LAC")), CID: uint64(c.U16("cell"))}
+			cell := em.Cell{MCC: mcc, MNC: mnc, LAC: uint32(c.U16("lac")), CID: uint64(c.U16("cell"))}
 			c.U8("level")
 			if c.Err() == nil {
 				m.Cells = append(m.Cells, cell)

@@ -309,16 +309,16 @@ func TestDissectNotes(t *testing.T) {
 		_, spans, _ := gt06.Codec{}.Dissect(b)
 		for _, s := range spans {
 			if s.Name == name {
-				return s.Note
+				return s.Value + " " + s.Note
 			}
 		}
 		return "no such field"
 	}
-	if got, want := find(b, "check code"), "0xD9D4 OK  CRC-16/X-25"; got != want {
+	if got, want := find(b, "crc"), "0xD9D4 OK   CRC-16/X-25"; got != want {
 		t.Errorf("note %q, want %q", got, want)
 	}
 	b[15]++
-	if got, want := find(b, "check code"), "0xD9D5 WRONG, expected 0xD9D4  CRC-16/X-25"; got != want {
+	if got, want := find(b, "crc"), "0xD9D5 WRONG, expected 0xD9D4   CRC-16/X-25"; got != want {
 		t.Errorf("note %q, want %q", got, want)
 	}
 	var sum *protocol.ChecksumError

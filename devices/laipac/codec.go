@@ -95,11 +95,8 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 
 // Dissect reads one sentence and tells its fields.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	f := wire.New(frame)
-	f.Record()
-	m, wrong := read(&f, frame)
-	m, err := protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
-	return m, f.Spans(), err
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 // read reads a sentence; wrong is its wrong check code, if it is.
@@ -179,13 +176,6 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 	if check != nil {
 		*check = code
 	}
-	switch {
-	case !f.Recording():
-	case wrong == nil:
-		f.Note("OK XOR-8")
-	default:
-		f.Note("expected %02X XOR-8", want)
-	}
 	return m, wrong
 }
 
@@ -219,10 +209,11 @@ func (b fields) texts(extra []string, places ...text) []string {
 
 // exactly reads the fields of a sentence that has no others.
 func (b fields) exactly(places ...text) {
-	if b.n > len(places) {
-		b.f.FailAt("extra", b.f.Pos(), fmt.Errorf("%w: %d fields, expected %d", wire.ErrValue, b.n, len(places)))
+	n := b.n
+	b.n = min(n, len(places))
+	if b.texts(nil, places...); n > len(places) {
+		b.f.FailAt("extra", b.f.Pos(), fmt.Errorf("%w: %d fields, expected %d", wire.ErrValue, n, len(places)))
 	}
-	b.texts(nil, places...)
 }
 
 // reportFields are the fields of the oldest form of $AVRMC.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // perRow is how many bytes stand on one row of a dump.
@@ -41,8 +42,12 @@ func (t *tool) print(r *result, format string) error {
 	told := false
 	for _, p := range r.pieces() {
 		if format == "dump" {
+			width := 8
 			for _, f := range p.Fields {
-				t.dumpField(&b, f)
+				width = max(width, utf8.RuneCountInString(f.Name))
+			}
+			for _, f := range p.Fields {
+				t.dumpField(&b, f, width)
 			}
 		}
 		switch {
@@ -94,8 +99,9 @@ func (t *tool) heading(b *strings.Builder, r *result) {
 	}
 }
 
-// dumpField shows the bytes of one field, and what they mean.
-func (t *tool) dumpField(b *strings.Builder, f field) {
+// dumpField shows the bytes of one field, and what they mean; width is that of the
+// longest name.
+func (t *tool) dumpField(b *strings.Builder, f field, width int) {
 	raw, _ := hex.DecodeString(f.Hex) // we made it
 	for i := 0; i < len(raw); i += perRow {
 		fmt.Fprintf(b, "%04X  ", f.Offset+int64(i))
@@ -104,10 +110,10 @@ func (t *tool) dumpField(b *strings.Builder, f field) {
 			fmt.Fprintf(b, "%s\n", row)
 			continue
 		}
-		value := strings.TrimSpace(f.Value + "   " + f.Note)
+		value := strings.TrimSpace(f.Value + " " + f.Note)
 		if strings.Contains(f.Note, "WRONG") {
 			value = t.paint(red, value)
 		}
-		fmt.Fprintf(b, "%-24s %-12s %s\n", row, f.Name, value)
+		b.WriteString(strings.TrimRight(fmt.Sprintf("%-24s %-*s %s", row, width, f.Name, value), " ") + "\n")
 	}
 }

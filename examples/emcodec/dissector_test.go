@@ -1,0 +1,349 @@
+package main
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sargas-em/em/devices"
+	"github.com/sargas-em/em/examples/internal/frames"
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/capture"
+	"github.com/sargas-em/em/protocol/layout"
+)
+
+// tshark finds the program; without it the test is skipped, or fails where all
+// must run.
+func tshark(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("tshark")
+	if err != nil {
+		if os.Getenv("EM_REQUIRE") != "" {
+			t.Fatal("tshark is not installed")
+		}
+		t.Skip("SKIPPED: tshark is not installed, no dissector is run")
+	}
+	return path
+}
+
+// The dissectors show in Wireshark what Dissect shows here: the same fields at
+// the same bytes with the same values, of every frame there is, whole and broken.
+// One file has three conversations: all vectors in a stream of small pieces, so
+// that frames are put together again, of a port that nobody tells; each vector, and
+// what damage leaves of it, as a datagram; and a serial line.
+func TestDissectors(t *testing.T) {
+	program := tshark(t)
+	for _, d := range devices.All() {
+		described, ok := d.Codec.(protocol.Described)
+		if !ok {
+			continue
+		}
+		t.Run(d.Name, func(t *testing.T) {
+			t.Parallel()
+			wire := vectorBytes(t, d.Name)
+			x := &dissection{t: t, program: program, layout: described.Layout(), dir: t.TempDir()}
+			const seed = 17
+			whole, pieces := streamOf(t, d, wire)
+			broken := datagramsOf(wire, seed)
+			file := x.record(map[capture.Transport][][]byte{capture.TCP: pieces, capture.UDP: broken, capture.Serial: wire[:1]})
+			x.compare(slices.Concat(whole, broken, wire[:1]), x.run(file))
+			t.Logf("%d frames in a stream, %d datagrams, seed %d", len(whole), len(broken), seed)
+		})
+	}
+}
+
+// externalFiles are the files of outside frames whose name is not the dialect's.
+var externalFiles = map[string]string{
+	"alcoholuart": "alcohol-uart", "sanav": "sanav-ot", "siadc09": "sia-dc09", "watch3g": "watch-3g",
+}
+
+// vectorBytes reads the dialect's vectors, and outside frames where there are any.
+func vectorBytes(t *testing.T, name string) (all [][]byte) {
+	files := []string{filepath.Join("../../devices", name, "testdata/vectors.jsonl")}
+	if dir := os.Getenv("EM_VECTORS"); dir != "" {
+		file := name
+		if other := externalFiles[name]; other != "" {
+			file = other
+		}
+		if file = filepath.Join(dir, file+".jsonl"); exists(file) {
+			files = append(files, file)
+		}
+	}
+	for _, file := range files {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line, err := range frames.Lines(f) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(line.Data); n > 0 && n < 60_000 {
+				all = append(all, line.Data)
+			}
+		}
+		f.Close()
+	}
+	if len(all) == 0 {
+		t.Fatal("no vectors")
+	}
+	return all
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// framesOf cuts what goes over the wire into frames that decode, and reports
+// whether nothing else is in it.
+func framesOf(d protocol.Device, b []byte) (frames [][]byte, clean bool) {
+	clean = true
+	for len(b) > 0 {
+		frame, n, err := d.Codec.Split(b)
+		if n == 0 {
+			return frames, false
+		}
+		if clean = clean && err == nil; frame != nil {
+			if _, err := d.Codec.Decode(frame); err != nil {
+				clean = false
+			}
+			frames = append(frames, frame)
+		}
+		b = b[n:]
+	}
+	return frames, clean
+}
+
+// dissection runs tshark over what is sent by a dialect.
+type dissection struct {
+	t       *testing.T
+	program string
+	layout  *layout.Layout
+	dir     string
+}
+
+// record makes a capture file of conversations, each of pieces in the order that
+// they are sent.
+func (x *dissection) record(conversations map[capture.Transport][][]byte) string {
+	x.t.Helper()
+	name := filepath.Join(x.dir, "all.pcapng")
+	f, err := os.Create(name)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := capture.NewWriter(f)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	device, center := netip.MustParseAddrPort("192.0.2.17:4017"), netip.MustParseAddr("192.0.2.1")
+	at := time.Date(2026, 3, 14, 9, 30, 0, 0, time.UTC)
+	for i, transport := range []capture.Transport{capture.TCP, capture.UDP, capture.Serial} {
+		s, err := w.Open(at, capture.Info{Transport: transport, Device: device, Center: netip.AddrPortFrom(center, toldPort-1+uint16(i)), Name: "/dev/ttyUSB0"})
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		for _, p := range conversations[transport] {
+			at = at.Add(time.Millisecond)
+			if err := s.Tap(protocol.Traffic{At: at, Kind: protocol.Received, Data: p}); err != nil {
+				x.t.Fatal(err)
+			}
+		}
+	}
+	return name
+}
+
+// toldPort is that of the datagrams.
+const toldPort = 5023
+
+// seen is a frame as tshark shows it.
+type seen struct {
+	size   int
+	fields []string
+}
+
+// fieldText is what both sides tell of a field.
+func fieldText(offset, size int, name, value, note string) string {
+	if value != "" && note != "" {
+		value += " "
+	}
+	text := strings.TrimSpace(name + ": " + value + note)
+	const most = 200 // a label has 240 bytes at most
+	if len(text) > most {
+		text = text[:most]
+	}
+	return fmt.Sprintf("%d+%d %s", offset, size, text)
+}
+
+// run returns the frames that the dissector has found in a file.
+func (x *dissection) run(file string) []seen {
+	x.t.Helper()
+	script := filepath.Join(x.dir, "dissector.lua")
+	if err := os.WriteFile(script, []byte(x.layout.Lua(toldPort)), 0o666); err != nil {
+		x.t.Fatal(err)
+	}
+	cmd := exec.Command(x.program, "-X", "lua_script:"+script, "-r", file, "-T", "pdml", "-o", x.layout.Name()+".datagrams:TRUE")
+	cmd.Env = append(os.Environ(), "HOME="+x.dir, "LC_ALL=C.UTF-8")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	complaints := strings.ReplaceAll(errs.String(), "Running as user \"root\" and group \"root\". This could be dangerous.\n", "")
+	if err != nil || strings.TrimSpace(complaints) != "" {
+		x.t.Fatalf("tshark: %v\n%s", err, errs.String())
+	}
+	type item struct {
+		Name     string `xml:"name,attr"`
+		Showname string `xml:"showname,attr"`
+		Show     string `xml:"show,attr"`
+		Pos      int    `xml:"pos,attr"`
+		Size     int    `xml:"size,attr"`
+		Fields   []item `xml:"field"`
+	}
+	var doc struct {
+		Packets []struct {
+			Protos []item `xml:"proto"`
+		} `xml:"packet"`
+	}
+	if err := xml.Unmarshal(out, &doc); err != nil {
+		x.t.Fatal(err)
+	}
+	var all []seen
+	for _, p := range doc.Packets {
+		for _, pr := range p.Protos {
+			if strings.Contains(pr.Name, "lua") || strings.Contains(pr.Showname, "Lua Error") {
+				x.t.Fatalf("%+v", pr)
+			}
+			if pr.Name == "_ws.malformed" {
+				x.t.Fatalf("malformed: %+v", pr)
+			}
+			if pr.Name != x.layout.Name() {
+				continue
+			}
+			s := seen{size: pr.Size}
+			for _, f := range pr.Fields {
+				if !strings.HasPrefix(f.Name, x.layout.Name()+".") {
+					x.t.Errorf("the field %+v", f)
+					continue
+				}
+				s.fields = append(s.fields, fieldText(f.Pos-pr.Pos, f.Size, "", f.Showname, ""))
+			}
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// want is a frame as the layout shows it.
+func (x *dissection) want(frame []byte) seen {
+	s := seen{size: len(frame)}
+	for _, f := range x.layout.Dissect(frame) {
+		s.fields = append(s.fields, strings.Replace(fieldText(f.Offset, f.Len, f.Name, f.Value, f.Note), " ", " : ", 1))
+	}
+	return s
+}
+
+// compare tells each frame that is shown otherwise; after many it is enough.
+func (x *dissection) compare(frames [][]byte, got []seen) {
+	x.t.Helper()
+	if len(got) != len(frames) {
+		x.t.Errorf("%d frames are shown, %d were sent", len(got), len(frames))
+	}
+	wrong := 0
+	for i := range min(len(got), len(frames)) {
+		want := x.want(frames[i])
+		if got[i].size == want.size && slices.Equal(got[i].fields, want.fields) {
+			continue
+		}
+		if wrong++; wrong > 5 {
+			continue
+		}
+		for k := range max(len(got[i].fields), len(want.fields)) {
+			var g, w string
+			if k < len(got[i].fields) {
+				g = got[i].fields[k]
+			}
+			if k < len(want.fields) {
+				w = want.fields[k]
+			}
+			if g != w {
+				x.t.Errorf("frame %d, %x: tshark shows %q, Dissect %q", i, frames[i][:min(len(frames[i]), 100)], g, w)
+				break
+			}
+		}
+	}
+	if wrong > 0 {
+		x.t.Errorf("%d of %d frames are shown otherwise", wrong, len(frames))
+	}
+}
+
+// streamOf makes one stream of the vectors that decode: their frames, and the pieces.
+func streamOf(t *testing.T, d protocol.Device, wire [][]byte) (frames, pieces [][]byte) {
+	var all []byte
+	first := 0
+	for _, b := range wire {
+		if f, clean := framesOf(d, b); clean {
+			if all == nil {
+				first = len(b) - 3 // by which the dissector knows the dialect
+			}
+			frames = append(frames, f...)
+			all = append(all, b...)
+		}
+	}
+	if len(frames) == 0 {
+		t.Fatal("no clean frames")
+	}
+	return frames, append([][]byte{all[:first]}, slices.Collect(slices.Chunk(all[first:], 11))...)
+}
+
+// datagramsOf makes of every vector itself, its beginning, and three with a bit
+// changed.
+func datagramsOf(wire [][]byte, seed uint64) (all [][]byte) {
+	random := rand.New(rand.NewPCG(seed, 0))
+	for _, b := range wire {
+		b = b[:min(len(b), 1400)]
+		all = append(all, b, b[:1+random.IntN(len(b))])
+		for range 3 {
+			broken := bytes.Clone(b)
+			broken[random.IntN(len(b))] ^= 1 << random.IntN(8)
+			all = append(all, broken)
+		}
+	}
+	return all
+}
+
+// Info has the words of the layout's titles.
+func TestDissectorInfo(t *testing.T) {
+	program := tshark(t)
+	dir := t.TempDir()
+	script, file := filepath.Join(dir, "gt06.lua"), filepath.Join(dir, "field.pcapng")
+	if err := writeCapture(file); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	tool := &tool{out: &out, errs: os.Stderr}
+	if err := tool.run(t.Context(), []string{"dissector", "--codec", "gt06", "--port", "5023"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(script, out.Bytes(), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "-X", "lua_script:"+script, "-r", file, "-Y", "gt06", "-T", "fields", "-e", "_ws.col.Info", "-e", "gt06.imei", "-e", "gt06.serial")
+	cmd.Env = append(os.Environ(), "HOME="+dir)
+	got, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(got); !strings.HasPrefix(text, "login\t990000000000017\t1\n") || !strings.Contains(text, "position 0x10\t") {
+		t.Errorf("tshark prints:\n%s", text)
+	}
+}
