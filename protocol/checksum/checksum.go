@@ -2,28 +2,24 @@
 // parameters and the catalogue's value over "123456789" as a test.
 package checksum
 
-import (
-	"encoding/binary"
-
-	"github.com/sigurn/crc16"
-)
+import "encoding/binary"
 
 var (
-	x25    = crc16.MakeTable(crc16.CRC16_X_25)
-	xmodem = crc16.MakeTable(crc16.CRC16_XMODEM)
-	arc    = crc16.MakeTable(crc16.CRC16_ARC)
+	x25    = tables(0x1021, true)
+	xmodem = tables(0x1021, false)
+	arc    = tables(0x8005, true)
 )
 
 // X25 is CRC-16/X-25 (also called CRC-ITU): polynomial 0x1021 reflected, start
 // and final XOR 0xFFFF, check value 0x906E.
-func X25(b []byte) uint16 { return crc16.Checksum(b, x25) }
+func X25(b []byte) uint16 { return ^x25.reflected(0xFFFF, b) }
 
 // XModem is CRC-16/XMODEM: polynomial 0x1021, start 0, check value 0x31C3.
-func XModem(b []byte) uint16 { return crc16.Checksum(b, xmodem) }
+func XModem(b []byte) uint16 { return xmodem.plain(0, b) }
 
 // ARC is CRC-16/ARC (also called CRC-IBM): polynomial 0x8005 reflected, start
 // 0, check value 0xBB3D.
-func ARC(b []byte) uint16 { return crc16.Checksum(b, arc) }
+func ARC(b []byte) uint16 { return arc.reflected(0, b) }
 
 // Xor8 is the exclusive or of all bytes.
 func Xor8(b []byte) (x byte) {

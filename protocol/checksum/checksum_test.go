@@ -3,6 +3,9 @@ package checksum
 import (
 	"bytes"
 	"testing"
+
+	"github.com/sigurn/crc16"
+	"pgregory.net/rapid"
 )
 
 // The check values are those of the catalogue of parametrised CRC algorithms;
@@ -27,4 +30,25 @@ func TestCheckValues(t *testing.T) {
 			t.Errorf("%s = %#x, want %#x", c.name, c.got, c.want)
 		}
 	}
+}
+
+// TestCRC16 compares with another implementation, over data of all lengths.
+func TestCRC16(t *testing.T) {
+	others := []struct {
+		name  string
+		ours  func([]byte) uint16
+		table *crc16.Table
+	}{
+		{"CRC-16/X-25", X25, crc16.MakeTable(crc16.CRC16_X_25)},
+		{"CRC-16/XMODEM", XModem, crc16.MakeTable(crc16.CRC16_XMODEM)},
+		{"CRC-16/ARC", ARC, crc16.MakeTable(crc16.CRC16_ARC)},
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		b := rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "data")
+		for _, o := range others {
+			if got, want := o.ours(b), crc16.Checksum(b, o.table); got != want {
+				t.Errorf("%s of %x = %#x, want %#x", o.name, b, got, want)
+			}
+		}
+	})
 }
