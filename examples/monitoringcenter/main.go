@@ -4,6 +4,7 @@
 //	monitoringcenter demo                     twenty invented people with simulated devices
 //	monitoringcenter serve --data DIR …       a center for real devices
 //	monitoringcenter replay FILE --codec NAME send a file of captured frames to a running center
+//	monitoringcenter watch --center URL …     raise the alarm when a center no longer works
 //
 // Each command's -h lists its flags. Exit status: 0 ok, 1 failed, 2 usage.
 package main
@@ -27,6 +28,7 @@ import (
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 	"github.com/sargas-em/em/examples/monitoringcenter/demo"
 	"github.com/sargas-em/em/examples/monitoringcenter/replay"
+	"github.com/sargas-em/em/examples/monitoringcenter/watchdog"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -34,7 +36,7 @@ func main() { program.Main("monitoringcenter", 1, program.Interruptible(run)) }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	if len(args) == 0 {
-		return program.Usagef("say what to do: demo, serve or replay (each with -h for its flags)")
+		return program.Usagef("say what to do: demo, serve, replay or watch (each with -h for its flags)")
 	}
 	reg, err := protocol.NewRegistry(devices.All()...)
 	if err != nil {
@@ -47,11 +49,13 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		return runServe(ctx, args[1:], reg, out, errs)
 	case "replay":
 		return runReplay(ctx, args[1:], reg, out, errs)
+	case "watch":
+		return runWatch(ctx, args[1:], errs)
 	case "help", "-h", "--help":
-		fmt.Fprintln(out, "usage: monitoringcenter demo | serve --data DIR [--device CODEC=URL …] | replay FILE --codec NAME\nEach command lists its flags with -h.")
+		fmt.Fprintln(out, "usage: monitoringcenter demo | serve --data DIR [--device CODEC=URL …] | replay FILE --codec NAME | watch --center URL\nEach command lists its flags with -h.")
 		return nil
 	}
-	return program.Usagef("unknown command %q: demo, serve or replay", args[0])
+	return program.Usagef("unknown command %q: demo, serve, replay or watch", args[0])
 }
 
 // list is a flag that may be repeated.
@@ -63,6 +67,8 @@ func (l *list) Set(v string) error { *l = append(*l, v); return nil }
 // common are the flags that demo and serve share.
 type common struct {
 	listen, token, cert, key, basemap string
+	metrics, heartbeat                string
+	canary                            time.Duration
 	duration                          time.Duration
 	verbose                           bool
 }
@@ -73,6 +79,9 @@ func (c *common) register(fs *flag.FlagSet) {
 	fs.StringVar(&c.cert, "tls-cert", "", "certificate `file` in PEM for page and API")
 	fs.StringVar(&c.key, "tls-key", "", "its key `file`")
 	fs.StringVar(&c.basemap, "basemap", "", "`folder` of GeoJSON layers to draw under the people")
+	fs.StringVar(&c.metrics, "metrics", "", "loopback `address` for Prometheus' /metrics, /healthz and /readyz")
+	fs.DurationVar(&c.canary, "canary", 10*time.Second, "`time` between two reports of the center's own device, whose silence is an alarm; 0 for none")
+	fs.StringVar(&c.heartbeat, "heartbeat", "", "`file` to write anew while the center is well, for what watches it")
 	fs.DurationVar(&c.duration, "for", 0, "stop by itself after this `time`")
 	fs.BoolVar(&c.verbose, "v", false, "log debug messages, which may name devices, to standard error")
 }
@@ -84,6 +93,7 @@ func (c *common) options(reg *protocol.Registry, out, errs io.Writer) (center.Op
 	}
 	o := center.Options{
 		Registry: reg, Listen: c.listen, Token: c.token, Basemap: c.basemap, Out: out,
+		Metrics: c.metrics, Canary: c.canary, Heartbeat: c.heartbeat,
 		Log: slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level})),
 	}
 	if (c.cert == "") != (c.key == "") {
@@ -190,6 +200,36 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
 	return ctr.Run(ctx)
+}
+
+func runWatch(ctx context.Context, args []string, errs io.Writer) error {
+	fs := flag.NewFlagSet("watch", flag.ContinueOnError)
+	o := watchdog.Options{Out: errs}
+	fs.StringVar(&o.Center, "center", "", "`URL` of the center's page, or of its metrics")
+	fs.StringVar(&o.CA, "ca", "", "`file` of PEM certificates that the center's is checked with; the system's if absent")
+	fs.StringVar(&o.Heartbeat, "heartbeat", "", "heartbeat `file` that the center writes")
+	fs.DurationVar(&o.Every, "every", 10*time.Second, "`time` between two looks")
+	fs.DurationVar(&o.After, "after", 30*time.Second, "`time` that something must be wrong before it is told")
+	fs.DurationVar(&o.MaxAge, "max-age", time.Minute, "`age` of the canary's last report, and of the heartbeat, that is wrong")
+	fs.DurationVar(&o.Repeat, "repeat", 15*time.Minute, "`time` after which it is told again while it lasts")
+	fs.StringVar(&o.Exec, "exec", "", "shell `command` that tells it; SARGAS_STATE is down or up, and there are SARGAS_REASON and SARGAS_SINCE")
+	fs.StringVar(&o.Webhook, "webhook", "", "`URL` that it is posted to as JSON")
+	fs.BoolVar(&o.Once, "once", false, "look once, and exit with status 1 if something is wrong")
+	fs.SetOutput(errs)
+	rest, err := program.Parse(fs, args)
+	switch {
+	case err != nil:
+		return err
+	case len(rest) > 0:
+		return program.Usagef("watch: unexpected argument %q", rest[0])
+	case o.Center == "" && o.Heartbeat == "":
+		return program.Usagef("watch: --center URL or --heartbeat FILE is missing")
+	case !o.Once && o.Exec == "" && o.Webhook == "":
+		return program.Usagef("watch: --exec or --webhook is missing: nobody would be told")
+	case o.Every <= 0 || o.After < 0 || o.MaxAge <= 0 || o.Repeat <= 0:
+		return program.Usagef("watch: a time that is not above zero")
+	}
+	return watchdog.Run(ctx, o)
 }
 
 func parseSerial(s string) (center.SerialPort, error) {

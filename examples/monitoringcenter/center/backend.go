@@ -47,14 +47,27 @@ func (b backend) Health(ctx context.Context) web.Health {
 	}
 	_, end, err := b.c.journal.Bounds(ctx)
 	h.LogEnd = end
-	const maxLag = 1000 // group commits that the record may be behind
 	switch {
 	case err != nil:
 		h.Status, h.Problem = "degraded", "the log does not answer"
 	case b.c.engine.away.Load():
 		h.Status, h.Problem = "degraded", "the record cannot be reached; reports are kept in the log"
-	case end > h.Evaluated+maxLag:
+	case b.c.behind(end) > maxLag:
 		h.Status, h.Problem = "degraded", "evaluation is behind the log"
+	}
+	h.Ready = h.Status == "ok"
+	if b.c.canary != nil {
+		age, _ := b.c.canary.age()
+		seconds := age.Seconds()
+		h.CanaryAge = &seconds
+		if h.Ready && age > b.c.canary.limit() {
+			h.Ready, h.Problem = false, "the canary is silent"
+		}
+	}
+	select {
+	case <-b.c.stopping:
+		h.Ready, h.Problem = false, "the center is stopping"
+	default:
 	}
 	return h
 }

@@ -61,6 +61,19 @@ type Options struct {
 	Log     *slog.Logger // never holds a person, device or position above debug; discarded if nil
 	Version string
 
+	// Canary is how often the center's own device reports, which tells whether all
+	// from a connection to the record works; none if 0.
+	Canary time.Duration
+	// Metrics is a loopback address for Prometheus, /healthz and /readyz; none if empty.
+	Metrics string
+	// Heartbeat is a file that is written anew, with the time, each time the center
+	// finds itself well; none if empty. When it goes stale, something is wrong that
+	// the center may not be able to tell.
+	Heartbeat string
+	// LogBytes is how large the log should get at most, for its gauge and alarm; a
+	// quarter of the file system if 0.
+	LogBytes int64
+
 	// MaxLate bounds how late an observation may be judged; 7 days by default.
 	MaxLate time.Duration
 }
@@ -87,6 +100,9 @@ type Center struct {
 	conns   connections
 	rates   *rates
 	metrics *metrics
+	canary  *canary // nil where there is none
+	clocks  clocks
+	self    selfWatch
 
 	stopping chan struct{} // closed when the center begins to stop
 
@@ -104,6 +120,7 @@ type Center struct {
 // Addresses are where a running center listens.
 type Addresses struct {
 	Web     string // "http://127.0.0.1:8080"
+	Metrics string // "http://127.0.0.1:9090", or empty
 	Devices []DeviceListener
 }
 
@@ -126,6 +143,9 @@ func New(opts Options) (*Center, error) {
 		if err := opts.Devices[i].check(opts.Registry); err != nil {
 			return nil, err
 		}
+	}
+	if opts.Metrics != "" && !web.Loopback(opts.Metrics) {
+		return nil, fmt.Errorf("center: metrics on %s: they have no password: a loopback address only", opts.Metrics)
 	}
 	for _, s := range opts.Serial {
 		if _, err := opts.Registry.Device(s.Codec); err != nil {
@@ -201,6 +221,12 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	if c.append == nil {
 		c.append = c.journal.Append
 	}
+	if c.opts.Canary > 0 {
+		if c.canary, err = newCanary(ctx, c.store, c.opts.Canary); err != nil {
+			return fmt.Errorf("center: %w", err)
+		}
+	}
+	c.metrics.of(c)
 	if c.engine, err = newEngine(ctx, c); err != nil {
 		return err
 	}
@@ -216,12 +242,16 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("center: %w", err)
 	}
 	handler, err := web.Handler(backend{c}, web.Config{Secrets: c.secrets, Secure: c.opts.TLS != nil, Basemap: c.opts.Basemap, Version: c.opts.Version, Log: c.log})
+	var metricsListener net.Listener
+	if err == nil && c.opts.Metrics != "" {
+		metricsListener, err = net.Listen("tcp", c.opts.Metrics)
+	}
 	if err != nil {
 		closeAll(listeners)
 		webListener.Close()
 		return fmt.Errorf("center: %w", err)
 	}
-	c.announce(webListener, listeners)
+	c.announce(webListener, metricsListener, listeners)
 
 	// Stopping goes upstream to downstream: devices, page, then the engine, so
 	// that what was acknowledged is in the log and what is in the log may wait.
@@ -239,6 +269,15 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	}
 	run(&rest, "engine", func() error { return c.engine.run(engineCtx) })
 	run(&rest, "web", func() error { return c.serveWeb(work, webListener, handler) })
+	run(&rest, "self", func() error { return c.watchSelf(work) })
+	if metricsListener != nil {
+		run(&rest, "metrics", func() error {
+			return c.serveHTTPUntil(work, metricsListener, web.HealthHandler(backend{c}, c.metrics.handler()))
+		})
+	}
+	if c.canary != nil {
+		run(&devices, "canary", func() error { return c.runCanary(work) })
+	}
 	for _, l := range listeners {
 		run(&devices, "devices", func() error { return c.serveDevices(work, l) })
 	}
@@ -265,7 +304,7 @@ func (c *Center) journalConfig() journal.Config {
 	return journal.Config{Dir: filepath.Join(c.opts.DataDir, "journal")}
 }
 
-func (c *Center) announce(l net.Listener, devices []boundListener) {
+func (c *Center) announce(l, metrics net.Listener, devices []boundListener) {
 	scheme := "http"
 	if c.opts.TLS != nil {
 		scheme = "https"
@@ -278,6 +317,10 @@ func (c *Center) announce(l net.Listener, devices []boundListener) {
 	fmt.Fprintf(c.opts.Out, "page      %s\n", c.addresses.Web)
 	fmt.Fprintf(c.opts.Out, "password  %s   (works once)\n", c.secrets.NewPassword())
 	fmt.Fprintf(c.opts.Out, "token     %s   (for tools: Authorization: Bearer …)\n", c.token)
+	if metrics != nil {
+		c.addresses.Metrics = "http://" + metrics.Addr().String()
+		fmt.Fprintf(c.opts.Out, "metrics   %s/metrics\n", c.addresses.Metrics)
+	}
 	for _, d := range c.addresses.Devices {
 		fmt.Fprintf(c.opts.Out, "devices   %-10s %s %s\n", d.Codec, d.scheme(), d.Addr)
 	}
@@ -290,6 +333,11 @@ func (c *Center) serveWeb(ctx context.Context, l net.Listener, h http.Handler) e
 	if c.opts.TLS != nil {
 		l = tls.NewListener(l, c.opts.TLS)
 	}
+	return c.serveHTTPUntil(ctx, l, h)
+}
+
+// serveHTTPUntil serves until ctx ends, and gives requests under way a while.
+func (c *Center) serveHTTPUntil(ctx context.Context, l net.Listener, h http.Handler) error {
 	// Live feeds never end by themselves: their base context ends them.
 	base, stop := context.WithCancel(context.Background())
 	defer stop()

@@ -35,6 +35,9 @@ type engine struct {
 	roster   *roster.Roster
 	groups   groups
 	subjects map[em.SubjectID]*subject
+	alarms   map[alarm]em.Event // that go on
+	canary   *canary            // nil where there is none
+	metrics  *metrics
 	calls    chan call
 	stopped  chan struct{} // closed when run has ended: nobody answers calls any more
 
@@ -75,6 +78,7 @@ const (
 func newEngine(ctx context.Context, c *Center) (*engine, error) {
 	e := &engine{
 		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate, settle: c.settle,
+		canary: c.canary, metrics: c.metrics,
 		calls: make(chan call), stopped: make(chan struct{}),
 	}
 	if err := e.load(ctx, c.opts.Roster); err != nil {
@@ -110,13 +114,16 @@ func (e *engine) load(ctx context.Context, file *roster.File) error {
 	}
 	e.subjects = map[em.SubjectID]*subject{}
 	e.mu.Lock()
-	e.seq, e.views = 0, map[em.SubjectID]*view{}
+	e.seq, e.views, e.alarms = 0, map[em.SubjectID]*view{}, map[alarm]em.Event{}
 	e.mu.Unlock()
 	_, err = e.commit(ctx, func(s *step) error {
 		if err := s.checkLog(ctx); err != nil {
 			return err
 		}
 		if err := s.loadGroups(); err != nil {
+			return err
+		}
+		if err := s.loadAlarms(); err != nil {
 			return err
 		}
 		for _, u := range e.roster.Units() {
@@ -342,6 +349,7 @@ func (e *engine) update(ctx context.Context, f func(*step) error) error {
 // step is nil where none was begun.
 func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err error) {
 	now := time.Now()
+	defer func() { e.metrics.committed(s, time.Since(now), err) }()
 	err = e.store.Update(ctx, func(tx *record.Tx) error {
 		s = e.newStep(tx, now)
 		if err := f(s); err != nil {
@@ -388,8 +396,10 @@ type step struct {
 	feed    []record.FeedItem
 	views   []func() // changes of views, applied under mu once the transaction is through
 	touched map[em.SubjectID]bool
-	undo    func() // takes back a change of the roster
-	grouped bool   // the groups have changed
+	undo    func()      // takes back a change of the roster
+	grouped bool        // the groups have changed
+	raised  []em.Detail // of new incidents
+	latest  time.Time   // when the last report of the log's was received
 }
 
 func (e *engine) newStep(tx *record.Tx, now time.Time) *step {
@@ -418,6 +428,11 @@ func (s *step) commits(batch []journal.Commit) error {
 
 // report stores one report and sorts its observations by person.
 func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.Observation) error {
+	s.latest = r.Received
+	if s.canary.of(r.Device) {
+		s.views = append(s.views, func() { s.canary.note(time.Now(), r.Received) })
+		return nil
+	}
 	unknown := map[em.DeviceID]int{} // frames of devices that nobody carries, or carried then
 	for i := range r.Frames {
 		f := &r.Frames[i]

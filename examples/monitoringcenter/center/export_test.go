@@ -21,3 +21,6 @@ func (c *Center) BreakRecord() error { return c.store.Close() }
 
 // Settle shortens how long groups collect changes before they are judged.
 func (c *Center) Settle(d time.Duration) { c.settle = d }
+
+// Look makes the center look at itself this often.
+func (c *Center) Look(d time.Duration) { c.self.every, c.self.capacity = d, d }

@@ -223,6 +223,11 @@ func (c *Center) talk(ctx context.Context, g *gate, dev protocol.Device, conn io
 	defer c.conns.close(g.conv)
 	c.metrics.connections.WithLabelValues(dev.Name, g.transport).Inc()
 	defer c.metrics.connections.WithLabelValues(dev.Name, g.transport).Dec()
+	c.converse(ctx, g, dev, conn, limits)
+}
+
+// converse is talk without being counted.
+func (c *Center) converse(ctx context.Context, g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) {
 	link := &protocol.Link{
 		Device: dev, Session: dev.Sessions(protocol.SessionConfig{Identity: g.identity(dev.Name)}), Conn: conn, Name: g.name, Limits: limits,
 		Commit: g.commit,

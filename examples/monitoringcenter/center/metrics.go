@@ -3,9 +3,12 @@ package center
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/tcp"
@@ -22,6 +25,14 @@ type metrics struct {
 	reports     *prometheus.CounterVec
 	frames      *prometheus.CounterVec
 	appended    prometheus.Histogram
+	commits     *prometheus.HistogramVec
+	lag         prometheus.Gauge
+	incidents   *prometheus.CounterVec
+	position    *prometheus.GaugeVec
+	capacity    *prometheus.GaugeVec
+	bytes       *prometheus.GaugeVec
+	drift       prometheus.Gauge
+	offset      prometheus.Gauge
 }
 
 // waits are the bounds of the buckets of latencies in seconds.
@@ -34,15 +45,61 @@ func newMetrics() *metrics {
 		m.reg.MustRegister(v)
 		return v
 	}
-	m.connections = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sargas_connections", Help: "Conversations with devices that are open."}, []string{"codec", "transport"})
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sargas_" + name, Help: help}, labels)
+		m.reg.MustRegister(v)
+		return v
+	}
+	m.connections = gauge("connections", "Conversations with devices that are open.", "codec", "transport")
 	m.rejected = counter("rejected_total", "Connections and datagrams that were turned away.", "codec", "transport", "reason")
 	m.refused = counter("refused_total", "Reports that were not taken, and not acknowledged.", "transport", "reason")
 	m.delayed = counter("delayed_total", "Reports that waited because of their sender's rate.", "by")
 	m.reports = counter("reports_total", "Reports that are in the log.", "codec", "transport")
 	m.frames = counter("frames_total", "Frames that are in the log.", "codec", "result")
 	m.appended = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "sargas_append_seconds", Help: "From a report to its place in the log.", Buckets: waits})
-	m.reg.MustRegister(m.connections, m.appended)
+	m.commits = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "sargas_commit_seconds", Help: "Transactions of the record.", Buckets: waits}, []string{"result"})
+	m.lag = gauge("lag_seconds", "From the reception to the record, of the last report.").WithLabelValues()
+	m.incidents = counter("incidents_total", "Incidents that were raised.", "kind", "severity")
+	m.position = gauge("position", "Where log and record stand.", "of")
+	m.capacity = gauge("capacity_ratio", "How full a resource is; alarms are at 0.5 and 0.8.", "resource")
+	m.bytes = gauge("bytes", "What log and record take on the disk.", "of")
+	m.drift = gauge("clock_drift_seconds", "By how much the wall clock has left the monotonic one since the start.").WithLabelValues()
+	m.offset = gauge("device_clock_offset_seconds", "By how much devices' clocks are ahead of the center's, in the median.").WithLabelValues()
+	m.reg.MustRegister(m.appended, m.commits, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// handler serves the text for Prometheus.
+func (m *metrics) handler() http.Handler { return promhttp.HandlerFor(m.reg, promhttp.HandlerOpts{}) }
+
+// of adds what a running center is asked for at each look.
+func (m *metrics) of(c *Center) {
+	if c.canary == nil {
+		return
+	}
+	m.reg.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sargas_canary_age_seconds", Help: "Since a report of the center's own device reached the record."},
+			func() float64 { age, _ := c.canary.age(); return age.Seconds() }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sargas_canary_lag_seconds", Help: "How long the last one took."},
+			func() float64 { _, lag := c.canary.age(); return lag.Seconds() }))
+}
+
+// committed counts a transaction of the engine.
+func (m *metrics) committed(s *step, took time.Duration, err error) {
+	result := "ok"
+	if err != nil {
+		result = "error"
+	}
+	m.commits.WithLabelValues(result).Observe(took.Seconds())
+	if err != nil || s == nil {
+		return
+	}
+	for _, r := range s.raised {
+		m.incidents.WithLabelValues(string(r.Kind), r.Severity.String()).Inc()
+	}
+	if !s.latest.IsZero() {
+		m.lag.Set(time.Since(s.latest).Seconds())
+	}
 }
 
 // reject counts a connection that did not come to talk.
@@ -77,6 +134,7 @@ func (g *gate) keep(ctx context.Context, r *protocol.Report) error {
 		g.c.metrics.refuse(g, "log")
 		return err
 	}
+	g.c.clocks.note(r)
 	m := g.c.metrics
 	m.appended.Observe(time.Since(begin).Seconds())
 	m.reports.WithLabelValues(r.Codec, g.transport).Inc()

@@ -42,6 +42,7 @@ func (s *step) incident(c *em.Change) error {
 	switch {
 	case !known:
 		action = "raise"
+		s.raised = append(s.raised, c.Event.Detail)
 		inc = record.Incident{Verdict: record.Stands, Handling: record.New, Raised: c.Known, Changed: c.Known, Event: c.Event}
 	case c.Kind == em.Withdrawn || c.Event.Detail.Severity == em.Info:
 		// Info: the evidence now says that nothing was wrong.
@@ -119,9 +120,7 @@ func (e *engine) handle(ctx context.Context, actor string, id int64, to record.H
 // raise makes an incident of something that the center itself found at an
 // instant. However often it is found again within the hour, it is one incident.
 func (s *step) raise(subject em.SubjectID, kind em.EventKind, about string, at time.Time, severity em.Severity, reason string, facts ...em.Fact) error {
-	e := em.Event{Rule: "center", Version: "1", About: about, Anchor: at.Truncate(time.Hour), At: at,
-		Detail: em.Detail{Kind: kind, Severity: severity, Reason: reason, Facts: facts}}
-	e.Stamp(subject, at)
+	e := centerEvent(subject, alarm{kind, about}, at.Truncate(time.Hour), at, severity, reason, facts)
 	if _, err := s.tx.IncidentOf(e.ID); !errors.Is(err, record.ErrNoIncident) {
 		return err
 	}

@@ -89,6 +89,14 @@ func (t *Tx) Quarantine(r *protocol.Report, device em.DeviceID, reason string, f
 		string(device), r.Codec, reason, nanos(r.Received), frames, quarantineMost)
 }
 
+// Strangers returns how many unknown devices there are, and how many fit.
+func (s *Store) Strangers(ctx context.Context) (n, most int64, err error) {
+	if err := s.r.QueryRowContext(ctx, `SELECT count(*) FROM quarantine`).Scan(&n); err != nil {
+		return 0, quarantineMost, fmt.Errorf("record: %w", err)
+	}
+	return n, quarantineMost, nil
+}
+
 // Release takes a device off the quarantine list.
 func (t *Tx) Release(device em.DeviceID) error {
 	return t.exec(`DELETE FROM quarantine WHERE device = ?`, string(device))

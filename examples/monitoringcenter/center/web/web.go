@@ -84,12 +84,14 @@ type Circle struct {
 // Health says whether the center works.
 type Health struct {
 	Status    string `json:"status" enum:"ok,degraded"`
+	Ready     bool   `json:"ready" doc:"it takes reports, and they reach the record"`
 	Problem   string `json:"problem,omitempty"`
 	LogEnd    uint64 `json:"log_end" doc:"last position written to the log"`
 	Evaluated uint64 `json:"evaluated" doc:"last position in the record"`
 	Devices   int    `json:"connections"`
 	People    int    `json:"people"`
 
+	CanaryAge *float64   `json:"canary_age_s,omitempty" doc:"since a report of the center's own device reached the record; absent where it has none"`
 	Listeners []Listener `json:"listeners" doc:"where devices are listened to"`
 }
 
@@ -123,15 +125,7 @@ func Handler(b Backend, cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	open := http.NewServeMux() // no secret needed
-	open.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		h := b.Health(r.Context())
-		status := http.StatusOK
-		if h.Status != "ok" {
-			status = http.StatusServiceUnavailable
-		}
-		// Without a secret only whether it works, not how much there is.
-		writeJSON(w, status, map[string]string{"status": h.Status})
-	})
+	registerHealth(open, b)
 	open.Handle("GET /login", page(files, "login.html"))
 	open.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(files)))
 	open.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {

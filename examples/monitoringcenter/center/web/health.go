@@ -1,0 +1,39 @@
+package web
+
+import (
+	"net/http"
+)
+
+// Well is what anybody may ask without a secret: only whether the center works,
+// not how much there is.
+type Well struct {
+	Status    string   `json:"status"`            // "ok", or "degraded"
+	Problem   string   `json:"problem,omitempty"` // of GET /readyz
+	CanaryAge *float64 `json:"canary_age_s,omitempty"`
+}
+
+// registerHealth serves GET /healthz, whether the center works, and GET /readyz,
+// whether it takes reports that reach the record; 503 where it does not. A center
+// that is stopping is well, but not ready.
+func registerHealth(mux *http.ServeMux, b Backend) {
+	serve := func(path string, of func(Health) (bool, Well)) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			status := http.StatusOK
+			good, well := of(b.Health(r.Context()))
+			if well.Status = "ok"; !good {
+				well.Status, status = "degraded", http.StatusServiceUnavailable
+			}
+			writeJSON(w, status, well)
+		})
+	}
+	serve("/healthz", func(h Health) (bool, Well) { return h.Status == "ok", Well{} })
+	serve("/readyz", func(h Health) (bool, Well) { return h.Ready, Well{Problem: h.Problem, CanaryAge: h.CanaryAge} })
+}
+
+// HealthHandler serves metrics, and whether the center works.
+func HealthHandler(b Backend, metrics http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics)
+	registerHealth(mux, b)
+	return mux
+}
