@@ -23,7 +23,8 @@
 //   - em: observations, events, Evaluator, Timeline. Standard library only.
 //   - protocol: codecs, sessions, links; wire, checksum, tcp, serialline, capture, faultconn, codectest.
 //   - devices: one package for each dialect, and All, which lists them.
-//   - geofence, curfew, curfew/checkin, alcohol, devices/health: evaluators.
+//   - geofence, geofence/proximity, curfew, curfew/checkin, alcohol, devices/health: evaluators.
+//   - geofence/movement: stored tracks in authorised reports; no evaluator imports it.
 //   - examples: a monitoring center, a simulator, the vendor's tool and the court's. benchmarks: rivals.
 //
 // Evaluators never call sessions, and sessions never see zones or orders.

@@ -75,6 +75,9 @@ func TestImportDirection(t *testing.T) {
 		if !inside(p.ImportPath, "protocol/serialline") && slices.Contains(p.Imports, "go.bug.st/serial") {
 			t.Errorf("%s imports go.bug.st/serial: only protocol/serialline does", p.ImportPath)
 		}
+		if !inside(p.ImportPath, "geofence/movement") {
+			forbid("what reads stored tracks is for reports, never for alerts", func(d string) bool { return inside(d, "geofence/movement") })
+		}
 		switch {
 		case p.ImportPath == module:
 			forbid("em uses the standard library alone", func(d string) bool { return !std[d] })
