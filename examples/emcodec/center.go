@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/devices/rftrack"
 	"github.com/sargas-em/em/examples/internal/loopback"
 	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
@@ -27,7 +28,8 @@ import (
 type center struct {
 	*tool
 	command                   string // for messages
-	tcp, udp, dial, serial    string
+	tcp, udp, http            string
+	dial, serial              string
 	secure, remote, relaxed   bool
 	cert, key, record         string
 	codec, identity, format   string
@@ -47,7 +49,7 @@ type center struct {
 // connFlags are the flags that listen and send share.
 func (c *center) connFlags(fs *flag.FlagSet) {
 	fs.StringVar(&c.tcp, "tcp", "", "listen at `address` host:port")
-	fs.BoolVar(&c.secure, "tls", false, "the connections of --tcp are TLS; needs --cert and --key")
+	fs.BoolVar(&c.secure, "tls", false, "the connections are TLS; needs --cert and --key")
 	fs.StringVar(&c.cert, "cert", "", "`file` of our PEM certificate")
 	fs.StringVar(&c.key, "key", "", "`file` of its PEM key")
 	fs.StringVar(&c.udp, "udp", "", "take datagrams at `address`")
@@ -63,7 +65,7 @@ func (c *center) connFlags(fs *flag.FlagSet) {
 // check says what is wrong with the flags, before anything is opened.
 func (c *center) check() (err error) {
 	given := 0
-	for _, s := range []string{c.tcp, c.udp, c.dial, c.serial} {
+	for _, s := range []string{c.tcp, c.udp, c.http, c.dial, c.serial} {
 		if s != "" {
 			given++
 		}
@@ -75,14 +77,16 @@ func (c *center) check() (err error) {
 		return program.Usagef("%s: say where the device is: one address or serial port", c.command)
 	case !slices.Contains([]string{"dump", "text", "jsonl"}, c.format):
 		return program.Usagef("%s: -o %q: dump, text or jsonl", c.command, c.format)
-	case c.secure && (c.tcp == "" || c.cert == "" || c.key == ""):
-		return program.Usagef("%s: --tls goes with --tcp, --cert and --key", c.command)
+	case c.secure && (c.tcp == "" && c.http == "" || c.cert == "" || c.key == ""):
+		return program.Usagef("%s: --tls goes with a listening --tcp or --http, and --cert and --key", c.command)
+	case c.http != "" && c.codec != rftrack.Name:
+		return program.Usagef("%s: --http is for codec %s, whose frames are requests", c.command, rftrack.Name)
 	case c.baud != 0 && c.serial == "":
 		return program.Usagef("%s: --baud belongs to --serial", c.command)
 	case c.codec == "auto" && (c.serial != "" || c.dial != ""):
 		return program.Usagef("%s: --codec auto is for devices that speak first over a network: name the codec", c.command)
 	}
-	for _, addr := range []string{c.tcp, c.udp, c.dial} {
+	for _, addr := range []string{c.tcp, c.udp, c.http, c.dial} {
 		if addr == "" {
 			continue
 		}
@@ -121,6 +125,8 @@ func (c *center) run(ctx context.Context) (err error) {
 		err = c.serveTCP(ctx)
 	case c.udp != "":
 		err = c.serveUDP(ctx)
+	case c.http != "":
+		err = c.serveHTTP(ctx)
 	case c.dial != "":
 		var conn net.Conn
 		if conn, err = (&tcp.Dialer{Addr: c.dial}).Dial(ctx); err == nil {
@@ -144,22 +150,49 @@ func (c *center) say(format string, args ...any) {
 	fmt.Fprintf(c.errs, "emcodec: "+format+"\n", args...)
 }
 
-func (c *center) serveTCP(ctx context.Context) error {
-	s := &tcp.Server{
-		OnReject: func(addr net.Addr, reason error) {
-			c.mu.Lock()
-			c.rejected++
-			c.mu.Unlock()
-			c.say("rejected %v: %v", addr, reason)
-		},
-		Grace: 2 * time.Second,
+// reject counts what was not served, and says why.
+func (c *center) reject(addr any, reason error) {
+	c.mu.Lock()
+	c.rejected++
+	c.mu.Unlock()
+	c.say("rejected %v: %v", addr, reason)
+}
+
+// tlsConfig is what --tls asks for; nil where it is not given.
+func (c *center) tlsConfig() (*tls.Config, error) {
+	if !c.secure {
+		return nil, nil
 	}
-	if c.secure {
-		pair, err := tls.LoadX509KeyPair(c.cert, c.key)
-		if err != nil {
-			return err
-		}
-		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// show begins to show a conversation.
+func (c *center) show(dev protocol.Device, why string, info capture.Info) *shown {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conns++
+	return &shown{c: c, number: c.conns, name: endpoints(&capture.Conn{Info: info}), dev: dev, why: why, replies: newStream(dev, 0)}
+}
+
+// sync puts the record on the disk, before an answer.
+func (c *center) sync() error {
+	if c.file == nil {
+		return nil
+	}
+	if err := c.file.Sync(); err != nil {
+		return fmt.Errorf("%w: %w", errRecord, err)
+	}
+	return nil
+}
+
+func (c *center) serveTCP(ctx context.Context) (err error) {
+	s := &tcp.Server{OnReject: func(addr net.Addr, reason error) { c.reject(addr, reason) }, Grace: 2 * time.Second}
+	if s.TLSConfig, err = c.tlsConfig(); err != nil {
+		return err
 	}
 	if c.dev.Name == "" {
 		s.Detect = &tcp.Detector{Devices: c.reg}
@@ -214,11 +247,7 @@ func (c *center) converse(ctx context.Context, dev protocol.Device, why string, 
 		info.Name = c.serial
 	}
 	info.Dialed = c.dial != ""
-	c.mu.Lock()
-	c.conns++
-	shown := &shown{c: c, number: c.conns, dev: dev, why: why, replies: newStream(dev, 0)}
-	c.mu.Unlock()
-	shown.name = endpoints(&capture.Conn{Info: info})
+	shown := c.show(dev, why, info)
 	link := &protocol.Link{
 		Device: dev, Session: dev.Sessions(protocol.SessionConfig{Identity: c.identity}), Conn: conn,
 		Name: fmt.Sprintf("%s %d", c.command, shown.number),
@@ -244,10 +273,8 @@ func (c *center) converse(ctx context.Context, dev protocol.Device, why string, 
 	}
 	// What is answered is on the disk before.
 	link.Commit = func(_ context.Context, r *protocol.Report) error {
-		if c.file != nil {
-			if err := c.file.Sync(); err != nil {
-				return fmt.Errorf("%w: %w", errRecord, err)
-			}
+		if err := c.sync(); err != nil {
+			return err
 		}
 		if err := shown.report(r); err != nil {
 			return err

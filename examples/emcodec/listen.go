@@ -12,6 +12,7 @@ func (t *tool) listen(ctx context.Context, args []string) error {
 	fs := t.flags("listen")
 	fs.StringVar(&c.codec, "codec", "", "`dialect`, one of those that list names, or auto: found by the first bytes of each connection")
 	c.connFlags(fs)
+	fs.StringVar(&c.http, "http", "", "take requests at `address`, of a dialect whose frames are such")
 	if err := program.ParseAll(fs, args); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +20,7 @@ import (
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/devices"
 	"github.com/sargas-em/em/examples/internal/certificate"
+	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/serialline"
 )
@@ -217,22 +219,88 @@ func TestListenRecordFails(t *testing.T) {
 	}
 }
 
-// Datagrams of two senders are two conversations.
+// Datagrams of two senders are two conversations, of one dialect or, where it is found
+// by their first one, of two.
 func TestListenUDP(t *testing.T) {
-	l := start(t, "listen", "--codec", "siadc09", "--udp", "127.0.0.1:0", "-o", "jsonl")
-	addr := l.errs.wait(t, `at (127\S+),`)
-	for range 2 {
-		conn, err := net.Dial("udp", addr)
-		if err != nil {
-			t.Fatal(err)
+	tamper := em.Observation{DeviceAt: time.Now(), Body: &em.Tamper{What: em.TamperOther, Code: "TA"}}
+	for _, c := range []struct {
+		codec, second, identity string
+		obs                     em.Observation
+		want                    string
+	}{
+		{"siadc09", "siadc09", "9017", tamper, `"conn":2,"name":"udp .*"body":"tamper"`},
+		{"auto", "laipac", "99000017", fix(), `"codec":"laipac".*"conn":2,"name":"udp .*"body":"fix"`},
+	} {
+		t.Run(c.codec, func(t *testing.T) {
+			l := start(t, "listen", "--codec", c.codec, "--udp", "127.0.0.1:0", "-o", "jsonl")
+			addr := l.errs.wait(t, `at (127\S+),`)
+			dial := func() net.Conn {
+				conn, err := net.Dial("udp", addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return conn
+			}
+			play(t, "siadc09", "9017", dial(), tamper)
+			play(t, c.second, c.identity, dial(), c.obs)
+			l.out.wait(t, c.want)
+			if err := l.stop(); err != nil {
+				t.Error(err)
+			}
+			l.errs.wait(t, `emcodec: 2 connections, 0 rejected`)
+		})
+	}
+}
+
+// Requests of a unit over HTTP, whose bodies have a length or come in chunks, are
+// shown, answered and kept, and the record decodes; what is none of them is counted.
+func TestListenHTTP(t *testing.T) {
+	authority := certificate.NewAuthority(t)
+	authority.Issue("center", x509.ExtKeyUsageServerAuth)
+	const form = "i=990000000000017&t=1773480413000&id=39163&rc=65538&idt=140736414711817"
+	for _, scheme := range []string{"http", "https"} {
+		t.Run(scheme, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "cap.pcapng")
+			args := []string{"listen", "--codec", "rftrack", "--http", "127.0.0.1:0", "--record", file}
+			if scheme == "https" {
+				args = append(args, "--tls", "--cert", authority.Path("center.pem"), "--key", authority.Path("center.key"))
+			}
+			l := start(t, args...)
+			url := scheme + "://" + l.errs.wait(t, `at (127\S+), HTTP`)
+			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority.Pool}}
+			client := &http.Client{Transport: transport}
+			for i, body := range []io.Reader{strings.NewReader(form), io.MultiReader(strings.NewReader(form[:20]), strings.NewReader(form[20:]))} {
+				resp, err := client.Post(url+"/deviceDataUpload.do", "application/x-www-form-urlencoded", body) // a MultiReader's length is not known
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err != nil || resp.StatusCode != http.StatusOK || string(b) != "{}" {
+					t.Errorf("request %d: %d %q %v", i, resp.StatusCode, b, err)
+				}
+			}
+			resp, err := client.Get(url + "/")
+			if err != nil || resp.StatusCode != http.StatusNotFound {
+				t.Errorf("another path: %v, %v", resp, err)
+			}
+			resp.Body.Close()
+			transport.CloseIdleConnections()
+			if err := l.stop(); err != nil {
+				t.Error(err)
+			}
+			l.errs.wait(t, `emcodec: 1 connections, 1 rejected, \d+ bytes, 2 frames, 0 of them in error, \d+ observations`)
+			out, errs, status := emcodec(t, "decode", "--codec", "auto", "--pcap", file)
+			if status != 0 || strings.Count(out, "=> report 990000000000017") != 2 || strings.Count(out, "=> reply") != 2 || !strings.Contains(out, `"code":"0001:0002"`) {
+				t.Errorf("status %d: %s%s", status, out, errs)
+			}
+		})
+	}
+	for _, args := range [][]string{{"--codec", "gt06", "--http", "127.0.0.1:0"}, {"--codec", "auto", "--http", "127.0.0.1:0"}, {"--codec", "rftrack", "--http", "192.0.2.1:80"}} {
+		if _, errs, status := emcodec(t, append([]string{"listen"}, args...)...); status != program.Usage {
+			t.Errorf("%v: status %d: %s", args, status, errs)
 		}
-		play(t, "siadc09", "9017", conn, em.Observation{DeviceAt: time.Now(), Body: &em.Tamper{What: em.TamperOther, Code: "TA"}})
 	}
-	l.out.wait(t, `"conn":2,"name":"udp .*"body":"tamper"`)
-	if err := l.stop(); err != nil {
-		t.Error(err)
-	}
-	l.errs.wait(t, `emcodec: 2 connections, 0 rejected`)
 }
 
 // An instrument at a serial port, which a pair of pseudo-terminals stands in for.

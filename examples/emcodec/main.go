@@ -8,6 +8,8 @@
 //	emcodec decode --codec megastek --in frames.jsonl -o jsonl
 //	emcodec decode --codec auto --pcap field.pcapng -o jsonl
 //	emcodec listen --codec gt06 --tcp 127.0.0.1:5023 --record cap.pcapng
+//	emcodec listen --codec auto --udp 127.0.0.1:5024
+//	emcodec listen --codec rftrack --http 127.0.0.1:8081 --record cap.pcapng
 //	emcodec send --codec laipac --tcp 127.0.0.1:5025 locate
 //	emcodec dissector --codec gt06 > gt06.lua && tshark -X lua_script:gt06.lua -r cap.pcapng
 //	emcodec replay cap.pcapng --tcp 127.0.0.1:5023 --speed max
@@ -67,7 +69,7 @@ var commands = []command{
 	{"list", "list", (*tool).list},
 	{"describe", "describe [-o text|json] CODEC", (*tool).describe},
 	{"decode", "decode --codec NAME|auto [-o dump|text|jsonl] HEX | --text TEXT | @FILE | - | --in FILE | --pcap FILE", (*tool).decode},
-	{"listen", "listen --codec NAME|auto --tcp ADDR [--tls --cert FILE --key FILE] | --udp ADDR | --serial PORT [--record FILE]", (*tool).listen},
+	{"listen", "listen --codec NAME|auto --tcp ADDR [--tls --cert FILE --key FILE] | --udp ADDR | --http ADDR | --serial PORT [--record FILE]", (*tool).listen},
 	{"send", "send --codec NAME --tcp ADDR | --dial ADDR | --serial PORT COMMAND [--every D] [--on] [--say TEXT] | --message HEX", (*tool).send},
 	{"dissector", "dissector --codec NAME [--port N]", (*tool).dissector},
 	{"replay", "replay FILE --tcp ADDR | --serial PORT | --listen ADDR [--speed N|max]", (*tool).replay},
