@@ -11,24 +11,81 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sargas-em/em/examples/internal/program"
 )
 
 // scaffold is a codec package that works, and is tested as part of this module: what
-// init writes is a copy of it under another name.
+// init writes is a copy of it under another name. Its folders have what differs for
+// other kinds of devices.
 //
-//go:embed scaffold/*.go scaffold/testdata/vectors.jsonl
+//go:embed scaffold
 var scaffold embed.FS
 
-// scaffoldProfile is what the scaffold is.
-const scaffoldProfile = "gps-bracelet"
+// variant is how a kind of device differs from the scaffold: a folder of files that
+// come in addition or instead, and what is left out.
+type variant struct {
+	profile, folder string
+	without         []string
+	yours           string // what the vendor calls it
+}
+
+var variants = []variant{
+	{profile: "gps-bracelet", yours: "bracelet"},
+	{profile: "home-unit", folder: "homeunit", without: []string{"status.go"}, yours: "unit"},
+	{profile: "transdermal", folder: "transdermal", yours: "bracelet"},
+	{profile: "breathalyser", folder: "breathalyser", without: []string{"frame.go", "status.go", "tamper.go"}, yours: "instrument"},
+}
+
+func variantNames() string {
+	var names []string
+	for _, v := range variants {
+		names = append(names, v.profile)
+	}
+	return strings.Join(names, ", ")
+}
+
+// overlay is what the files of a folder begin with, since they are no package alone.
+const overlay = "//go:build overlay\n\n"
+
+// files returns what a package of that name consists of.
+func (v variant) files(name string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	take := func(dir string) error {
+		for _, pattern := range []string{"*.go", "testdata/vectors.jsonl"} {
+			found, err := fs.Glob(scaffold, path.Join(dir, pattern))
+			if err != nil {
+				return err
+			}
+			for _, p := range found {
+				b, err := scaffold.ReadFile(p)
+				if err != nil {
+					return err
+				}
+				b = bytes.TrimPrefix(b, []byte(overlay))
+				files[strings.TrimPrefix(p, dir+"/")] = bytes.ReplaceAll(b, []byte("scaffold"), []byte(name))
+			}
+		}
+		return nil
+	}
+	if err := take("scaffold"); err != nil {
+		return nil, err
+	}
+	for _, file := range v.without {
+		delete(files, file)
+	}
+	if v.folder == "" {
+		return files, nil
+	}
+	return files, take(path.Join("scaffold", v.folder))
+}
 
 // initialize writes a codec package that passes its own kit, to start from.
 func (t *tool) initialize(ctx context.Context, args []string) error {
 	flags := t.flags("init")
-	profile := flags.String("profile", scaffoldProfile, "`kind` of device; there is a scaffold for "+scaffoldProfile)
+	profile := flags.String("profile", variants[0].profile, "`kind` of device: "+variantNames())
 	from := flags.String("sdk", "", "`folder` of the SDK for the go.mod of a new module; found where this runs in the SDK's own or a module that needs it")
 	rest, err := program.Parse(flags, args)
 	if err != nil {
@@ -37,8 +94,9 @@ func (t *tool) initialize(ctx context.Context, args []string) error {
 	if len(rest) != 1 {
 		return program.Usagef("init: name the folder of the new package")
 	}
-	if *profile != scaffoldProfile {
-		return program.Usagef("init: there is no scaffold for the profile %q, only for %s", *profile, scaffoldProfile)
+	i := slices.IndexFunc(variants, func(v variant) bool { return v.profile == *profile })
+	if i < 0 {
+		return program.Usagef("init: there is no scaffold for the profile %q, only for %s", *profile, variantNames())
 	}
 	dir, err := filepath.Abs(rest[0])
 	if err != nil {
@@ -51,15 +109,7 @@ func (t *tool) initialize(ctx context.Context, args []string) error {
 	if _, err := t.reg.Device(name); err == nil {
 		return program.Usagef("init: the SDK has a codec %q already", name)
 	}
-	files := map[string][]byte{}
-	err = fs.WalkDir(scaffold, "scaffold", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		b, err := scaffold.ReadFile(p)
-		files[strings.TrimPrefix(p, "scaffold/")] = bytes.ReplaceAll(b, []byte("scaffold"), []byte(name))
-		return err
-	})
+	files, err := variants[i].files(name)
 	if err != nil {
 		return err
 	}
@@ -85,7 +135,7 @@ func (t *tool) initialize(ctx context.Context, args []string) error {
 	if fresh {
 		fmt.Fprint(t.out, ", a module of its own")
 	}
-	_, err = fmt.Fprintf(t.out, "\nNext: cd %s && go test . && emcodec verify .\nThen put your bracelet's frames in frame.go, message.go and testdata/vectors.jsonl, and the source in doc.go.\n", rest[0])
+	_, err = fmt.Fprintf(t.out, "\nNext: cd %s && go test . && emcodec verify .\nThen put your %s's frames in codec.go, kinds.go and testdata/vectors.jsonl, and the source in doc.go.\n", rest[0], variants[i].yours)
 	return err
 }
 

@@ -14,6 +14,7 @@
 //	emcodec dissector --codec gt06 > gt06.lua && tshark -X lua_script:gt06.lua -r cap.pcapng
 //	emcodec replay cap.pcapng --tcp 127.0.0.1:5023 --speed max
 //	emcodec init beta/b7 --profile gps-bracelet
+//	emcodec init beta/t2 --profile breathalyser
 //	emcodec verify ./beta/b7 --junit r.xml --html r.html --json r.json --badge badge.svg
 //
 // listen, send and replay keep to this machine, unless --allow-remote is given.
@@ -74,7 +75,7 @@ var commands = []command{
 	{"dissector", "dissector --codec NAME [--port N]", (*tool).dissector},
 	{"replay", "replay FILE --tcp ADDR | --serial PORT | --listen ADDR [--speed N|max]", (*tool).replay},
 	{"verify", "verify CODEC|DIR [--profile P] [--vectors FILE] [--junit FILE] [--html FILE] [--json FILE] [--badge FILE]", (*tool).verify},
-	{"init", "init DIR [--profile gps-bracelet] [--sdk DIR]", (*tool).initialize},
+	{"init", "init DIR [--profile " + strings.ReplaceAll(variantNames(), ", ", "|") + "] [--sdk DIR]", (*tool).initialize},
 }
 
 func main() {

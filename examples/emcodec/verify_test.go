@@ -97,17 +97,40 @@ func TestInitAndVerify(t *testing.T) {
 		t.Errorf("status %d: %s%s", status, out, errs)
 	}
 	// It is told what is broken.
-	replaceIn(t, file("codec.go"), "return &Strap{h, stamp()}", "return &Strap{Head: h}")
+	replaceIn(t, file("tamper.go"), "return &Tamper{h, stamp(c)}", "stamp(c); return &Tamper{Head: h}")
 	if out, errs, status = emcodec(t, "verify", dir); status != exitConformance || !strings.Contains(out, "EM-DEC-01  L1 decodes        failed") || !strings.Contains(errs, "b7 does not meet the contract") {
 		t.Errorf("status %d: %s%s", status, out, errs)
 	}
-	replaceIn(t, file("codec.go"), "return &Strap{Head: h}", "return &Strap{h}")
+	replaceIn(t, file("tamper.go"), "return &Tamper{Head: h}", "return &Tamper{h}")
 	if _, errs, status = emcodec(t, "verify", dir); status != exitConformance || !strings.Contains(errs, "the kit left no report") {
 		t.Errorf("status %d: %s", status, errs)
 	}
 	// Nothing is overwritten.
 	if _, errs, status = emcodec(t, "init", dir); status != exitIO || !strings.Contains(errs, "is there already") {
 		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+// Each kind of device has a scaffold that passes its kit at once, with its fuzz target's
+// seeds, and without any network.
+func TestInitProfiles(t *testing.T) {
+	t.Setenv("EM_VECTORS", "")
+	t.Setenv("EM_REQUIRE", "")
+	t.Setenv("GOPROXY", "off")
+	for _, v := range variants[1:] { // TestInitAndVerify has the first
+		t.Run(v.profile, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "acme", "x9")
+			if out, errs, status := emcodec(t, "init", dir, "--profile", v.profile, "--sdk", filepath.Join("..", "..")); status != 0 || !strings.Contains(out, "your "+v.yours+"'s frames") {
+				t.Fatalf("status %d: %s%s", status, out, errs)
+			}
+			if b, err := exec.Command("gofmt", "-l", dir).CombinedOutput(); err != nil || len(b) > 0 {
+				t.Errorf("gofmt: %v\n%s", err, b)
+			}
+			out, errs, status := emcodec(t, "verify", dir, "--profile", v.profile, "--run", "^(TestConformance|FuzzStream)$")
+			if status != 0 || !strings.HasPrefix(out, "x9: ") || !strings.Contains(out, "("+v.profile+")") || !strings.Contains(out, "level: L3 complete") {
+				t.Errorf("status %d: %s%s", status, out, errs)
+			}
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sargas-em/em"
@@ -12,19 +13,20 @@ import (
 	"github.com/sargas-em/em/protocol/wire"
 )
 
-const name = "scaffold"
+const name = "scaffold" // of the dialect
 
 // Device returns the dialect.
 func Device() protocol.Device {
 	return protocol.Device{
 		Name:      name,
-		Title:     "Bracelet of the dialect scaffold",
+		Title:     title,
 		Codec:     Codec{},
 		Relaxed:   Codec{RelaxedChecksum: true},
 		MaxFrame:  maxFrame,
 		Sessions:  func(protocol.SessionConfig) protocol.Session { return new(session) },
 		Simulator: newSimulator,
 		Match:     match,
+		Commands:  commands,
 	}
 }
 
@@ -54,19 +56,6 @@ var (
 	_ protocol.Codec     = Codec{}
 	_ protocol.Dissector = Codec{}
 )
-
-// Types of messages.
-const (
-	typePosition  = 0x01
-	typeStatus    = 0x02
-	typeStrap     = 0x03
-	typeHeartbeat = 0x04
-	typeAck       = 0x81
-)
-
-var typeNames = map[byte]string{
-	typePosition: "position", typeStatus: "status", typeStrap: "strap", typeHeartbeat: "heartbeat", typeAck: "ack",
-}
 
 // Decode reads one frame. The payload of a type that is not known becomes a
 // *protocol.Raw.
@@ -100,7 +89,7 @@ func read(c *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 		wrong = &protocol.ChecksumError{Algorithm: algorithm, Offset: len(frame) - 2, Found: uint32(found), Expected: uint32(want)}
 	}
 	outer := c.Limit(length, "body")
-	m = message(c)
+	m = readMessage(c)
 	if c.Err() == nil && c.Len() > 0 {
 		c.Fail("payload", wire.ErrValue) // longer than its type has it
 	}
@@ -115,77 +104,57 @@ func read(c *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 	return m, wrong
 }
 
-// message reads the body of a frame.
-func message(c *wire.Cursor) protocol.Message {
+// readMessage reads the body of a frame.
+func readMessage(c *wire.Cursor) protocol.Message {
 	code := c.U8("type")
-	if typeNames[code] != "" {
-		c.Value("%s", typeNames[code])
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.code == code })
+	if i >= 0 {
+		c.Value("%s", kinds[i].name)
 	}
 	at := c.Pos()
 	digits := c.BCD(8, "identity")
 	if c.Err() == nil && digits[0] != '0' {
 		c.FailAt("identity", at, wire.ErrValue)
 	}
-	h := Head{Serial: c.U16("serial"), IMEI: strings.TrimPrefix(digits, "0")}
+	h := Head{strings.TrimPrefix(digits, "0"), c.U16("serial")}
 	if c.Err() == nil {
-		h.IMEI = digits[1:]
+		h.Identity = digits[1:]
 	}
-	stamp := func() Stamp {
-		s := Stamp{Time: c.U32("time")}
-		c.Value("%s", s.At().Format("2006-01-02T15:04:05Z"))
-		s.Flags = c.U8("flags")
-		return s
+	if i < 0 {
+		return &protocol.Raw{Code: fmt.Sprintf("0x%02X", code), Data: bytes.Clone(c.Rest("payload"))}
 	}
-	switch code {
-	case typePosition:
-		return &Position{h, stamp(), int32(c.U32("latitude")), int32(c.U32("longitude"))}
-	case typeStatus:
-		return &Status{h, stamp(), c.U8("battery")}
-	case typeStrap:
-		return &Strap{h, stamp()}
-	case typeHeartbeat:
-		return &Heartbeat{h}
-	case typeAck:
-		return &Ack{h}
-	}
-	return &protocol.Raw{Code: fmt.Sprintf("0x%02X", code), Data: bytes.Clone(c.Rest("payload"))}
+	return kinds[i].read(h, c)
+}
+
+// stamp reads a Stamp.
+func stamp(c *wire.Cursor) Stamp {
+	s := Stamp{Time: c.U32("time")}
+	c.Value("%s", s.At().Format("2006-01-02T15:04:05Z"))
+	s.Flags = c.U8("flags")
+	return s
+}
+
+func (s Stamp) append(dst []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(dst, s.Time), s.Flags)
 }
 
 // Append encodes a message.
 func (c Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
-	h, ok := m.(interface{ head() *Head })
+	msg, ok := m.(message)
 	if !ok {
 		return dst, fmt.Errorf("scaffold: %T: %w", m, protocol.ErrUnsupported)
 	}
-	if !isIMEI(h.head().IMEI) {
+	h := msg.head()
+	if !isIdentity(h.Identity) {
 		return dst, fmt.Errorf("scaffold: %s: %w: the identity is not 15 digits", m.Type(), protocol.ErrUnsupported)
 	}
-	begin := func(code byte) []byte {
-		b := append(append(dst, start...), 0, code)
-		b, _ = hex.AppendDecode(b, []byte("0"+h.head().IMEI)) // digits all
-		return binary.BigEndian.AppendUint16(b, h.head().Serial)
-	}
-	stamped := func(code byte, s Stamp) []byte {
-		return append(binary.BigEndian.AppendUint32(begin(code), s.Time), s.Flags)
-	}
-	var b []byte
-	switch m := m.(type) {
-	case *Position:
-		b = binary.BigEndian.AppendUint32(stamped(typePosition, m.Stamp), uint32(m.Lat))
-		b = binary.BigEndian.AppendUint32(b, uint32(m.Lng))
-	case *Status:
-		b = append(stamped(typeStatus, m.Stamp), m.Battery)
-	case *Strap:
-		b = stamped(typeStrap, m.Stamp)
-	case *Heartbeat:
-		b = begin(typeHeartbeat)
-	case *Ack:
-		b = begin(typeAck)
-	}
-	return seal(b, len(dst)), nil
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == m.Type() })
+	b := append(append(dst, start...), 0, kinds[i].code)
+	b, _ = hex.AppendDecode(b, []byte("0"+h.Identity)) // digits all
+	return seal(msg.payload(binary.BigEndian.AppendUint16(b, h.Serial)), len(dst)), nil
 }
 
-// isIMEI reports whether s is 15 digits.
-func isIMEI(s string) bool { return len(s) == 15 && strings.Trim(s, "0123456789") == "" }
+// isIdentity reports whether s is an IMEI: 15 digits.
+func isIdentity(s string) bool { return len(s) == 15 && strings.Trim(s, "0123456789") == "" }
 
-func deviceID(imei string) em.DeviceID { return em.DeviceID(name + ":" + imei) }
+func deviceID(identity string) em.DeviceID { return em.DeviceID(name + ":" + identity) }

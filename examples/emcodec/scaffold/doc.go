@@ -10,7 +10,7 @@
 //
 //	01 position   time(4) flags(1) latitude(4) longitude(4), in 1e-7 degrees
 //	02 status     time(4) flags(1) battery(1), in percent, FF unknown
-//	03 strap      time(4) flags(1)
+//	03 tamper     time(4) flags(1), of the strap
 //	04 heartbeat
 //	81 ack        of the center, with the serial of what it answers
 //

@@ -4,19 +4,42 @@ import (
 	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/wire"
 )
+
+// message is what every message of the dialect can do.
+type message interface {
+	protocol.Message
+	head() *Head
+	payload(dst []byte) []byte // appends what stands behind the head
+	observe() (Stamp, em.Body) // what it tells; a nil body is nothing
+}
+
+// order is a command of the center's, which the device answers at once.
+type order interface {
+	message
+	obey(Head) message
+}
+
+// kind is a type of message; kinds lists all.
+type kind struct {
+	code byte
+	name string
+	read func(Head, *wire.Cursor) message // what stands behind the head
+}
 
 // Head is what each message begins with.
 type Head struct {
-	IMEI   string // 15 digits
-	Serial uint16
+	Identity string
+	Serial   uint16
 }
 
 func (h *Head) head() *Head { return h }
 
 // Flags of messages; bits without a name are kept.
 const (
-	FlagOn     = 0x01 // of Position: the fix is current; of Status: low; of Strap: closed again
+	FlagOn     = 0x01 // the message's own; see its comment
 	FlagStored = 0x02 // uploaded from memory
 )
 
@@ -37,40 +60,13 @@ func (s Stamp) At() time.Time {
 func (s Stamp) on() bool     { return s.Flags&FlagOn != 0 }
 func (s Stamp) stored() bool { return s.Flags&FlagStored != 0 }
 
-// Position tells where the device is, or that it does not know.
-type Position struct {
-	Head
-	Stamp
-	Lat, Lng int32 // 1e-7 degrees
+// with sets FlagOn.
+func (s Stamp) with(on bool) Stamp {
+	if on {
+		s.Flags |= FlagOn
+	}
+	return s
 }
-
-// Type returns "position".
-func (*Position) Type() string { return "position" }
-
-// LatLng returns the position; false where there is none.
-func (p *Position) LatLng() (em.LatLng, bool) {
-	fix := em.Fix{LatLng: em.LatLng{Lat: float64(p.Lat) / 1e7, Lng: float64(p.Lng) / 1e7}, Validity: em.FixCurrent}
-	return fix.LatLng, p.on() && fix.Valid()
-}
-
-// Status tells the battery.
-type Status struct {
-	Head
-	Stamp
-	Battery byte // percent; above 100 unknown
-}
-
-// Type returns "status".
-func (*Status) Type() string { return "status" }
-
-// Strap tells that the strap was opened or closed.
-type Strap struct {
-	Head
-	Stamp
-}
-
-// Type returns "strap".
-func (*Strap) Type() string { return "strap" }
 
 // Heartbeat tells that the device is there.
 type Heartbeat struct{ Head }
@@ -78,8 +74,18 @@ type Heartbeat struct{ Head }
 // Type returns "heartbeat".
 func (*Heartbeat) Type() string { return "heartbeat" }
 
+func (*Heartbeat) payload(dst []byte) []byte { return dst }
+func (*Heartbeat) observe() (Stamp, em.Body) { return Stamp{}, &em.Comms{Event: em.CommsHeartbeat} }
+
+func readHeartbeat(h Head, _ *wire.Cursor) message { return &Heartbeat{h} }
+
 // Ack is the center's answer to the message of that serial.
 type Ack struct{ Head }
 
 // Type returns "ack".
 func (*Ack) Type() string { return "ack" }
+
+func (*Ack) payload(dst []byte) []byte { return dst }
+func (*Ack) observe() (Stamp, em.Body) { return Stamp{}, nil }
+
+func readAck(h Head, _ *wire.Cursor) message { return &Ack{h} }

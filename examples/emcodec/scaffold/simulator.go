@@ -20,21 +20,21 @@ const (
 // simulator is the device's side. It sends one message after the other, each until
 // it is acknowledged.
 type simulator struct {
-	imei    string
-	rnd     *rand.Rand
-	serial  uint16
-	queue   []protocol.Message // not bounded: the caller's reports are its only source, but for one heartbeat
-	started bool
-	waiting bool      // queue[0] was sent
-	again   time.Time // when it is sent again
-	next    time.Time // of the next heartbeat
+	identity string
+	rnd      *rand.Rand
+	serial   uint16
+	queue    []message // not bounded: the caller's reports are its only source, but for one heartbeat
+	started  bool
+	waiting  bool      // queue[0] was sent
+	again    time.Time // when it is sent again
+	next     time.Time // of the next heartbeat
 }
 
-func newSimulator(imei string, seed uint64) (protocol.Simulator, error) {
-	if !isIMEI(imei) {
-		return nil, fmt.Errorf("scaffold: simulator: %w: the identity is not an IMEI of 15 digits", protocol.ErrIdentity)
+func newSimulator(identity string, seed uint64) (protocol.Simulator, error) {
+	if !isIdentity(identity) {
+		return nil, fmt.Errorf("scaffold: simulator: %w: no identity of the dialect", protocol.ErrIdentity)
 	}
-	return &simulator{imei: imei, rnd: rand.New(rand.NewPCG(seed, 0))}, nil
+	return &simulator{identity: identity, rnd: rand.New(rand.NewPCG(seed, 0))}, nil
 }
 
 // Report queues observations. An error leaves the queue as it was.
@@ -54,12 +54,11 @@ func (s *simulator) Report(obs ...em.Observation) error {
 // head makes the head of a new message.
 func (s *simulator) head() Head {
 	s.serial++
-	return Head{s.imei, s.serial}
+	return Head{s.identity, s.serial}
 }
 
 // message returns the message that says o.
-func (s *simulator) message(o em.Observation) (protocol.Message, error) {
-	unsupported := fmt.Errorf("%s: %w", o.Body.Kind(), protocol.ErrUnsupported)
+func (s *simulator) message(o em.Observation) (message, error) {
 	at := o.DeviceAt
 	if at.IsZero() {
 		at = o.At
@@ -74,65 +73,39 @@ func (s *simulator) message(o em.Observation) (protocol.Message, error) {
 	if o.Stored {
 		stamp.Flags |= FlagStored
 	}
-	on := func(is bool) Stamp {
-		if is {
-			stamp.Flags |= FlagOn
-		}
-		return stamp
+	m := tell(stamp, o.Body)
+	if b, ok := o.Body.(*em.Comms); ok && b.Event == em.CommsHeartbeat && b.Text == "" && !o.Stored {
+		m = &Heartbeat{}
 	}
-	switch b := o.Body.(type) {
-	case *em.Fix: // speed and course have no place in the message
-		current := b.Validity == em.FixCurrent
-		if !current && b.Validity != em.FixInvalid || current && !b.Valid() {
-			return nil, unsupported
-		}
-		m := &Position{Stamp: on(current)}
-		if current {
-			m.Lat, m.Lng = int32(math.Round(b.Lat*1e7)), int32(math.Round(b.Lng*1e7))
-		}
-		m.Head = s.head()
-		return m, nil
-	case *em.Power:
-		if b.Event != em.PowerLow && !(b.Event == em.PowerNone && b.Level.OK) || !(b.Level.V >= 0 && b.Level.V <= 1) || b.Volts.OK || b.Charging.OK || b.External.OK {
-			return nil, unsupported
-		}
-		m := &Status{Stamp: on(b.Event == em.PowerLow), Battery: 0xFF}
-		if b.Level.OK {
-			m.Battery = byte(math.Round(b.Level.V * 100))
-		}
-		m.Head = s.head()
-		return m, nil
-	case *em.Tamper:
-		if b.What == em.TamperStrap {
-			return &Strap{Stamp: on(b.Cleared), Head: s.head()}, nil
-		}
-	case *em.Comms:
-		if b.Event == em.CommsHeartbeat && b.Text == "" && !o.Stored {
-			return &Heartbeat{s.head()}, nil
-		}
+	if m == nil {
+		return nil, fmt.Errorf("%s: %w", o.Body.Kind(), protocol.ErrUnsupported)
 	}
-	return nil, unsupported
+	*m.head() = s.head()
+	return m, nil
 }
 
 // Handle takes one message of the center.
 func (s *simulator) Handle(now time.Time, m protocol.Message, out *protocol.Output) error {
 	switch m := m.(type) {
 	case *Ack:
-		if m.IMEI != s.imei {
+		if m.Identity != s.identity {
 			return fmt.Errorf("scaffold: simulator: %w: a message for another device", protocol.ErrIdentity)
 		}
-		if s.waiting && m.Serial == serialOf(s.queue[0]) {
+		if s.waiting && m.Serial == s.queue[0].head().Serial {
 			s.queue, s.waiting = s.queue[1:], false
 			s.send(now, out)
 		}
+	case order:
+		if m.head().Identity != s.identity {
+			return fmt.Errorf("scaffold: simulator: %w: a command for another device", protocol.ErrIdentity)
+		}
+		out.Send = append(out.Send, m.obey(s.head()))
 	case *protocol.Raw:
 	default:
 		return fmt.Errorf("scaffold: the center does not send %s: %w", m.Type(), protocol.ErrMalformed)
 	}
 	return nil
 }
-
-func serialOf(m protocol.Message) uint16 { return m.(interface{ head() *Head }).head().Serial }
 
 // send sends the next message, or the same again.
 func (s *simulator) send(now time.Time, out *protocol.Output) {
@@ -161,7 +134,7 @@ func (s *simulator) Deadline() time.Time {
 // says who it is.
 func (s *simulator) Wake(now time.Time, out *protocol.Output) error {
 	if !s.started || !s.waiting && len(s.queue) == 0 && !now.Before(s.next) {
-		s.queue = slices.Insert(s.queue, 0, protocol.Message(&Heartbeat{s.head()}))
+		s.queue = slices.Insert(s.queue, 0, message(&Heartbeat{s.head()}))
 		s.started, s.next = true, now.Add(beat)
 	}
 	if !s.waiting || !now.Before(s.again) {
@@ -184,9 +157,9 @@ func (s *simulator) Waiting() int {
 // Reconnect implements protocol.Resumer: heartbeats that were lost are not told
 // again.
 func (s *simulator) Reconnect() {
-	s.queue = slices.DeleteFunc(slices.Clone(s.queue), func(m protocol.Message) bool { return m.Type() == "heartbeat" })
+	s.queue = slices.DeleteFunc(slices.Clone(s.queue), func(m message) bool { return m.Type() == "heartbeat" })
 	s.started, s.waiting = false, false
 }
 
-// Device is "scaffold:" and the IMEI.
-func (s *simulator) Device() em.DeviceID { return deviceID(s.imei) }
+// Device is "scaffold:" and the identity.
+func (s *simulator) Device() em.DeviceID { return deviceID(s.identity) }
