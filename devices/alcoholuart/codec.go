@@ -87,26 +87,22 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 
 // Dissect reads one frame and tells its fields.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	f := wire.New(frame)
-	f.Record()
-	m, err := c.decode(&f, frame)
-	return m, f.Spans(), err
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 func (c Codec) decode(f *wire.Cursor, frame []byte) (protocol.Message, error) {
 	if len(frame) != frameLen {
-		f.FailAt("frame", len(frame), fmt.Errorf("%w: %d bytes, not %d", protocol.ErrMalformed, len(frame), frameLen))
+		f.FailAt("start", 0, fmt.Errorf("%w: %d bytes, not %d", protocol.ErrMalformed, len(frame), frameLen))
 		return nil, f.Err()
 	}
 	f.Expect("\xFF", "start")
 	m := read(f, frame)
-	f.U8("check code")
+	f.U8("checksum")
 	if checked(frame) {
-		f.Note("OK NEG-SUM-8")
 		return protocol.Verdict(f, m, nil, false)
 	}
 	bad := wrong(frame)
-	f.Note("expected %02X NEG-SUM-8", bad.Expected)
 	if frame[0] != start {
 		return nil, f.Err()
 	}
@@ -117,33 +113,24 @@ func (c Codec) decode(f *wire.Cursor, frame []byte) (protocol.Message, error) {
 func read(f *wire.Cursor, frame []byte) protocol.Message {
 	switch kind := f.U8("type"); {
 	case kind == gasEthanol:
-		f.Value("upload, ethanol")
 		m := wire.Own[Upload](f)
 		m.Unit = Unit(f.U8("unit"))
-		if f.Recording() {
-			f.Value("%v", m.Unit)
-		}
 		if m.Decimals = f.U8("decimals"); m.Decimals > maxDecimals {
 			f.FailAt("decimals", 3, fmt.Errorf("%w: %d, above %d", wire.ErrValue, m.Decimals, maxDecimals))
 		}
 		m.Concentration, m.FullScale = f.U16("concentration"), f.U16("full scale")
 		return m
 	case kind == cmdRead:
-		f.Value("reply")
 		m := wire.Own[Reply](f)
 		m.Mass, m.Reserved, m.Concentration = f.U16("mass"), f.U16("reserved"), f.U16("concentration")
 		return m
 	case kind == toModule && frame[2] == cmdRead:
-		f.Value("to the module")
 		f.U8("command")
-		f.Value("read")
 		m := wire.Own[Read](f)
 		reserved(f, m.Reserved[:])
 		return m
 	case kind == toModule && frame[2] == cmdMode:
-		f.Value("to the module")
 		f.U8("command")
-		f.Value("set mode")
 		m := wire.Own[SetMode](f)
 		m.Mode = Mode(f.U8("mode"))
 		if m.Mode != ModeUpload && m.Mode != ModeAnswer {
@@ -152,7 +139,6 @@ func read(f *wire.Cursor, frame []byte) protocol.Message {
 		reserved(f, m.Reserved[:])
 		return m
 	case kind == toModule:
-		f.Value("to the module")
 		f.Bytes(6, "data")
 		return &protocol.Raw{Code: fmt.Sprintf("0x01 0x%02X", frame[2]), Data: bytes.Clone(frame[1 : frameLen-1])}
 	default:

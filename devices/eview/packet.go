@@ -126,11 +126,8 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 
 // Dissect is Decode with a span for every byte.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	f := wire.New(frame)
-	f.Record()
-	m, wrong := read(&f, frame)
-	m, err := protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
-	return m, f.Spans(), err
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 // read reads a frame; wrong is its wrong check code, if it is.
@@ -138,15 +135,12 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 	f.Expect("\xAB", "mark")
 	p, records := wire.OwnList[Packet, Record](f, count(frame))
 	p.Properties = f.U8("properties")
-	if f.Recording() {
-		f.Value("0x%02X", p.Properties)
-	}
 	at := f.Pos()
 	if size := int(f.LE16("length")); f.Err() == nil && size != len(frame)-headLen {
 		f.FailAt("length", at, fmt.Errorf("%w: says %d, the body has %d", wire.ErrValue, size, len(frame)-headLen))
 	}
 	at = f.Pos()
-	found := f.LE16("check code")
+	found := f.LE16("crc")
 	if f.Err() != nil {
 		return nil, nil
 	}
@@ -155,21 +149,12 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 		p.BadCheck = true
 		wrong = &protocol.ChecksumError{Algorithm: "CRC-16/XMODEM", Offset: at, Found: uint32(found), Expected: uint32(want)}
 	}
-	if f.Recording() {
-		f.Value("0x%04X", found)
-		if f.Note("0x%04X OK  CRC-16/XMODEM", found); wrong != nil {
-			f.Note("0x%04X WRONG, expected 0x%04X  CRC-16/XMODEM", found, want)
-		}
-	}
 	p.Serial = f.LE16("serial")
 	if p.Properties&propEncrypt != 0 {
 		f.Rest("encrypted body")
 		return &protocol.Raw{Code: "encrypted", Data: slices.Clone(frame)}, wrong
 	}
 	p.Command = f.U8("command")
-	if f.Recording() {
-		f.Value("0x%02X %s", p.Command, commandNames[p.Command])
-	}
 	if commandNames[p.Command] == "" {
 		f.Rest("body")
 		return &protocol.Raw{Code: fmt.Sprintf("0x%02X", p.Command), Data: slices.Clone(frame)}, wrong
@@ -181,9 +166,6 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 			f.FailAt("record length", at, fmt.Errorf("%w: 0, a record has a key", wire.ErrValue))
 		}
 		r := Record{Key: f.U8("key")}
-		if f.Recording() {
-			f.Value("0x%02X %s", r.Key, keyName(p.Command, r.Key))
-		}
 		if n > 1 {
 			r.Value = f.Data(n-1, "value")
 		}

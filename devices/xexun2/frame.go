@@ -168,57 +168,36 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) {
 
 // DecodeReuse is Decode with the caller's memory.
 func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
-	m, _, err := c.decode(frame, memory, false)
-	return m, err
-}
-
-// Dissect reads one message and tells its fields.
-func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return c.decode(frame, nil, true)
-}
-
-func (c Codec) decode(frame []byte, memory *wire.Memory, record bool) (protocol.Message, []wire.Span, error) {
 	outer := wire.New(frame)
-	if record {
-		outer.Record()
-	}
 	outer.Expect(flag, "start")
 	if n := len(frame); n < 2*len(flag) || string(frame[n-len(flag):]) != flag {
 		outer.FailAt("end", n, wire.ErrTruncated)
 	}
 	if outer.Err() != nil {
-		return nil, outer.Spans(), outer.Err()
+		return nil, outer.Err()
 	}
 	plain, err := unescape(frame[len(flag):len(frame)-len(flag)], memory)
 	if err != nil {
-		return nil, outer.Spans(), err
+		return nil, err
 	}
 	f := reader{Cursor: wire.New(plain)}
 	f.Use(memory)
 	f.Spare(2 * imeiLen)
-	if record {
-		f.Record()
-	}
 	m, wrong := f.message(plain)
-	var spans []wire.Span
-	if record {
-		// Fields and errors stand where the bytes are in the frame.
-		at := offsets(frame)
-		spans = outer.Spans()[:1]
-		for _, s := range f.Spans() {
-			s.Offset, s.Len = at[s.Offset], at[s.Offset+s.Len]-at[s.Offset]
-			spans = append(spans, s)
-		}
-		spans = append(spans, wire.Span{Offset: len(frame) - len(flag), Len: len(flag), Name: "end", Value: hex.EncodeToString([]byte(flag))})
-	}
 	switch {
 	case wrong != nil && !c.RelaxedChecksum:
 		wrong.Offset = offsets(frame)[wrong.Offset]
-		return nil, spans, wrong
+		return nil, wrong
 	case f.Err() != nil:
-		return nil, spans, moved(f.Err(), frame)
+		return nil, moved(f.Err(), frame)
 	}
-	return m, spans, nil
+	return m, nil
+}
+
+// Dissect reads one message and tells its fields.
+func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 // moved is an error with its offset in the frame with escapes.
@@ -282,20 +261,11 @@ func (f *reader) message(plain []byte) (m protocol.Message, wrong *protocol.Chec
 // head reads the head; ok is false where the payload is not worth reading.
 func (f *reader) head(h *Header, plain []byte) (ok bool, wrong *protocol.ChecksumError) {
 	h.Kind, h.Serial = f.U16("type"), f.U16("serial")
-	if f.Recording() {
-		f.Value("0x%04X", h.Serial)
-	}
 	imei := f.BCD(imeiLen, "imei")
 	attributes := f.U16("attributes")
-	if f.Recording() {
-		f.Value("0x%04X", attributes)
-	}
 	h.Flags = attributes &^ lengthMask
 	at := f.Pos()
-	found := f.U16("check code")
-	if f.Recording() {
-		f.Value("0x%04X", found)
-	}
+	found := f.U16("crc")
 	switch {
 	case f.Err() != nil:
 		return false, nil
@@ -308,13 +278,6 @@ func (f *reader) head(h *Header, plain []byte) (ok bool, wrong *protocol.Checksu
 	want := checksum.Fold16(plain[headLen:])
 	if found != want {
 		wrong = &protocol.ChecksumError{Algorithm: "FOLD-16", Offset: at, Found: uint32(found), Expected: uint32(want)}
-	}
-	switch {
-	case !f.Recording():
-	case wrong != nil:
-		f.Note("expected 0x%04X FOLD-16", want)
-	default:
-		f.Note("OK FOLD-16")
 	}
 	return true, wrong
 }

@@ -76,20 +76,11 @@ func (f *reader) records(list []Record) []Record {
 func (f *reader) record(r *Record) {
 	r.Index = f.U8("index")
 	r.Seconds = f.U32("time")
-	if f.Recording() && f.Err() == nil {
-		f.Value("%s", r.Time().Format("2006-01-02 15:04:05"))
-	}
 	r.CSQ = f.U8("csq")
 	r.Battery = f.U16("battery")
 	r.Mask = f.U8("mask")
-	if f.Recording() {
-		f.Value("%08b", r.Mask)
-	}
 	if r.Has(HasAlarm) {
 		r.Alarm = Alarms(f.U32("alarm"))
-		if f.Recording() {
-			f.Value("%032b", uint32(r.Alarm))
-		}
 	}
 	if r.Has(HasPositioning) {
 		f.positioning(&r.Positioning)
@@ -110,9 +101,6 @@ func (f *reader) record(r *Record) {
 
 func (f *reader) positioning(p *Positioning) {
 	p.Mask = f.U8("positioning")
-	if f.Recording() {
-		f.Value("%08b", p.Mask)
-	}
 	if p.Has(HasGNSS32) {
 		p.GNSS32.Satellites = f.U8("satellites")
 		p.GNSS32.Lng = f.single("longitude")
@@ -193,9 +181,6 @@ const moduleG = 8 + 8 + 1 + 1 + 1 + 2 + 2 + 4
 
 func (f *reader) module() (m Module) {
 	m.Kind = f.U8("module")
-	if f.Recording() {
-		f.Value("%q", rune(m.Kind))
-	}
 	n := int(f.U16("module length"))
 	if m.Kind != 'G' || n != moduleG {
 		if m.Data = f.Data(n, "module data"); m.Data == nil {
@@ -220,25 +205,16 @@ func (f *reader) motion() Motion { return Motion{Speed: f.U16("speed"), Course: 
 
 func (f *reader) level() int8 {
 	v := int8(f.U8("level"))
-	if f.Recording() {
-		f.Value("%d dBm", v)
-	}
 	return v
 }
 
 func (f *reader) single(name string) em.Opt[float64] {
 	v := float64(math.Float32frombits(f.U32(name)))
-	if f.Recording() {
-		f.Value("%v", v)
-	}
 	return finite(v)
 }
 
 func (f *reader) double(name string) em.Opt[float64] {
 	v := math.Float64frombits(f.U64(name))
-	if f.Recording() {
-		f.Value("%v", v)
-	}
 	return finite(v)
 }
 

@@ -216,7 +216,10 @@ func (r *run) leaf(n *node) bool {
 		}
 		value = n.uintText(raw, v)
 		if note = n.notes[v]; n.expectX != nil {
-			if want := r.eval(n.expectX).n; want != v {
+			switch want := r.eval(n.expectX).n; {
+			case want < 0:
+				note = "WRONG"
+			case want != v:
 				note = "WRONG, expected " + n.uintText(uint64(want), want)
 			}
 		}
@@ -237,6 +240,9 @@ func (r *run) leaf(n *node) bool {
 			v = float64(math.Float32frombits(uint32(raw)))
 		}
 		value = floatText(v, n.decimals) + n.unit
+		if n.degMin && math.Abs(v) <= 18_000 {
+			note = fixed(fromDegMin(v), 6) + "°"
+		}
 	case opBytes:
 		value = hexText(b)
 	case opText:

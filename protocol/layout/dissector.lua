@@ -331,7 +331,7 @@ local function floattext(s, little, decimals)
 		if exponent == 2047 then return mantissa > 0 and "NaN" or "Inf" end
 		v = exponent == 0 and mantissa * 2 ^ -1074 or (mantissa + 2 ^ 52) * 2 ^ (exponent - 1075)
 	end
-	return fixed(sign * v, decimals or 0)
+	return fixed(sign * v, decimals or 0), sign * v
 end
 
 -- Expressions. A state r has buf, pos, stop (behind the range), vars and short.
@@ -515,7 +515,11 @@ function LEAF.uint(r, n, s)
 	local note = v and n.notes and n.notes[v] or ""
 	if n.expect then
 		local want = num(r, n.expect)
-		if want ~= v then note = "WRONG, expected " .. uinttext(n, bytesof(want, n.width), want) end
+		if want < 0 then
+			note = "WRONG"
+		elseif want ~= v then
+			note = "WRONG, expected " .. uinttext(n, bytesof(want, n.width), want)
+		end
 	end
 	return uinttext(n, raw, v), note, v
 end
@@ -531,7 +535,16 @@ function LEAF.bits(r, n, s)
 	return table.concat(t, ", "), n.notes and n.notes[v] or ""
 end
 
-function LEAF.float(_, n, s) return floattext(s, n.le, n.decimals) .. (n.unit or "") end
+function LEAF.float(_, n, s)
+	local text, v = floattext(s, n.le, n.decimals)
+	local note
+	if n.degmin and v and math.abs(v) <= 18000 then
+		local d = floor(math.abs(v) / 100)
+		local deg = d + (math.abs(v) - 100 * d) / 60
+		note = fixed(v < 0 and -deg or deg, 6) .. "°"
+	end
+	return text .. (n.unit or ""), note
+end
 
 function LEAF.bytes(_, _, s) return hextext(s) end
 

@@ -187,6 +187,7 @@ func (c *compiler) node(from Node) *node {
 		"Notes":                   n.notes != nil && n.op != opUint && n.op != opBits,
 		"Meanings":                n.meanings != nil && !text,
 		"Date":                    n.form != "" && (!text || len(n.form)%2 != 0 || strings.Trim(n.form, "DMYhms") != ""),
+		"DegMin":                  n.degMin && n.op != opFloat,
 		"Expect":                  n.expect != "" && n.op != opUint && !text,
 		"Skip, Drop":              (n.skip != 0 || n.drop != 0) && (n.op != opDigits || n.skip < 0 || n.drop < 0 || n.skip+n.drop > 2*n.width),
 		"Trim":                    n.trim != "" && n.op != opDigits && n.op != opText,

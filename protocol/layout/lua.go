@@ -157,6 +157,7 @@ func (w *luaWriter) node(n *node) {
 	w.text("form", n.form)
 	w.expr("expect", n.expectX)
 	w.flag("title", n.title)
+	w.flag("degmin", n.degMin)
 	w.text("lit", n.lit)
 	w.text("sep", n.sep)
 	w.number("skip", int64(n.skip))

@@ -54,6 +54,7 @@ type Node struct {
 	form     string            // of a date or time in digits
 	expect   string            // expression of the only right value
 	title    bool
+	degMin   bool
 
 	lit        string
 	sep        string // one byte
@@ -192,7 +193,11 @@ func (n Node) Meanings(notes map[string]string) Node { n.meanings = maps.Clone(n
 // text does not matter.
 func (n Node) Date(form string) Node { n.form = form; return n }
 
-// Expect notes where a number or text is not the value of the expression.
+// DegMin notes of a Float, which is 100 times degrees and then minutes, the degrees.
+func (n Node) DegMin() Node { n.degMin = true; return n }
+
+// Expect notes where a number or text is not the value of the expression; below
+// zero there is no right number.
 func (n Node) Expect(expr string) Node { n.expect = expr; return n }
 
 // Let names a variable that gets the value too: for fields whose name is no word.

@@ -146,6 +146,12 @@ func degrees(s string) (deg float64, ok bool) {
 	return dd + mm/60, true
 }
 
+// fromDegMin reads 100 times degrees and then minutes.
+func fromDegMin(v float64) float64 {
+	d := math.Floor(math.Abs(v) / 100)
+	return math.Copysign(d+(math.Abs(v)-100*d)/60, v)
+}
+
 func floatText(v float64, decimals int) string {
 	switch {
 	case math.IsNaN(v):
