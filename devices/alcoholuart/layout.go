@@ -15,7 +15,7 @@ var frames = sync.OnceValue(func() *layout.Layout {
 	return layout.Must(layout.Description{
 		Name:   Name,
 		Title:  "Alcohol sensor",
-		Start:  "byte(0) == 0xFF && size >= 9",
+		Start:  "byte(0) == 0xFF && in(byte(1), 0x01, 0x17, 0x86)",
 		Frames: []layout.Frame{{If: "byte(0) == 0xFF", Size: "9"}},
 		Fields: []layout.Node{
 			layout.If("size != 9", layout.Fail()),
