@@ -5,7 +5,7 @@
 //	go run ./benchmarks/verdicts            tables; under two minutes on two cores
 //	go run ./benchmarks/verdicts -quick     a smaller town and no real tracks, some seconds
 //	go run ./benchmarks/verdicts -json      JSON instead of tables; -out FILE writes it beside them
-//	go run ./benchmarks/verdicts -config '{"Enter":{"Fixes":2}}'    another rule with that geofence.Config
+//	go run ./benchmarks/verdicts -config '{"DriftReach":100}'    another rule with that geofence.Config
 //
 // How it is measured, and what the figures do not say, is METHOD.md. Real tracks
 // come from the folder that EM_DATA names; without it they are skipped, and the
@@ -30,6 +30,7 @@ func rules() []rule {
 		naive("naive", 1, false),
 		naive("naive, all sources", 1, true),
 		naive("naive, 2 fixes", 2, false),
+		ours("ours, each fix", geofence.EachFix(), curfew.Config{}),
 		ours("ours", geofence.Config{}, curfew.Config{}),
 	}
 }

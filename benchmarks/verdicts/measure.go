@@ -7,6 +7,10 @@ type alert struct {
 	from  int64 // as of when
 	told  int64
 	until int64 // when its end was told; never is open
+
+	// passing tells that the way between two fixes, at from and until, leads
+	// through the zone: a warning, counted apart.
+	passing bool
 }
 
 const never = int64(1) << 62
@@ -21,11 +25,16 @@ type tally struct {
 	Undecided int `json:"undecided"`
 	Repeated  int `json:"repeated"`
 
-	Due        int `json:"due"` // violations of a minute or more
-	Missed     int `json:"missed"`
-	Unseen     int `json:"missed_unseen"` // of them without a satellite fix
-	Short      int `json:"short"`
-	ShortFound int `json:"short_found"`
+	Due         int `json:"due"` // violations of a minute or more
+	Missed      int `json:"missed"`
+	Unseen      int `json:"missed_unseen"` // of them without a satellite fix
+	Plain       int `json:"plain"`         // due, a minute of it 30 m or more beyond the edge, with two satellite fixes there
+	PlainMissed int `json:"plain_missed"`
+	Short       int `json:"short"`
+	ShortFound  int `json:"short_found"`
+
+	Passed      int `json:"passed"` // ways between fixes
+	PassedFalse int `json:"passed_false"`
 
 	Delayed []delay `json:"-"`
 	InAim   int     `json:"in_aim"` // of Delayed
@@ -49,6 +58,10 @@ func (t *tally) add(o *tally) {
 	t.Due += o.Due
 	t.Missed += o.Missed
 	t.Unseen += o.Unseen
+	t.Plain += o.Plain
+	t.PlainMissed += o.PlainMissed
+	t.Passed += o.Passed
+	t.PassedFalse += o.PassedFalse
 	t.Short += o.Short
 	t.ShortFound += o.ShortFound
 	t.Delayed = append(t.Delayed, o.Delayed...)
@@ -62,12 +75,20 @@ func (t *tally) add(o *tally) {
 // against the truth. Fixes are the instants of current satellite fixes, and every
 // the device's interval.
 func count(z *zoneTruth, alerts []alert, fixes []int64, every int64) tally {
-	t := tally{Alerts: len(alerts)}
+	var t tally
 	episodes := z.episodes()
 	first := make([]int, len(episodes)) // number of its first alert, from 1
 	slack := max(dueAfter, 2*every)
 
 	for i, a := range alerts {
+		if a.passing {
+			t.Passed++
+			if has := z.states(a.from, a.until); !has[violation] && !has[ambiguous] && !has[unknown] {
+				t.PassedFalse++
+			}
+			continue
+		}
+		t.Alerts++
 		has := z.states(a.from-tolerance, a.told+tolerance)
 		switch {
 		case has[violation]:
@@ -106,9 +127,16 @@ func count(z *zoneTruth, alerts []alert, fixes []int64, every int64) tally {
 			continue
 		}
 		t.Due++
+		plain := z.plain(e.span, fixes)
+		if plain {
+			t.Plain++
+		}
 		lo, _ := slices.BinarySearch(fixes, e.from)
 		if !found {
 			t.Missed++
+			if plain {
+				t.PlainMissed++
+			}
 			if hi, _ := slices.BinarySearch(fixes, e.to+1); hi == lo {
 				t.Unseen++
 			}
@@ -132,4 +160,21 @@ func count(z *zoneTruth, alerts []alert, fixes []int64, every int64) tally {
 		}
 	}
 	return t
+}
+
+// plain reports whether an episode has a minute deep in the violation, with two
+// satellite fixes in it.
+func (z *zoneTruth) plain(e span, fixes []int64) bool {
+	var lasts int64
+	n := 0
+	for _, d := range z.deep {
+		if d.from >= e.to || d.to <= e.from {
+			continue
+		}
+		from, to := max(d.from, e.from), min(d.to, e.to)
+		lo, _ := slices.BinarySearch(fixes, from)
+		hi, _ := slices.BinarySearch(fixes, to)
+		lasts, n = lasts+to-from, n+hi-lo
+	}
+	return lasts >= dueAfter && n >= 2
 }

@@ -10,11 +10,11 @@ func TestCount(t *testing.T) {
 	// In the zone from 1000 to 1200, ambiguous for 10 s at both ends; unknown from
 	// 3000 to 4000; in it for 30 s at 5000.
 	z := zoneTruth{
-		[]stretch{
+		stretches: []stretch{
 			{0, 990, compliant}, {990, 1000, ambiguous}, {1000, 1200, violation}, {1200, 1210, ambiguous}, {1210, 3000, compliant},
 			{3000, 4000, unknown}, {4000, 5000, compliant}, {5000, 5030, violation}, {5030, 6000, compliant},
 		},
-		[]int64{995, 5000},
+		crossings: []int64{995, 5000},
 	}
 	for i := range z.stretches {
 		z.stretches[i].from *= second
@@ -27,6 +27,7 @@ func TestCount(t *testing.T) {
 	for at := int64(5); at < 6000; at += 60 {
 		fixes = append(fixes, at*second)
 	}
+	z.deep = []span{{1100 * second, 1190 * second}} // with the fixes at 1145 only
 	const judged = 5000 * second
 	for name, c := range map[string]struct {
 		alerts []alert
@@ -34,51 +35,51 @@ func TestCount(t *testing.T) {
 	}{
 		"nothing told": {nil, tally{Due: 1, Missed: 1, Short: 1}},
 		"told at 1025, the first fix after the crossing": {
-			[]alert{{1025, 1025, 1225}},
+			[]alert{{from: 1025, told: 1025, until: 1225}},
 			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{30 * second, 1}}, InAim: 1, Stale: 15 * second},
 		},
 		"told late, as of earlier: two fixes": {
-			[]alert{{1025, 1085, 1300}},
+			[]alert{{from: 1025, told: 1085, until: 1300}},
 			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{90 * second, 2}}, InAim: 1, Stale: 90 * second},
 		},
 		"told after three fixes is not in aim": {
-			[]alert{{1145, 1145, 1300}},
+			[]alert{{from: 1145, told: 1145, until: 1300}},
 			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{150 * second, 3}}, Stale: 90 * second},
 		},
 		"told within two reports after the end": {
-			[]alert{{1190, 1320, 1320}},
+			[]alert{{from: 1190, told: 1320, until: 1320}},
 			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{325 * second, 5}}},
 		},
 		"told too late": {
-			[]alert{{1190, 1331, 1331}},
+			[]alert{{from: 1190, told: 1331, until: 1331}},
 			tally{Alerts: 1, Due: 1, Missed: 1, Short: 1},
 		},
 		"false, and stale until the end of all": {
-			[]alert{{2000, 2000, never}},
+			[]alert{{from: 2000, told: 2000, until: never}},
 			tally{Alerts: 1, False: 1, Due: 1, Missed: 1, Short: 1, ShortFound: 1, Stale: 2970 * second},
 		},
 		"an alert from before covers it": {
-			[]alert{{500, 500, 1100}},
+			[]alert{{from: 500, told: 500, until: 1100}},
 			tally{Alerts: 1, False: 1, Due: 1, Short: 1, Delayed: []delay{{0, 0}}, InAim: 1, Stale: 490 * second},
 		},
 		"ten seconds before are not false": {
-			[]alert{{990, 990, 1100}},
+			[]alert{{from: 990, told: 990, until: 1100}},
 			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{0, 0}}, InAim: 1},
 		},
 		"ambiguous": {
-			[]alert{{975, 981, 985}},
+			[]alert{{from: 975, told: 981, until: 985}},
 			tally{Alerts: 1, Undecided: 1, Due: 1, Missed: 1, Short: 1, Stale: 4 * second},
 		},
 		"unknown": {
-			[]alert{{3500, 3500, 3600}},
+			[]alert{{from: 3500, told: 3500, until: 3600}},
 			tally{Alerts: 1, Undecided: 1, Due: 1, Missed: 1, Short: 1},
 		},
 		"again in the same": {
-			[]alert{{1025, 1025, 1085}, {1145, 1145, 1215}},
+			[]alert{{from: 1025, told: 1025, until: 1085}, {from: 1145, told: 1145, until: 1215}},
 			tally{Alerts: 2, Repeated: 1, Due: 1, Short: 1, Delayed: []delay{{30 * second, 1}}, InAim: 1, Stale: 5 * second},
 		},
 		"the short one": {
-			[]alert{{5010, 5010, 5040}},
+			[]alert{{from: 5010, told: 5010, until: 5040}},
 			tally{Alerts: 1, Due: 1, Missed: 1, Short: 1, ShortFound: 1, Stale: 10 * second},
 		},
 	} {
@@ -93,6 +94,11 @@ func TestCount(t *testing.T) {
 		if got := count(&z, c.alerts, fixes, 60*second); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s:\n%+v, want\n%+v", name, got, c.want)
 		}
+	}
+	z.deep = []span{{1080 * second, 1150 * second}} // with those at 1085 and 1145
+	got := count(&z, []alert{{from: 4900 * second, told: 5060 * second, until: 5060 * second, passing: true}, {from: 2000 * second, told: 2060 * second, until: 2060 * second, passing: true}}, fixes, 60*second)
+	if got.Plain != 1 || got.PlainMissed != 1 || got.Passed != 2 || got.PassedFalse != 1 || got.Alerts != 0 {
+		t.Errorf("plain, and passed: %+v", got)
 	}
 	if got := count(&z, nil, nil, 60*second); got.Unseen != 1 {
 		t.Errorf("without a fix: %+v", got)

@@ -52,7 +52,7 @@ func naive(name string, fixes int, allSources bool) rule {
 				}
 				run[z], open[z] = 0, wrong
 				if wrong {
-					alerts[z] = append(alerts[z], alert{first[z], r.at, never})
+					alerts[z] = append(alerts[z], alert{from: first[z], told: r.at, until: never})
 				} else {
 					alerts[z][len(alerts[z])-1].until = r.at
 				}
@@ -70,7 +70,8 @@ func ours(name string, c geofence.Config, cc curfew.Config) rule {
 			return nil, err
 		}
 		alerts, err := feed(u, t, func(e *em.Event) int {
-			if e.Detail.Kind == geofence.EventExclusion || e.Detail.Kind == geofence.EventLeft || e.Detail.Kind == geofence.EventBuffer {
+			switch e.Detail.Kind {
+			case geofence.EventExclusion, geofence.EventLeft, geofence.EventBuffer, geofence.EventPassed:
 				if z, ok := u.index.Lookup(e.About); ok {
 					return z
 				}
@@ -147,11 +148,14 @@ func feed(u *unit, e em.Evaluator, zone func(*em.Event) int) ([][]alert, error) 
 			if !ok {
 				n = len(alerts[z])
 				known[k] = n
-				alerts[z] = append(alerts[z], alert{ev.At.UnixMilli(), at, never})
+				alerts[z] = append(alerts[z], alert{from: ev.At.UnixMilli(), told: at, until: never, passing: ev.Detail.Kind == geofence.EventPassed})
 			}
-			if a := &alerts[z][n]; ev.Open() {
+			switch a := &alerts[z][n]; {
+			case ev.Open():
 				a.until = never
-			} else {
+			case a.passing:
+				a.until = ev.Until.UnixMilli()
+			default:
 				a.until = at
 			}
 		}

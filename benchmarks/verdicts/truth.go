@@ -27,7 +27,11 @@ type stretch struct {
 type zoneTruth struct {
 	stretches []stretch
 	crossings []int64 // into the violation, by the sign of the distance alone
+	deep      []span  // violations at least plainDepth beyond the edge
 }
+
+// plainDepth is how far beyond the edge there is no arguing, in metres.
+const plainDepth = 30
 
 // judge works out the truth: distance is that to the edge, negative inside;
 // outside says that being outside is the violation.
@@ -56,6 +60,12 @@ func judge(p *path, outside bool, distance func(em.LatLng) float64) zoneTruth {
 			}
 		}
 		z.add(s.at, to, is)
+		if is == violation && max(d, -d) >= plainDepth {
+			z.deep = append(z.deep, span{s.at, to})
+			if n := len(z.deep); n > 1 && z.deep[n-2].to == s.at {
+				z.deep[n-2].to, z.deep = to, z.deep[:n-1]
+			}
+		}
 		if before && wrong && !wasIn {
 			z.crossings = append(z.crossings, s.at)
 		}
@@ -107,6 +117,13 @@ func (z *zoneTruth) within(hours []span) zoneTruth {
 		}
 	}
 	slices.Sort(r.crossings)
+	for _, d := range z.deep {
+		for _, s := range hours {
+			if from, to := max(d.from, s.from), min(d.to, s.to); from < to {
+				r.deep = append(r.deep, span{from, to})
+			}
+		}
+	}
 	return r
 }
 

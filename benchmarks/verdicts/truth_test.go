@@ -31,6 +31,9 @@ func TestJudge(t *testing.T) {
 	if !reflect.DeepEqual(z.stretches, want) || !reflect.DeepEqual(z.crossings, []int64{101 * second}) {
 		t.Errorf("%v, crossings %v", z.stretches, z.crossings)
 	}
+	if want := []span{{131 * second, 270 * second}}; !reflect.DeepEqual(z.deep, want) { // from x = -69 to 69
+		t.Errorf("deep %v", z.deep)
+	}
 	want1 := []episode{{span{96 * second, 305 * second}, true, 106 * second, 101 * second}}
 	if e := z.episodes(); !reflect.DeepEqual(e, want1) {
 		t.Errorf("episodes %+v", e)
@@ -53,28 +56,28 @@ func TestEpisodes(t *testing.T) {
 		want []episode
 	}{
 		"59 seconds are not due": {
-			zoneTruth{[]stretch{{0, s(10), compliant}, {s(10), s(69), violation}, {s(69), s(80), compliant}}, []int64{s(10)}},
+			zoneTruth{stretches: []stretch{{0, s(10), compliant}, {s(10), s(69), violation}, {s(69), s(80), compliant}}, crossings: []int64{s(10)}},
 			[]episode{{span{s(10), s(69)}, false, 0, -1}},
 		},
-		"ambiguous alone is none": {zoneTruth{[]stretch{{0, s(500), ambiguous}}, nil}, nil},
+		"ambiguous alone is none": {zoneTruth{stretches: []stretch{{0, s(500), ambiguous}}}, nil},
 		"two parts of 40 are not due, the 60 after them are": {
-			zoneTruth{[]stretch{{0, s(40), violation}, {s(40), s(50), ambiguous}, {s(50), s(90), violation}, {s(90), s(95), ambiguous}, {s(95), s(155), violation}}, nil},
+			zoneTruth{stretches: []stretch{{0, s(40), violation}, {s(40), s(50), ambiguous}, {s(50), s(90), violation}, {s(90), s(95), ambiguous}, {s(95), s(155), violation}}},
 			[]episode{{span{0, s(155)}, true, s(95), -1}},
 		},
 		"a gap ends it": {
-			zoneTruth{[]stretch{{0, s(100), violation}, {s(100), s(200), unknown}, {s(200), s(300), violation}}, nil},
+			zoneTruth{stretches: []stretch{{0, s(100), violation}, {s(100), s(200), unknown}, {s(200), s(300), violation}}},
 			[]episode{{span{0, s(100)}, true, 0, -1}, {span{s(200), s(300)}, true, s(200), -1}},
 		},
 		"a hole between samples, too": {
-			zoneTruth{[]stretch{{0, s(100), violation}, {s(150), s(220), violation}}, nil},
+			zoneTruth{stretches: []stretch{{0, s(100), violation}, {s(150), s(220), violation}}},
 			[]episode{{span{0, s(100)}, true, 0, -1}, {span{s(150), s(220)}, true, s(150), -1}},
 		},
 		"a slow entry has no delay": {
-			zoneTruth{[]stretch{{0, s(10), compliant}, {s(10), s(90), ambiguous}, {s(90), s(200), violation}}, []int64{s(12)}},
+			zoneTruth{stretches: []stretch{{0, s(10), compliant}, {s(10), s(90), ambiguous}, {s(90), s(200), violation}}, crossings: []int64{s(12)}},
 			[]episode{{span{s(10), s(200)}, true, s(90), -1}},
 		},
 		"the last crossing counts": {
-			zoneTruth{[]stretch{{0, s(10), compliant}, {s(10), s(90), ambiguous}, {s(90), s(200), violation}}, []int64{s(12), s(85)}},
+			zoneTruth{stretches: []stretch{{0, s(10), compliant}, {s(10), s(90), ambiguous}, {s(90), s(200), violation}}, crossings: []int64{s(12), s(85)}},
 			[]episode{{span{s(10), s(200)}, true, s(90), s(85)}},
 		},
 	} {
@@ -87,13 +90,15 @@ func TestEpisodes(t *testing.T) {
 // Curfew from 100 to 200 and from 300 to 400: out from 50 to 150, and from 350 to 450.
 func TestWithin(t *testing.T) {
 	z := zoneTruth{
-		[]stretch{{0, 50, compliant}, {50, 150, violation}, {150, 160, ambiguous}, {160, 260, unknown}, {260, 350, compliant}, {350, 450, violation}},
-		[]int64{50, 350},
+		stretches: []stretch{{0, 50, compliant}, {50, 150, violation}, {150, 160, ambiguous}, {160, 260, unknown}, {260, 350, compliant}, {350, 450, violation}},
+		crossings: []int64{50, 350},
+		deep:      []span{{60, 140}, {360, 440}},
 	}
 	got := z.within([]span{{100, 200}, {300, 400}})
 	want := zoneTruth{
-		[]stretch{{0, 100, compliant}, {100, 150, violation}, {150, 160, ambiguous}, {160, 260, unknown}, {260, 350, compliant}, {350, 400, violation}, {400, 450, compliant}},
-		[]int64{100, 350},
+		stretches: []stretch{{0, 100, compliant}, {100, 150, violation}, {150, 160, ambiguous}, {160, 260, unknown}, {260, 350, compliant}, {350, 400, violation}, {400, 450, compliant}},
+		crossings: []int64{100, 350},
+		deep:      []span{{100, 140}, {360, 400}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)

@@ -213,10 +213,10 @@ func TestNaive(t *testing.T) {
 		rule rule
 		want []alert
 	}{
-		{naive("", 1, false), []alert{{2000, 2000, 3000}, {4000, 4000, 6000}}},
-		{naive("", 1, true), []alert{{0, 0, 1000}, {2000, 2000, 3000}, {4000, 4000, 6000}}},
-		{naive("", 2, false), []alert{{4000, 5000, 7000}}},
-		{ours("", geofence.Config{Enter: geofence.Confirm{Fixes: 2}}, curfew.Config{}), []alert{{4000, 5000, 6000}}},
+		{naive("", 1, false), []alert{{from: 2000, told: 2000, until: 3000}, {from: 4000, told: 4000, until: 6000}}},
+		{naive("", 1, true), []alert{{from: 0, told: 0, until: 1000}, {from: 2000, told: 2000, until: 3000}, {from: 4000, told: 4000, until: 6000}}},
+		{naive("", 2, false), []alert{{from: 4000, told: 5000, until: 7000}}},
+		{ours("", geofence.EachFix(), curfew.Config{}), []alert{{from: 0, told: 0, until: 1000}, {from: 2000, told: 2000, until: 3000}, {from: 4000, told: 4000, until: 6000}}},
 	} {
 		got, err := c.rule.run(u)
 		if err != nil || !slices.Equal(got[0], c.want) {
