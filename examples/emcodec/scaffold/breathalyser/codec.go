@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/checksum"
 	"github.com/sargas-em/em/protocol/nmea"
@@ -16,51 +15,9 @@ import (
 )
 
 const (
-	name     = "scaffold" // of the dialect
-	start    = '$'
+	baudRate = 9600
+	start    = "$"
 	maxFrame = 128 // no line is longer; a longer one is taken for damage
-)
-
-// Device returns the dialect.
-func Device() protocol.Device {
-	return protocol.Device{
-		Name:      name,
-		Title:     title,
-		Codec:     Codec{},
-		Relaxed:   Codec{RelaxedChecksum: true},
-		MaxFrame:  maxFrame,
-		Serial:    true,
-		BaudRate:  9600,
-		Sessions:  func(protocol.SessionConfig) protocol.Session { return new(session) },
-		Simulator: newSimulator,
-		Match:     match,
-		Commands:  commands,
-	}
-}
-
-// match says Yes to a first frame that is whole and right.
-func match(prefix []byte) protocol.Match {
-	if len(prefix) > 0 && prefix[0] != start {
-		return protocol.No
-	}
-	frame, _, err := Codec{}.Split(prefix)
-	if frame == nil || err != nil {
-		return protocol.Maybe
-	}
-	if _, err := (Codec{}).Decode(frame); err != nil {
-		return protocol.Maybe
-	}
-	return protocol.Yes
-}
-
-// Codec is the wire format.
-type Codec struct {
-	RelaxedChecksum bool // take frames with a wrong check code
-}
-
-var (
-	_ protocol.Codec     = Codec{}
-	_ protocol.Dissector = Codec{}
 )
 
 // Split finds the next line; its frame is without the line's end.
@@ -68,8 +25,8 @@ func (c Codec) Split(b []byte) (frame []byte, n int, err error) {
 	if n = lineEnds(b); n > 0 || len(b) == 0 {
 		return nil, n, nil
 	}
-	if b[0] != start {
-		if n = bytes.IndexByte(b, start); n < 0 {
+	if b[0] != start[0] {
+		if n = bytes.IndexByte(b, start[0]); n < 0 {
 			n = len(b)
 		}
 		return nil, n, protocol.ErrJunk
@@ -79,7 +36,7 @@ func (c Codec) Split(b []byte) (frame []byte, n int, err error) {
 		return nil, 1, protocol.ErrFrameTooLong
 	case n == 0:
 		return nil, 0, nil
-	case b[n] == start:
+	case b[n] == start[0]:
 		return nil, n, fmt.Errorf("%w: a line without its end", protocol.ErrMalformed)
 	}
 	return b[:n:n], n + lineEnds(b[n:]), nil
@@ -88,25 +45,9 @@ func (c Codec) Split(b []byte) (frame []byte, n int, err error) {
 // lineEnds counts the line ends at the start of b.
 func lineEnds(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n")) }
 
-// Decode reads one frame. The payload of a type that is not known becomes a
-// *protocol.Raw.
-func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	f := wire.New(frame)
-	m, wrong := read(&f, frame)
-	return protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
-}
-
-// Dissect reads one frame and tells its fields.
-func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	f := wire.New(frame)
-	f.Record()
-	m, wrong := read(&f, frame)
-	m, err := protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
-	return m, f.Spans(), err
-}
-
+// read reads a frame; wrong is what is said of its check code.
 func read(c *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
-	c.Expect(string(start), "start")
+	c.Expect(start, "start")
 	star := bytes.LastIndexByte(frame, '*')
 	if star < 0 || star != len(frame)-3 {
 		c.FailAt("check", len(frame), wire.ErrTruncated)
@@ -188,5 +129,3 @@ func (c Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
 
 // isIdentity reports whether s is 1 to 16 letters, digits and - . _
 func isIdentity(s string) bool { return nmea.Word(s, 16) }
-
-func deviceID(identity string) em.DeviceID { return em.DeviceID(name + ":" + identity) }
