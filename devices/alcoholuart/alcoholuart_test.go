@@ -280,16 +280,7 @@ func TestSimulator(t *testing.T) {
 	at := now
 	step := func(m protocol.Message) string {
 		t.Helper()
-		var out protocol.Output
-		var err error
-		if m != nil {
-			err = sim.Handle(at, m, &out)
-		} else {
-			err = sim.Wake(at, &out)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		out := codectest.Step(t, sim, at, m)
 		return send(t, out)
 	}
 	if sent := step(nil); !strings.HasPrefix(sent, "FF1704") || !sim.Deadline().Equal(at.Add(time.Second)) {

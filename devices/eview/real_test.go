@@ -2,7 +2,6 @@ package eview_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,48 +12,28 @@ import (
 	"github.com/sargas-em/em/devices/eview"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/codectest"
-	"github.com/sargas-em/em/protocol/wire"
 )
 
 // realFrames is the edition of the file of real frames that the counts are for.
-const realFrames = 18
+const (
+	file       = "eview.jsonl"
+	realFrames = 18
+)
 
-func real(t testing.TB) []codectest.Vector {
-	t.Helper()
-	vs := codectest.External(t, "eview.jsonl")
-	if len(vs) != realFrames {
-		t.Logf("the file has %d frames, not %d: counts are not compared", len(vs), realFrames)
-	}
-	return vs
+// asIs returns a vector's bytes, which are all that goes over the wire.
+func asIs(v codectest.Vector) []byte {
+	b, _ := v.Bytes()
+	return b
 }
 
 // TestRealFrames says what becomes of each real frame: all of them are messages.
 func TestRealFrames(t *testing.T) {
-	vs := real(t)
+	vs, same := codectest.Edition(t, file, realFrames)
 	for name, codec := range map[string]protocol.Codec{"strict": eview.Device().Codec, "relaxed": eview.Device().Relaxed} {
 		t.Run(name, func(t *testing.T) {
-			types := map[string]int{}
-			for i, v := range vs {
-				b, _ := v.Bytes()
-				frame, n, err := codec.Split(b)
-				if frame == nil || n != len(b) || err != nil {
-					t.Errorf("line %d: Split takes %d of %d bytes: %v", i+1, n, len(b), err)
-					continue
-				}
-				m, err := codec.Decode(frame)
-				var fe *wire.FieldError
-				switch {
-				case err == nil:
-					types[m.Type()]++
-				case errors.As(err, &fe) || errors.Is(err, protocol.ErrChecksum):
-					types[fmt.Sprintf("error in line %d: %v", i+1, err)]++
-				default:
-					t.Errorf("line %d: untyped error %v", i+1, err)
-				}
-			}
-			t.Logf("%d frames: %v", len(vs), types)
+			types, others := codectest.Fates(t, codec, vs, asIs)
 			want := map[string]int{"data": 15, "configuration": 1, "control": 1, "response": 1}
-			if len(vs) == realFrames && !maps.Equal(types, want) {
+			if same && (!maps.Equal(types, want) || len(others) > 0) {
 				t.Errorf("got %v, want %v", types, want)
 			}
 		})
@@ -65,7 +44,7 @@ func TestRealFrames(t *testing.T) {
 // and to the records: a Fix for each position, a Beacon for each beacon, one time
 // for each status.
 func TestRealExpectations(t *testing.T) {
-	vs := real(t)
+	vs, same := codectest.Edition(t, file, realFrames)
 	counts := map[string]int{}
 	for i, v := range vs {
 		t.Run(fmt.Sprintf("line %d", i+1), func(t *testing.T) {
@@ -141,7 +120,7 @@ func TestRealExpectations(t *testing.T) {
 	}
 	t.Logf("compared %v", counts)
 	want := map[string]int{"verifyPositions": 10, "verifyAttributes": 1, "verifyNotNull": 3, "verifyAttribute": 4, "attribute": 4}
-	if len(vs) == realFrames && !maps.Equal(counts, want) {
+	if same && !maps.Equal(counts, want) {
 		t.Errorf("compared %v, want %v", counts, want)
 	}
 }

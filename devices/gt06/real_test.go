@@ -3,7 +3,6 @@ package gt06_test
 import (
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -17,20 +16,13 @@ import (
 	"github.com/sargas-em/em/devices/gt06"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/codectest"
-	"github.com/sargas-em/em/protocol/wire"
 )
 
 // realFrames is the edition of the file of real frames that the counts are for.
-const realFrames = 111
-
-func real(t testing.TB) []codectest.Vector {
-	t.Helper()
-	vs := codectest.External(t, "gt06.jsonl")
-	if len(vs) != realFrames {
-		t.Logf("the file has %d frames, not %d: counts and line numbers are not compared", len(vs), realFrames)
-	}
-	return vs
-}
+const (
+	file       = "gt06.jsonl"
+	realFrames = 111
+)
 
 // wireBytes returns a vector's bytes. One capture lacks its very last byte.
 func wireBytes(v codectest.Vector) []byte {
@@ -57,48 +49,23 @@ func TestRealFrames(t *testing.T) {
 		4: "0xA3", 7: "0xF2", 35: "0x9B", 36: "0x66", 37: "0x8C", 38: "0xF3", 39: "0x9B", 48: "0x8C",
 		57: "0xA7", 71: "0x35", 85: "0x81", 88: "0x1F",
 	}
-	vs := real(t)
-	for name, codec := range map[string]protocol.Codec{"strict": gt06.Device().Codec, "relaxed": gt06.Device().Relaxed} {
+	vs, same := codectest.Edition(t, file, realFrames)
+	relaxed := map[int]string{}
+	for line, code := range unsupported {
+		relaxed[line] = "unsupported " + code
+	}
+	strict := maps.Clone(relaxed)
+	maps.Copy(strict, failures)
+	for name, tt := range map[string]struct {
+		codec protocol.Codec
+		want  map[int]string
+	}{
+		"strict":  {gt06.Device().Codec, strict},
+		"relaxed": {gt06.Device().Relaxed, relaxed},
+	} {
 		t.Run(name, func(t *testing.T) {
-			messages, raws, failed := 0, map[int]string{}, map[int]string{}
-			for i, v := range vs {
-				b := wireBytes(v)
-				frame, n, err := codec.Split(b)
-				if frame == nil || n != len(b) || err != nil {
-					t.Errorf("line %d: Split takes %d of %d bytes: %v", i+1, n, len(b), err)
-					continue
-				}
-				m, err := codec.Decode(frame)
-				var fe *wire.FieldError
-				switch raw, ok := m.(*protocol.Raw); {
-				case ok:
-					raws[i+1] = raw.Code
-				case err == nil:
-					messages++
-				case errors.Is(err, protocol.ErrChecksum):
-					failed[i+1] = wrongSum
-				case errors.As(err, &fe):
-					failed[i+1] = "field " + fe.Field
-				default:
-					t.Errorf("line %d: untyped error %v", i+1, err)
-				}
-			}
-			t.Logf("%d frames: %d messages, %d unsupported, %d failed %v", len(vs), messages, len(raws), len(failed), failed)
-			if len(vs) != realFrames {
-				return
-			}
-			want := failures
-			if name == "relaxed" {
-				want = map[int]string{}
-			}
-			if !maps.Equal(failed, want) {
-				t.Errorf("failures %v, want %v", failed, want)
-			}
-			if !maps.Equal(raws, unsupported) {
-				t.Errorf("unsupported %v, want %v", raws, unsupported)
-			}
-			if sum := messages + len(raws) + len(failed); sum != realFrames {
-				t.Errorf("%d frames are accounted for, want %d", sum, realFrames)
+			if _, others := codectest.Fates(t, tt.codec, vs, wireBytes); same && !maps.Equal(others, tt.want) {
+				t.Errorf("not messages: %v, want %v", others, tt.want)
 			}
 		})
 	}
@@ -117,7 +84,7 @@ type expectation struct {
 // TestRealExpectations holds the observations to what the frames' source
 // asserts, as far as there is a place for it.
 func TestRealExpectations(t *testing.T) {
-	vs := real(t)
+	vs, same := codectest.Edition(t, file, realFrames)
 	counts := map[string]int{}
 	for i, v := range vs {
 		t.Run(fmt.Sprintf("line %d", i+1), func(t *testing.T) {
@@ -163,7 +130,7 @@ func TestRealExpectations(t *testing.T) {
 	}
 	t.Logf("compared %v", counts)
 	want := map[string]int{"frame": 7, "position": 18, "attribute": 33, "unmodelled": 4}
-	if len(vs) == realFrames && !maps.Equal(counts, want) {
+	if same && !maps.Equal(counts, want) {
 		t.Errorf("compared %v, want %v", counts, want)
 	}
 }

@@ -3,7 +3,6 @@ package jt808_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -18,20 +17,13 @@ import (
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/checksum"
 	"github.com/sargas-em/em/protocol/codectest"
-	"github.com/sargas-em/em/protocol/wire"
 )
 
 // realFrames is the edition of the file of real frames that the counts are for.
-const realFrames = 78
-
-func real(t testing.TB) []codectest.Vector {
-	t.Helper()
-	vs := codectest.External(t, "jt808.jsonl")
-	if len(vs) != realFrames {
-		t.Logf("the file has %d frames, not %d: counts and line numbers are not compared", len(vs), realFrames)
-	}
-	return vs
-}
+const (
+	file       = "jt808.jsonl"
+	realFrames = 78
+)
 
 // wireBytes returns a vector's bytes as they came over the wire. The file has
 // most frames with the escapes already undone: where a flag stands inside, or the
@@ -53,37 +45,16 @@ func wireBytes(v codectest.Vector) []byte {
 	return append(out, 0x7E)
 }
 
-// fate says what became of a vector: "" for a message.
-func fate(codec protocol.Codec, b []byte) (protocol.Message, string) {
-	frame, n, err := codec.Split(b)
-	if frame == nil || n != len(b) {
-		return nil, fmt.Sprintf("split at %d: %v", n, errors.Is(err, protocol.ErrJunk))
-	}
-	m, err := codec.Decode(frame)
-	var fe *wire.FieldError
-	switch raw, ok := m.(*protocol.Raw); {
-	case ok:
-		return m, "unsupported " + raw.Code
-	case err == nil:
-		return m, ""
-	case errors.Is(err, protocol.ErrChecksum):
-		return nil, "wrong checksum"
-	case errors.As(err, &fe):
-		return nil, "field " + fe.Field
-	}
-	return nil, "untyped " + err.Error()
-}
-
 // TestRealFrames says what becomes of each real frame: a message, an
 // unsupported type, or an error whose reason was looked into.
 func TestRealFrames(t *testing.T) {
 	// By line of the file, from 1.
-	notAFrame := map[int]string{77: "split at 2: true"} // two bytes of junk, and escapes without a header
+	notAFrame := map[int]string{77: fmt.Sprintf("split at 2: %v", protocol.ErrJunk)} // two bytes of junk, and escapes without a header
 	strict := maps.Clone(notAFrame)
 	strict[72] = "wrong checksum" // the position was edited (27.96° N, 82.48° W)
 	strict[73] = "wrong checksum" // edited likewise
 	strict[75] = "field length"   // 15 zero bytes of the position were taken out
-	vs := real(t)
+	vs, same := codectest.Edition(t, file, realFrames)
 	for name, tt := range map[string]struct {
 		codec protocol.Codec
 		want  map[int]string
@@ -92,17 +63,8 @@ func TestRealFrames(t *testing.T) {
 		"relaxed": {jt808.Device().Relaxed, notAFrame},
 	} {
 		t.Run(name, func(t *testing.T) {
-			messages, failed := 0, map[int]string{}
-			for i, v := range vs {
-				if _, f := fate(tt.codec, wireBytes(v)); f == "" {
-					messages++
-				} else {
-					failed[i+1] = f
-				}
-			}
-			t.Logf("%d frames: %d messages, %d not: %v", len(vs), messages, len(failed), failed)
-			if len(vs) == realFrames && (!maps.Equal(failed, tt.want) || messages+len(failed) != realFrames) {
-				t.Errorf("not messages: %v, want %v", failed, tt.want)
+			if _, others := codectest.Fates(t, tt.codec, vs, wireBytes); same && !maps.Equal(others, tt.want) {
+				t.Errorf("not messages: %v, want %v", others, tt.want)
 			}
 		})
 	}
@@ -111,7 +73,7 @@ func TestRealFrames(t *testing.T) {
 // TestRealExpectations holds the observations to what the frames' source
 // asserts, as far as there is a place for it.
 func TestRealExpectations(t *testing.T) {
-	vs := real(t)
+	vs, same := codectest.Edition(t, file, realFrames)
 	counts := map[string]int{}
 	for i, v := range vs {
 		t.Run(fmt.Sprintf("line %d", i+1), func(t *testing.T) {
@@ -122,9 +84,9 @@ func TestRealExpectations(t *testing.T) {
 			if err := json.Unmarshal(v.Expect, &e); err != nil {
 				t.Fatal(err)
 			}
-			m, failed := fate(jt808.Device().Relaxed, wireBytes(v))
-			if failed != "" {
-				t.Logf("not compared: %s", failed)
+			m, fate := codectest.Fate(jt808.Device().Relaxed, wireBytes(v))
+			if m == nil {
+				t.Logf("not compared: %s", fate)
 				counts["no message"]++
 				return
 			}
@@ -168,7 +130,7 @@ func TestRealExpectations(t *testing.T) {
 	}
 	t.Logf("compared %v", counts)
 	want := map[string]int{"no message": 1, "unmodelled": 9, "position": 18, "no position": 9, "observation": 2, "attribute": 40}
-	if len(vs) == realFrames && !maps.Equal(counts, want) {
+	if same && !maps.Equal(counts, want) {
 		t.Errorf("compared %v, want %v", counts, want)
 	}
 }

@@ -167,17 +167,7 @@ func TestSimulatorRepeats(t *testing.T) {
 	at := now
 	step := func(m protocol.Message) []protocol.Message {
 		t.Helper()
-		var out protocol.Output
-		var err error
-		if m != nil {
-			err = sim.Handle(at, m, &out)
-		} else {
-			err = sim.Wake(at, &out)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out.Send
+		return codectest.Step(t, sim, at, m).Send
 	}
 	if !sim.Deadline().Before(now) {
 		t.Errorf("with something to say it waits until %v", sim.Deadline())

@@ -531,16 +531,7 @@ func TestSimulatorRepeats(t *testing.T) {
 	at := now
 	step := func(m protocol.Message) []*Message {
 		t.Helper()
-		var out protocol.Output
-		var err error
-		if m != nil {
-			err = sim.Handle(at, m, &out)
-		} else {
-			err = sim.Wake(at, &out)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		out := codectest.Step(t, sim, at, m)
 		var sent []*Message
 		for _, m := range out.Send {
 			sent = append(sent, m.(*Message))

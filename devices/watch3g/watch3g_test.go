@@ -202,16 +202,7 @@ func TestSimulatorRepeats(t *testing.T) {
 	at := now
 	step := func(m protocol.Message) string {
 		t.Helper()
-		var out protocol.Output
-		var err error
-		if m != nil {
-			err = sim.Handle(at, m, &out)
-		} else {
-			err = sim.Wake(at, &out)
-		}
-		if err != nil {
-			t.Error(err)
-		}
+		out := codectest.Step(t, sim, at, m)
 		var types []string
 		for _, m := range out.Send {
 			types = append(types, m.Type())

@@ -210,15 +210,9 @@ func TestSimulatorRepeats(t *testing.T) {
 	at := now
 	step := func(m protocol.Message) *Report {
 		t.Helper()
-		var out protocol.Output
-		var err error
-		if m != nil {
-			err = sim.Handle(at, m, &out)
-		} else {
-			err = sim.Wake(at, &out)
-		}
-		if err != nil || len(out.Send) > 1 {
-			t.Errorf("%d messages, %v", len(out.Send), err)
+		out := codectest.Step(t, sim, at, m)
+		if len(out.Send) > 1 {
+			t.Errorf("%d messages", len(out.Send))
 		}
 		if len(out.Send) == 0 {
 			return nil

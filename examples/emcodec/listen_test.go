@@ -98,8 +98,8 @@ func (b *background) wait() error {
 	}
 }
 
-// play lets a device of a dialect tell something, until all is acknowledged.
-func play(t *testing.T, codec, identity string, conn io.ReadWriteCloser, obs ...em.Observation) {
+// simulated returns a dialect and a device of it.
+func simulated(t *testing.T, codec, identity string) (protocol.Device, protocol.Simulator) {
 	t.Helper()
 	reg, err := protocol.NewRegistry(devices.All()...)
 	if err != nil {
@@ -113,6 +113,13 @@ func play(t *testing.T, codec, identity string, conn io.ReadWriteCloser, obs ...
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dev, sim
+}
+
+// play lets a device of a dialect tell something, until all is acknowledged.
+func play(t *testing.T, codec, identity string, conn io.ReadWriteCloser, obs ...em.Observation) {
+	t.Helper()
+	dev, sim := simulated(t, codec, identity)
 	if err := sim.Report(obs...); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sargas-em/em/devices"
 	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 )
@@ -88,18 +87,7 @@ func TestReplayAsCenter(t *testing.T) {
 // connected lets a device speak until its center hangs up.
 func connected(t *testing.T, codec, identity string, conn io.ReadWriteCloser) {
 	t.Helper()
-	reg, err := protocol.NewRegistry(devices.All()...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dev, err := reg.Device(codec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sim, err := dev.Simulator(identity, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dev, sim := simulated(t, codec, identity)
 	done := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { done <- (&protocol.Link{Device: dev, Session: sim, Conn: conn}).Run(ctx) }()
