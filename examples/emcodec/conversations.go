@@ -39,7 +39,7 @@ type conversation struct {
 // conversations decodes a capture, connection by connection and direction by
 // direction, in the order of its packets.
 func (d *decoding) conversations(ctx context.Context, name string) error {
-	file, err := d.metered("decoding", name)
+	file, err := d.metered("decoding", name, true)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func (t *tool) decode(ctx context.Context, args []string) error {
 
 // lines decodes a file of JSON lines.
 func (d *decoding) lines(ctx context.Context, name string) error {
-	file, err := d.metered("decoding", name)
+	file, err := d.metered("decoding", name, true)
 	if err != nil {
 		return err
 	}

@@ -50,8 +50,8 @@ type metered struct {
 }
 
 // metered opens a file whose reading is shown; - is standard input. What is
-// printed to a terminal shows it by itself.
-func (t *tool) metered(what, name string) (*metered, error) {
+// printed meanwhile, where it goes to a terminal, shows it by itself.
+func (t *tool) metered(what, name string, prints bool) (*metered, error) {
 	f, err := t.open(name)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (t *tool) metered(what, name string) (*metered, error) {
 		}
 	}
 	m := &metered{ReadCloser: f, progress: t.meter(what, size)}
-	m.on = m.on && !t.terminal
+	m.on = m.on && !(prints && t.terminal)
 	return m, nil
 }
 

@@ -76,7 +76,7 @@ func (t *tool) replay(ctx context.Context, args []string) error {
 			}
 		}
 	}
-	f, err := t.open(rest[0])
+	f, err := t.metered("replaying", rest[0], false)
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,7 @@ func (t *tool) replay(ctx context.Context, args []string) error {
 	} else {
 		err = r.asDevices(ctx, rd)
 	}
+	f.end()
 	fmt.Fprintf(t.errs, "emcodec: %d connections, %d bytes sent, %d received\n", r.conns.Load(), r.sent.Load(), r.got.Load())
 	return err
 }

@@ -4,6 +4,7 @@
 //	emsim list
 //	emsim run --codec gt06 --tcp 127.0.0.1:5023 --scenario night-breach --seed 7 --fault drop=2%
 //	emsim run --codec bactrack --tcp 127.0.0.1:5026 --scenario drinking-episode --speed max --truth truth.jsonl
+//	emsim run --codec skyn --tcp 127.0.0.1:5026 --scenario drinking-episode --skip-unsupported --speed max
 //	emsim run --codec bactrack-m --tcp 127.0.0.1:5026 --scenario breath-tests --speed max --record cap.pcapng
 //	emsim run --codec alcoholuart --pty --scenario breath-tests --skip-unsupported
 //	emsim run --codec siadc09 --udp 127.0.0.1:5027 --scenario tunnel
