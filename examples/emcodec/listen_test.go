@@ -274,7 +274,7 @@ func TestListenHTTP(t *testing.T) {
 			}
 			l := start(t, args...)
 			url := scheme + "://" + l.errs.wait(t, `at (127\S+), HTTP`)
-			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority.Pool}}
+			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority.Pool}, ForceAttemptHTTP2: true}
 			client := &http.Client{Transport: transport}
 			for i, body := range []io.Reader{strings.NewReader(form), io.MultiReader(strings.NewReader(form[:20]), strings.NewReader(form[20:]))} {
 				resp, err := client.Post(url+"/deviceDataUpload.do", "application/x-www-form-urlencoded", body) // a MultiReader's length is not known
@@ -283,7 +283,7 @@ func TestListenHTTP(t *testing.T) {
 				}
 				b, err := io.ReadAll(resp.Body)
 				resp.Body.Close()
-				if err != nil || resp.StatusCode != http.StatusOK || string(b) != "{}" {
+				if err != nil || resp.StatusCode != http.StatusOK || string(b) != "{}" || resp.ProtoMajor != 1 {
 					t.Errorf("request %d: %d %q %v", i, resp.StatusCode, b, err)
 				}
 			}

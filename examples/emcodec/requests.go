@@ -55,7 +55,10 @@ func (c *center) serveHTTP(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var open sync.Map // of *served, by connection
+	one := new(http.Protocols)
+	one.SetHTTP1(true) // HTTP/2's requests come all at once
 	server := &http.Server{
+		Protocols:         one,
 		ReadHeaderTimeout: headWithin, IdleTimeout: requestIdle, MaxHeaderBytes: longestHead, TLSConfig: config,
 		ErrorLog: log.New(io.Discard, "", 0), // what it could say is counted as rejected
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
