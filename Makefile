@@ -3,6 +3,7 @@
 #   make check        what CI runs: formatting, vet, staticcheck, tidy, generate, tests, bounded fuzzing, cross-builds
 #   make test         the tests alone
 #   make fuzz         every fuzz target for FUZZTIME
+#   make soak         the tests of faults (kills, power cuts, servers that go) fifty rounds each
 #   make bench-data   builds data sets for make bench from npm and Go packages, once
 #   make bench        geofence beside other libraries, answers checked first; it takes long
 #
@@ -22,7 +23,7 @@ RACE := $(if $(shell command -v cc gcc clang 2>/dev/null),-race,$(if $(EM_REQUIR
 # is required.
 POSTGRES := $(if $(wildcard /usr/lib/postgresql/*/bin/postgres),yes,$(if $(EM_REQUIRE),$(error the tests of the record need a PostgreSQL server)))
 
-.PHONY: check fmt vet staticcheck tidy generate build cross test fuzz bench bench-data
+.PHONY: check fmt vet staticcheck tidy generate build cross test fuzz soak bench bench-data
 
 check: fmt vet staticcheck tidy generate build cross test fuzz
 	@echo "make check: all passed"
@@ -54,7 +55,7 @@ cross:
 test:
 	$(GO) test $(RACE) -shuffle=on -timeout 30m $(PACKAGES)
 	$(if $(RACE),$(GO) test -run 'Memory|Allocations' . ./devices) # the race detector pads memory and allocates
-	$(if $(RACE),$(GO) test ./geofence) # much computing in one goroutine, which the race detector slows down
+	$(if $(RACE),$(GO) test ./geofence ./examples/monitoringcenter) # what the race detector slows down too much
 	$(if $(POSTGRES),EM_RECORD=postgres $(GO) test ./examples/monitoringcenter/center/...) # the same tests, on the other database
 
 # One target after the other; without -race, which makes fuzzing slow. The Go tool
@@ -72,6 +73,9 @@ fuzz:
 			done; \
 		done; \
 	done
+
+soak:
+	EM_ROUNDS=50 $(GO) test -count 1 -v -timeout 3h -run 'Killed|PowerCut|DiskFull|Database' ./examples/monitoringcenter/...
 
 # Without make bench-data and EM_DATA there are fewer data sets: the report says so.
 bench-data:

@@ -267,6 +267,14 @@ func (c *Center) Run(ctx context.Context) (err error) {
 			}
 		})
 	}
+	run(&rest, "log", func() error {
+		select {
+		case <-c.journal.Stopped():
+			return journal.ErrStopped
+		case <-work.Done():
+			return nil
+		}
+	})
 	run(&rest, "engine", func() error { return c.engine.run(engineCtx) })
 	run(&rest, "web", func() error { return c.serveWeb(work, webListener, handler) })
 	run(&rest, "self", func() error { return c.watchSelf(work) })

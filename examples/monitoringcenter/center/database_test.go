@@ -2,6 +2,7 @@ package center_test
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -59,7 +60,10 @@ func TestDatabaseGoesAndComes(t *testing.T) {
 	acknowledged := func() {
 		c.Eventually("all reports are acknowledged", func() bool { return d.Acks() >= sent+1 }) // and the login
 	}
-	const rounds = 4
+	rounds := 4 // more where EM_ROUNDS says so
+	if s := os.Getenv("EM_ROUNDS"); s != "" {
+		fmt.Sscan(s, &rounds)
+	}
 	for n := range rounds {
 		down := server.Kill
 		if n%2 == 1 {

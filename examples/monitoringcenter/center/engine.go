@@ -203,7 +203,7 @@ func (e *engine) run(ctx context.Context) error {
 				return err
 			}
 			if !e.away.Swap(true) {
-				e.log.Error("the record cannot be reached; evaluation waits", "error", err)
+				e.log.Error("the record cannot be written; evaluation waits", "error", err)
 			}
 			if !e.decline(ctx, wait) {
 				return nil
@@ -212,7 +212,7 @@ func (e *engine) run(ctx context.Context) error {
 			err = e.load(ctx, nil)
 		}
 		e.away.Store(false)
-		e.log.Info("the record can be reached again")
+		e.log.Info("the record can be written again")
 	}
 }
 

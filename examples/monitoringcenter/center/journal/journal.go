@@ -76,6 +76,9 @@ type Journal struct {
 	stop  chan struct{}
 	done  chan struct{}
 	once  sync.Once
+
+	stopped chan struct{}
+	broken  sync.Once
 }
 
 type pending struct {
@@ -104,7 +107,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if cfg.Replicas == 0 {
 		cfg.Replicas = 3
 	}
-	j := &Journal{writer: rand.Text(), queue: make(chan pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{})}
+	j := &Journal{writer: rand.Text(), queue: make(chan pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{}), stopped: make(chan struct{})}
 	if err := j.open(ctx, cfg); err != nil {
 		j.disconnect()
 		return nil, fmt.Errorf("journal: %w", err)

@@ -79,7 +79,9 @@ func openStreamOnce(ctx context.Context, js jetstream.JetStream, cfg Config) (je
 const (
 	// giveUp is longer than any fsync or election should take: then it must become
 	// an error to the devices, which keep their data.
-	giveUp     = 30 * time.Second
+	giveUp = 30 * time.Second
+	// stalled is longer than a disk of our own should take.
+	stalled    = 10 * time.Second
 	tryFor     = 5 * time.Second
 	retryEvery = 100 * time.Millisecond
 	// duplicates is for how long the server knows a message again. It is much
@@ -90,7 +92,16 @@ const (
 // publish writes one message and returns when it is durable. A try whose answer
 // does not come is made again, as the same message: the server takes it once.
 func (j *Journal) publish(msg []byte, n uint64) error {
-	ctx, cancel := context.WithTimeout(context.Background(), giveUp)
+	select {
+	case <-j.stopped:
+		return ErrStopped
+	default:
+	}
+	wait := giveUp
+	if j.srv != nil {
+		wait = stalled
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	var options []jetstream.PublishOpt
 	if j.srv == nil {
@@ -102,6 +113,9 @@ func (j *Journal) publish(msg []byte, n uint64) error {
 		switch {
 		case err == nil:
 			return nil
+		case j.srv != nil && (errors.Is(err, context.DeadlineExceeded) || !j.srv.JetStreamEnabled()):
+			j.fail()
+			return ErrStopped
 		case j.srv != nil || ctx.Err() != nil || errors.As(err, &api) && api.Code < 500 || errors.Is(err, nats.ErrMaxPayload):
 			return fmt.Errorf("journal: %w", err)
 		}
@@ -120,6 +134,17 @@ func (j *Journal) try(ctx context.Context, msg []byte, options []jetstream.Publi
 	_, err := j.js.Publish(ctx, subject, msg, options...)
 	return err
 }
+
+// ErrStopped: the embedded server keeps no log any more. When its disk is full or
+// fails it does not answer, and does not recover; a new start does, once the disk
+// works again.
+var ErrStopped = errors.New("journal: the log has stopped; its disk may be full")
+
+// fail makes ErrStopped the answer to everything.
+func (j *Journal) fail() { j.broken.Do(func() { close(j.stopped) }) }
+
+// Stopped is closed once the log answers ErrStopped.
+func (j *Journal) Stopped() <-chan struct{} { return j.stopped }
 
 // sleep waits; false where ctx has ended.
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -64,11 +64,8 @@ func lockWriter(ctx context.Context, c *pgx.Conn) error {
 	}
 }
 
-// Unreachable reports whether an error says that the database cannot be reached
-// now or is going down: nothing is wrong with what was asked, and the same may
-// succeed later. What a transaction did whose end fails so is not known; the
-// position in the record tells. A file is never unreachable.
-func Unreachable(err error) bool {
+// serverAway is Unreachable of PostgreSQL.
+func serverAway(err error) bool {
 	var (
 		connect *pgconn.ConnectError
 		server  *pgconn.PgError

@@ -7,10 +7,17 @@ import (
 	"net/url"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 var sqlite = dialect{name: "sqlite", goose: goose.DialectSQLite3, greatest: "max", least: "min"}
+
+// fileFull reports whether an error says that there is no room for the file.
+func fileFull(err error) bool {
+	var e *driver.Error
+	return errors.As(err, &e) && e.Code()&0xFF == sqlite3.SQLITE_FULL
+}
 
 // openSQLite opens or creates a file.
 func openSQLite(ctx context.Context, file string) (*Store, error) {

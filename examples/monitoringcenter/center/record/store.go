@@ -51,6 +51,14 @@ func IsURL(where string) bool {
 	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://")
 }
 
+// Unreachable reports whether an error says that the database cannot be reached
+// now, is going down, or has no room: nothing is wrong with what was asked, and
+// the same may succeed later. What a transaction did whose end fails so is not
+// known; the position in the record tells.
+func Unreachable(err error) bool {
+	return fileFull(err) || serverAway(err)
+}
+
 // newStore brings the schema up to date through the writer and takes both pools;
 // on an error it closes them.
 func newStore(ctx context.Context, d *dialect, w, r *sql.DB) (*Store, error) {
