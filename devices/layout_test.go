@@ -27,6 +27,7 @@ var identityFields = map[string]string{
 	"gt06":        "imei",
 	"laipac":      "unit",
 	"xexun2":      "imei",
+	"r16h":        "imei",
 }
 
 // ranges are what an error may name besides fields: what fields stand in.

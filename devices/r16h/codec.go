@@ -62,12 +62,9 @@ func (Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, e
 }
 
 // Dissect reads one message and tells its fields.
-func (Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	f := reader{wire.New(frame)}
-	f.Record()
-	m := f.message(frame)
-	m, err := protocol.Verdict(&f.Cursor, m, nil, false)
-	return m, f.Spans(), err
+func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 // reader reads one message.
@@ -80,11 +77,12 @@ func (f *reader) message(frame []byte) (m protocol.Message) {
 		return nil
 	}
 	if i := wire.Printable(frame); i < len(frame) {
-		f.FailAt("message", i, fmt.Errorf("%w: not printable", wire.ErrValue))
+		f.FailAt(frames().FieldAt(frame, i, "message"), i, fmt.Errorf("%w: not printable", wire.ErrValue))
 	}
 	text := frame[1 : len(frame)-1]
 	if bytes.IndexByte(text, '@') >= 0 || bytes.IndexByte(text, '$') >= 0 {
-		f.FailAt("message", 1+bytes.IndexAny(text, "@$"), fmt.Errorf("%w: the sign of a start or an end", wire.ErrValue))
+		i := 1 + bytes.IndexAny(text, "@$")
+		f.FailAt(frames().FieldAt(frame, i, "message"), i, fmt.Errorf("%w: the sign of a start or an end", wire.ErrValue))
 	}
 	outer := f.Limit(len(frame)-2, "message")
 	name := f.Field(',', "name")
@@ -188,11 +186,6 @@ func (f *reader) cells() *Cells {
 	f.begin(&m.State)
 	for i := range m.Fields {
 		m.Fields[i] = nmea.ReadText(&f.Cursor, "cell")
-		if f.Recording() {
-			if c, ok := cell(m.Fields[i]); ok {
-				f.Note("mcc %d mnc %d lac %d cid %d", c.MCC, c.MNC, c.LAC, c.CID)
-			}
-		}
 	}
 	f.end(&m.State)
 	return m

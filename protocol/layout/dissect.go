@@ -20,6 +20,18 @@ func (l *Layout) Dissect(frame []byte) []wire.Span {
 	return spans
 }
 
+// FieldAt returns the name of the field that holds the byte at an offset; other is
+// what it returns where the layout tells none. It is for errors: a decoder that
+// finds what may stand nowhere in a frame names the field as Dissect does.
+func (l *Layout) FieldAt(frame []byte, offset int, other string) string {
+	for _, s := range l.Dissect(frame) {
+		if s.Offset <= offset && offset < s.Offset+s.Len && s.Name != unparsed {
+			return s.Name
+		}
+	}
+	return other
+}
+
 // Info tells what kind of frame it is, in the words of the fields that are Titles;
 // empty for none.
 func (l *Layout) Info(frame []byte) string {

@@ -218,12 +218,20 @@ end
 local function formtext(s, form)
 	if #s < #form then return "" end
 	local at = {}
-	for i = 1, #form, 2 do
-		local pair = sub(s, i, i + 1)
-		if not pair:find("^%d%d$") then return "" end
-		at[sub(form, i, i)] = tonumber(pair, 10)
+	local i = 1
+	while i <= #form do
+		local letter = sub(form, i, i)
+		if letter:find("[CYMDhms]") then
+			local pair = sub(s, i, i + 1)
+			if not pair:find("^%d%d$") then return "" end
+			at[letter] = tonumber(pair, 10)
+			i = i + 2
+		else
+			if sub(s, i, i) ~= letter then return "" end
+			i = i + 1
+		end
 	end
-	local year, month, day = at.Y and 2000 + at.Y, at.M or 0, at.D or 0
+	local year, month, day = at.Y and 100 * (at.C or 20) + at.Y, at.M or 0, at.D or 0
 	if year and (month < 1 or month > 12 or day < 1 or day > monthdays(year, month)) then return "" end
 	local hour, minute, second = at.h or 0, at.m or 0, at.s or 0
 	if hour > 23 or minute > 59 or second > 60 then return "" end

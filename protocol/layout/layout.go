@@ -186,8 +186,8 @@ func (c *compiler) node(from Node) *node {
 		"Names":                   n.names != nil && n.op != opUint,
 		"Notes":                   n.notes != nil && n.op != opUint && n.op != opBits,
 		"Meanings":                n.meanings != nil && !text,
-		"Date":                    n.form != "" && (!text || len(n.form)%2 != 0 || strings.Trim(n.form, "DMYhms") != ""),
 		"DegMin":                  n.degMin && n.op != opFloat,
+		"Date":                    n.form != "" && (!text || badForm(n.form)),
 		"Expect":                  n.expect != "" && n.op != opUint && !text,
 		"Skip, Drop":              (n.skip != 0 || n.drop != 0) && (n.op != opDigits || n.skip < 0 || n.drop < 0 || n.skip+n.drop > 2*n.width),
 		"Trim":                    n.trim != "" && n.op != opDigits && n.op != opText,
@@ -250,6 +250,13 @@ func hasOther(kids []Node) bool {
 		}
 	}
 	return false
+}
+
+func badForm(form string) bool {
+	for _, letter := range formLetters {
+		form = strings.ReplaceAll(form, string(letter)+string(letter), "")
+	}
+	return strings.Trim(form, ":,-./ ") != "" // signs may stand between the pairs
 }
 
 func badEscapes(all []Escape) bool {

@@ -188,9 +188,10 @@ func (n Node) Notes(notes map[int64]string) Node { n.notes = maps.Clone(notes); 
 // Meanings adds a note to some texts.
 func (n Node) Meanings(notes map[string]string) Node { n.meanings = maps.Clone(notes); return n }
 
-// Date notes of a text of digits which time it is. The form has the letters D, M,
-// Y, h, m and s, two of each, in the order of the digits; what follows them in the
-// text does not matter.
+// Date notes of a text of digits which time it is. The form has the letters C (the
+// century, 20 where it is not told), Y, M, D, h, m and s, two of each, in the order
+// of the digits, and between them the signs that stand between the digits; what
+// follows in the text does not matter.
 func (n Node) Date(form string) Node { n.form = form; return n }
 
 // DegMin notes of a Float, which is 100 times degrees and then minutes, the degrees.

@@ -88,17 +88,29 @@ func monthDays(year, month int) int {
 
 func unixText(v uint32) string { return time.Unix(int64(v), 0).UTC().Format("2006-01-02T15:04:05") }
 
-// digitPairs reads the digits of a form; ok is false where some are none.
+// formLetters are the letters of a form, of which each stands for two digits.
+const formLetters = "CYMDhms"
+
+// digitPairs reads the digits of a form; ok is false where some are none, or other
+// signs are not those of the form.
 func digitPairs(s, form string) (at map[byte]int, ok bool) {
 	if len(s) < len(form) {
 		return nil, false
 	}
 	at = map[byte]int{}
-	for i := 0; i+1 < len(form); i += 2 {
+	for i := 0; i < len(form); i++ {
+		letter := form[i]
+		if strings.IndexByte(formLetters, letter) < 0 {
+			if s[i] != letter {
+				return nil, false
+			}
+			continue
+		}
 		if s[i] < '0' || s[i] > '9' || s[i+1] < '0' || s[i+1] > '9' {
 			return nil, false
 		}
-		at[form[i]] = int(s[i]-'0')*10 + int(s[i+1]-'0')
+		at[letter] = int(s[i]-'0')*10 + int(s[i+1]-'0')
+		i++
 	}
 	return at, true
 }
@@ -111,14 +123,19 @@ func formText(s, form string) string {
 		return ""
 	}
 	year, dated := at['Y']
+	century, told := at['C']
+	if !told {
+		century = 20
+	}
+	year += 100 * century
 	month, day := at['M'], at['D']
 	hour, timed := at['h']
-	if dated && (month < 1 || month > 12 || day < 1 || day > monthDays(2000+year, month)) || hour > 23 || at['m'] > 59 || at['s'] > 60 {
+	if dated && (month < 1 || month > 12 || day < 1 || day > monthDays(year, month)) || hour > 23 || at['m'] > 59 || at['s'] > 60 {
 		return ""
 	}
 	text := ""
 	if dated {
-		text = fmt.Sprintf("%04d-%02d-%02d", 2000+year, month, day)
+		text = fmt.Sprintf("%04d-%02d-%02d", year, month, day)
 	}
 	if dated && timed {
 		text += "T"
