@@ -28,6 +28,7 @@ var identityFields = map[string]string{
 	"laipac":      "unit",
 	"xexun2":      "imei",
 	"r16h":        "imei",
+	"watch3g":     "id",
 }
 
 // ranges are what an error may name besides fields: what fields stand in.
@@ -151,7 +152,7 @@ func showsPlace(spans []wire.Span, name string, n json.Number) bool {
 			return false
 		}
 		return slices.ContainsFunc([]string{s.Value, s.Note}, func(text string) bool {
-			v, err := strconv.ParseFloat(strings.TrimSuffix(text, "°"), 64)
+			v, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(text), "°"), 64)
 			return err == nil && math.Abs(math.Abs(v)-math.Abs(want)) < off
 		})
 	})

@@ -30,12 +30,9 @@ func (Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, e
 }
 
 // Dissect reads one frame and tells its fields.
-func (Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	f := reader{Cursor: wire.New(frame), frame: frame}
-	f.Record()
-	m := f.message()
-	m, err := protocol.Verdict(&f.Cursor, m, nil, false)
-	return m, f.Spans(), err
+func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 // reader reads one frame.
@@ -50,7 +47,7 @@ type reader struct {
 func (f *reader) message() (m protocol.Message) {
 	var state headState
 	if f.head, state = readHead(f.frame); state != headWhole {
-		f.Fail("head", fmt.Errorf("%w: not the head of a frame", wire.ErrValue))
+		f.Fail("start", fmt.Errorf("%w: not the head of a frame", wire.ErrValue))
 		return nil
 	}
 	if f.frame[len(f.frame)-1] != ']' || len(f.frame) <= f.head.content {
@@ -72,25 +69,12 @@ func (f *reader) message() (m protocol.Message) {
 
 // begin reads up to the content of a message that was made.
 func (f *reader) begin(h *Header) {
-	if !f.Recording() { // the head was read before
-		h.Vendor = f.TextAt(len("["), len("3G"))
-		h.ID = f.TextAt(f.head.id, f.head.idEnd-f.head.id)
-		if f.head.index > 0 {
-			h.Index = f.TextAt(f.head.index, 4)
-		}
-		f.Advance(f.head.content)
-		f.outer = f.Limit(len(f.content), "content")
-		return
-	}
-	f.Expect("[", "start")
-	h.Vendor, h.ID = f.FieldText('*', "vendor"), f.FieldText('*', "id")
+	h.Vendor = f.TextAt(len("["), len("3G"))
+	h.ID = f.TextAt(f.head.id, f.head.idEnd-f.head.id)
 	if f.head.index > 0 {
-		h.Index = f.FieldText('*', "index")
+		h.Index = f.TextAt(f.head.index, 4)
 	}
-	f.Field('*', "length")
-	if f.Recording() && f.head.size != len(f.content) && f.head.size != len(unescape(nil, f.content)) {
-		f.Note("expected %04X", len(f.content))
-	}
+	f.Advance(f.head.content)
 	f.outer = f.Limit(len(f.content), "content")
 }
 

@@ -392,11 +392,13 @@ local EVAL = {
 	end,
 	find = function(r, e)
 		local from = e[3] and num(r, e[3]) or r.pos
-		if from >= 0 and from < r.stop then
-			local i, last = r.buf:find(e[2][2], from + 1, true)
-			if i and last <= r.stop then return i - 1 end
+		local last = e[4] and num(r, e[4]) or math.huge
+		local stop = math.min(last, r.stop)
+		if from >= 0 and from < stop then
+			local i, j = r.buf:find(e[2][2], from + 1, true)
+			if i and j <= stop then return i - 1 end
 		end
-		r.short = true
+		r.short = r.short or last > r.stop
 		return -1
 	end,
 	count = function(r, e)

@@ -54,6 +54,7 @@
 //	pos, left, size       the next byte's offset, bytes left in the range, length of the frame
 //	byte(i)               the byte at offset i; be16, le16, be32 and le32 likewise; -1 outside of the frame
 //	find('x'), find('x', i)  the offset of a text in the range from pos, or from i; -1 for none
+//	find('x', i, j)       the same of a text that ends before j
 //	count('x')            how often it is in what is left of the range
 //	starts('x')           whether what is left begins with it
 //	date(i)               whether the six bytes at i are a Clock

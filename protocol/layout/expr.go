@@ -21,7 +21,7 @@ type expr struct {
 // of arguments.
 var functions = map[string][2]int{
 	"byte": {1, 1}, "be16": {1, 1}, "le16": {1, 1}, "be32": {1, 1}, "le32": {1, 1},
-	"find": {1, 2}, "count": {1, 1}, "starts": {1, 1}, "date": {1, 1},
+	"find": {1, 3}, "count": {1, 1}, "starts": {1, 1}, "date": {1, 1},
 	"dec": {1, 1}, "hex": {1, 1}, "len": {1, 1}, "min": {2, 2}, "max": {2, 2}, "if": {3, 3}, "in": {2, 99},
 }
 
@@ -220,12 +220,17 @@ func (r *run) eval(e *expr) value {
 		if len(e.args) > 1 {
 			from = int(r.eval(e.args[1]).n)
 		}
-		if from >= 0 && from < r.end {
-			if i := bytes.Index(r.buf[from:r.end], []byte(e.args[0].s)); i >= 0 {
+		to, whole := r.end, false
+		if len(e.args) > 2 {
+			n := r.eval(e.args[2]).n
+			to, whole = int(min(n, int64(r.end))), n <= int64(r.end)
+		}
+		if from >= 0 && from < to {
+			if i := bytes.Index(r.buf[from:to], []byte(e.args[0].s)); i >= 0 {
 				return num(int64(from + i))
 			}
 		}
-		r.short = true
+		r.short = r.short || !whole
 		return num(-1)
 	case "count":
 		return num(int64(bytes.Count(r.buf[r.pos:r.end], []byte(e.args[0].s))))
