@@ -144,7 +144,7 @@ func parseDate(b []byte) (t time.Time, ok bool) {
 	if len(b) != len(dateLayout) || n < len(b) {
 		return t, false
 	}
-	return nmea.Date(int(ymd/10_000), int(ymd/100%100), int(ymd%100))
+	return wire.Date(int(ymd/10_000), int(ymd/100%100), int(ymd%100))
 }
 
 const dateLayout = "20060102"

@@ -23,64 +23,45 @@ type Codec struct {
 }
 
 var (
-	_ protocol.Codec     = Codec{}
 	_ protocol.Dissector = Codec{}
+	_ protocol.Reuser    = Codec{}
 )
 
 // Decode reads one frame. A wrong length is no error where the check code is
-// right: Dissect notes it.
-func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := c.decode(frame, false)
-	return m, err
+// right.
+func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeReuse(frame, nil) }
+
+// DecodeReuse is Decode with the caller's memory.
+func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
+	f := reader{wire.New(frame), frame}
+	f.Use(memory)
+	m, wrong := c.read(&f)
+	if wrong != nil { // not an error that holds nil
+		return protocol.Verdict(&f.Cursor, m, wrong, c.RelaxedChecksum)
+	}
+	return protocol.Verdict(&f.Cursor, m, nil, c.RelaxedChecksum)
 }
 
-// Dissect reads one frame and tells its fields, those of an encrypted message
-// too where the key is known: two bytes of the frame are one of the content.
+// Dissect reads one frame and tells its fields. Encrypted content is one of them,
+// also where the key is known.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return c.decode(frame, true)
-}
-
-func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
-	f := wire.New(frame)
-	if record {
-		f.Record()
-	}
-	r := reader{&f, frame}
-	m, inner, wrong := c.read(r)
-	var spans []wire.Span
-	for _, s := range f.Spans() {
-		if s.Name == sealedName && inner != nil {
-			for _, in := range inner {
-				in.Offset, in.Len = s.Offset+2*in.Offset, 2*in.Len
-				spans = append(spans, in)
-			}
-			continue
-		}
-		spans = append(spans, s)
-	}
-	switch {
-	case wrong != nil && !c.RelaxedChecksum:
-		return nil, spans, wrong // before what the broken bytes look like
-	case f.Err() != nil:
-		return nil, spans, f.Err()
-	}
-	return m, spans, nil
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 const sealedName = "encrypted content"
 
-// read reads a frame; inner are the fields of the decrypted content, and wrong
-// is the wrong check code, if it is.
-func (c Codec) read(r reader) (m protocol.Message, inner []wire.Span, wrong *protocol.ChecksumError) {
+// read reads a frame; wrong is the wrong check code, if it is.
+func (c Codec) read(r *reader) (m protocol.Message, wrong *protocol.ChecksumError) {
 	h := headOf(r.b)
 	if len(r.b) == 0 || r.b[0] != '\n' || h <= headPartial {
 		r.Fail("start", fmt.Errorf("%w: no head of a frame", protocol.ErrMalformed))
-		return nil, nil, nil
+		return nil, nil
 	}
 	end := len(r.b) - 1
 	if r.b[end] != '\r' || end <= h.bodyAt() {
 		r.FailAt("end", len(r.b), wire.ErrTruncated)
-		return nil, nil, nil
+		return nil, nil
 	}
 	body := r.b[h.bodyAt():end]
 	r.Expect("\n", "start")
@@ -89,24 +70,27 @@ func (c Codec) read(r reader) (m protocol.Message, inner []wire.Span, wrong *pro
 		m = r.poll()
 	case headPollAck:
 		r.Expect(pollAck[1:], "answer to a poll")
-		return &PollAck{}, nil, nil
+		return &PollAck{}, nil
 	default:
 		wrong = r.check(body, h)
-		if i := bytes.IndexFunc(body, isControl); i >= 0 {
-			r.FailAt("text", h.bodyAt()+i, fmt.Errorf("%w: a control character", wire.ErrValue))
+		if wire.Printable(body) < len(body) {
+			if i := bytes.IndexFunc(body, isControl); i >= 0 {
+				i += h.bodyAt()
+				r.FailAt(frames().FieldAt(r.b, i, "data"), i, fmt.Errorf("%w: a control character", wire.ErrValue))
+			}
 		}
 		outer := r.Limit(len(body), "body")
-		m, inner = c.message(r, h == headBinary)
+		m = c.message(r, h == headBinary)
 		r.Restore(outer)
 	}
 	r.Expect("\r", "end")
-	return m, inner, wrong
+	return m, wrong
 }
 
 func isControl(v rune) bool { return v < ' ' || v == 0x7F }
 
 // check reads the check code and the length of body.
-func (r reader) check(body []byte, h head) *protocol.ChecksumError {
+func (r *reader) check(body []byte, h head) *protocol.ChecksumError {
 	at, want := r.Pos(), checksum.ARC(body)
 	var found uint16
 	if h == headBinary {
@@ -115,57 +99,56 @@ func (r reader) check(body []byte, h head) *protocol.ChecksumError {
 		found = r.hex16("check code")
 	}
 	var wrong *protocol.ChecksumError
-	if found == want {
-		r.Note("OK CRC-16/ARC")
-	} else {
-		r.Note("expected %04X CRC-16/ARC", want)
+	if found != want {
 		wrong = &protocol.ChecksumError{Algorithm: "CRC-16/ARC", Offset: at, Found: uint32(found), Expected: uint32(want)}
 	}
-	if n := r.hex16("length"); int(n) != len(body) {
-		r.Note("expected %04X", len(body))
-	}
+	r.hex16("length")
 	return wrong
 }
 
 // message reads from the opening quote to before the CR.
-func (c Codec) message(r reader, binaryCRC bool) (protocol.Message, []wire.Span) {
+func (c Codec) message(r *reader, binaryCRC bool) protocol.Message {
 	r.Expect(`"`, "quote")
 	at := r.Pos()
-	id := string(r.Field('"', "identifier"))
-	if !validID(id) || r.Err() == nil && r.b[r.Pos()-1] != '"' {
+	quoted := r.Field('"', "identifier")
+	plain, encrypted := bytes.CutPrefix(quoted, []byte("*"))
+	id := known(plain)
+	if id == "" && !validID(string(plain)) || r.Err() == nil && r.b[r.Pos()-1] != '"' {
 		r.FailAt("identifier", at, fmt.Errorf("%w: not 1 to 16 capitals, digits and hyphens between quotes", wire.ErrValue))
 	}
-	m := &Message{BinaryCRC: binaryCRC}
-	m.ID, m.Encrypted = strings.CutPrefix(id, "*")
 	from := r.Pos()
-	if !known(m.ID) {
-		m.ID = ""
+	if id == "" {
+		r.header(&Message{})
+		r.Rest("data")
+		return &protocol.Raw{Code: string(quoted), Data: bytes.Clone(r.b[from:r.Pos()])}
 	}
+	// All but the first bracket may open extended data.
+	m, extended := wire.OwnList[Message, string](&r.Cursor, bytes.Count(r.b, []byte("["))-1)
+	m.ID, m.Encrypted, m.BinaryCRC = id, encrypted, binaryCRC
 	r.header(m)
 	switch {
-	case m.ID == "":
-		r.Rest("data")
-		return &protocol.Raw{Code: id, Data: bytes.Clone(r.b[from:r.Pos()])}, nil
 	case m.Encrypted && m.ID == Nak:
 		r.FailAt("identifier", at, fmt.Errorf("%w: an encrypted NAK", wire.ErrValue))
 	case m.Encrypted:
-		return m, c.sealed(r, m)
+		c.sealed(r, m)
 	default:
-		r.content(m)
+		r.content(m, extended)
 	}
-	return m, nil
+	return m
 }
 
-func known(id string) bool {
-	switch id {
-	case DCS, ContactID, Null, Ack, Nak, Duh, Rsp:
-		return true
+// known returns a known identifier, or nothing.
+func known(id []byte) string {
+	for _, k := range [...]string{DCS, ContactID, Null, Ack, Nak, Duh, Rsp} {
+		if string(id) == k {
+			return k
+		}
 	}
-	return false
+	return ""
 }
 
-func validID(id string) bool {
-	s := strings.TrimPrefix(id, "*")
+// validID judges an identifier without the star of what is encrypted.
+func validID(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; !(c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-') {
 			return false
@@ -175,25 +158,21 @@ func validID(id string) bool {
 }
 
 // sealed reads the encrypted content, which is all that is left.
-func (c Codec) sealed(r reader, m *Message) []wire.Span {
+func (c Codec) sealed(r *reader, m *Message) {
 	at := r.Pos()
 	digits := r.Text(r.Len(), sealedName)
-	b, err := hex.DecodeString(digits)
-	if err != nil || len(b) == 0 || len(b)%16 != 0 {
+	if len(digits) == 0 || len(digits)%32 != 0 || !allHex(digits) {
 		r.FailAt(sealedName, at, fmt.Errorf("%w: not whole blocks as hexadecimal digits", wire.ErrValue))
-		return nil
+		return
 	}
 	key := c.keys.key(m.Account)
 	if key == nil {
 		m.Sealed = digits
-		return nil
+		return
 	}
+	b, _ := hex.DecodeString(digits) // of digits alone
 	plain := key.open(b)
-	f := wire.New(plain)
-	if r.Recording() {
-		f.Record()
-	}
-	in := reader{&f, plain}
+	in := reader{wire.New(plain), plain}
 	if n := bytes.IndexAny(plain, "|]"); n < 0 || bytes.IndexFunc(plain, isControl) >= 0 {
 		in.Fail("padding", fmt.Errorf("%w: not decrypted to text: another key?", wire.ErrValue))
 	} else {
@@ -204,29 +183,27 @@ func (c Codec) sealed(r reader, m *Message) []wire.Span {
 			in.Text(1, "bar")
 		}
 	}
-	in.content(m)
+	in.content(m, nil)
 	if in.Err() == nil && m.Time.IsZero() {
 		in.Fail("time stamp", wire.ErrTruncated)
 	}
-	spans := f.Spans()
 	var fe *wire.FieldError
-	if errors.As(f.Err(), &fe) {
+	if errors.As(in.Err(), &fe) {
 		r.FailAt(fe.Field, at+2*fe.Offset, fe.Err)
 	}
-	return spans
 }
 
 // reader is a cursor that can look ahead in the bytes that it reads.
 type reader struct {
-	*wire.Cursor
+	wire.Cursor
 	b []byte
 }
 
 // rest is what is left.
-func (r reader) rest() []byte { return r.b[r.Pos() : r.Pos()+r.Len()] }
+func (r *reader) rest() []byte { return r.b[r.Pos() : r.Pos()+r.Len()] }
 
 // next is the next byte; 0 where there is none.
-func (r reader) next() byte {
+func (r *reader) next() byte {
 	if r.Len() == 0 {
 		return 0
 	}
@@ -234,7 +211,7 @@ func (r reader) next() byte {
 }
 
 // count returns how many bytes of a kind come next.
-func (r reader) count(is func(byte) bool) int {
+func (r *reader) count(is func(byte) bool) int {
 	rest := r.rest()
 	for i, c := range rest {
 		if !is(c) {
@@ -244,24 +221,23 @@ func (r reader) count(is func(byte) bool) int {
 	return len(rest)
 }
 
-func (r reader) hex16(name string) uint16 {
+func (r *reader) hex16(name string) (v uint16) {
 	at := r.Pos()
-	b, err := hex.DecodeString(r.Text(4, name))
-	if err != nil {
-		r.FailAt(name, at, fmt.Errorf("%w: not hexadecimal digits", wire.ErrValue))
-		return 0
+	for _, c := range r.Chars(4, name) {
+		d := wire.HexDigit(c)
+		if d > 15 {
+			r.FailAt(name, at, fmt.Errorf("%w: not hexadecimal digits", wire.ErrValue))
+			return 0
+		}
+		v = v<<4 | uint16(d)
 	}
-	if len(b) != 2 {
-		return 0 // truncated
-	}
-	return uint16(b[0])<<8 | uint16(b[1])
+	return v
 }
 
 // header reads from the sequence number to the opening bracket.
-func (r reader) header(m *Message) {
+func (r *reader) header(m *Message) {
 	at := r.Pos()
-	s := r.Text(4, "sequence number")
-	for _, c := range []byte(s) {
+	for _, c := range r.Chars(4, "sequence number") {
 		if m.Seq = 10*m.Seq + uint16(c-'0'); c < '0' || c > '9' {
 			r.FailAt("sequence number", at, fmt.Errorf("%w: not decimal digits", wire.ErrValue))
 			break
@@ -285,9 +261,9 @@ func (r reader) header(m *Message) {
 const noAccount = "A0"
 
 // number reads a sign and hexadecimal digits behind it.
-func (r reader) number(sign byte, name string, least, most int, nak bool) string {
+func (r *reader) number(sign byte, name string, least, most int, nak bool) string {
 	if r.next() != sign {
-		r.Fail(name, fmt.Errorf("%w: it begins with %q", wire.ErrValue, sign))
+		r.Fail(name, fmt.Errorf("%w: no %q that it begins with", wire.ErrTruncated, sign))
 		return ""
 	}
 	rest := r.rest()[1:]
@@ -301,30 +277,28 @@ func (r reader) number(sign byte, name string, least, most int, nak bool) string
 	if n < least || n > most {
 		r.Fail(name, fmt.Errorf("%w: not %d to %d hexadecimal digits", wire.ErrValue, least, most))
 	}
-	return strings.TrimPrefix(r.Text(1+n, name), string(sign))
+	if s := r.Text(1+n, name); s != "" {
+		return s[1:]
+	}
+	return ""
 }
 
-// content reads what stands behind the opening bracket: data, extended data and
-// the time stamp.
-func (r reader) content(m *Message) {
-	m.Data = r.bracketed("data", func(in reader) {
-		switch {
-		case m.ID == DCS || m.ID == ContactID:
-			in.events(m.ID)
-		case in.Len() > 0:
-			in.Text(in.Len(), "data")
-		}
-	})
+// content reads what stands behind the opening bracket: data, extended data, into
+// the room of extended, and the time stamp.
+func (r *reader) content(m *Message, extended []string) {
+	at := r.Pos()
+	m.Data = r.bracketed("data")
+	d := data{text: m.Data}
+	if d.read(m.ID); d.err != nil {
+		r.FailAt(d.err.Field, at+d.err.Offset, d.err.Err)
+	}
 	for r.next() == '[' {
-		r.Text(1, "bracket")
-		m.Extended = append(m.Extended, r.bracketed("extended data", func(in reader) {
-			if in.Len() > 0 {
-				in.Text(in.Len(), "extended data")
-			}
-		}))
+		r.Expect("[", "bracket")
+		extended = append(extended, r.bracketed("extended data"))
+		m.Extended = extended
 	}
 	if r.next() == '_' {
-		r.Text(1, "stamp sign")
+		r.Expect("_", "stamp sign")
 		at := r.Pos()
 		t, ok := parseStamp(r.Text(len(stampLayout), "time stamp"))
 		if !ok {
@@ -337,50 +311,52 @@ func (r reader) content(m *Message) {
 	}
 }
 
-// bracketed reads up to and with the closing bracket, the inside by f.
-func (r reader) bracketed(name string, f func(reader)) string {
+// bracketed reads up to and with the closing bracket.
+func (r *reader) bracketed(name string) string {
 	n := bytes.IndexByte(r.rest(), ']')
 	if n < 0 {
 		r.FailAt(name, r.Pos()+r.Len(), wire.ErrTruncated)
 		return ""
 	}
-	s := string(r.rest()[:n])
-	outer := r.Limit(n, name)
-	f(r)
-	r.Restore(outer)
+	s := r.Text(n, name)
 	r.Expect("]", "bracket")
 	return s
 }
 
 // poll reads what stands behind the LF.
-func (r reader) poll() protocol.Message {
-	p := &Poll{}
+func (r *reader) poll() protocol.Message {
+	p := wire.Own[Poll](&r.Cursor)
 	r.Expect(pollStart[1:], "start of a poll")
-	p.Receiver = r.Text(4, "receiver")
+	p.Receiver = r.word(4, "receiver")
 	r.Expect("L", "line sign")
-	p.Line = r.Text(4, "line")
+	p.Line = r.word(4, "line")
 	r.blanks()
 	at := r.Pos()
-	p.Account = r.Text(r.count(func(c byte) bool { return c > ' ' && c < 0x7F && c != '[' }), "account")
-	r.blanks()
-	r.Expect("[ID", "bracket")
-	p.ID = r.Text(8, "identity")
-	r.Expect("]", "bracket")
-	for _, s := range []string{p.Receiver, p.Line, p.Account, p.ID} {
-		for i := range len(s) {
-			if c := s[i]; !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z') {
-				r.FailAt("poll", at, fmt.Errorf("%w: not digits and capitals", wire.ErrValue))
-			}
-		}
-	}
-	if n := len(p.Account); n < 3 || n > 16 {
+	n := r.count(func(c byte) bool { return c > ' ' && c < 0x7F && c != '[' })
+	if p.Account = r.word(n, "account"); n < 3 || n > 16 {
 		r.FailAt("account", at, fmt.Errorf("%w: not 3 to 16 digits and capitals", wire.ErrValue))
 	}
+	r.blanks()
+	r.Expect("[ID", "bracket")
+	p.ID = r.word(8, "identity")
+	r.Expect("]", "bracket")
 	return p
 }
 
+// word reads n digits and capitals.
+func (r *reader) word(n int, name string) string {
+	at := r.Pos()
+	s := r.Text(n, name)
+	for i := range len(s) {
+		if !isDigit(s[i]) && !isUpper(s[i]) {
+			r.FailAt(name, at, fmt.Errorf("%w: not digits and capitals", wire.ErrValue))
+		}
+	}
+	return s
+}
+
 // blanks reads one blank at least.
-func (r reader) blanks() {
+func (r *reader) blanks() {
 	n := r.count(func(c byte) bool { return c == ' ' })
 	r.Text(max(n, 1), "blanks")
 	if n == 0 {
@@ -402,7 +378,7 @@ func (c Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
 	case *PollAck:
 		frame = []byte(pollAck)
 	case *protocol.Raw:
-		if id := strings.TrimPrefix(m.Code, "*"); known(id) {
+		if id := strings.TrimPrefix(m.Code, "*"); known([]byte(id)) != "" {
 			err = fmt.Errorf("%s is no unknown identifier", id)
 		}
 		frame = wrap(fmt.Appendf(nil, "%q%s", m.Code, m.Data), false)
@@ -446,7 +422,7 @@ func wrap(body []byte, binaryCRC bool) []byte {
 }
 
 func (c Codec) frame(m *Message) ([]byte, error) {
-	if !known(m.ID) {
+	if known([]byte(m.ID)) == "" {
 		return nil, errors.New("no known identifier")
 	}
 	if strings.Contains(m.Data+strings.Join(m.Extended, ""), "]") {

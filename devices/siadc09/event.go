@@ -1,107 +1,153 @@
 package siadc09
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
 	"github.com/sargas-em/em/protocol/wire"
 )
 
-// events reads the data of a DCS or ContactID message: the one grammar behind
-// Decode, Dissect and Message.Events. Other messages have none.
-func (r reader) events(id string) (account string, events []Event) {
+// data reads the data of a DCS or ContactID message: the one grammar behind Decode
+// and Message.Events. Other messages have none. The first error stays, and after it
+// nothing is read.
+type data struct {
+	text   string
+	pos    int // of the next byte in text
+	keep   bool
+	events []Event // where keep is set: to check the data none need be made
+	count  int     // of events
+	err    *wire.FieldError
+}
+
+func (d *data) read(id string) (account string) {
 	if id != DCS && id != ContactID {
-		return "", nil
+		return ""
 	}
-	if r.next() == '#' {
-		n := bytes.IndexByte(r.rest(), '|')
+	if d.next() == '#' {
+		n := strings.IndexByte(d.rest(), '|')
 		if n < 0 {
-			r.Fail("account in the data", fmt.Errorf("%w: no bar behind it", wire.ErrValue))
-			return "", nil
+			d.fail("account in the data", d.pos, fmt.Errorf("%w: no bar behind it", wire.ErrValue))
+			return ""
 		}
-		account = strings.TrimPrefix(r.Text(n, "account in the data"), "#")
+		account = d.take(n, "account in the data")[1:]
 	}
-	if r.next() == '|' {
-		r.Text(1, "bar")
+	if d.next() == '|' {
+		d.pos++
 	}
 	if id == ContactID {
-		return account, r.contactID()
+		d.contactID()
+	} else {
+		d.codes()
 	}
-	return account, r.codes()
+	if d.err != nil {
+		d.events = nil
+	}
+	return account
+}
+
+func (d *data) rest() string { return d.text[d.pos:] }
+
+// next is the next byte; 0 where there is none.
+func (d *data) next() byte {
+	if d.pos == len(d.text) {
+		return 0
+	}
+	return d.text[d.pos]
+}
+
+func (d *data) fail(name string, at int, err error) {
+	if d.err == nil {
+		d.err = &wire.FieldError{Field: name, Offset: at, Err: err}
+	}
+}
+
+// take reads n bytes.
+func (d *data) take(n int, name string) string {
+	if d.err == nil && n > len(d.text)-d.pos {
+		d.fail(name, d.pos, wire.ErrTruncated)
+	}
+	if d.err != nil {
+		return ""
+	}
+	d.pos += n
+	return d.text[d.pos-n : d.pos]
+}
+
+// upTo reads up to the next byte that ends it.
+func (d *data) upTo(end func(byte) bool) string {
+	from := d.pos
+	for d.pos < len(d.text) && !end(d.text[d.pos]) {
+		d.pos++
+	}
+	return d.text[from:d.pos]
+}
+
+func (d *data) add(e Event) {
+	if d.count++; d.keep {
+		d.events = append(d.events, e)
+	}
 }
 
 // codes reads blocks of SIA codes. What stands in front of a code (area, user,
 // time) holds for the codes behind it until it is said anew.
-func (r reader) codes() (events []Event) {
-	start, now := r.Pos(), Event{}
-	r.age(&now)
-	for r.Len() > 0 {
-		rest := r.rest()
-		pair := rest[:min(2, len(rest))]
-		switch {
-		case rest[0] == '/':
-			r.Text(1, "separator")
-		case rest[0] == '^' || rest[0] == '*':
-			n := bytes.IndexByte(rest[1:], rest[0])
-			if n < 0 {
-				n = len(rest) - 2
+func (d *data) codes() {
+	now := Event{}
+	d.age(&now)
+	for d.pos < len(d.text) && d.err == nil {
+		rest := d.rest()
+		switch c := rest[0]; {
+		case c == '/':
+			d.pos++
+		case c == '^' || c == '*':
+			n := 1 + strings.IndexByte(rest[1:], c)
+			if n < 1 {
+				n = len(rest) - 1
 			}
-			attach(events, strings.Trim(r.Text(n+2, "text"), string(rest[0])))
-		case rest[0] == '|':
-			n := 1 + r.upToBar(rest[1:])
-			if strings.HasPrefix(string(rest), "|N") || strings.HasPrefix(string(rest), "|O") {
-				r.Text(1, "bar")
+			d.attach(strings.Trim(d.take(n+1, "text"), rest[:1]))
+		case c == '|':
+			if strings.HasPrefix(rest, "|N") || strings.HasPrefix(rest, "|O") {
+				d.pos++
 				now = Event{}
-				r.age(&now)
+				d.age(&now)
 				continue
 			}
-			attach(events, strings.TrimPrefix(r.Text(n, "text"), "|A"))
-		case len(pair) == 2 && isLower(pair[0]) && isLower(pair[1]):
-			r.modifier(&now)
-		case len(pair) == 2 && isUpper(pair[0]) && isUpper(pair[1]):
+			n := 1 + strings.IndexByte(rest[1:], '|')
+			if n < 1 {
+				n = len(rest)
+			}
+			d.attach(strings.TrimPrefix(d.take(n, "text"), "|A"))
+		case len(rest) > 1 && isLower(c) && isLower(rest[1]):
+			d.modifier(&now)
+		case len(rest) > 1 && isUpper(c) && isUpper(rest[1]):
 			e := now
-			e.Code = r.Text(2, "event code")
-			if n := r.count(isDigit); n > 0 {
-				e.Address = r.Text(n, "address")
-			}
-			if n := r.count(func(c byte) bool { return !isMark(c) }); n > 0 {
-				e.Text = r.Text(n, "text")
-			}
-			events = append(events, e)
+			e.Code = d.take(2, "event code")
+			e.Address = d.upTo(func(c byte) bool { return !isDigit(c) })
+			e.Text = d.upTo(isMark)
+			d.add(e)
 		default:
-			r.Fail("event code", fmt.Errorf("%w: not two capitals", wire.ErrValue))
-			return nil
+			d.fail("event code", d.pos, fmt.Errorf("%w: not two capitals", wire.ErrValue))
 		}
 	}
-	if len(events) == 0 {
-		r.FailAt("event code", start, fmt.Errorf("%w: no event", wire.ErrValue))
+	if d.count == 0 {
+		d.fail("event code", d.pos, fmt.Errorf("%w: no event", wire.ErrTruncated))
 	}
-	return events
 }
 
 // age reads the sign that tells new events from old ones; it may be missing.
-func (r reader) age(e *Event) {
-	if c := r.next(); c == 'N' || c == 'O' {
-		r.Text(1, "new or old")
+func (d *data) age(e *Event) {
+	if c := d.next(); c == 'N' || c == 'O' {
+		d.pos++
 		e.Old = c == 'O'
 	}
 }
 
-func (r reader) upToBar(b []byte) int {
-	if n := bytes.IndexByte(b, '|'); n >= 0 {
-		return n
-	}
-	return len(b)
-}
-
 // attach adds text to the last event. Text in front of all events is dropped
 // here; Message.Data has it.
-func attach(events []Event, text string) {
-	if len(events) == 0 || text == "" {
+func (d *data) attach(text string) {
+	if len(d.events) == 0 || text == "" {
 		return
 	}
-	e := &events[len(events)-1]
+	e := &d.events[len(d.events)-1]
 	if e.Text != "" {
 		e.Text += " "
 	}
@@ -110,12 +156,9 @@ func attach(events []Event, text string) {
 
 // modifier reads two small letters and their value, which may be followed by an
 // event code without a separator.
-func (r reader) modifier(e *Event) {
-	kind := r.Text(2, "modifier")
-	value := ""
-	if n := r.count(func(c byte) bool { return !isMark(c) && !isUpper(c) }); n > 0 {
-		value = r.Text(n, "value")
-	}
+func (d *data) modifier(e *Event) {
+	kind := d.take(2, "modifier")
+	value := d.upTo(func(c byte) bool { return isMark(c) || isUpper(c) })
 	switch kind {
 	case "ti":
 		e.Time = value
@@ -129,33 +172,41 @@ func (r reader) modifier(e *Event) {
 }
 
 // contactID reads "Qeee gg zzz".
-func (r reader) contactID() []Event {
-	at := r.Pos()
+func (d *data) contactID() {
+	at := d.pos
 	e := Event{}
-	q := r.Text(1, "qualifier")
-	e.Code = r.Text(3, "event code")
-	r.Expect(" ", "blank")
-	e.Area = r.Text(2, "group")
-	r.Expect(" ", "blank")
-	e.Address = r.Text(3, "zone or user")
-	if r.Len() > 0 {
-		r.Fail("end of the data", fmt.Errorf("%w: more than one event", wire.ErrValue))
+	q := d.take(1, "qualifier")
+	e.Code = d.take(3, "event code")
+	d.blank()
+	e.Area = d.take(2, "group")
+	d.blank()
+	e.Address = d.take(3, "zone or user")
+	if d.err == nil && d.pos < len(d.text) {
+		d.fail("end of the data", d.pos, fmt.Errorf("%w: more than one event", wire.ErrValue))
 	}
-	if r.Err() != nil {
-		return nil
+	if d.err != nil {
+		return
 	}
 	if q != "1" && q != "3" && q != "6" {
-		r.FailAt("qualifier", at, fmt.Errorf("%w: not 1, 3 or 6", wire.ErrValue))
+		d.fail("qualifier", at, fmt.Errorf("%w: not 1, 3 or 6", wire.ErrValue))
 	}
-	for i, s := range []string{e.Code, e.Area, e.Address} {
+	for i, s := range [...]string{e.Code, e.Area, e.Address} {
 		for j := range len(s) {
 			if c := s[j]; !isDigit(c) && !(i > 0 && isHex(c)) {
-				r.FailAt("Contact ID", at, fmt.Errorf("%w: not digits", wire.ErrValue))
+				name := [...]string{"event code", "group", "zone or user"}[i]
+				d.fail(name, at+[...]int{1, 5, 8}[i], fmt.Errorf("%w: not digits", wire.ErrValue))
 			}
 		}
 	}
 	e.Qualifier = q[0]
-	return []Event{e}
+	d.add(e)
+}
+
+func (d *data) blank() {
+	at := d.pos
+	if s := d.take(1, "blank"); d.err == nil && s != " " {
+		d.fail("blank", at, fmt.Errorf("%w: found %x, expected %x", wire.ErrValue, s, " "))
+	}
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

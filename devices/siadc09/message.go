@@ -1,7 +1,6 @@
 package siadc09
 
 import (
-	"strings"
 	"time"
 
 	"github.com/sargas-em/em/protocol/wire"
@@ -81,18 +80,33 @@ func (m *Message) DataAccount() string {
 }
 
 func (m *Message) parse() (account string, events []Event) {
-	b := []byte(m.Data)
-	f := wire.New(b)
-	return reader{&f, b}.events(m.ID)
+	d := data{text: m.Data, keep: true}
+	account = d.read(m.ID)
+	return account, d.events
 }
 
 // stampLayout is a time stamp, which is always GMT.
 const stampLayout = "15:04:05,01-02-2006"
 
-// parseStamp reads a time stamp of the years from 2000. (time.Parse takes what
-// follows seconds and a comma for their fraction.)
-func parseStamp(s string) (time.Time, bool) {
-	clock, date, _ := strings.Cut(s, ",")
-	t, err := time.Parse("15:04:05 01-02-2006", clock+" "+date)
-	return t, err == nil && len(s) == len(stampLayout) && t.Year() >= 2000
+// parseStamp reads a time stamp of the years from 2000.
+func parseStamp(s string) (t time.Time, ok bool) {
+	if len(s) != len(stampLayout) || s[2] != ':' || s[5] != ':' || s[8] != ',' || s[11] != '-' || s[14] != '-' {
+		return time.Time{}, false
+	}
+	// Something that is no digit makes a number too large.
+	two := func(i int) int {
+		if high, low := s[i]-'0', s[i+1]-'0'; high <= 9 && low <= 9 {
+			return 10*int(high) + int(low)
+		}
+		return 100
+	}
+	century, year := two(15), two(17)
+	hour, minute, second := two(0), two(3), two(6)
+	if century < 20 || century > 99 || year > 99 || hour > 23 || minute > 59 || second > 59 {
+		return time.Time{}, false
+	}
+	if t, ok = wire.Date(100*century+year, two(9), two(12)); !ok {
+		return time.Time{}, false
+	}
+	return t.Add(time.Duration(hour*3600+minute*60+second) * time.Second), true
 }

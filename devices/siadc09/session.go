@@ -53,9 +53,9 @@ func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output
 		out.Send = append(out.Send, &PollAck{})
 		return nil
 	case *protocol.Raw:
-		f := wire.New(m.Data)
+		f := reader{wire.New(m.Data), m.Data}
 		var h Message
-		if (reader{&f, m.Data}).header(&h); f.Err() != nil {
+		if f.header(&h); f.Err() != nil {
 			return fmt.Errorf("siadc09: %s: %w: %w", m.Type(), protocol.ErrMalformed, f.Err())
 		}
 		out.Send = append(out.Send, answer(Duh, &h))

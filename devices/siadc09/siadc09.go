@@ -134,11 +134,13 @@ func isHex(b byte) bool {
 }
 
 // validAccount reports whether s is 3 to 16 hexadecimal digits.
-func validAccount(s string) bool {
+func validAccount(s string) bool { return len(s) >= 3 && len(s) <= 16 && allHex(s) }
+
+func allHex(s string) bool {
 	for i := range len(s) {
 		if !isHex(s[i]) {
 			return false
 		}
 	}
-	return len(s) >= 3 && len(s) <= 16
+	return true
 }

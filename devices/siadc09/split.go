@@ -62,6 +62,9 @@ func headOf(b []byte) head {
 		}
 		return h
 	}
+	if h := whole(shape(1, 8, '"'), headHex.bodyAt()+1, headHex); h == headHex {
+		return h // as nearly all; none of the others fits then
+	}
 	found := headNone
 	for _, h := range [...]head{
 		whole(shape(1, 8, '"'), headHex.bodyAt()+1, headHex),
@@ -97,15 +100,19 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 		return nil, toLF(b, 1), protocol.ErrJunk
 	}
 	from := h.bodyAt()
-	switch i := bytes.IndexAny(b[from:], "\r\n"); {
-	case i < 0:
-		return nil, 0, nil
-	case b[from+i] == '\n':
-		return nil, from + i, fmt.Errorf("%w: a message without its end", protocol.ErrMalformed)
-	default:
-		n = from + i + 1
-		return b[:n:n], n, nil
+	end := bytes.IndexByte(b[from:], '\r')
+	body := b[from:]
+	if end >= 0 {
+		body = body[:end]
 	}
+	switch again := bytes.IndexByte(body, '\n'); {
+	case again >= 0:
+		return nil, from + again, fmt.Errorf("%w: a message without its end", protocol.ErrMalformed)
+	case end < 0:
+		return nil, 0, nil
+	}
+	n = from + end + 1
+	return b[:n:n], n, nil
 }
 
 // toLF returns how many bytes there are from b's start to the next LF behind at.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sargas-em/em/protocol"
-	"github.com/sargas-em/em/protocol/nmea"
+	"github.com/sargas-em/em/protocol/wire"
 )
 
 // maxIdentity bounds the device's number: an IMEI has 15 digits.
@@ -80,7 +80,7 @@ func four(b []byte) (v int, state headState) {
 		if i == len(b) {
 			return 0, headCut
 		}
-		d := nmea.HexDigit(b[i])
+		d := wire.HexDigit(b[i])
 		if d > 15 {
 			return 0, headBad
 		}

@@ -110,8 +110,8 @@ func framesOf(d protocol.Device, b []byte) (frames [][]byte, clean bool) {
 	clean = true
 	for len(b) > 0 {
 		frame, n, err := d.Codec.Split(b)
-		if n == 0 {
-			return frames, false
+		if n == 0 { // a line end may be the start of the next frame
+			return frames, clean && len(bytes.Trim(b, "\r\n")) == 0
 		}
 		if clean = clean && err == nil; frame != nil {
 			if _, err := d.Codec.Decode(frame); err != nil {

@@ -371,6 +371,13 @@ local function digits(s, base, pattern)
 	return tonumber(s, base)
 end
 
+-- How many bytes of the range from pos are, or are not, among these.
+local function stretch(r, these, among)
+	local n = 0
+	while r.pos + n < r.stop and (these:find(sub(r.buf, r.pos + n + 1, r.pos + n + 1), 1, true) ~= nil) == among do n = n + 1 end
+	return n
+end
+
 local EVAL = {
 	str = function(_, e) return e[2] end,
 	var = function(r, e) return r.vars[e[2]] or 0 end,
@@ -409,6 +416,8 @@ local EVAL = {
 			n, i = n + 1, last + 1
 		end
 	end,
+	run = function(r, e) return stretch(r, e[2][2], true) end,
+	["until"] = function(r, e) return stretch(r, e[2][2], false) end,
 	starts = function(r, e)
 		local text = e[2][2]
 		return truth(#text <= r.stop - r.pos and sub(r.buf, r.pos + 1, r.pos + #text) == text)

@@ -56,6 +56,8 @@
 //	find('x'), find('x', i)  the offset of a text in the range from pos, or from i; -1 for none
 //	find('x', i, j)       the same of a text that ends before j
 //	count('x')            how often it is in what is left of the range
+//	run('0123456789')     how many bytes of what is left stand before another than these
+//	until('xy')           how many stand before the first of these
 //	starts('x')           whether what is left begins with it
 //	date(i)               whether the six bytes at i are a Clock
 //	dec(v), hex(v)        the number that a text of up to nine digits is, or -1

@@ -21,7 +21,7 @@ type expr struct {
 // of arguments.
 var functions = map[string][2]int{
 	"byte": {1, 1}, "be16": {1, 1}, "le16": {1, 1}, "be32": {1, 1}, "le32": {1, 1},
-	"find": {1, 3}, "count": {1, 1}, "starts": {1, 1}, "date": {1, 1},
+	"find": {1, 3}, "count": {1, 1}, "starts": {1, 1}, "run": {1, 1}, "until": {1, 1}, "date": {1, 1},
 	"dec": {1, 1}, "hex": {1, 1}, "len": {1, 1}, "min": {2, 2}, "max": {2, 2}, "if": {3, 3}, "in": {2, 99},
 }
 
@@ -138,7 +138,7 @@ func (p *parser) unary() (*expr, error) {
 	if len(e.args) < args[0] || len(e.args) > args[1] {
 		return nil, fmt.Errorf("%s: %d arguments", word, len(e.args))
 	}
-	if (word == "find" || word == "count" || word == "starts") && (e.args[0].op != "str" || e.args[0].s == "") {
+	if (word == "find" || word == "count" || word == "starts" || word == "run" || word == "until") && (e.args[0].op != "str" || e.args[0].s == "") {
 		return nil, fmt.Errorf("%s: the first argument is no text", word)
 	}
 	return e, nil
@@ -234,6 +234,15 @@ func (r *run) eval(e *expr) value {
 		return num(-1)
 	case "count":
 		return num(int64(bytes.Count(r.buf[r.pos:r.end], []byte(e.args[0].s))))
+	case "run", "until":
+		n := 0
+		for _, c := range r.buf[r.pos:r.end] {
+			if (strings.IndexByte(e.args[0].s, c) >= 0) != (e.op == "run") {
+				break
+			}
+			n++
+		}
+		return num(int64(n))
 	case "starts":
 		return truth(bytes.HasPrefix(r.buf[r.pos:r.end], []byte(e.args[0].s)))
 	}

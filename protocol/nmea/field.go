@@ -153,7 +153,7 @@ func ReadHex(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
 	b := ahead(c)
 	var v uint64
 	for n := range b[:min(len(b), 16)] {
-		d := HexDigit(b[n])
+		d := wire.HexDigit(b[n])
 		if d > 15 {
 			if b[n] == ',' && v <= most {
 				c.Advance(n + 1)
@@ -189,7 +189,7 @@ func ParseUint(digits []byte) (n uint64, ok bool) {
 // parseUint reads digits of base 10 or 16; ok is false where they are more than 64 bits.
 func parseUint(v []byte, base uint64) (n uint64, ok bool) {
 	for _, d := range v {
-		if d = HexDigit(d); uint64(d) >= base {
+		if d = wire.HexDigit(d); uint64(d) >= base {
 			return 0, false
 		}
 		high, low := bits.Mul64(n, base)
@@ -208,17 +208,6 @@ func AppendNumber(dst []byte, n em.Opt[em.Decimal]) []byte {
 		return dst
 	}
 	return append(dst, n.V.String()...)
-}
-
-// HexDigit returns the value of a hexadecimal digit in any case, or 255.
-func HexDigit(d byte) byte {
-	switch {
-	case d-'0' <= 9:
-		return d - '0'
-	case d|0x20 >= 'a' && d|0x20 <= 'f':
-		return d | 0x20 - 'a' + 10
-	}
-	return 255
 }
 
 // ParseCheck reads a check code of two upper-case hexadecimal digits.

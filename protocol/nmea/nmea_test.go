@@ -329,31 +329,6 @@ func FuzzReadRMC(f *testing.F) {
 	})
 }
 
-// TestDate compares every day of four centuries, and what is none, with time.Date.
-func TestDate(t *testing.T) {
-	for _, years := range [][2]int{{0, 5}, {1899, 2301}, {9998, 9999}} {
-		for year := years[0]; year <= years[1]; year++ {
-			for month := -1; month <= 14; month++ {
-				for day := -1; day <= 33; day++ {
-					want := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-					ok := want.Year() == year && want.Month() == time.Month(month) && want.Day() == day
-					if !ok {
-						want = time.Time{}
-					}
-					if got, is := Date(year, month, day); got != want || is != ok {
-						t.Fatalf("%d-%d-%d is %v, %t; want %v, %t", year, month, day, got, is, want, ok)
-					}
-				}
-			}
-		}
-	}
-	for _, year := range []int{-1, 10_000} {
-		if _, ok := Date(year, 1, 1); ok {
-			t.Errorf("the year %d", year)
-		}
-	}
-}
-
 // TestUsualForms: what is read the fast way is what the slow way reads. A field in
 // front makes the difference: a cursor that records takes the slow way.
 func TestUsualForms(t *testing.T) {

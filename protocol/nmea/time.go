@@ -65,33 +65,7 @@ func date(dmy uint32) (t time.Time, ok bool) {
 	if dmy == 0 {
 		return time.Time{}, true
 	}
-	return Date(2000+int(dmy%100), int(dmy/100%100), int(dmy/10_000))
-}
-
-// Date returns midnight UTC of a day from year 0 to 9999; ok is false where there
-// is no such day. It is time.Date without what a date of the wire never has, and a
-// few times faster.
-func Date(year, month, day int) (t time.Time, ok bool) {
-	if year < 0 || year > 9999 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
-		return time.Time{}, false
-	}
-	// Counted from 1 March, so that a leap day is the last of its year; from then
-	// on each five months have 153 days. A whole cycle of 400 years keeps year 0
-	// from becoming negative.
-	y, m := year+400, month-3
-	if m < 0 {
-		y, m = y-1, m+12
-	}
-	const unix = 719_468 + 146_097 // 1 January 1970
-	days := 365*y + y/4 - y/100 + y/400 + (153*m+2)/5 + day - 1 - unix
-	return time.Unix(int64(days)*86400, 0).UTC(), true
-}
-
-func daysIn(year, month int) int {
-	if month == 2 && year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-		return 29
-	}
-	return int("\x1f\x1c\x1f\x1e\x1f\x1e\x1f\x1f\x1e\x1f\x1e\x1f"[month-1])
+	return wire.Date(2000+int(dmy%100), int(dmy/100%100), int(dmy/10_000))
 }
 
 // ReadClock reads one field with hhmmss; absent where it is blank.
