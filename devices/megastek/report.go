@@ -45,14 +45,15 @@ func (f *reader) report() protocol.Message {
 	}
 	f.noSigns(f.Pos(), end, ";!\r\n")
 	outer := f.Limit(end-f.Pos(), "body")
-	r, list := wire.OwnList[Report, string](&f.Cursor, nmea.Count(f.frame)-1-fixedFields-variableFields)
+	fields := nmea.Count(f.frame) - 1 // behind the version
+	r, list := wire.OwnList[Report, string](&f.Cursor, fields-fixedFields-variableFields)
 	v := f.Text(3, "version")
 	f.Expect(",", "comma")
 	var m protocol.Message
 	switch {
 	case f.Err() != nil:
 	case v == version:
-		f.fields(r, list, f.frame[f.Pos():end])
+		f.fields(r, list, fields-fixedFields)
 		m = r
 	case !nmea.Word(v, 3):
 		f.FailAt("version", f.Pos()-4, fmt.Errorf("%w: %q", wire.ErrValue, v))
@@ -85,9 +86,9 @@ func first(b []byte) (field, rest []byte) {
 
 var adcNames = [...]string{"adc 1", "adc 2", "adc 3"}
 
-// fields reads the fields of a Report, which all holds too, to look ahead.
-func (f *reader) fields(r *Report, tail []string, all []byte) {
-	n := nmea.Count(all) - fixedFields
+// fields reads the fields of a Report, of which n are of the variable block and
+// behind it.
+func (f *reader) fields(r *Report, tail []string, n int) {
 	if n < variableFields {
 		f.FailAt("report", f.Pos()+f.Len(), wire.ErrTruncated)
 		return

@@ -69,7 +69,12 @@ func junk(n int) error {
 }
 
 // between counts the bytes at the start of b that separate frames.
-func between(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n!")) }
+func between(b []byte) (n int) {
+	for n < len(b) && (b[n] == '\r' || b[n] == '\n' || b[n] == '!') {
+		n++
+	}
+	return n
+}
 
 // skip counts the bytes of b before the next one that may start a frame.
 func skip(b []byte) int {

@@ -29,6 +29,9 @@ func ahead(c *wire.Cursor) []byte {
 	return c.Ahead()
 }
 
+// isEmpty reports whether the next field is empty, and not the last one.
+func isEmpty(b []byte) bool { return len(b) > 0 && b[0] == ',' }
+
 // takes returns how many bytes of b a field of n takes, with its comma; 0 where
 // something else follows, and for an empty last field.
 func takes(b []byte, n int) int {
@@ -70,11 +73,21 @@ func bad(format string, args ...any) error {
 }
 
 // ReadText reads one field as it is, blanks included.
-func ReadText(c *wire.Cursor, name string) string { return c.FieldText(',', name) }
+func ReadText(c *wire.Cursor, name string) string {
+	if isEmpty(ahead(c)) {
+		c.Advance(1)
+		return ""
+	}
+	return c.FieldText(',', name)
+}
 
 // ReadNumber reads one field with a plain decimal number; absent where it is blank.
 func ReadNumber(c *wire.Cursor, name string) em.Opt[em.Decimal] {
 	b := ahead(c)
+	if isEmpty(b) {
+		c.Advance(1)
+		return em.Opt[em.Decimal]{}
+	}
 	if d, n := number(b); takes(b, n) > 0 {
 		c.Advance(takes(b, n))
 		return d
@@ -140,6 +153,10 @@ func ReadLetter(c *wire.Cursor, name, letters string, empty bool) byte {
 // where it is blank.
 func ReadUint(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
 	b := ahead(c)
+	if isEmpty(b) {
+		c.Advance(1)
+		return em.Opt[uint64]{}
+	}
 	if v, n := wire.Leading(b); takes(b, n) > 0 && uint64(v) <= most {
 		c.Advance(takes(b, n))
 		return em.Opt[uint64]{V: uint64(v), OK: n > 0}
