@@ -55,6 +55,10 @@ type Config struct {
 	// stale. If zero, a person is stale only after a first fix.
 	Since time.Time
 
+	// Until is when protection ends: what is open then ends, and nothing later
+	// counts. If zero, it goes on.
+	Until time.Time
+
 	Wearer, Protected []Assignment
 
 	Radius float64 // alert radius of the moving zone, metres; 0: there is none
@@ -146,6 +150,8 @@ func (c *Config) complete() ([]zone, error) {
 		return bad("%d zones, more than %d", len(c.Zones), MaxZones)
 	case !c.Since.IsZero() && (c.Since.Year() < 1970 || c.Since.Year() > 2261):
 		return bad("Since is %v", c.Since)
+	case !c.Until.IsZero() && (c.Until.Year() < 1970 || c.Until.Year() > 2261 || !c.Until.After(c.Since)):
+		return bad("Until is %v", c.Until)
 	}
 	for i := range c.Wearer {
 		for j := range c.Protected {

@@ -17,6 +17,7 @@ type Evaluator struct {
 	persons [2]person // by role
 	starts  []start   // by about
 	spells  []spell   // by about, then kind
+	over    bool      // Config.Until has been reached
 }
 
 var _ em.Evaluator = (*Evaluator)(nil)
@@ -105,6 +106,9 @@ func (e *Evaluator) close(dst []em.Event, i int, until int64, how string, becaus
 // Observe judges on current fixes of the devices of both.
 func (e *Evaluator) Observe(dst []em.Event, o em.Observation) []em.Event {
 	now := o.At.UnixNano()
+	if e.over = !e.c.Until.IsZero() && !o.At.Before(e.c.Until); e.over {
+		return e.end(dst)
+	}
 	dst = e.withdrawn(dst, now, o.ID)
 	f, ok := o.Body.(*em.Fix)
 	if !ok || !f.Current() || len(e.zones) == 0 {
@@ -272,6 +276,15 @@ func (e *Evaluator) withdrawn(dst []em.Event, now int64, cause em.ObservationID)
 	return dst
 }
 
+// end ends everything at Config.Until; what rules that went on for longer have
+// opened since, at once.
+func (e *Evaluator) end(dst []em.Event) []em.Event {
+	for len(e.spells) > 0 {
+		dst = e.close(dst, 0, max(e.c.Until.UnixNano(), e.spells[0].told.At.UnixNano()+1), "until protection ended")
+	}
+	return dst
+}
+
 // due is when a person's position becomes stale; 0 for never, or if it is told.
 func (e *Evaluator) due(r role) int64 {
 	if !e.needs(r) {
@@ -293,6 +306,9 @@ func (e *Evaluator) due(r role) int64 {
 // Deadline is when a position becomes stale, or the worst case falls below a
 // pre-alert radius, whatever is first.
 func (e *Evaluator) Deadline() time.Time {
+	if e.over {
+		return time.Time{}
+	}
 	first := int64(0)
 	sooner := func(at int64) {
 		if at != 0 && (first == 0 || at < first) {
@@ -307,6 +323,11 @@ func (e *Evaluator) Deadline() time.Time {
 			sooner(e.crossing(z))
 		}
 	}
+	if !e.c.Until.IsZero() {
+		if until := e.c.Until.UnixNano(); first >= until || first == 0 && len(e.spells) > 0 {
+			first = until
+		}
+	}
 	if first == 0 {
 		return time.Time{}
 	}
@@ -316,6 +337,9 @@ func (e *Evaluator) Deadline() time.Time {
 // Wake tells what has become of positions by growing old.
 func (e *Evaluator) Wake(dst []em.Event, at time.Time) []em.Event {
 	now := at.UnixNano()
+	if e.over = !e.c.Until.IsZero() && !at.Before(e.c.Until); e.over {
+		return e.end(dst)
+	}
 	for r := range e.persons {
 		if due := e.due(role(r)); due != 0 && due <= now {
 			dst = e.open(dst, spell{told: e.stale(role(r), due-1)})

@@ -67,7 +67,7 @@ func TestMalformedState(t *testing.T) {
 			t.Fatalf("the first %d of %d bytes: %v", n, len(state), err)
 		}
 	}
-	for _, bad := range [][]byte{append(bytes.Clone(state), 0), append([]byte{2}, state[1:]...)} {
+	for _, bad := range [][]byte{append(bytes.Clone(state), 0), append([]byte{2}, state[1:]...), append([]byte{1, 2}, state[2:]...)} {
 		if err := mustNew(t, pair()).UnmarshalBinary(bad); !errors.Is(err, em.ErrState) {
 			t.Errorf("%v", err)
 		}
@@ -85,6 +85,7 @@ func TestConfigErrors(t *testing.T) {
 		"negative age":          func(c *Config) { c.MaxAge = -1 },
 		"age of days":           func(c *Config) { c.MaxAge = 25 * time.Hour },
 		"since before time":     func(c *Config) { c.Since = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"until before since":    func(c *Config) { c.Since, c.Until = second(9), second(9) },
 		"zone without id":       func(c *Config) { c.Zones = []Zone{{Radius: 1}} },
 		"zone with our name":    func(c *Config) { c.Zones = []Zone{{ID: Moving, Radius: 1}} },
 		"zone twice":            func(c *Config) { c.Zones = []Zone{{ID: "a", Radius: 1}, {ID: "a", Radius: 1}} },

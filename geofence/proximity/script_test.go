@@ -325,6 +325,22 @@ func TestScripts(t *testing.T) {
 			want:   []string{"stale wearer 300-", "stale protected 300-"},
 		},
 		{
+			// What is open ends with protection, and nobody is missed after it.
+			name:   "protection ends",
+			config: func(c *Config) { c.Since, c.Until = second(-100), second(250) },
+			obs:    track(tag, 0, 100, 100, 100, 100, 100, 100, 100),
+			until:  1e6,
+			want:   []string{"stale protected 200-", "stale protected 200-250"},
+		},
+		{
+			name:   "protection ends before anybody is missed",
+			config: func(c *Config) { c.Since, c.Until = second(0), second(200) },
+			obs:    slices.Concat(track(tag, 0, 100, 100), track(phone, 0, 0, 0), track(phone, 600, 0)),
+			until:  1e6,
+			want: []string{"prealert moving 0- UNCLEAR", "alert moving 0- UNCLEAR", "alert moving 0- UNCLEAR",
+				"alert moving 0-200", "prealert moving 0-200"},
+		},
+		{
 			// Of two devices at one instant the more accurate counts.
 			name: "two devices at one instant",
 			config: func(c *Config) {

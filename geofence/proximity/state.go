@@ -14,10 +14,10 @@ const stateVersion = 1
 // apart, and the open events. It holds zones by their ID, so that it may be read
 // by an Evaluator of another Config. It implements encoding.BinaryAppender.
 func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
-	if !e.persons[wearer].last.known() && !e.persons[protected].last.known() && len(e.spells) == 0 {
+	if !e.persons[wearer].last.known() && !e.persons[protected].last.known() && len(e.spells) == 0 && !e.over {
 		return dst, nil
 	}
-	dst = append(dst, stateVersion)
+	dst = em.AppendBool(append(dst, stateVersion), e.over)
 	for i := range e.persons {
 		dst = appendFix(appendFix(dst, &e.persons[i].last), &e.persons[i].prev)
 	}
@@ -71,6 +71,7 @@ func (e *Evaluator) UnmarshalBinary(b []byte) error {
 	if v := r.Bytes(1); v != nil && v[0] != stateVersion {
 		r.Fail(fmt.Sprintf("proximity version %d", v[0]))
 	}
+	n.over = r.Bool()
 	for i := range n.persons {
 		p := &n.persons[i]
 		p.last, p.prev = readFix(r), readFix(r)
