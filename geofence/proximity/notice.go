@@ -32,6 +32,16 @@ func (l Level) String() string {
 // MarshalText writes the name.
 func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
+// UnmarshalText reads the name.
+func (l *Level) UnmarshalText(b []byte) error {
+	i := slices.Index(levels[:], string(b))
+	if i < 0 {
+		return fmt.Errorf("proximity: unknown level %q", b)
+	}
+	*l = Level(i)
+	return nil
+}
+
 // ProtectedNotice is what the protected person is told. It has no room for
 // anything else: no coordinate, distance, direction, zone or time.
 type ProtectedNotice struct {

@@ -90,6 +90,15 @@ func TestNoticesHoldALevelAlone(t *testing.T) {
 		if !slices.Contains(allowed, n) {
 			t.Errorf("a notice says %s", n)
 		}
+		var p ProtectedNotice
+		if err := json.Unmarshal([]byte(n), &p); err != nil {
+			t.Error(err)
+		} else if b, _ := json.Marshal(p); strings.Contains(n, "level") && string(b) != n {
+			t.Errorf("%s was read as %s", n, b)
+		}
+	}
+	if err := new(Level).UnmarshalText([]byte("near")); err == nil || Level(9).String() != "level(9)" {
+		t.Error("a level that there is not")
 	}
 	if len(seen) != len(allowed) {
 		t.Errorf("only %v occurred", seen)

@@ -19,6 +19,8 @@ func (b backend) Name(s em.SubjectID) string { return b.c.engine.name(s) }
 
 func (b backend) Subscribe() (<-chan record.FeedItem, func()) { return b.c.hub.subscribe() }
 
+func (b backend) Pairs(ctx context.Context) ([]web.Pair, error) { return b.c.engine.pairs(ctx) }
+
 func (b backend) PutPerson(ctx context.Context, actor string, doc []byte) error {
 	return b.c.engine.putPerson(ctx, actor, doc)
 }

@@ -137,6 +137,11 @@ func (e *engine) load(ctx context.Context, file *roster.File) error {
 				return err
 			}
 		}
+		for _, p := range e.roster.AllPairs() {
+			if err := s.restore(p.Subject(), p.Order.Since); err != nil {
+				return err
+			}
+		}
 		if err := s.showStored(); err != nil {
 			return err
 		}
@@ -329,6 +334,8 @@ func (e *engine) update(ctx context.Context, f func(*step) error) error {
 			var since time.Time
 			if p, ok := e.roster.Person(string(id)); ok {
 				since = p.Since
+			} else if p, ok := e.roster.Pair(id); ok {
+				since = p.Order.Since
 			} else if d, ok := roster.UnitOf(id); !ok {
 				continue
 			} else if u, ok := e.roster.Unit(d); ok {
@@ -455,6 +462,11 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 			}
 			fed[id] = append(fed[id], o)
 			s.seen(id, o)
+			for _, p := range s.roster.Pairs(string(id)) {
+				if !o.At.Before(p.Order.Since) {
+					fed[p.Subject()] = append(fed[p.Subject()], o)
+				}
+			}
 			if _, unit := roster.UnitOf(id); !unit {
 				continue
 			}

@@ -53,6 +53,9 @@ func (e *engine) name(s em.SubjectID) string {
 	if d, ok := roster.UnitOf(s); ok {
 		return "Home unit " + string(d)
 	}
+	if w, p, ok := roster.PairOf(s); ok && e.views[em.SubjectID(w)] != nil && e.views[em.SubjectID(p)] != nil {
+		return e.views[em.SubjectID(w)].Name + " – " + e.views[em.SubjectID(p)].Name
+	}
 	if s == systemSubject {
 		return "System"
 	}
@@ -94,9 +97,14 @@ func (s *step) seen(id em.SubjectID, o em.Observation) {
 	})
 }
 
-// recount keeps the number of open incidents.
+// recount keeps the number of open incidents. Those of a pair count with the
+// wearer.
 func (s *step) recount(was, is record.Incident) {
-	s.show(is.Event.Subject, func(v *view) {
+	id := is.Event.Subject
+	if w, _, ok := roster.PairOf(id); ok {
+		id = em.SubjectID(w)
+	}
+	s.show(id, func(v *view) {
 		delete(v.open, was.ID)
 		if is.Handling != record.Closed {
 			v.open[is.ID] = is.Event.Detail.Severity
@@ -204,11 +212,12 @@ func (s *step) adopt(actor string, next *roster.Roster, units []roster.Unit, cha
 		if err := s.placeDevice(roster.UnitSubject(u.ID), u.ID, nil); err != nil {
 			return err
 		}
-		if err := s.enrol(roster.UnitSubject(u.ID), u.Since, since, rules, []roster.Assignment{{ID: u.ID}}); err != nil {
+		if _, err := s.enrol(roster.UnitSubject(u.ID), u.Since, since, rules, []roster.Assignment{{ID: u.ID}}); err != nil {
 			return err
 		}
 	}
 	assign := false
+	waited := map[string][]em.Observation{}
 	for _, p := range changed {
 		p, _ := next.Person(p.ID)
 		rules, err := next.Rules(p)
@@ -242,9 +251,12 @@ func (s *step) adopt(actor string, next *roster.Roster, units []roster.Unit, cha
 			return err
 		}
 		s.showPerson(p)
-		if err := s.enrol(em.SubjectID(p.ID), p.Since, since, rules, p.Devices); err != nil {
+		if waited[p.ID], err = s.enrol(em.SubjectID(p.ID), p.Since, since, rules, p.Devices); err != nil {
 			return err
 		}
+	}
+	if err := s.adoptPairs(actor, waited, changed); err != nil {
+		return err
 	}
 	if !assign {
 		return nil
@@ -276,8 +288,8 @@ func (s *step) putRules(actor, what, id string, subject em.SubjectID, version st
 }
 
 // enrol starts evaluation of a new person or unit, or goes on under its changed
-// rules from since, and judges what waited in quarantine.
-func (s *step) enrol(id em.SubjectID, begin, since time.Time, rules []byte, devices []roster.Assignment) error {
+// rules from since, and judges what waited in quarantine, which it returns.
+func (s *step) enrol(id em.SubjectID, begin, since time.Time, rules []byte, devices []roster.Assignment) ([]em.Observation, error) {
 	s.touched[id] = true
 	// What waited comes first: a new person's rules then see it at once, and raise
 	// nothing that it refutes.
@@ -289,11 +301,11 @@ func (s *step) enrol(id em.SubjectID, begin, since time.Time, rules []byte, devi
 		}
 		obs, err := s.tx.Adopt(a.ID, id, from, a.To)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		waiting = append(waiting, obs...)
 		if err := s.tx.Release(a.ID); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, o := range waiting {
@@ -302,22 +314,22 @@ func (s *step) enrol(id em.SubjectID, begin, since time.Time, rules []byte, devi
 	if sub := s.subjects[id]; sub != nil {
 		evs, err := roster.Evaluators(rules, since)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		var r em.Result
 		if err := sub.tl.Rederive(&r, s.now, since, evs...); err != nil {
-			return fmt.Errorf("center: new rules: %w", err)
+			return nil, fmt.Errorf("center: new rules: %w", err)
 		}
 		if err := s.apply(sub, &r); err != nil {
-			return err
+			return nil, err
 		}
 	} else if err := s.restore(id, begin); err != nil {
-		return err
+		return nil, err
 	}
 	if len(waiting) == 0 {
-		return nil
+		return nil, nil
 	}
-	return s.feedSubject(s.subjects[id], waiting)
+	return waiting, s.feedSubject(s.subjects[id], waiting)
 }
 
 func (e *engine) putPerson(ctx context.Context, actor string, doc []byte) error {

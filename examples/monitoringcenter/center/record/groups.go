@@ -21,7 +21,9 @@ func (s *Store) Units(ctx context.Context) ([]Doc, error) {
 	return collect(ctx, s.r, func(rows row, d *Doc) error { return rows.Scan(&d.ID, (*document)(&d.JSON)) }, `SELECT id, doc FROM unit ORDER BY id`)
 }
 
-// Hear says which units a person's order names from an instant on.
+// Hear says which units a person's order names from an instant on: other
+// subjects' devices whose reports are evidence about this one too. Those of a pair
+// are the devices of both persons.
 func (t *Tx) Hear(person em.SubjectID, since time.Time, units []em.DeviceID) error {
 	old, err := collect(t.ctx, t.tx, func(rows row, d *em.DeviceID) error { return rows.Scan(d) },
 		`SELECT unit FROM hearing WHERE person = ? AND since < ? AND until > ?`, string(person), nanos(since), nanos(since))
@@ -64,7 +66,7 @@ func (t *Tx) Hearers(unit em.DeviceID, at time.Time) ([]em.SubjectID, error) {
 		`SELECT person FROM hearing WHERE unit = ?1 AND since <= ?2 AND until > ?2 ORDER BY person`, string(unit), nanos(at))
 }
 
-// Assignments returns who is monitored with which unit, but for what ended
+// Assignments returns who is monitored with which home unit, but for what ended
 // before an instant.
 func (t *Tx) Assignments(after time.Time) ([]health.Assignment, error) {
 	return collect(t.ctx, t.tx, func(rows row, a *health.Assignment) error {
@@ -74,7 +76,7 @@ func (t *Tx) Assignments(after time.Time) ([]health.Assignment, error) {
 			a.To = fromNanos(to)
 		}
 		return err
-	}, `SELECT person, unit, since, until FROM hearing WHERE until >= ? ORDER BY unit, person, since`, nanos(after))
+	}, `SELECT person, unit, since, until FROM hearing WHERE until >= ? AND unit IN (SELECT id FROM unit) ORDER BY unit, person, since`, nanos(after))
 }
 
 // Grouping returns a stored state, nil where there is none.

@@ -44,6 +44,8 @@ type Person struct {
 	Silence *Silence     `json:"silence,omitempty"` // the defaults of package health, if absent
 
 	CheckIns []CheckIn `json:"checkins,omitempty"`
+
+	KeepAway []KeepAway `json:"keep_away,omitempty"` // from whom the order keeps this person away
 }
 
 // Assignment says that a person carries a device in [From, To).
@@ -130,6 +132,7 @@ type Roster struct {
 	zones    map[string]json.RawMessage // GeoJSON features by ID
 	carriers map[em.DeviceID][]carrier
 	units    map[em.DeviceID]Unit
+	pairs    map[string][]Pair // by the ID of either person
 	key      []byte
 }
 
@@ -180,11 +183,11 @@ func Load(key []byte, zones, units, people []record.Doc) (*Roster, error) {
 			return nil, err
 		}
 	}
-	return r, nil
+	return r, r.pair()
 }
 
 func (r *Roster) clone() *Roster {
-	n := &Roster{key: r.key, units: maps.Clone(r.units), people: maps.Clone(r.people), zones: maps.Clone(r.zones), carriers: make(map[em.DeviceID][]carrier, len(r.carriers))}
+	n := &Roster{key: r.key, pairs: r.pairs, units: maps.Clone(r.units), people: maps.Clone(r.people), zones: maps.Clone(r.zones), carriers: make(map[em.DeviceID][]carrier, len(r.carriers))}
 	for d, c := range r.carriers {
 		n.carriers[d] = slices.Clone(c)
 	}
@@ -212,11 +215,14 @@ func (r *Roster) With(now time.Time, people ...Person) (*Roster, error) {
 		} else if p.Since.IsZero() {
 			p.Since = now
 		}
+		if err := p.begin(n.people[p.ID], now); err != nil {
+			return nil, err
+		}
 		if err := n.add(p); err != nil {
 			return nil, err
 		}
 	}
-	return n, nil
+	return n, n.pair()
 }
 
 // WithZones returns the roster with the zones of a GeoJSON FeatureCollection

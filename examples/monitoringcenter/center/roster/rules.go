@@ -19,7 +19,8 @@ type rules struct {
 	Person Person          `json:"person,omitzero"`
 	Zones  json.RawMessage `json:"zones,omitempty"`
 
-	Unit *Unit `json:"unit,omitempty"` // instead of a person
+	Unit *Unit      `json:"unit,omitempty"` // instead of a person
+	Pair *pairRules `json:"pair,omitempty"` // instead of a person
 
 	// Key is the center's, where times are drawn at random; a secret.
 	Key []byte `json:"key,omitempty"`
@@ -59,6 +60,9 @@ func Evaluators(doc []byte, since time.Time) ([]em.Evaluator, error) {
 	}
 	if ru.Unit != nil {
 		return unitEvaluators(ru.Unit)
+	}
+	if ru.Pair != nil {
+		return pairEvaluators(ru.Pair)
 	}
 	ru.since = since
 	var evs []em.Evaluator

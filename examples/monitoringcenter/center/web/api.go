@@ -168,6 +168,8 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 		return &body[[]Person]{b.People()}, nil
 	}, summary("list-people", "Everybody who is monitored, with the last position"))
 
+	registerPairs(api, b, problem)
+
 	huma.Get(api, "/api/v1/incidents", func(ctx context.Context, in *struct {
 		Closed bool  `query:"closed" doc:"closed ones too"`
 		Before int64 `query:"before" doc:"only numbers below, to page backwards"`

@@ -29,6 +29,7 @@ var static embed.FS
 type Backend interface {
 	Store() *record.Store
 	People() []Person
+	Pairs(ctx context.Context) ([]Pair, error)
 	PutPerson(ctx context.Context, actor string, doc []byte) error
 	PutUnit(ctx context.Context, actor string, doc []byte) error
 	PutZones(ctx context.Context, actor string, doc []byte) error

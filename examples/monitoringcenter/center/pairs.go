@@ -1,0 +1,73 @@
+package center
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
+)
+
+// adoptPairs brings the pairs that changed persons belong to under evaluation.
+// Waited is what waited in quarantine for each of them.
+func (s *step) adoptPairs(actor string, waited map[string][]em.Observation, changed []roster.Person) error {
+	done := map[em.SubjectID]bool{}
+	for _, c := range changed {
+		for _, p := range s.engine.roster.Pairs(c.ID) {
+			id := p.Subject()
+			if done[id] {
+				continue
+			}
+			done[id] = true
+			rules, err := s.engine.roster.PairRules(p)
+			if err != nil {
+				return err
+			}
+			wearer, _ := s.engine.roster.Person(p.Wearer)
+			since, changed, err := s.putRules(actor, "pair", string(id), id, wearer.Version, p.Order.Since, rules)
+			if err != nil {
+				return err
+			}
+			if changed {
+				if err := s.tx.Hear(id, since, s.engine.roster.Devices(p)); err != nil {
+					return err
+				}
+				if _, err := s.enrol(id, p.Order.Since, since, rules, nil); err != nil {
+					return err
+				}
+			}
+			if obs := slices.Concat(waited[p.Wearer], waited[p.Protected]); len(obs) > 0 {
+				if err := s.feedSubject(s.subjects[id], obs); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// pairs tells of all pairs what both persons may be told at present.
+func (e *engine) pairs(ctx context.Context) (all []web.Pair, err error) {
+	err = e.do(ctx, func(s *step) error {
+		all = []web.Pair{}
+		for _, p := range s.engine.roster.AllPairs() {
+			var events []em.Event
+			for ev, err := range record.NewHistory(p.Subject(), func() *record.Tx { return s.tx }).Events(em.EventTime, time.Unix(0, 0)) {
+				if err != nil {
+					return err
+				}
+				events = append(events, ev)
+			}
+			rule := p.Disclosure()
+			all = append(all, web.Pair{
+				ID: string(p.Subject()), Wearer: p.Wearer, Protected: p.Protected, Since: p.Order.Since, To: p.Order.To,
+				ProtectedNotice: rule.Protected(s.now, events), WearerNotice: rule.Wearer(s.now, events), Next: rule.Next(s.now),
+			})
+		}
+		return nil
+	})
+	return all, err
+}
