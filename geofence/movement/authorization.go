@@ -24,6 +24,13 @@ const (
 	CourtRequest Basis = "court request" // a recorded request of a court does
 )
 
+// The analyses, as orders and a Disclosure name them.
+const (
+	AnalysisStops       = "stops"
+	AnalysisPlaces      = "places"
+	AnalysisCoincidence = "coincidence"
+)
+
 // Authorization is who asks for an analysis, on what basis and for what. All
 // fields are required.
 type Authorization struct {
@@ -66,8 +73,8 @@ func (a Authorization) Check() error {
 // found.
 type Disclosure struct {
 	Authorization
-	Analysis     string         `json:"analysis"` // "stops", "places", "coincidence"
-	Method       string         `json:"method"`   // version of the method
+	Analysis     string         `json:"analysis"`
+	Method       string         `json:"method"` // version of the method
 	Parameters   []em.Fact      `json:"parameters"`
 	Subjects     []em.SubjectID `json:"subjects"` // whose data was read
 	Observations int            `json:"observations"`

@@ -155,7 +155,7 @@ func Coincide(a Authorization, s Scene, tracks iter.Seq[Track], r CoincidenceRul
 	if facts, err = duration(facts, "longest gap", &r.MaxGap, DefaultMaxGap); err != nil {
 		return nil, err
 	}
-	rep := &CoincidenceReport{Scene: s, Disclosure: Disclosure{Authorization: a, Analysis: "coincidence", Method: method, Parameters: facts}}
+	rep := &CoincidenceReport{Scene: s, Disclosure: Disclosure{Authorization: a, Analysis: AnalysisCoincidence, Method: method, Parameters: facts}}
 	all := map[Agreement]int{}
 	seen := map[em.SubjectID]bool{}
 	for t := range tracks {

@@ -71,7 +71,7 @@ func Places(a Authorization, t Track, r PlaceRule) (*PlaceReport, error) {
 		return nil, fmt.Errorf("%w: %d stops, more than %d; ask for a shorter time", ErrTrack, len(found.Stops), MaxStops)
 	}
 	rep := &PlaceReport{Disclosure: found.Disclosure, Subject: t.Subject, Unknown: found.Unknown}
-	rep.Disclosure.Analysis = "places"
+	rep.Disclosure.Analysis = AnalysisPlaces
 	rep.Disclosure.Parameters = append(append(facts, em.Fact{Name: "visits", Num: float64(r.Visits), Unit: "1"}), found.Disclosure.Parameters...)
 
 	clusters := cluster(found.Stops, r.Distance, r.Visits)

@@ -63,7 +63,7 @@ func Stops(a Authorization, t Track, r StopRule) (*StopReport, error) {
 	if facts, err = duration(facts, "longest gap", &r.MaxGap, DefaultMaxGap); err != nil {
 		return nil, err
 	}
-	rep := &StopReport{Subject: t.Subject, Disclosure: Disclosure{Authorization: a, Analysis: "stops", Method: method, Parameters: facts}}
+	rep := &StopReport{Subject: t.Subject, Disclosure: Disclosure{Authorization: a, Analysis: AnalysisStops, Method: method, Parameters: facts}}
 	fixes, err := t.read(a, r.Accuracy, &rep.Disclosure)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
+	"github.com/sargas-em/em/geofence/movement"
 )
 
 // backend is what the page sees of a center.
@@ -20,6 +21,22 @@ func (b backend) Name(s em.SubjectID) string { return b.c.engine.name(s) }
 func (b backend) Subscribe() (<-chan record.FeedItem, func()) { return b.c.hub.subscribe() }
 
 func (b backend) Pairs(ctx context.Context) ([]web.Pair, error) { return b.c.engine.pairs(ctx) }
+
+func (b backend) RecordRequest(ctx context.Context, actor string, r web.CourtRequest) error {
+	return b.c.engine.recordRequest(ctx, actor, r)
+}
+
+func (b backend) Stops(ctx context.Context, actor string, r web.ReportRequest) (*movement.StopReport, error) {
+	return b.c.engine.stops(ctx, actor, r)
+}
+
+func (b backend) Places(ctx context.Context, actor string, r web.ReportRequest) (*movement.PlaceReport, error) {
+	return b.c.engine.places(ctx, actor, r)
+}
+
+func (b backend) Coincidence(ctx context.Context, actor string, r web.ReportRequest) (*movement.CoincidenceReport, error) {
+	return b.c.engine.coincidence(ctx, actor, r)
+}
 
 func (b backend) PutPerson(ctx context.Context, actor string, doc []byte) error {
 	return b.c.engine.putPerson(ctx, actor, doc)

@@ -18,6 +18,7 @@ import (
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/geofence"
+	"github.com/sargas-em/em/geofence/movement"
 	"github.com/sargas-em/em/geofence/zonejson"
 )
 
@@ -46,6 +47,10 @@ type Person struct {
 	CheckIns []CheckIn `json:"checkins,omitempty"`
 
 	KeepAway []KeepAway `json:"keep_away,omitempty"` // from whom the order keeps this person away
+
+	// Analyses of stored tracks that the order names: "stops", "places",
+	// "coincidence". All others need a court's request.
+	Analyses []string `json:"analyses,omitempty"`
 }
 
 // Assignment says that a person carries a device in [From, To).
@@ -285,6 +290,8 @@ func (r *Roster) add(p Person) error {
 		return bad(errors.New("the id is empty, or not plain text without blanks and slashes"))
 	case p.Name == "":
 		return bad(errors.New("no name"))
+	case !KnownAnalyses(p.Analyses):
+		return bad(fmt.Errorf("analyses %q: there are stops, places and coincidence", p.Analyses))
 	}
 	for i, a := range p.Devices {
 		if codec, id, ok := strings.Cut(string(a.ID), ":"); !ok || codec == "" || id == "" || !plain(string(a.ID)) {
@@ -317,6 +324,13 @@ func (r *Roster) add(p Person) error {
 	}
 	r.people[p.ID] = p
 	return nil
+}
+
+// KnownAnalyses reports whether all are analyses of package movement.
+func KnownAnalyses(all []string) bool {
+	return !slices.ContainsFunc(all, func(a string) bool {
+		return a != movement.AnalysisStops && a != movement.AnalysisPlaces && a != movement.AnalysisCoincidence
+	})
 }
 
 // plain reports whether s can be shown, written in a path and typed.

@@ -169,6 +169,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 	}, summary("list-people", "Everybody who is monitored, with the last position"))
 
 	registerPairs(api, b, problem)
+	registerReports(api, b, problem)
 
 	huma.Get(api, "/api/v1/incidents", func(ctx context.Context, in *struct {
 		Closed bool  `query:"closed" doc:"closed ones too"`

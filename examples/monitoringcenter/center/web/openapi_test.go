@@ -17,6 +17,11 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/openapi.json anew")
 
+// report asks for a report that a court's request allows.
+func report(about string) string {
+	return `{"basis":"court request","document":"court/1","purpose":"test","from":"2026-03-02T00:00:00Z","to":"2026-03-03T00:00:00Z",` + about + `}`
+}
+
 // The API is as it is described, and its description is a file whose changes
 // are seen.
 func TestOpenAPI(t *testing.T) {
@@ -60,6 +65,10 @@ func TestOpenAPI(t *testing.T) {
 		"PUT /api/v1/people":                      centertest.Person(2, now(), ""),
 		"PUT /api/v1/units":                       `{"id":"gt06:990000000000099"}`,
 		"PUT /api/v1/zones":                       centertest.School("school-2", "1", 100),
+		"POST /api/v1/court-requests":             `{"document":"court/1","analyses":["stops","places","coincidence"],"from":"2026-03-02T00:00:00Z","to":"2026-03-03T00:00:00Z"}`,
+		"POST /api/v1/reports/stops":              report(`"person":"p-1"`),
+		"POST /api/v1/reports/places":             report(`"person":"p-1"`),
+		"POST /api/v1/reports/coincidence":        report(`"scene":{"place":{"lat":54.7,"lon":25.3},"radius_m":50,"from":"2026-03-02T01:00:00Z","to":"2026-03-02T02:00:00Z"}`),
 		"POST /api/v1/incidents/{id}/acknowledge": `{}`,
 		"POST /api/v1/incidents/{id}/close":       `{"note":"invented"}`,
 	}

@@ -30,6 +30,7 @@ type Backend interface {
 	Store() *record.Store
 	People() []Person
 	Pairs(ctx context.Context) ([]Pair, error)
+	Reports
 	PutPerson(ctx context.Context, actor string, doc []byte) error
 	PutUnit(ctx context.Context, actor string, doc []byte) error
 	PutZones(ctx context.Context, actor string, doc []byte) error
