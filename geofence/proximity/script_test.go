@@ -220,6 +220,27 @@ func TestScripts(t *testing.T) {
 			want: []string{"prealert moving 120- BOTH", "alert moving 120- BOTH"},
 		},
 		{
+			name:  "both walk up, the wearer more",
+			obs:   slices.Concat(track(tag, 0, 1500, 1200, 350), track(phone, 0, -700, -300, -106)),
+			until: 120,
+			// The tag comes 1150 m nearer, the phone 594 m.
+			want: []string{"prealert moving 120- WEARER", "alert moving 120- BOTH"},
+		},
+		{
+			// Half a minute at 10 m/s are 300 m: √(399² + 300²) = 499.2, with 401 it is
+			// 500.8.
+			name:  "a way in an unknown direction",
+			obs:   []em.Observation{report(phone, 0, at(0, 0), speed(10)), report(tag, 30, at(399, 0))},
+			until: 30,
+			want:  []string{"prealert moving 30- UNCLEAR", "alert moving 30- UNCLEAR"},
+		},
+		{
+			name:  "a longer way",
+			obs:   []em.Observation{report(phone, 0, at(0, 0), speed(10)), report(tag, 30, at(401, 0))},
+			until: 30,
+			want:  []string{"prealert moving 30- UNCLEAR"},
+		},
+		{
 			// 3000 m apart: at worst 1480 m when the phone becomes stale. Its next
 			// report ends that.
 			name:  "a telephone falls silent",
