@@ -21,6 +21,7 @@ import (
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/alcohol"
 	"github.com/sargas-em/em/alcohol/pharmacokinetic"
+	"github.com/sargas-em/em/benchmarks/internal/interval"
 )
 
 func main() {
@@ -161,11 +162,8 @@ func percent(k, n int) string {
 	if n == 0 {
 		return "–"
 	}
-	const z = 1.959964
-	p, N := float64(k)/float64(n), float64(n)
-	mid := (p + z*z/(2*N)) / (1 + z*z/N)
-	half := z / (1 + z*z/N) * math.Sqrt(p*(1-p)/N+z*z/(4*N*N))
-	return fmt.Sprintf("%.1f (%.1f–%.1f)", 100*p, 100*max(0, mid-half), 100*min(1, mid+half))
+	low, high := interval.Wilson(k, n)
+	return fmt.Sprintf("%.1f (%.1f–%.1f)", 100*float64(k)/float64(n), 100*low, 100*high)
 }
 
 // perThousand shows a rate a thousand days with an interval of 95 % (Byar).

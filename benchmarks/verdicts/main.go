@@ -7,7 +7,8 @@
 //	go run ./benchmarks/verdicts -json      JSON instead of tables; -out FILE writes it beside them
 //	go run ./benchmarks/verdicts -config '{"DriftReach":100}'    another rule with that geofence.Config
 //
-// How it is measured, and what the figures do not say, is METHOD.md. Real tracks
+// How it is measured, and what the figures do not say, is METHOD.md; what came of
+// it is results.md. Real tracks
 // come from the folder that EM_DATA names; without it they are skipped, and the
 // report says so. No position and no name of a track is ever printed.
 package main

@@ -60,13 +60,13 @@ func (p *path) find(at int64) int {
 	return max(i, 0)
 }
 
-// report is what a device sends: a fix and, in it, whether there is one.
+// report is what a device sends; its fix may say that there is none.
 type report struct {
 	at  int64
 	fix em.Fix
 }
 
-// usable reports whether the naive rule looks at it.
+// satellites reports whether it is a current satellite fix.
 func (r *report) satellites() bool { return r.fix.Current() && r.fix.Source == em.SourceGNSS }
 
 // vec is metres east and north of some place.

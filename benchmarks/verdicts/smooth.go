@@ -69,12 +69,7 @@ func smoothRun(run []report) []sample {
 	fixes := make([]fixOf, len(run))
 	for i, r := range run {
 		radius, _ := r.fix.Radius68(assumed68)
-		dt := math.Inf(1)
-		if i > 0 {
-			dt = float64(r.at-run[i-1].at) / 1000
-		} else {
-			dt = float64(run[1].at-r.at) / 1000
-		}
+		dt := float64(run[max(i, 1)].at-run[max(i, 1)-1].at) / 1000
 		fixes[i] = fixOf{at: r.at, v: m.to(r.fix.LatLng), r: radius, sigma: max(radius/perAxis, leastSigma), scale: max(1, alike/dt), w: 1}
 	}
 

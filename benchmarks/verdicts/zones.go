@@ -223,8 +223,8 @@ func (l *layer) piece() orb.LineString {
 	return line
 }
 
-// home is the place of the longest stay, or where the first half of the time
-// passed in the middle.
+// home is the middle of the longest stay, or without stays where the track begins;
+// none for who is 5 km away at half-time.
 func (l *layer) home(rest []stay) (em.LatLng, bool) {
 	if len(rest) > 0 {
 		return rest[0].middle, true
