@@ -146,99 +146,240 @@ func (x *Index) AppendBatchE7(dst []Hit, pts []E7) []Hit {
 
 // stagePoints is how many points are looked up together: enough to keep the
 // processor's loads busy, few enough for its nearest cache.
-const stagePoints = 64
+const stagePoints = 128
 
 // nowhereLat marks a point that is no position, which isEdgeOfPlane.
 const nowhereLat = 1 << 30
 
-// slotAtEdge stands for the slot of a point that isEdgeOfPlane.
-const slotAtEdge = 1
+// slotAtEdge stands for the slot of a point that isEdgeOfPlane, and placeAtEdge
+// for its place.
+const (
+	slotAtEdge  = 1
+	placeAtEdge = 1<<32 - 1
+)
 
-// stage is the points that are looked up together.
+// stage is the points that are looked up together. What each step loads for one
+// of them depends on what no other has loaded, and no branch does: so the
+// processor waits for memory once for all.
 type stage struct {
 	probes [stagePoints]probe
+	places [stagePoints]uint32 // of slots
 	slots  [stagePoints]uint32
 	shifts [stagePoints]uint8
-	open   [stagePoints]uint8 // points whose slot is a node
+	some   [stagePoints]uint8 // the points of the next step
+	asks   [stageAsks]ask
+	loaded uint32 // of no use, but that it is made of what is to be loaded
+}
+
+const (
+	stageAsks = 512
+	maxAsks   = 16 // of one zone
+)
+
+// ask is a run of edges that a point is to be compared with. All runs of a zone
+// are asked after each other; the zone contains the point if their parities and
+// crossings are an odd number.
+type ask struct {
+	zone   uint32
+	entry  uint32 // in records
+	first  uint32 // vertex
+	n      uint16 // edges; 0 if the parity is all there is to it
+	point  uint8
+	parity uint8 // of the bits, askOdd, and askLast for the zone's last run; or askSlow
+}
+
+const (
+	askOdd  = 1
+	askLast = 2
+	askSlow = 4 // entryContains is asked
+)
+
+// pick leaves of the points those whose slot is of that kind or greater, and
+// returns how many they are.
+func (s *stage) pick(n int, kind uint32) int {
+	k := 0
+	for _, i := range s.some[:n] {
+		s.some[k&(stagePoints-1)] = i
+		k += int((uint64(kind<<slotBits-1) - uint64(s.slots[i&(stagePoints-1)])) >> 63)
+	}
+	return k
+}
+
+// pickAll picks all of the points.
+func (s *stage) pickAll(n int) {
+	for i := range n {
+		s.some[i] = uint8(i)
+	}
 }
 
 // appendStage is append for the first points of a stage; the number of the
 // first is given.
 func (t *tree) appendStage(dst []Hit, s *stage, n int, first int32, applies Filter) []Hit {
-	open := 0
 	for i := range n {
 		e := s.probes[i].e
-		slot := t.rootSlot(e)
-		if isEdgeOfPlane(e) {
-			slot = slotAtEdge
-		}
-		s.slots[i] = slot
-		s.open[open&(stagePoints-1)] = uint8(i)
-		if slot >= slotNode<<slotBits {
-			open++
+		if s.places[i] = t.rootPlace(e); isEdgeOfPlane(e) {
+			s.places[i] = placeAtEdge
 		}
 		s.shifts[i] = uint8(t.shift)
 	}
-	for shift := t.shift; open > 0; shift -= 3 {
-		left := 0
-		for _, i := range s.open[:open] {
+	for i, at := range s.places[:n] {
+		slot := uint32(slotEmpty)
+		if uint64(at) < uint64(len(t.root)) {
+			slot = t.root[at]
+		} else if at == placeAtEdge {
+			slot = slotAtEdge
+		}
+		s.slots[i] = slot
+	}
+	s.pickAll(n)
+	for open, shift := s.pick(n, slotNode), t.shift; open > 0; open = s.pick(open, slotNode) {
+		for k, i := range s.some[:open] {
 			i &= stagePoints - 1
-			slot := t.step(s.slots[i], s.probes[i].e, shift)
-			s.slots[i] = slot
-			s.shifts[i] = uint8(shift - 3)
-			s.open[left&(stagePoints-1)] = i
-			if slot >= slotNode<<slotBits {
-				left++
-			}
+			s.places[k] = t.place(s.slots[i], s.probes[i].e, shift)
 		}
-		open = left
-	}
-	// Load the records, and then the vertices that they tell of, one after the
-	// other without a look at them.
-	records := 0
-	for i := range n {
-		s.open[records&(stagePoints-1)] = uint8(i)
-		if s.slots[i]>>slotBits == slotRecord {
-			records++
+		for k, i := range s.some[:open] {
+			i &= stagePoints - 1
+			s.slots[i], s.shifts[i] = t.nodes[s.places[k]], uint8(shift-3)
 		}
+		shift -= 3
 	}
-	var starts [stagePoints]uint32
-	for k, i := range s.open[:records] {
-		r := t.records[s.slots[i&(stagePoints-1)]&slotMask:]
-		if len(r) > 2 && r[0]&entryArea != 0 { // or entryShort
-			starts[k] = r[2+r[1]>>countEnds&maxEnds]
-		}
+	// Load the records, which are mostly shorter than a line of the cache.
+	s.pickAll(n)
+	for _, i := range s.some[:s.pick(n, slotRecord)] {
+		at := s.slots[i&(stagePoints-1)] & slotMask
+		s.loaded ^= t.records[at] ^ t.records[min(int(at)+7, len(t.records)-1)]
 	}
-	var touched int32
-	for _, v := range starts[:records] {
-		if int(v) < len(t.vertices) {
-			touched += t.vertices[v].Lat
-		}
-	}
-	if touched == 1<<31-1 && records > 1<<20 {
-		return nil // never: so that the loads are not left out
-	}
+	k := 0
 	for i := range n {
 		slot := s.slots[i]
-		if len(dst) < cap(dst) && applies == nil {
-			// Most points are in one zone or none: which, is not worth a branch
-			// that the processor cannot foresee.
-			h := dst[:len(dst)+1]
-			h[len(dst)] = Hit{first + int32(i), int32(slot & slotMask)}
-			one := ((slot>>slotBits ^ slotZone) - 1) >> 31 // 1 for a slotZone, otherwise 0
-			dst = h[:len(dst)+int(one)]
-			if slot < slotRecord<<slotBits && slot != slotAtEdge {
-				continue
-			}
-		} else if slot == slotEmpty {
-			continue
+		// Most points are in one zone or none: which, is not worth a branch that
+		// the processor cannot foresee.
+		s.asks[k] = ask{zone: slot & slotMask, point: uint8(i), parity: askOdd | askLast}
+		if applies == nil {
+			k += int(((slot>>slotBits ^ slotZone) - 1) >> 31) // 1 for a slotZone, otherwise 0
+		} else if slot>>slotBits == slotZone && applies(int(first)+i, int(slot&slotMask)) {
+			k++
 		}
-		p := &s.probes[i]
-		if slot != slotAtEdge {
-			dst = t.appendSlot(dst, slot, uint32(s.shifts[i]), p, first+int32(i), applies)
-		} else if p.e.Lat != nowhereLat {
-			dst = t.appendAtEdge(dst, p, first+int32(i), applies)
+		if slot >= slotRecord<<slotBits {
+			for at := slot & slotMask; ; {
+				if k > stageAsks-maxAsks-stagePoints {
+					dst, k = t.answer(dst, s, k, first), 0
+				}
+				r := t.records[at:]
+				w := r[0]
+				k0 := k
+				k, at = t.askEntry(s, k, at, uint8(i))
+				if applies != nil && !applies(int(first)+i, int(w>>entryBits)) {
+					k = k0
+				}
+				if w&entryLast != 0 {
+					break
+				}
+			}
+		} else if slot == slotAtEdge && s.probes[i].e.Lat != nowhereLat {
+			dst, k = t.answer(dst, s, k, first), 0
+			dst = t.appendAtEdge(dst, &s.probes[i], first+int32(i), applies)
 		}
 	}
-	return dst
+	return t.answer(dst, s, k, first)
+}
+
+// askEntry adds what is to be asked about an entry of a record, and returns
+// where the next one is.
+func (t *tree) askEntry(s *stage, k int, at uint32, point uint8) (int, uint32) {
+	r := t.records[at:]
+	a := ask{zone: r[0] >> entryBits, entry: at, point: point, parity: askOdd | askLast}
+	switch r[0] & entryKind {
+	case entryWhole:
+		s.asks[k] = a
+		return k + 1, at + 1
+	case entryRound:
+		a.parity = askSlow | askLast
+		s.asks[k] = a
+		return k + 1, at + 3 + 2*r[2]
+	}
+	counts := r[1]
+	lat := s.probes[point&(stagePoints-1)].e.Lat
+	parity := counts & countParity
+	ends := 2 + counts>>countEnds&maxEnds
+	for _, end := range r[2:ends] {
+		parity ^= uint32(uint64(int64(lat)-int64(int32(end))) >> 63)
+	}
+	a.parity = uint8(parity)
+	if r[0]&entryKind == entryShort {
+		a.parity |= askLast
+		a.first, a.n = r[ends], uint16(counts>>countRuns)
+		s.asks[k] = a
+		return k + 1, at + ends + 1
+	}
+	runs := counts >> countRuns
+	next := at + ends + 2*runs
+	if runs > maxAsks {
+		a.parity = askSlow | askLast
+		s.asks[k] = a
+		return k + 1, next
+	}
+	for i := range runs {
+		a.first = r[ends+2*i]
+		if n := r[ends+2*i+1]; n > maxRuns {
+			a.parity |= askSlow
+		} else {
+			a.n = uint16(n)
+		}
+		if i == runs-1 {
+			a.parity |= askLast
+		}
+		s.asks[k] = a
+		k++
+		a.parity &= askSlow
+	}
+	return k, next
+}
+
+// answer appends the hits among what is asked.
+func (t *tree) answer(dst []Hit, s *stage, k int, first int32) []Hit {
+	for i := range s.asks[:k] {
+		a := &s.asks[i]
+		if v := uint(a.first) + uint(a.n); v < uint(len(t.vertices)) {
+			s.loaded ^= uint32(t.vertices[a.first].Lat) ^ uint32(t.vertices[v].Lat)
+		}
+	}
+	dst = slices.Grow(dst, k)
+	hits := dst[:len(dst)+k]
+	n := len(dst)
+	odd := uint32(0)
+	for i := 0; i < k; i++ {
+		a := &s.asks[i]
+		p := &s.probes[a.point&(stagePoints-1)]
+		crossed, near := uint32(0), false
+		if a.n != 0 {
+			crossed, near = crossings(t.vertices[a.first:a.first+uint32(a.n)+1], p.e)
+		}
+		odd ^= uint32(a.parity)&askOdd ^ crossed
+		if near || a.parity&askSlow != 0 {
+			odd = 0
+			if t.entryContains(a.entry, uint32(s.shifts[a.point&(stagePoints-1)]), p) {
+				odd = 1
+			}
+			for a.parity&askLast == 0 {
+				i++
+				a = &s.asks[i]
+			}
+		}
+		last := uint32(a.parity) / askLast & 1
+		hits[n] = Hit{first + int32(a.point), int32(a.zone)}
+		n += int(odd & last)
+		odd &^= last
+	}
+	return dst[:n]
+}
+
+// entryContains decides about the zone of an entry of a record.
+func (t *tree) entryContains(at, shift uint32, p *probe) bool {
+	r := t.records[at:]
+	if r[0]&entryKind == entryRound {
+		return t.roundContains(r[1], r[3:3+2*r[2]], p)
+	}
+	c, _ := areaEntry(r)
+	return t.contains(&c, r[0]>>entryBits, shift, p)
 }

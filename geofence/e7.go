@@ -76,34 +76,42 @@ func beyondPolar(a E7) bool { return a.Lat >= polar || a.Lat <= -polar }
 // crossings returns 1 if a ray from p to the west crosses the chain's chords an
 // odd number of times, 0 otherwise; and whether p lies within band of one. The
 // chain has no breaks. An edge spans less than a quarter of the globe.
+//
+// There is no branch in the loop, as nobody could foresee on which side of an
+// edge p lies: what is negative is true.
 func crossings(chain []E7, p E7) (odd uint32, near bool) {
 	x, y := int64(p.Lng), int64(p.Lat)
-	ax, ay := int64(chain[0].Lng), int64(chain[0].Lat)
-	for _, v := range chain[1:] {
-		bx, by := int64(v.Lng), int64(v.Lat)
-		low, high := min(ay, by), max(ay, by)
-		if low-band <= y && y <= high+band {
-			if east := max(ax, bx); x > east+band {
-				if low <= y && y < high {
-					odd ^= 1
-				}
-			} else if west := min(ax, bx); x >= west-band {
-				dx, dy := bx-ax, by-ay
-				cross := dx*(y-ay) - dy*(x-ax) // positive to the left of the edge
-				if cross < 0 {
-					cross, dy = -cross, -dy
-				}
-				if cross <= band*(east-west+high-low) { // not less than band times the length
-					near = true
-				}
-				if low <= y && y < high && dy < 0 && cross != 0 {
-					odd ^= 1
-				}
-			}
-		}
+	ax, ay := int64(chain[0].Lng)-x, int64(chain[0].Lat)-y // from p
+	cross, far := int64(0), int64(-1)
+	for i := range chain[1:] {
+		v := &chain[i+1]
+		bx, by := int64(v.Lng)-x, int64(v.Lat)-y
+		dx, dy := bx-ax, by-ay
+		left := ax*by - ay*bx                               // positive if p is to the left of the edge
+		cross ^= ((ay - 1) ^ (by - 1)) & (left ^ dy)        // from p's latitude, or south of it, to the north of it
+		reach := band * ((dx ^ dx>>63) + (dy ^ dy>>63) + 2) // not less than band times the length
+		far &= (reach - left) | (reach + left)
 		ax, ay = bx, by
 	}
-	return odd, near
+	return uint32(uint64(cross) >> 63), far >= 0 && isNear(chain, p)
+}
+
+// isNear reports whether p lies within band of an edge of a chain.
+func isNear(chain []E7, p E7) bool {
+	x, y := int64(p.Lng), int64(p.Lat)
+	a := chain[0]
+	for _, b := range chain[1:] {
+		west, east := int64(min(a.Lng, b.Lng)), int64(max(a.Lng, b.Lng))
+		south, north := int64(min(a.Lat, b.Lat)), int64(max(a.Lat, b.Lat))
+		if west-band <= x && x <= east+band && south-band <= y && y <= north+band {
+			left := (int64(b.Lng)-int64(a.Lng))*(y-int64(a.Lat)) - (int64(b.Lat)-int64(a.Lat))*(x-int64(a.Lng))
+			if abs64(left) <= band*(east-west+north-south) {
+				return true
+			}
+		}
+		a = b
+	}
+	return false
 }
 
 // exactCrossings reports whether a way from one point to another crosses the

@@ -219,6 +219,7 @@ func ReadIndex(r io.Reader, o OpenOptions) (*Index, error) {
 			return nil, fmt.Errorf("%w: %w", ErrIndexFile, err)
 		}
 		if have = end; have == size {
+			settle(b)
 			return indexOf(bytesOf(b)[:size], o)
 		}
 		larger := makeLarge[uint64](int(min(size, 4*have) / 8))

@@ -196,7 +196,10 @@ func antimeridianCuts(a Area) []int32 {
 	return slices.Compact(cuts)
 }
 
-func abs64(v int64) int64 { return max(v, -v) }
+func abs64(v int64) int64 {
+	sign := v >> 63
+	return (v ^ sign) - sign
+}
 
 func roundPoint(p orb.Point) E7 { return roundE7(em.LatLng{Lat: p.Lat(), Lng: p.Lon()}) }
 

@@ -121,23 +121,33 @@ type probe struct {
 // plane returns the coordinates in the grid.
 func (e E7) plane() (x, y uint32) { return uint32(e.Lng) + half, uint32(e.Lat) + quarter }
 
-// rootSlot returns the slot of the root grid for a point.
-func (t *tree) rootSlot(e E7) uint32 {
+// rootPlace returns where in the root grid the slot for a point is; beyond it
+// if there is none.
+func (t *tree) rootPlace(e E7) uint32 {
 	x, y := e.plane()
 	col, row := x>>t.shift-t.col, y>>t.shift-t.row
 	if col >= t.cols || row >= t.rows {
-		return 0
+		return uint32(len(t.root))
 	}
-	return t.root[row*t.cols+col]
+	return row*t.cols + col
 }
 
-// step follows a slot that is a node, of cells of the size 1<<shift before, one
-// eighth of that after.
-func (t *tree) step(slot uint32, e E7, shift uint32) uint32 {
+// rootSlot returns the slot of the root grid for a point.
+func (t *tree) rootSlot(e E7) uint32 {
+	if at := t.rootPlace(e); at < uint32(len(t.root)) {
+		return t.root[at]
+	}
+	return slotEmpty
+}
+
+// place follows a slot that is a node, of cells of the size 1<<shift: it returns
+// where in the nodes the slot of one eighth of that size is.
+func (t *tree) place(slot uint32, e E7, shift uint32) uint32 {
 	x, y := e.plane()
-	node := t.nodes[slot&slotMask:]
+	at := slot & slotMask
+	node := t.nodes[at:]
 	runs := uint64(node[0]) | uint64(node[1])<<32
-	return node[1+bits.OnesCount64(runs<<(63-morton(x>>(shift-3), y>>(shift-3))))]
+	return at + 1 + uint32(bits.OnesCount64(runs<<(63-morton(x>>(shift-3), y>>(shift-3)))))
 }
 
 // morton interleaves the three low bits of both.
@@ -150,7 +160,7 @@ func morton(x, y uint32) uint64 {
 func (t *tree) find(e E7) (slot, shift uint32) {
 	slot, shift = t.rootSlot(e), t.shift
 	for slot>>slotBits == slotNode {
-		slot = t.step(slot, e, shift)
+		slot = t.nodes[t.place(slot, e, shift)]
 		shift -= 3
 	}
 	return slot, shift
