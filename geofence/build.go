@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math"
 	"math/bits"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -35,14 +34,11 @@ const (
 )
 
 // build compiles zones into a tree, on as many goroutines as that. The result
-// depends on the zones alone.
-func build(zones []Zone, workers int, progress func(float64) error) (*tree, error) {
-	c := compiler{zones: zones, progress: progress}
+// depends on the zones alone. The outline of a single zone may be given.
+func build(zones []Zone, known *outline, workers int, progress func(float64) error) (*tree, error) {
+	c := compiler{zones: zones, known: known, progress: progress}
 	if len(zones) > MaxZones {
 		return nil, nowhere(ErrTooLarge, "%d zones", len(zones))
-	}
-	if workers <= 0 {
-		workers = min(runtime.GOMAXPROCS(0), len(zones)/256+1)
 	}
 	if err := c.outline(workers); err != nil {
 		return nil, err
@@ -57,6 +53,7 @@ func build(zones []Zone, workers int, progress func(float64) error) (*tree, erro
 // compiler is what the steps of build hand on.
 type compiler struct {
 	zones    []Zone
+	known    *outline
 	progress func(float64) error
 	tree     tree
 	items    []item
@@ -65,6 +62,7 @@ type compiler struct {
 	boxes    []extent // by zone
 	few      int      // fewEdges of this index
 	fine     uint64   // fineSpan
+	coarse   bool
 	tasks    []task
 }
 
@@ -132,7 +130,7 @@ func (c *compiler) outline(workers int) error {
 	err := c.each(len(blocks), workers, 0, .4, func(k int) error {
 		b := &blocks[k]
 		for _, o := range order[k*outlineBlock : min(n, (k+1)*outlineBlock)] {
-			out, err := newOutline(&c.zones[o.zone])
+			out, err := c.outlineOf(&c.zones[o.zone])
 			if err != nil {
 				var e *ZoneError
 				if !errors.As(err, &e) {
@@ -197,6 +195,13 @@ func (c *compiler) outline(workers int) error {
 	}
 	slices.SortFunc(t.anchors, func(a, b anchor) int { return cmp.Compare(a.zone, b.zone) })
 	return nil
+}
+
+func (c *compiler) outlineOf(z *Zone) (outline, error) {
+	if c.known != nil {
+		return *c.known, nil
+	}
+	return newOutline(z)
 }
 
 type ordered struct {
@@ -314,6 +319,9 @@ func (c cell) child(k int) cell {
 	return cell{c.x + uint64(k&1)<<s, c.y + uint64(k>>1)<<s, s}
 }
 
+// key is where the cell lies along the curve of mortonOf.
+func (c cell) key() uint64 { return interleave(uint32(c.x)) | interleave(uint32(c.y))<<1 }
+
 // bounds returns the corners as longitudes and latitudes, both within.
 func (c cell) bounds() (west, south, east, north int64) {
 	west, south = int64(c.x)-half, int64(c.y)-quarter
@@ -331,7 +339,8 @@ func (c cell) reference() (e E7, ok bool) {
 // task is a part of the plane that is compiled by itself.
 type task struct {
 	cell  cell
-	items []item
+	small []uint32 // zones in few tasks
+	items []item   // others
 	spans []edgeRun
 	ends  []int32
 
@@ -353,7 +362,7 @@ func (c *compiler) divide() {
 	c.few, c.fine = fewEdges, fineSpan
 	switch {
 	case len(c.zones) >= manyManyZones:
-		c.few, c.fine = fewEdges+4, fineSpan/32
+		c.few, c.fine, c.coarse = fewEdges+4, fineSpan/32, true
 	case len(c.zones) >= manyZones:
 		c.fine = fineSpan / 4
 	}
@@ -370,11 +379,54 @@ func (c *compiler) divide() {
 	t.root = makeLarge[uint32](int(t.cols) * int(t.rows))
 
 	// Some hundreds of tasks, so that all workers end at about the same time.
-	top := cell{0, 0, 32}
-	least := max(t.shift, uint32(bits.Len32(max(x1-x0, y1-y0)))-min(5, uint32(bits.Len32(max(x1-x0, y1-y0)))))
+	// Zones that lie in few of them are taken there by their boxes, others by the
+	// quadtree.
+	wide := uint32(bits.Len32(max(x1-x0, y1-y0)))
+	least := max(t.shift, wide-min(5, wide))
+	col, row := x0>>least, y0>>least
+	cols := x1>>least - col + 1
+	small := make([][]uint32, cols*(y1>>least-row+1))
+	var large []item
+	for i := range c.items {
+		west, south, east, north, ok := c.cells(&c.items[i], least)
+		if !ok || (east-west+1)*(north-south+1) > 4 {
+			large = append(large, c.items[i])
+			continue
+		}
+		for y := max(south, row); y <= min(north, y1>>least); y++ {
+			for x := max(west, col); x <= min(east, x1>>least); x++ {
+				at := &small[(y-row)*cols+x-col]
+				*at = append(*at, uint32(i))
+			}
+		}
+	}
 	b := builder{compiler: c, spans: c.spans, ends: c.ends}
-	b.hand(top, c.items, least)
-	c.items, c.spans, c.ends = nil, nil, nil
+	b.hand(cell{0, 0, 32}, large, least)
+	for i := range c.tasks {
+		x, y := uint32(c.tasks[i].cell.x>>least)-col, uint32(c.tasks[i].cell.y>>least)-row
+		if at := y*cols + x; x < cols && at < uint32(len(small)) { // and not in the pad about all zones
+			c.tasks[i].small, small[at] = small[at], nil
+		}
+	}
+	for i, zones := range small {
+		if zones != nil {
+			x, y := uint64(col)+uint64(i)%uint64(cols), uint64(row)+uint64(i)/uint64(cols)
+			c.tasks = append(c.tasks, task{cell: cell{x << least, y << least, least}, small: zones})
+		}
+	}
+	slices.SortFunc(c.tasks, func(a, b task) int { return cmp.Compare(a.cell.key(), b.cell.key()) })
+}
+
+// cells returns the cells of the size 1<<shift that an item may have to do with,
+// by column and row. It is not ok for one that its box says too little about.
+func (c *compiler) cells(it *item, shift uint32) (west, south, east, north uint32, ok bool) {
+	box := &c.boxes[it.zone]
+	west, south = box.low.plane()
+	east, north = box.high.plane()
+	if !it.whole || min(west, south) < pad || east > 2*half-pad || north > 2*quarter-pad {
+		return 0, 0, 0, 0, false
+	}
+	return (west - pad) >> shift, (south - pad) >> shift, (east + pad) >> shift, (north + pad) >> shift, true
 }
 
 // hand hands the items of a cell to tasks.
@@ -408,10 +460,20 @@ func (c *compiler) compile(workers int) error {
 	return c.each(len(c.tasks), workers, .4, 1, func(i int) error {
 		t := &c.tasks[i]
 		b := builder{compiler: c, spans: t.spans, ends: t.ends, whole: map[string]uint32{}}
+		items := make([]item, 0, len(t.small)+len(t.items))
+		for _, zone := range t.small {
+			it := c.items[zone]
+			from := uint32(len(b.spans))
+			b.spans = append(b.spans, c.spans[it.runs.from:it.runs.to]...)
+			it.runs = pair{from, uint32(len(b.spans))}
+			items = append(items, it) // without ends: those are of the antimeridian
+		}
+		items = append(slices.Clone(b.enter(t.cell, items)), t.items...)
+		slices.SortFunc(items, func(a, b item) int { return cmp.Compare(a.zone, b.zone) })
 		t.slots = make([]uint32, 1<<(2*(t.cell.shift-c.tree.shift)))
-		err := b.fill(t.slots, t.cell, t.items, func(at cell, items []item) (uint32, error) { return b.slot(at, items) })
+		err := b.fill(t.slots, t.cell, items, func(at cell, items []item) (uint32, error) { return b.slot(at, items) })
 		t.nodes, t.records = b.nodes, b.records
-		t.items, t.spans, t.ends = nil, nil, nil
+		t.small, t.items, t.spans, t.ends = nil, nil, nil, nil
 		return err
 	})
 }
@@ -419,6 +481,7 @@ func (c *compiler) compile(workers int) error {
 // join puts the tasks together.
 func (c *compiler) join() (*tree, error) {
 	t := &c.tree
+	c.items, c.spans, c.ends = nil, nil, nil
 	nodes, records := 0, 0
 	for i := range c.tasks {
 		nodes += len(c.tasks[i].nodes)
@@ -449,6 +512,10 @@ func (c *compiler) join() (*tree, error) {
 		}
 		*k = task{}
 	}
+	settle(t.root)
+	settle(t.nodes)
+	settle(t.records)
+	settle(t.vertices)
 	return t, nil
 }
 
@@ -521,14 +588,24 @@ func (b *builder) enter(at cell, items []item) []item {
 // enterArea is enter for the edges of an area. It is not ok if there is nothing
 // of it in the cell.
 func (b *builder) enterArea(at cell, it item, ref E7) (_ item, ok bool) {
-	in, _ := b.side(it, ref)
 	west, south, east, north := at.bounds()
+	// In the end the edges that are kept are left to be counted at the reference,
+	// as they were before: what changes is what is dropped, and the ends.
+	for _, lat := range b.ends[it.ends.from:it.ends.to] {
+		if lat > ref.Lat {
+			it.parity ^= 1
+		}
+	}
 	runs := uint32(len(b.spans))
 	for _, s := range b.spans[it.runs.from:it.runs.to] {
 		open := false
 		chain := b.tree.vertices[s.first : s.first+s.n+1]
-		for i, v := range chain[1:] {
-			if !meets(chain[i], v, west-pad, south-pad, east+pad, north+pad) {
+		v := chain[0]
+		for i, w := range chain[1:] {
+			met, crossed := meets(v, w, west-pad, south-pad, east+pad, north+pad, ref.Lat)
+			v = w
+			it.parity ^= crossed
+			if !met {
 				open = false
 				continue
 			}
@@ -544,7 +621,7 @@ func (b *builder) enterArea(at cell, it item, ref E7) (_ item, ok bool) {
 	it.ends = pair{uint32(len(b.ends)), uint32(len(b.ends))}
 	if it.runs.from == it.runs.to {
 		it.kind = entryWhole
-		return it, in == 1
+		return it, it.parity == 1
 	}
 	for _, s := range b.spans[runs:] {
 		for _, v := range [...]E7{b.tree.vertices[s.first], b.tree.vertices[s.first+s.n]} {
@@ -565,41 +642,41 @@ func (b *builder) enterArea(at cell, it item, ref E7) (_ item, ok bool) {
 		ends[n] = v
 		n++
 	}
+	for _, lat := range ends[:n] {
+		if lat > ref.Lat {
+			it.parity ^= 1
+		}
+	}
 	b.ends = b.ends[:int(it.ends.from)+n]
 	it.ends.to = uint32(len(b.ends))
-	it.parity = 0
-	odd, _ := b.side(it, ref)
-	it.parity = in ^ odd
 	return it, true
 }
 
-// side is tree.side for an item.
-func (b *builder) side(it item, e E7) (in uint32, near bool) {
-	in = it.parity
-	for _, lat := range b.ends[it.ends.from:it.ends.to] {
-		if lat > e.Lat {
-			in ^= 1
-		}
-	}
-	for _, s := range b.spans[it.runs.from:it.runs.to] {
-		odd, close := crossings(b.tree.vertices[s.first:s.first+s.n+1], e)
-		in ^= odd
-		near = near || close
-	}
-	return in, near
-}
-
-// meets reports whether the edge from a to b has to do with a rectangle.
-func meets(a, b E7, west, south, east, north int64) bool {
+// meets reports whether the edge from a to b has to do with a rectangle; and if
+// it has not, crossed is 1 if a ray to the west crosses it that begins in the
+// rectangle at that latitude.
+func meets(a, b E7, west, south, east, north int64, lat int32) (met bool, crossed uint32) {
 	ax, ay, bx, by := int64(a.Lng), int64(a.Lat), int64(b.Lng), int64(b.Lat)
-	if min(ax, bx) > east || max(ax, bx) < west || min(ay, by) > north || max(ay, by) < south {
-		return false
+	if min(ay, by) > north || max(ay, by) < south || min(ax, bx) > east {
+		return false, 0
+	}
+	if (a.Lat <= lat) != (b.Lat <= lat) {
+		crossed = 1
+	}
+	if max(ax, bx) < west {
+		return false, crossed
 	}
 	dx, dy := bx-ax, by-ay
 	// To the left of the edge this is positive; at the corners:
 	sw := dx*(south-ay) - dy*(west-ax)
 	toEast, toNorth := -dy*(east-west), dx*(north-south)
-	return sw+min(toEast, 0)+min(toNorth, 0) <= 0 && sw+max(toEast, 0)+max(toNorth, 0) >= 0
+	if sw+min(toEast, 0)+min(toNorth, 0) <= 0 && sw+max(toEast, 0)+max(toNorth, 0) >= 0 {
+		return true, 0
+	}
+	if sw > 0 == (dy > 0) { // the rectangle is in the west of the edge
+		crossed = 0
+	}
+	return false, crossed
 }
 
 // enterRound is enter for a circle or corridor.
@@ -693,6 +770,9 @@ func (b *builder) isLeaf(at cell, items []item) bool {
 		}
 		box := &b.boxes[it.zone]
 		least = min(least, uint64(max(int64(box.high.Lng)-int64(box.low.Lng), int64(box.high.Lat)-int64(box.low.Lat))))
+	}
+	if b.coarse && (b.tree.shift-at.shift)%3 == 0 && at.shift < b.tree.shift {
+		edges /= 2 // another node would be visited
 	}
 	return whole || at.shift <= leafShift || edges <= b.few && at.size() <= least/b.fine
 }

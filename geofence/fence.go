@@ -49,7 +49,7 @@ func newFence(z Zone) (*fence, error) {
 			n += len(c)
 		}
 		if o.anchor != nil || n > maxFenceChain {
-			if f.index, err = NewIndex(z); err != nil {
+			if f.index, err = (Options{}).build([]Zone{z}, &o); err != nil {
 				return nil, err
 			}
 			return f, nil

@@ -52,25 +52,36 @@ type Options struct {
 
 // Build compiles the zones, as NewIndex. The slice is copied; shapes are not
 // used any more afterwards, but Zone still returns them.
-func (o Options) Build(zones []Zone) (*Index, error) {
+func (o Options) Build(zones []Zone) (*Index, error) { return o.build(zones, nil) }
+
+func (o Options) build(zones []Zone, known *outline) (*Index, error) {
+	workers := o.Workers
+	if workers <= 0 {
+		workers = min(runtime.GOMAXPROCS(0), len(zones)/256+1)
+	}
 	x := &Index{zones: slices.Clone(zones), sorted: make([]uint32, len(zones))}
 	for i := range zones {
 		x.sorted[i] = uint32(i)
 		x.note(i)
 	}
-	slices.SortFunc(x.sorted, func(a, b uint32) int {
-		return cmp.Or(strings.Compare(zones[a].ID, zones[b].ID), cmp.Compare(a, b))
-	})
 	var twice *ZoneError
-	for k := 1; k < len(x.sorted); k++ {
-		first, i := x.sorted[k-1], int(x.sorted[k])
-		if id := zones[i].ID; id != "" && id == zones[first].ID && (twice == nil || i < twice.Index) {
-			twice = nowhere(ErrDuplicateID, "zone %d", first)
-			twice.Zone, twice.Index = id, i
+	sorted := make(chan struct{})
+	sort := func() {
+		defer close(sorted)
+		byID := func(a, b uint32) int { return cmp.Or(strings.Compare(zones[a].ID, zones[b].ID), cmp.Compare(a, b)) }
+		if !slices.IsSortedFunc(x.sorted, byID) {
+			slices.SortFunc(x.sorted, byID)
 		}
+		twice = x.twice()
+	}
+	if workers == 1 {
+		sort()
+	} else {
+		go sort() // meanwhile
 	}
 	var err error
-	if x.tree, err = build(zones, o.Workers, o.Progress); err != nil {
+	x.tree, err = build(zones, known, workers, o.Progress)
+	if <-sorted; err != nil {
 		if e, ok := err.(*ZoneError); twice != nil && (!ok || twice.Index < e.Index) {
 			return nil, twice
 		}
@@ -91,6 +102,18 @@ func (x *Index) note(zone int) {
 	case KindRoute:
 		x.routes = append(x.routes, zone)
 	}
+}
+
+// twice returns the error for the first zone whose ID another before it has; or nil.
+func (x *Index) twice() (twice *ZoneError) {
+	for k := 1; k < len(x.sorted); k++ {
+		first, i := x.sorted[k-1], int(x.sorted[k])
+		if id := x.zones[i].ID; id != "" && id == x.zones[first].ID && (twice == nil || i < twice.Index) {
+			twice = nowhere(ErrDuplicateID, "zone %d", first)
+			twice.Zone, twice.Index = id, i
+		}
+	}
+	return twice
 }
 
 // Len returns the number of zones.

@@ -53,7 +53,7 @@ func newOutline(z *Zone) (outline, error) {
 	}
 	switch s := z.Shape.(type) {
 	case Area:
-		return areaOutline(s)
+		return areaOutline(s, z.EvenOdd)
 	case Circle:
 		return circleOutline(s)
 	case Corridor:
@@ -67,7 +67,7 @@ func nowhere(err error, format string, args ...any) *ZoneError {
 	return &ZoneError{Polygon: -1, Ring: -1, Vertex: -1, Err: err, Detail: fmt.Sprintf(format, args...)}
 }
 
-func areaOutline(a Area) (outline, error) {
+func areaOutline(a Area, evenOdd bool) (outline, error) {
 	if len(a) == 1 && len(a[0]) == 1 {
 		if o, ok := simpleOutline(a[0][0]); ok {
 			return o, nil
@@ -77,26 +77,10 @@ func areaOutline(a Area) (outline, error) {
 	if err != nil {
 		return outline{}, err
 	}
-	sites, err := border(loops)
-	if err != nil {
-		return outline{}, err
-	}
-	if err := checkCrossings(sites); err != nil {
-		return outline{}, err
-	}
-	if err := checkVertexCrossings(loops); err != nil {
-		return outline{}, err
-	}
-	for _, l := range loops {
-		if l.flat {
-			return outline{}, &ZoneError{Polygon: l.polygon, Ring: l.ring, Vertex: -1, Err: ErrNoArea}
+	if !evenOdd {
+		if err := checkRings(loops); err != nil {
+			return outline{}, err
 		}
-	}
-	if len(sites) == 0 {
-		return outline{}, nowhere(ErrNoArea, "the edges cancel")
-	}
-	if err := checkNesting(loops); err != nil {
-		return outline{}, err
 	}
 	o := outline{box: noBox}
 	atEdge := false
@@ -107,6 +91,9 @@ func areaOutline(a Area) (outline, error) {
 			atEdge = atEdge || isEdgeOfPlane(v)
 		}
 		atEdge = atEdge || l.ref.Contained
+	}
+	if evenOdd && len(borderEdges(slices.Values(o.chains), true)) == 0 {
+		return outline{}, nowhere(ErrNoArea, "the edges cancel")
 	}
 	if !atEdge {
 		return o, nil
@@ -136,6 +123,29 @@ func areaOutline(a Area) (outline, error) {
 		}
 	}
 	return o, nil
+}
+
+// checkRings checks that rings neither cross nor lie where they do not belong.
+func checkRings(loops []*loop) error {
+	sites, err := border(loops)
+	if err != nil {
+		return err
+	}
+	if err := checkCrossings(sites); err != nil {
+		return err
+	}
+	if err := checkVertexCrossings(loops); err != nil {
+		return err
+	}
+	for _, l := range loops {
+		if l.flat {
+			return &ZoneError{Polygon: l.polygon, Ring: l.ring, Vertex: -1, Err: ErrNoArea}
+		}
+	}
+	if len(sites) == 0 {
+		return nowhere(ErrNoArea, "the edges cancel")
+	}
+	return checkNesting(loops)
 }
 
 // newLoops brings the rings of an area to the sphere.
@@ -204,6 +214,13 @@ func simpleOutline(input orb.Ring) (o outline, ok bool) {
 		if a == b || splitParts(a, b, int64(b.Lng-a.Lng)) > 1 {
 			return o, false
 		}
+	}
+	if isStar(c, o.box) {
+		o.chains = [][]E7{c}
+		return o, true
+	}
+	for i := range n {
+		a, b := c[i], c[i+1]
 		if i+2 <= n { // the next edge must turn off this one, or go straight on
 			if d := c[i+2]; !apart(a, b, d, d, near) && dot(b, a, d) > 0 {
 				return o, false
@@ -230,6 +247,35 @@ func simpleOutline(input orb.Ring) (o outline, ok bool) {
 	}
 	o.chains = [][]E7{c}
 	return o, true
+}
+
+// isStar reports whether all of a small ring is seen from the middle of its box,
+// so that it cannot cross itself: each edge, and no less its geodesic, is seen
+// at an angle of its own.
+func isStar(c []E7, box extent) bool {
+	const rad = math.Pi / 180 / 1e7
+	east, north := float64(box.high.Lng-box.low.Lng)*rad, float64(box.high.Lat-box.low.Lat)*rad
+	high := max(-box.low.Lat, box.high.Lat)
+	if max(east, north) > 1e-3 || high > quarter/6*5 {
+		return false
+	}
+	// How far from the line through its ends a geodesic may be, within the box and
+	// beyond its ends, in units: see splitParts.
+	near := 2*band + int64((math.Tan(float64(high)*rad)*east*north+east*east/4)/rad)
+	x, y := int64(box.low.Lng+box.high.Lng)/2, int64(box.low.Lat+box.high.Lat)/2
+	ax, ay := int64(c[0].Lng)-x, int64(c[0].Lat)-y
+	var least, most int64 // by how much edges pass the middle by on the left, less what near asks for
+	rounds := 0
+	for _, v := range c[1:] {
+		bx, by := int64(v.Lng)-x, int64(v.Lat)-y
+		left, reach := ax*by-ay*bx, near*(abs64(bx-ax)+abs64(by-ay))
+		least, most = min(least, left-reach), max(most, left+reach)
+		if ay <= 0 != (by <= 0) && (left > 0) == (by > ay) { // over the ray to the east
+			rounds++
+		}
+		ax, ay = bx, by
+	}
+	return rounds == 1 && (least == 0 || most == 0)
 }
 
 // apart reports whether p and q are farther than near from the line through a
@@ -433,7 +479,8 @@ func nearLine(line []E7, q s2.Point, reach float64) bool {
 }
 
 // borderEdges returns the edges to which distances are measured. An edge that
-// two parts of an area share, or on which a ring goes there and back, is none.
+// two parts of an area share, or on which a ring goes there and back, is none;
+// one that is there three times, as even-odd rings may have it, is one.
 func borderEdges(chains iter.Seq[[]E7], closed bool) []s2.Edge {
 	var edges []s2.Edge
 	for c := range chains {
@@ -458,5 +505,11 @@ func borderEdges(chains iter.Seq[[]E7], closed bool) []s2.Edge {
 	for _, e := range edges {
 		uses[forward(e)]++
 	}
-	return slices.DeleteFunc(edges, func(e s2.Edge) bool { return uses[forward(e)] > 1 })
+	return slices.DeleteFunc(edges, func(e s2.Edge) bool {
+		n := uses[forward(e)]
+		if n > 1 {
+			uses[forward(e)] = 2 // the first of an odd number stays
+		}
+		return n > 1 && n%2 == 0
+	})
 }
