@@ -2,6 +2,7 @@ package geofence
 
 import (
 	"math"
+	"slices"
 
 	"github.com/paulmach/orb"
 
@@ -68,8 +69,7 @@ func (s *span) line(at func(i int) em.LatLng, n int, start *int64) (ok bool) {
 func areaBox(a Area) box {
 	var s span
 	var start int64
-	for _, polygon := range a {
-		ring := polygon[0]
+	for _, ring := range slices.Concat(a...) { // holes too, as even-odd ones may reach out
 		at := func(i int) em.LatLng {
 			p := ring[i%len(ring)]
 			return em.LatLng{Lat: p.Lat(), Lng: p.Lon()}

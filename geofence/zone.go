@@ -17,6 +17,12 @@ type Zone struct {
 	Kind    Kind
 	Shape   Shape
 
+	// EvenOdd takes an Area whose rings cross themselves or each other, as those
+	// of simplified maps often do: a point is inside if an odd number of rings go
+	// round it. So where two parts of the area overlap, it is outside. The error
+	// without EvenOdd says where rings cross, and how deep.
+	EvenOdd bool
+
 	// Active says when the rule is in force; nil is always. Only a Tracker
 	// asks; Index answers about the ground alone. Where it also is a Schedule,
 	// events end when the rule does; otherwise at the next observation after

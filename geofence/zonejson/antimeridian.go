@@ -121,6 +121,37 @@ func cut(p orb.Polygon) []orb.Polygon {
 	return k.parts()
 }
 
+// cutLine returns the parts of a line between the antimeridian: one ends where
+// the next begins, under the other name of that point.
+func cutLine(l orb.LineString) []orb.LineString {
+	parts := []orb.LineString{nil}
+	for i, p := range l {
+		last := &parts[len(parts)-1]
+		if i > 0 && crossesAntimeridian(l[i-1], p) {
+			a := l[i-1]
+			cut := orb.Point{math.Copysign(line, a[0]), crossingLat(orb.Point{math.Abs(a[0]), a[1]}, orb.Point{2*line - math.Abs(p[0]), p[1]})}
+			other := orb.Point{-cut[0], cut[1]}
+			switch {
+			case a == cut && len(*last) == 1: // it begins there
+				(*last)[0] = other
+			case a == cut:
+				parts = append(parts, orb.LineString{other})
+			case p == other && i == len(l)-1: // it ends there
+				p = cut
+			case p == other:
+				*last = append(*last, cut)
+				parts = append(parts, nil)
+			default:
+				*last = append(*last, cut)
+				parts = append(parts, orb.LineString{other})
+			}
+			last = &parts[len(parts)-1]
+		}
+		*last = append(*last, p)
+	}
+	return parts
+}
+
 // knife cuts rings at the line.
 type knife struct {
 	chains    []chain

@@ -131,7 +131,7 @@ func readFeature(f value, d Defaults) (z geofence.Zone, err *Error) {
 			return z, bad(props, "properties", "not an object")
 		}
 		p.of = props
-		want := map[string]*value{"id": &p.id, "kind": &p.kind, "version": &p.version, "radius_m": &p.radius, "half_width_m": &p.halfWidth, "schedule": &p.schedule}
+		want := map[string]*value{"id": &p.id, "kind": &p.kind, "version": &p.version, "radius_m": &p.radius, "half_width_m": &p.halfWidth, "schedule": &p.schedule, "even_odd": &p.evenOdd}
 		if d.ID != "" && want[d.ID] == nil {
 			want[d.ID] = &p.named
 		}
@@ -159,6 +159,13 @@ func readFeature(f value, d Defaults) (z geofence.Zone, err *Error) {
 	z.Kind = geofence.Kind(name)
 	if z.Version, err = p.text("version", p.version, d.Version); err != nil {
 		return z, err
+	}
+	z.EvenOdd = d.EvenOdd
+	if !p.evenOdd.absent() {
+		s := string(p.evenOdd.bytes())
+		if z.EvenOdd = s == "true"; !z.EvenOdd && s != "false" {
+			return z, bad(p.evenOdd, "properties.even_odd", "neither true nor false")
+		}
 	}
 	if !p.schedule.absent() {
 		if d.Schedule == nil {
@@ -189,7 +196,7 @@ func readFeature(f value, d Defaults) (z geofence.Zone, err *Error) {
 type properties struct {
 	of value // the properties, or the feature that has none
 
-	id, named, kind, version, radius, halfWidth, schedule value
+	id, named, kind, version, radius, halfWidth, schedule, evenOdd value
 }
 
 // readID returns the first ID there is: the feature's own, the property id, or
@@ -276,8 +283,12 @@ func readGeometry(g value, p *properties) (geofence.Shape, *Error) {
 			return nil, err
 		}
 		return geofence.Circle{Center: c, Radius: radius}, nil
-	case "LineString":
-		line, err := readArray(coordinates, 2, r.position)
+	case "LineString", "MultiLineString":
+		read := r.line
+		if s == "MultiLineString" {
+			read = r.cutLine
+		}
+		line, err := read(coordinates)
 		if err != nil {
 			return nil, inCoordinates(err)
 		}
@@ -302,7 +313,7 @@ func readGeometry(g value, p *properties) (geofence.Shape, *Error) {
 		if kind.doc == nil {
 			kind = g
 		}
-		return nil, bad(kind, "geometry.type", "%q is not a Point, LineString, Polygon or MultiPolygon", s)
+		return nil, bad(kind, "geometry.type", "%q is not a Point, LineString, MultiLineString, Polygon or MultiPolygon", s)
 	}
 }
 
@@ -310,6 +321,28 @@ func readGeometry(g value, p *properties) (geofence.Shape, *Error) {
 // they were given to what is wrong.
 type reader struct {
 	limit int // positions that may still come
+}
+
+func (r *reader) line(v value) (orb.LineString, *Error) { return readArray(v, 2, r.position) }
+
+// cutLine reads the parts of a line that is cut at the antimeridian.
+func (r *reader) cutLine(v value) (orb.LineString, *Error) {
+	var whole orb.LineString
+	_, err := readArray(v, 1, func(part value) (struct{}, *Error) {
+		l, err := r.line(part)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if n := len(whole); n > 0 {
+			if a, b := whole[n-1], l[0]; math.Abs(a[0]) != line || a[0] != -b[0] || a[1] != b[1] {
+				return struct{}{}, bad(part, "", "it does not go on at the antimeridian where the part before it ends: a corridor is one line")
+			}
+			l = l[1:]
+		}
+		whole = append(whole, l...)
+		return struct{}{}, nil
+	})
+	return whole, err
 }
 
 func (r *reader) polygon(v value) (orb.Polygon, *Error) { return readArray(v, 1, r.ring) }

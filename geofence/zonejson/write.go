@@ -45,9 +45,8 @@ func Marshal(zones []geofence.Zone) ([]byte, error) {
 
 // AppendFeature appends a zone as a Feature on one line. Rings are closed, and
 // run as RFC 7946 has them: outer ones counter-clockwise, holes clockwise. What
-// crosses the antimeridian is cut there into parts, a corridor excepted, as its
-// parts would have ends of their own; the cut is rounded to 1e-7 degrees, as
-// geofence.NewIndex rounds. Rings that go round a pole without touching it, and
+// crosses the antimeridian is cut there into parts; the cut is rounded to 1e-7
+// degrees, as geofence.NewIndex rounds. Rings that go round a pole without touching it, and
 // such that cross themselves at the antimeridian, are written as they are.
 //
 // A zone's Active becomes the property schedule if it is a json.Marshaler.
@@ -69,6 +68,9 @@ func appendFeature(b []byte, z geofence.Zone, x *extent) ([]byte, error) {
 	if z.Version != "" {
 		b = append(b, `,"version":`...)
 		b = appendString(b, z.Version)
+	}
+	if z.EvenOdd {
+		b = append(b, `,"even_odd":true`...)
 	}
 	if z.Active != nil {
 		m, ok := z.Active.(json.Marshaler)
@@ -116,8 +118,13 @@ func appendFeature(b []byte, z geofence.Zone, x *extent) ([]byte, error) {
 		x.addLine(s.Line)
 		b = append(b, `,"half_width_m":`...)
 		b = appendNumber(b, s.HalfWidth)
-		b = append(b, `},"geometry":{"type":"LineString","coordinates":`...)
-		b = appendList(b, s.Line, appendPosition)
+		if parts := cutLine(s.Line); len(parts) == 1 {
+			b = append(b, `},"geometry":{"type":"LineString","coordinates":`...)
+			b = appendList(b, parts[0], appendPosition)
+		} else {
+			b = append(b, `},"geometry":{"type":"MultiLineString","coordinates":`...)
+			b = appendList(b, parts, func(b []byte, l orb.LineString) []byte { return appendList(b, l, appendPosition) })
+		}
 	default:
 		return nil, fmt.Errorf("%T has no GeoJSON form", z.Shape)
 	}

@@ -4,9 +4,10 @@
 //
 //   - A Polygon or MultiPolygon is a geofence.Area.
 //   - A Point with the property radius_m is a geofence.Circle.
-//   - A LineString with the property half_width_m is a geofence.Corridor.
+//   - A LineString with the property half_width_m is a geofence.Corridor, and so
+//     is a MultiLineString of parts that meet at the antimeridian.
 //
-// The properties kind and version are the zone's. Its ID is the feature's
+// The properties kind, version and even_odd are the zone's. Its ID is the feature's
 // member "id", or else the property "id"; both may be a string or a number, of
 // which the digits are taken as they stand. The property schedule says when the
 // rule is in force; what form it has is for Defaults.Schedule to say, and
@@ -82,6 +83,7 @@ type Defaults struct {
 	Kind    geofence.Kind // of features without the property kind
 	Version string        // of features without the property version
 	ID      string        // name of a property that is the ID of features without one
+	EvenOdd bool          // of features without the property even_odd; see geofence.Zone
 
 	// Schedule reads the property schedule, which it gets as the JSON that
 	// stands there and must not keep.

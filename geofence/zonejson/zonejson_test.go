@@ -195,6 +195,87 @@ func TestMarshalCanonical(t *testing.T) {
 }
 
 // What is written means the same: other rings, perhaps, but the same ground.
+// TestCorridorsAreCut works out by hand where lines are cut, and compares what is
+// read back with what was written.
+func TestCorridorsAreCut(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		line orb.LineString
+		want string // coordinates
+		read orb.LineString
+	}{
+		{"not over it", orb.LineString{{179, 1}, {180, 2}, {179, 3}}, `[[179,1],[180,2],[179,3]]`, nil},
+		{"to the east", orb.LineString{{178, 1}, {-178, 3}}, `[[[178,1],[180,2]],[[-180,2],[-178,3]]]`, orb.LineString{{178, 1}, {180, 2}, {-178, 3}}},
+		{"to the west", orb.LineString{{-179, 4}, {178, 1}}, `[[[-179,4],[-180,3]],[[180,3],[178,1]]]`, orb.LineString{{-179, 4}, {-180, 3}, {178, 1}}},
+		{"there and back", orb.LineString{{179, 0}, {-179, 0}, {179, 1}}, `[[[179,0],[180,0]],[[-180,0],[-179,0],[-180,0.5]],[[180,0.5],[179,1]]]`,
+			orb.LineString{{179, 0}, {180, 0}, {-179, 0}, {-180, .5}, {179, 1}}},
+		{"by a vertex on it", orb.LineString{{179, 0}, {180, 5}, {-179, 6}}, `[[[179,0],[180,5]],[[-180,5],[-179,6]]]`, orb.LineString{{179, 0}, {180, 5}, {-179, 6}}},
+		{"by a vertex of the other name", orb.LineString{{179, 0}, {-180, 5}, {-179, 6}}, `[[[179,0],[180,5]],[[-180,5],[-179,6]]]`, orb.LineString{{179, 0}, {180, 5}, {-179, 6}}},
+		{"from it", orb.LineString{{180, 5}, {-179, 6}}, `[[-180,5],[-179,6]]`, orb.LineString{{-180, 5}, {-179, 6}}},
+		{"to it", orb.LineString{{-179, 6}, {180, 5}}, `[[-179,6],[-180,5]]`, orb.LineString{{-179, 6}, {-180, 5}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			z := geofence.Zone{ID: "c", Kind: geofence.KindPlace, Shape: geofence.Corridor{Line: c.line, HalfWidth: 30_000}}
+			b, err := zonejson.AppendFeature(nil, z)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(b), `"coordinates":`+c.want+`}`) {
+				t.Fatalf("got %s, want %s", b, c.want)
+			}
+			back, err := zonejson.Unmarshal(b, zonejson.Defaults{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := c.read
+			if want == nil {
+				want = c.line
+			}
+			if got := back[0].Shape.(geofence.Corridor).Line; !slices.Equal(got, want) {
+				t.Fatalf("read back as %v, want %v", got, want)
+			}
+			x, err := geofence.NewIndex(z)
+			if err != nil {
+				t.Fatal(err)
+			}
+			y, err := geofence.NewIndex(back...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for lat := -1.; lat < 7; lat += .25 {
+				for lng := 177.; lng < 183; lng += .125 {
+					p := em.LatLng{Lat: lat, Lng: math.Remainder(lng, 360)}
+					if a, b := x.Distance(0, p), y.Distance(0, p); math.Abs(a-b) > .15 {
+						t.Fatalf("%v is at %v m, read back %v m", p, a, b)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestEvenOdd writes and reads the property.
+func TestEvenOdd(t *testing.T) {
+	bow := geofence.Area{{{{0, 0}, {1, 1}, {1, 0}, {0, 1}, {0, 0}}}}
+	b, err := zonejson.Marshal([]geofence.Zone{{ID: "a", Kind: geofence.KindPlace, Shape: bow, EvenOdd: true}, {ID: "b", Kind: geofence.KindPlace, Shape: bow}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, byDefault := range []bool{false, true} {
+		zones, err := zonejson.Unmarshal(b, zonejson.Defaults{EvenOdd: byDefault})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !zones[0].EvenOdd || zones[1].EvenOdd != byDefault {
+			t.Errorf("by default %v: %v and %v", byDefault, zones[0].EvenOdd, zones[1].EvenOdd)
+		}
+	}
+	zones, err := zonejson.Unmarshal(bytes.Replace(b, []byte(`"even_odd":true`), []byte(`"even_odd":false`), 1), zonejson.Defaults{EvenOdd: true})
+	if err != nil || zones[0].EvenOdd {
+		t.Errorf("the feature's own word does not count: %v", err)
+	}
+}
+
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		center := orb.Point{rapid.SampledFrom([]float64{-180, -179.9995, 25.28, 179.999, 180}).Draw(t, "lng"), rapid.Float64Range(-80, 80).Draw(t, "lat")}
@@ -314,7 +395,7 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"no geometry", spoil(`"geometry"`, `"geography"`), `zonejson: feature 1 ("a"): geometry: missing`, `{"type":"Feature"`},
 		{"geometry null", collection(`{"type":"Feature","id":"a","properties":{"kind":"home"},"geometry":null}`), `zonejson: feature 1 ("a"): geometry: missing`, `{"type":"Feature"`},
 		{"geometry no object", collection(`{"type":"Feature","id":"a","properties":{"kind":"home"},"geometry":[]}`), `zonejson: feature 1 ("a"): geometry: not an object`, `[]}]}`},
-		{"unknown geometry", spoil(`"Polygon"`, `"GeometryCollection"`), `zonejson: feature 1 ("a"): geometry.type: "GeometryCollection" is not a Point, LineString, Polygon or MultiPolygon`, `"GeometryCollection"`},
+		{"unknown geometry", spoil(`"Polygon"`, `"GeometryCollection"`), `zonejson: feature 1 ("a"): geometry.type: "GeometryCollection" is not a Point, LineString, MultiLineString, Polygon or MultiPolygon`, `"GeometryCollection"`},
 		{"no coordinates", polygon(`"type":"Polygon"`), `zonejson: feature 1 ("a"): geometry.coordinates: missing`, `{"type":"Polygon"}`},
 		{"coordinates null", polygon(`"type":"Polygon","coordinates":null`), `zonejson: feature 1 ("a"): geometry.coordinates: not an array`, `null}`},
 		{"coordinates twice", polygon(`"type":"Polygon","coordinates":[],"coordinates":[]`), `zonejson: feature 1 ("a"): geometry.coordinates: given twice`, `"coordinates":[]}`},
@@ -333,6 +414,9 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"circle without a radius", polygon(`"type":"Point","coordinates":[1,2]`), `zonejson: feature 1 ("a"): properties.radius_m: missing: a point is a circle`, `{"kind":"home"}`},
 		{"radius no number", collection(in(`"kind":"home"},"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,0]]]}`, `"kind":"home","radius_m":"5"},"geometry":{"type":"Point","coordinates":[1,2]}`)), `zonejson: feature 1 ("a"): properties.radius_m: not a number, or too large`, `"5"`},
 		{"corridor without a width", polygon(`"type":"LineString","coordinates":[[1,2],[2,3]]`), `zonejson: feature 1 ("a"): properties.half_width_m: missing: a line is a corridor`, `{"kind":"home"}`},
+		{"lines that do not meet", polygon(`"type":"MultiLineString","coordinates":[[[179,2],[180,3]],[[-180,3.5],[-179,3]]]`), `zonejson: feature 1 ("a"): geometry.coordinates[1]: it does not go on at the antimeridian where the part before it ends: a corridor is one line`, `[[-180,3.5],[-179,3]]`},
+		{"lines that meet elsewhere", polygon(`"type":"MultiLineString","coordinates":[[[1,2],[2,3]],[[2,3],[3,3]]]`), `zonejson: feature 1 ("a"): geometry.coordinates[1]: it does not go on at the antimeridian where the part before it ends: a corridor is one line`, `[[2,3],[3,3]]`},
+		{"no truth", spoil(`"properties":{`, `"properties":{"even_odd":1,`), `zonejson: feature 1 ("a"): properties.even_odd: neither true nor false`, `1,`},
 		{"line of one position", polygon(`"type":"LineString","coordinates":[[1,2]]`), `zonejson: feature 1 ("a"): geometry.coordinates: 1 items, and it takes at least 2`, `[[1,2]]`},
 		{"a feature alone", in(`"kind":"home"`, `"kind":7`), `zonejson: feature 0 ("a"): properties.kind: not a string`, `7}`},
 	} {
