@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"math"
+	"os"
 
 	"github.com/golang/geo/s2"
 	"github.com/paulmach/orb"
@@ -51,15 +53,22 @@ const (
 	oursSingle = "ours"
 	oursBatch  = "ours, batch"
 	oursE7     = "ours, batch of E7"
+	oursMapped = "ours, mapped, batch"
+	oursLive   = "ours, Live, batch"
+	oursSet    = "ours, Set"
 	google     = "golang/geo"
 	tidwall    = "tidwall/geojson"
 )
 
 func engines() []engine {
+	most := func(n int) func(*dataset) bool { return func(d *dataset) bool { return len(d.split) <= n } }
 	zoneNames := func(d *dataset) bool { return d.names != nil }
 	return []engine{
 		{name: oursSingle, plane: sphere, build: buildOurs},
 		{name: google, module: "github.com/golang/geo", plane: sphere, build: buildGoogle},
+		{name: oursMapped, plane: sphere, build: buildMapped, only: most(200_000)},
+		{name: oursLive, plane: sphere, build: buildLive, only: most(200_000)},
+		{name: oursSet, plane: sphere, build: buildSet, only: most(geofence.MaxSetZones)},
 		{name: google + ", not split", module: "github.com/golang/geo", plane: other, given: true, build: buildGoogle},
 		{name: tidwall, module: "github.com/tidwall/geojson", plane: straight, given: true, build: buildTidwall},
 		{name: "orb", module: "github.com/paulmach/orb", plane: straight, given: true, build: buildOrb},
@@ -86,24 +95,24 @@ func zoneID(i int) string {
 	return string(b[:])
 }
 
+// zoneNumber is the inverse of zoneID.
+func zoneNumber(id string) (n int32) {
+	for _, c := range []byte(id) {
+		if c -= '0'; c > 9 {
+			c -= 'a' - '0' - 10
+		}
+		n = n<<4 | int32(c)
+	}
+	return n
+}
+
 func buildOurs(_ *dataset, areas []geofence.Area) ([]method, error) {
 	x, err := geofence.NewIndex(zones(areas)...)
 	if err != nil {
 		return nil, err
 	}
 	return []method{
-		{name: oursSingle, finder: func() finder {
-			var zones []int
-			return func(dst []geofence.Hit, pts []em.LatLng) []geofence.Hit {
-				for i, p := range pts {
-					zones = x.Append(zones[:0], p)
-					for _, z := range zones {
-						dst = append(dst, geofence.Hit{Point: int32(i), Zone: int32(z)})
-					}
-				}
-				return dst
-			}
-		}},
+		{name: oursSingle, finder: each(x.Append)},
 		{name: oursBatch, finder: func() finder { return x.AppendBatch }},
 		{name: oursE7, only: suffixE7, finder: func() finder {
 			// Trackers report such points: to make them is no part of the time.
@@ -121,6 +130,84 @@ func buildOurs(_ *dataset, areas []geofence.Area) ([]method, error) {
 			}
 		}},
 	}, nil
+}
+
+// each is a finder that asks about one point after the other.
+func each(ask func(dst []int, p em.LatLng) []int) func() finder {
+	return func() finder {
+		var zones []int
+		return func(dst []geofence.Hit, pts []em.LatLng) []geofence.Hit {
+			for i, p := range pts {
+				zones = ask(zones[:0], p)
+				for _, z := range zones {
+					dst = append(dst, geofence.Hit{Point: int32(i), Zone: int32(z)})
+				}
+			}
+			return dst
+		}
+	}
+}
+
+// buildMapped writes an index into a file and maps that.
+func buildMapped(_ *dataset, areas []geofence.Area) ([]method, error) {
+	x, err := geofence.NewIndex(zones(areas)...)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp("", "geofence")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(f.Name()) // the mapping stays
+	_, err = x.WriteTo(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	mapped, err := geofence.OpenIndex(f.Name(), geofence.OpenOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return []method{{name: oursMapped, finder: func() finder { return mapped.AppendBatch }}}, nil
+}
+
+// buildLive puts one zone of each ten where there is an index of the others, as
+// many as there may be changes.
+func buildLive(_ *dataset, areas []geofence.Area) ([]method, error) {
+	var base, changes []geofence.Zone
+	for i, z := range zones(areas) {
+		if i%10 == 0 && len(changes) < geofence.MaxChanges {
+			changes = append(changes, z)
+		} else {
+			base = append(base, z)
+		}
+	}
+	x, err := geofence.NewIndex(base...)
+	if err != nil {
+		return nil, err
+	}
+	l := geofence.NewLive(x)
+	if err := l.Put(changes...); err != nil {
+		return nil, err
+	}
+	v := l.View()
+	return []method{{name: oursLive, finder: func() finder {
+		var hits []geofence.ZoneHit
+		return func(dst []geofence.Hit, pts []em.LatLng) []geofence.Hit {
+			hits = v.AppendBatch(hits[:0], pts)
+			for _, h := range hits {
+				dst = append(dst, geofence.Hit{Point: int32(h.Point), Zone: zoneNumber(h.Zone.ID)})
+			}
+			return dst
+		}
+	}}}, nil
+}
+
+func buildSet(_ *dataset, areas []geofence.Area) ([]method, error) {
+	s, err := geofence.NewSet(zones(areas)...)
+	if err != nil {
+		return nil, err
+	}
+	return []method{{name: oursSet, finder: each(s.Append)}}, nil
 }
 
 // spherePoint is the point of a position, with one name for each pole and for

@@ -76,7 +76,7 @@ func (c config) print(w io.Writer, asJSON bool, out string) error {
 // size says how much is run.
 func (c *config) size() {
 	if c.quick {
-		c.points, c.near, c.passes, c.budget, c.threads = 100_000, 100_000, 3, 30*time.Millisecond, []int{1}
+		c.points, c.near, c.passes, c.budget, c.threads = 60_000, 50_000, 3, 30*time.Millisecond, []int{1}
 		c.subjects, c.distances, c.updates = 1_000, 5_000, []int{1_000}
 		var quick []source
 		for _, s := range c.sources {
@@ -88,7 +88,7 @@ func (c *config) size() {
 	} else {
 		c.points, c.near, c.passes, c.budget, c.threads = 1_000_000, 500_000, 7, 80*time.Millisecond, []int{1, 2}
 		c.subjects, c.distances = 77_000, 100_000
-		c.updates = []int{1_000, 100_000}
+		c.updates = []int{1_000, 100_000, 1_000_000}
 		c.natives = natives()
 	}
 	if c.only != "" {

@@ -131,7 +131,7 @@ func (r *report) conclude() {
 		for load, methods := range ns {
 			for _, ours := range []string{oursSingle, oursBatch} {
 				for rival, t := range methods {
-					if rival == oursSingle || rival == oursBatch || methods[ours] == 0 {
+					if strings.HasPrefix(rival, oursSingle) || methods[ours] == 0 {
 						continue
 					}
 					k := key{rival, ours}
@@ -178,7 +178,7 @@ func (r *report) conclude() {
 
 // order is the place of a method in tables.
 func order(method string) int {
-	for i, name := range []string{oursSingle, oursBatch, oursE7, google, google + ", not split", tidwall, "orb", "tzf", "tzf, approximate", "S2 C++", "GEOS"} {
+	for i, name := range []string{oursSingle, oursBatch, oursE7, oursMapped, oursLive, oursSet, google, google + ", not split", tidwall, "orb", "tzf", "tzf, approximate", "S2 C++", "GEOS"} {
 		if name == method {
 			return i
 		}

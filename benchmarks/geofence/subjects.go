@@ -224,7 +224,79 @@ func (c config) measureSubjects(h *head) ([]subjectFigures, error) {
 		}
 		runtime.KeepAlive(do)
 	}
+	for _, radius := range []float64{10, 50} {
+		f, err := c.measureClassify(list, radius)
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, f)
+	}
 	return figures, nil
+}
+
+// measureClassify times Set.Classify: on which side of each of the ten zones a
+// circle lies. Some visits are compared with golang/geo, whose loops say where
+// the middle is and its ClosestEdgeQuery how far from the edge.
+func (c config) measureClassify(list []subject, radius float64) (subjectFigures, error) {
+	const compared = 200 // subjects
+	f := subjectFigures{Method: fmt.Sprintf("ours, Set.Classify ±%.0f m", radius), Subjects: len(list), Order: "as devices report", HitRatio: 1}
+	fmt.Fprintf(c.log, "subjects: %s\n", f.Method)
+	sets, w, err := weigh(func() [][]geofence.Area {
+		zs := make([][]geofence.Area, len(list))
+		for i := range zs {
+			zs[i] = clone(list[i].zones[:])
+		}
+		return zs
+	}, func(zs [][]geofence.Area) ([]*geofence.Set, error) {
+		sets := make([]*geofence.Set, len(zs))
+		var err error
+		for i, areas := range zs {
+			if sets[i], err = geofence.NewSet(zones(areas)...); err != nil {
+				return nil, err
+			}
+		}
+		return sets, nil
+	})
+	if err != nil {
+		return f, err
+	}
+	options := s2.NewClosestEdgeQueryOptions().IncludeInteriors(false)
+	for i := range list[:min(compared, len(list))] {
+		for k, a := range list[i].zones {
+			index := s2.NewShapeIndex()
+			shape := newS2Zone(k, a)
+			index.Add(shape)
+			index.Build()
+			edges, within := s2.NewClosestEdgeQuery(index, options), s2.NewContainsPointQuery(index, s2.VertexModelSemiOpen)
+			for _, at := range list[i].pts {
+				point := spherePoint(at.Lng, at.Lat)
+				d := edges.Distance(s2.NewMinDistanceToPointTarget(point)).Angle().Radians() * em.EarthRadius
+				if math.Abs(d-radius) < distanceTolerance(d) {
+					continue
+				}
+				in, out := sets[i].Classify(at, radius)
+				clear, inside := d > radius, within.Contains(point)
+				if in.Has(k) != (clear && inside) || out.Has(k) != (clear && !inside) {
+					return f, fmt.Errorf("%w: %s: zone %d of subject %d and %v: inside %v, outside %v; golang/geo has %v, %v m", errDisagree, f.Method, k, i, at, in.Has(k), out.Has(k), inside, d)
+				}
+			}
+		}
+	}
+	visits := visitsOf(list, false, c.seed)
+	f.Points, f.Weight = len(visits), w
+	f.NS = c.timeVisits(func(dst []geofence.Hit, visits []visit) []geofence.Hit {
+		for i, v := range visits {
+			in, out := sets[v.subject].Classify(v.at, radius)
+			for z := range in.All() {
+				dst = append(dst, geofence.Hit{Point: int32(i), Zone: int32(z)})
+			}
+			if out == 0 && in == 0 {
+				dst = append(dst, geofence.Hit{Point: int32(i), Zone: unnamed})
+			}
+		}
+		return dst
+	}, visits)
+	return f, nil
 }
 
 // subjectOracle is golang/geo's loops, made for a few subjects at a time.
