@@ -280,7 +280,7 @@ func TestManyAgree(t *testing.T) {
 	alone(t)
 	millions, _ := strconv.ParseFloat(os.Getenv("EM_GEOFENCE_LONG"), 64)
 	if millions == 0 {
-		millions = .08
+		millions = .03
 	}
 	sets := []benchSet{{"synthetic", func(testing.TB) []Zone { return syntheticZones(3, 3000, 1) }}}
 	if os.Getenv("EM_DATA") != "" {
@@ -319,10 +319,10 @@ func TestAgreesWithS2(t *testing.T) {
 		areas  func(*testing.T) []Area
 		points int
 	}{
-		{"hexagons", func(*testing.T) []Area { return hexagons() }, 40_000},
-		{"elderships", func(t *testing.T) []Area { return readAreas(t, "lt_vilnius_elderships_osm.geojson") }, 50_000},
-		{"municipalities", func(t *testing.T) []Area { return readAreas(t, "lt_municipalities_osm.geojson") }, 50_000},
-		{"land with lakes", func(t *testing.T) []Area { return readAreas(t, "osm_land10m_LTU.geojson") }, 8_000},
+		{"hexagons", func(*testing.T) []Area { return hexagons() }, 15_000},
+		{"elderships", func(t *testing.T) []Area { return readAreas(t, "lt_vilnius_elderships_osm.geojson") }, 20_000},
+		{"municipalities", func(t *testing.T) []Area { return readAreas(t, "lt_municipalities_osm.geojson") }, 20_000},
+		{"land with lakes", func(t *testing.T) []Area { return readAreas(t, "osm_land10m_LTU.geojson") }, 4_000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			areas := c.areas(t)
@@ -402,7 +402,7 @@ func TestSplitEdges(t *testing.T) {
 	seed := uint64(11)
 	r := rand.New(rand.NewPCG(seed, 3))
 	worst, worstGround := 0.0, 0.0
-	for i := range 3000 {
+	for i := range 1200 {
 		size := math.Pow(10, 2.2-4*r.Float64()) // degrees
 		a := orb.Point{r.Float64()*360 - 180, r.Float64()*180 - 90}
 		if i%3 == 0 {

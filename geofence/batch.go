@@ -49,8 +49,9 @@ type Scratch struct{ keys, spare []uint64 }
 // AppendBatchSorted is AppendBatch for points in no order: it looks them up in
 // the order of a curve that fills the plane, which is how an index lies in
 // memory, and appends the hits in that order; those of a point, by zone. That
-// is worth it for some hundred thousand zones and as many points: sorting takes
-// some ten nanoseconds a point.
+// may be worth it where the index is many times larger than the processor's
+// caches and there are as many points as zones: measure it, as sorting takes some
+// tens of nanoseconds a point.
 func (x *Index) AppendBatchSorted(dst []Hit, pts []em.LatLng, scratch *Scratch) []Hit {
 	if x.Len() == 0 {
 		return dst

@@ -139,7 +139,7 @@ func TestSetOfShapes(t *testing.T) {
 		if areas != nil {
 			hard = hardPoints(r, areas, 40)
 		}
-		for k := range 45 {
+		for k := range 30 {
 			p := c.around(r)
 			if k%3 == 0 && hard != nil {
 				p = hard[k/3+5]
