@@ -274,6 +274,26 @@ func TestAgreesAtTheEdgesOfThePlane(t *testing.T) {
 	}
 }
 
+// TestSmallBesideLarge has zones that are taken to their part of the plane by
+// their boxes after one at the antimeridian that is not.
+func TestSmallBesideLarge(t *testing.T) {
+	square := func(x, y, size float64) Area {
+		return Area{{{{x, y}, {x + size, y}, {x + size, y + size}, {x, y + size}, {x, y}}}}
+	}
+	areas := []Area{{{{{170, -40}, {-170, -40}, {-170, 40}, {170, 40}, {170, -40}}}}, square(171, 1, .01), square(25, 54, .02), square(-175, 1, .01), square(25.01, 54.01, .02)}
+	var zones []Zone
+	for i, a := range areas {
+		zones = append(zones, Zone{ID: fmt.Sprint(i), Kind: KindPlace, Shape: a})
+	}
+	x := mustIndex(t, zones...)
+	seed := uint64(0x5b)
+	r := rand.New(rand.NewPCG(seed, 1))
+	for _, a := range areas {
+		points := hardPoints(r, []Area{a}, 500)
+		compare(t, seed, x, newOracle(x), points, x.AppendBatch(nil, points))
+	}
+}
+
 // TestManyAgree compares with golang/geo on more points than a test run has
 // time for, unless EM_GEOFENCE_LONG says how many millions.
 func TestManyAgree(t *testing.T) {

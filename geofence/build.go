@@ -465,8 +465,8 @@ func (c *compiler) compile(workers int) error {
 			it := c.items[zone]
 			from := uint32(len(b.spans))
 			b.spans = append(b.spans, c.spans[it.runs.from:it.runs.to]...)
-			it.runs = pair{from, uint32(len(b.spans))}
-			items = append(items, it) // without ends: those are of the antimeridian
+			it.runs, it.ends = pair{from, uint32(len(b.spans))}, pair{} // ends are of zones at the antimeridian
+			items = append(items, it)
 		}
 		items = append(slices.Clone(b.enter(t.cell, items)), t.items...)
 		slices.SortFunc(items, func(a, b item) int { return cmp.Compare(a.zone, b.zone) })
