@@ -298,13 +298,7 @@ func readHeader(f *wire.Cursor) (h Header, id []byte, size int, part bool) {
 	alt := f.Bytes(1, "flag")
 	h.Alternative = len(alt) == 1 && alt[0] == altFlag
 	h.Code = f.U16("type")
-	if f.Recording() {
-		f.Value("0x%04X", h.Code)
-	}
 	attr := f.U16("attributes")
-	if f.Recording() {
-		f.Value("0x%04X", attr)
-	}
 	size = int(attr & lengthMask)
 	h.Encryption = uint8(attr & encryptBits >> 10)
 	h.Confirm = attr&confirmBit != 0
@@ -338,49 +332,30 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) {
 
 // DecodeReuse is Decode with the caller's memory.
 func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
-	m, _, err := c.decode(frame, memory, false)
-	return m, err
-}
-
-// Dissect is Decode with a span for every byte.
-func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return c.decode(frame, nil, true)
-}
-
-func (c Codec) decode(frame []byte, memory *wire.Memory, record bool) (protocol.Message, []wire.Span, error) {
 	if len(frame) > 0 && frame[0] == '(' {
-		return decodeLine(frame, memory, record)
+		return decodeLine(frame, memory)
 	}
 	plain, err := unescape(frame, memory)
 	if err != nil {
-		whole := wire.New(frame)
-		if record {
-			whole.Record()
-		}
-		return nil, whole.Spans(), err
+		return nil, err
 	}
 	f := wire.New(plain)
 	f.Use(memory)
 	f.Spare(2 * longestID)
-	if record {
-		f.Record()
-	}
 	m, wrong := read(&f, plain, frame)
-	spans := f.Spans()
 	if err = f.Err(); wrong != nil && !c.RelaxedChecksum {
 		err = wrong // before what the broken bytes look like
 	}
-	if record || err != nil {
-		at := offsets(frame)
-		for i, s := range spans {
-			spans[i].Offset, spans[i].Len = at[s.Offset], at[s.Offset+s.Len]-at[s.Offset]
-		}
-		err = moved(err, at)
-	}
 	if err != nil {
-		return nil, spans, err
+		return nil, moved(err, offsets(frame))
 	}
-	return m, spans, nil
+	return m, nil
+}
+
+// Dissect is Decode with a span for every byte.
+func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 // moved is an error with its offset in the frame with escapes.
@@ -413,7 +388,7 @@ func read(f *wire.Cursor, plain, frame []byte) (m protocol.Message, wrong error)
 	case found != want:
 		wrong = &protocol.ChecksumError{Algorithm: "XOR-8", Offset: end, Found: uint32(found), Expected: uint32(want)}
 	case size != end-f.Pos():
-		wrong = &wire.FieldError{Field: "length", Offset: 3, Err: fmt.Errorf("%w: says %d, the body has %d", wire.ErrValue, size, end-f.Pos())}
+		wrong = &wire.FieldError{Field: "attributes", Offset: 3, Err: fmt.Errorf("%w: says %d, the body has %d", wire.ErrValue, size, end-f.Pos())}
 	}
 	h.BadCheck = wrong != nil
 	outer := f.Limit(end-f.Pos(), "body")
@@ -429,29 +404,15 @@ func read(f *wire.Cursor, plain, frame []byte) (m protocol.Message, wrong error)
 		h.head().ID = f.Digits(id)
 	}
 	f.Restore(outer)
-	f.U8("check code")
-	if f.Recording() {
-		f.Value("0x%02X", found)
-		switch e := wrong.(type) {
-		case nil:
-			f.Note("OK  XOR-8")
-		case *protocol.ChecksumError:
-			f.Note("WRONG, expected 0x%02X  XOR-8", e.Expected)
-		default:
-			f.Note("OK  XOR-8, but the length is wrong")
-		}
-	}
+	f.U8("checksum")
 	f.Bytes(1, "flag")
 	return m, wrong
 }
 
 // decodeLine reads a line of text.
-func decodeLine(line []byte, memory *wire.Memory, record bool) (protocol.Message, []wire.Span, error) {
+func decodeLine(line []byte, memory *wire.Memory) (protocol.Message, error) {
 	f := wire.New(line)
 	f.Use(memory)
-	if record {
-		f.Record()
-	}
 	f.Expect("(", "start")
 	base := wire.Own[Base](&f)
 	text := f.Text(len(line)-2, "line")
@@ -459,13 +420,12 @@ func decodeLine(line []byte, memory *wire.Memory, record bool) (protocol.Message
 	if i := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r >= flag || r == '(' || r == ')' }); i >= 0 {
 		f.FailAt("line", 1+i, fmt.Errorf("%w: %q inside a line", wire.ErrValue, text[i]))
 	}
-	spans := f.Spans()
 	if err := f.Err(); err != nil {
-		return nil, spans, err
+		return nil, err
 	}
 	if strings.Contains(text, baseMark) {
 		base.Text = text
-		return base, spans, nil
+		return base, nil
 	}
-	return &protocol.Raw{Code: "line", Data: slices.Clone(line)}, spans, nil
+	return &protocol.Raw{Code: "line", Data: slices.Clone(line)}, nil
 }

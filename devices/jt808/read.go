@@ -116,25 +116,16 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 		m := wire.Own[TextReport](f)
 		m.Header, m.Encoding = h, f.U8("encoding")
 		m.Text = fromVendor(f.Rest("text"))
-		if f.Recording() {
-			f.Value("%q", m.Text)
-		}
 		return m
 	case typeVendorReply:
 		m := wire.Own[TextReport](f)
 		m.Header, m.Answered = h, f.U16("answered serial")
 		m.Text = fromVendor(f.Rest("text"))
-		if f.Recording() {
-			f.Value("%q", m.Text)
-		}
 		return m
 	case typeWaybill:
 		m := wire.Own[TextReport](f)
 		m.Header = h
 		m.Text = fromVendor(f.Bytes(int(f.U32("length")), "text"))
-		if f.Recording() {
-			f.Value("%q", m.Text)
-		}
 		return m
 	case typeTimeRequest:
 		m := wire.Own[TimeRequest](f)
@@ -179,9 +170,6 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 		list := wire.List[Parameter](f, min(n, f.Len()/5+1))
 		for ; n > 0 && f.Err() == nil; n-- {
 			p := Parameter{ID: f.U32("parameter id")}
-			if f.Recording() {
-				f.Value("0x%04X", p.ID)
-			}
 			p.Value = data(f, int(f.U8("length")))
 			list = append(list, p)
 			m.List = list
@@ -213,9 +201,6 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 
 func readType(f *wire.Cursor) uint16 {
 	v := f.U16("answered type")
-	if f.Recording() {
-		f.Value("0x%04X", v)
-	}
 	return v
 }
 
@@ -238,9 +223,6 @@ func gbkField(f *wire.Cursor, n int, name string) string {
 		s = f.TextAt(at, end)
 	} else {
 		s = strings.TrimRight(fromGBK(b), "\x00")
-	}
-	if b != nil && f.Recording() {
-		f.Value("%q", s)
 	}
 	return s
 }
@@ -326,13 +308,7 @@ func wholeItems(b []byte) (n int) {
 func readReport(f *wire.Cursor, r *Report, n int, items []Item) {
 	outer := f.Limit(n, "report")
 	r.Alarm = f.U32("alarm")
-	if f.Recording() {
-		f.Value("0x%08X", r.Alarm)
-	}
 	r.Status = f.U32("status")
-	if f.Recording() {
-		f.Value("0x%08X", r.Status)
-	}
 	r.Lat, r.Lng = f.U32("latitude"), f.U32("longitude")
 	r.Altitude = int16(f.U16("altitude"))
 	r.Speed, r.Course = f.U16("speed"), f.U16("course")
@@ -373,9 +349,6 @@ func readItems(f *wire.Cursor, list []Item) []Item {
 
 func readItem(f *wire.Cursor, name string) Item {
 	id := f.U8(name)
-	if f.Recording() {
-		f.Value("0x%02X", id)
-	}
 	return Item{id, data(f, int(f.U8("length")))}
 }
 
@@ -406,7 +379,7 @@ func readCompact(f *wire.Cursor, h Header) *Compact {
 		for i := range 9 { // digits
 			d := b[i/2] >> (4 * (1 - i%2)) & 15
 			if m.Lng = 10*m.Lng + uint32(d); d > 9 {
-				f.FailAt("longitude", at, wire.ErrValue)
+				f.FailAt("longitude and flags", at, wire.ErrValue)
 			}
 		}
 	}

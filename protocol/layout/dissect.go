@@ -270,6 +270,11 @@ func (r *run) leaf(n *node) bool {
 	case opDigits:
 		digits := hex.EncodeToString(b)
 		value, note = r.text(n, []byte(strings.TrimRight(digits[n.skip:len(digits)-n.drop], n.trim)))
+		if n.coord > 0 {
+			if deg, ok := degrees(digits[:n.coord-4] + "." + digits[n.coord-4:n.coord]); ok {
+				note = fixed(deg, 6) + "°"
+			}
+		}
 	case opClock:
 		plain := b
 		if n.bcd {

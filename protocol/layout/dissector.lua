@@ -515,8 +515,10 @@ end
 local function charset(n, s)
 	local enc = _G[n.charset]
 	if not enc or #s == 0 then return s end
-	local ok, text = pcall(function() return ByteArray.new(tohex(s)):tvb("text"):range():string(enc) end)
-	return ok and text or s
+	-- Zeros at the end, for some versions give no more bytes than there were.
+	local padded = tohex(s) .. ("00"):rep(#s)
+	local ok, text = pcall(function() return ByteArray.new(padded):tvb("text"):range():string(enc) end)
+	return ok and text:gsub("%z+$", "") or s
 end
 
 local function rtrim(s, filler)
@@ -580,7 +582,13 @@ function LEAF.digits(r, n, s)
 	local d = tohex(s)
 	d = sub(d, 1 + (n.skip or 0), #d - (n.drop or 0))
 	if n.trim then d = rtrim(d, n.trim) end
-	return textof(r, n, d)
+	local value, note = textof(r, n, d)
+	if n.coord then
+		local whole = tohex(s)
+		local deg = degrees(sub(whole, 1, n.coord - 4) .. "." .. sub(whole, n.coord - 3, n.coord))
+		if deg then note = fixed(deg, 6) .. "°" end
+	end
+	return value, note
 end
 
 function LEAF.clock(_, n, s)

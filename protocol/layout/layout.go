@@ -188,6 +188,7 @@ func (c *compiler) node(from Node) *node {
 		"Meanings":                n.meanings != nil && !text,
 		"DegMin":                  n.degMin && n.op != opFloat,
 		"Date":                    n.form != "" && (!text || badForm(n.form)),
+		"Coordinate":              n.coord != 0 && (n.op != opDigits || n.coord < 6 || n.coord > 2*n.width),
 		"Expect":                  n.expect != "" && n.op != opUint && !text,
 		"Skip, Drop":              (n.skip != 0 || n.drop != 0) && (n.op != opDigits || n.skip < 0 || n.drop < 0 || n.skip+n.drop > 2*n.width),
 		"Trim":                    n.trim != "" && n.op != opDigits && n.op != opText,

@@ -163,6 +163,7 @@ func (w *luaWriter) node(n *node) {
 	w.number("skip", int64(n.skip))
 	w.number("drop", int64(n.drop))
 	w.text("trim", n.trim)
+	w.number("coord", int64(n.coord))
 	w.flag("bcd", n.bcd)
 	w.text("charset", n.charset)
 	w.text("sum", string(n.sum))

@@ -55,6 +55,7 @@ type Node struct {
 	expect   string            // expression of the only right value
 	title    bool
 	degMin   bool
+	coord    int // digits
 
 	lit        string
 	sep        string // one byte
@@ -196,6 +197,10 @@ func (n Node) Date(form string) Node { n.form = form; return n }
 
 // DegMin notes of a Float, which is 100 times degrees and then minutes, the degrees.
 func (n Node) DegMin() Node { n.degMin = true; return n }
+
+// Coordinate notes of Digits, of which that many are degrees, two digits of minutes
+// and four decimals, the degrees.
+func (n Node) Coordinate(digits int) Node { n.coord = digits; return n }
 
 // Expect notes where a number or text is not the value of the expression; below
 // zero there is no right number.
