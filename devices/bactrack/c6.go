@@ -114,7 +114,6 @@ func (*C6Battery) Type() string        { return "c6 battery" }
 
 func readC6(cur *wire.Cursor, verb string) protocol.Message {
 	op := cur.U8("code")
-	say(cur, "0x%02X", op)
 	switch write := verb == verbWrite; {
 	case write && op == 0x00:
 		cur.Expect("\x01", "start")
@@ -126,16 +125,11 @@ func readC6(cur *wire.Cursor, verb string) protocol.Message {
 		return &C6BatteryRequest{}
 	case !write && op == 0x80:
 		m := &C6State{Phase: C6Phase(cur.U8("phase"))}
-		say(cur, "%s", m.Phase)
 		m.Left = cur.U8("left")
 		m.Data = readRest(cur, "data")
-		if v, ok := m.BAC(); ok {
-			say(cur, "%s %% BAC", v)
-		}
 		return m
 	case !write && op == 0x81:
 		m := &C6Result{Unknown: cur.U8("unknown"), BAC: cur.LE16("bac")}
-		say(cur, "%s %% BAC", m.Value())
 		m.Extra = readRest(cur, "extra")
 		return m
 	case !write && op == 0x85:

@@ -67,10 +67,8 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) {
 
 // Dissect implements protocol.Dissector.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	cur := wire.New(frame)
-	cur.Record()
-	m, err := c.decode(frame, &cur)
-	return m, cur.Spans(), err
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 // decode reads frame, over which cur stands at the start.

@@ -84,26 +84,24 @@ func (c Codec) readGATT(cur *wire.Cursor, verb string) protocol.Message {
 	if cur.Err() != nil {
 		return nil
 	}
-	m, note, err := c.readHexValue(d, verb, text)
+	m, err := c.readHexValue(d, verb, text)
 	if err != nil {
 		cur.FailAt("value", off, err)
 		return nil
 	}
-	cur.Note("%s", note)
 	return m
 }
 
-// readHexValue reads a value; note tells its fields.
-func (c Codec) readHexValue(d Dialect, verb, text string) (m protocol.Message, note string, err error) {
+// readHexValue reads a value.
+func (c Codec) readHexValue(d Dialect, verb, text string) (m protocol.Message, err error) {
 	b, err := hex.DecodeString(text)
 	if err == nil && (len(b) == 0 || len(b) > maxValue || hex.EncodeToString(b) != text) {
 		err = fmt.Errorf("not 1 to %d bytes in lower case", maxValue)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", wire.ErrValue, err)
+		return nil, fmt.Errorf("%w: %w", wire.ErrValue, err)
 	}
 	in := wire.New(b)
-	in.Record()
 	switch d {
 	case DialectM:
 		m = c.readMobile(&in, verb, b)
@@ -116,14 +114,9 @@ func (c Codec) readHexValue(d Dialect, verb, text string) (m protocol.Message, n
 		in.Fail("end", fmt.Errorf("%w: %d bytes behind it", protocol.ErrMalformed, n))
 	}
 	if in.Err() != nil {
-		return nil, "", in.Err()
+		return nil, in.Err()
 	}
-	var s strings.Builder
-	s.WriteString(m.Type())
-	for _, f := range in.Spans() {
-		fmt.Fprintf(&s, ", %s %s", f.Name, f.Value)
-	}
-	return m, s.String(), nil
+	return m, nil
 }
 
 // appendGATT appends the line's fields behind "EMTUN/1 ".
@@ -174,7 +167,7 @@ func appendRawValue(dst []byte, d Dialect, verb string, op byte, data []byte) ([
 	if err != nil {
 		return dst, err
 	}
-	back, _, err := Codec{}.readHexValue(d, verb, hex.EncodeToString(v))
+	back, err := Codec{}.readHexValue(d, verb, hex.EncodeToString(v))
 	if err != nil {
 		return dst, unsupported("raw value: %v", err)
 	}

@@ -118,7 +118,6 @@ func (*MobileNack) Type() string           { return "mobile nack" }
 func (c Codec) readMobile(cur *wire.Cursor, verb string, b []byte) (m protocol.Message) {
 	cur.Expect(mobileStart, "start")
 	cmd := cur.U8("command")
-	say(cur, "0x%02X", cmd)
 	end := len(b)
 	for end > 0 && b[end-1] == 0 {
 		end--
@@ -149,14 +148,11 @@ func (c Codec) readMobile(cur *wire.Cursor, verb string, b []byte) (m protocol.M
 		m = &MobileUsesRequest{}
 	case key == 'n' && cmd == mobileReplyStatus:
 		s := &MobileStatus{State: VioState(cur.U8("state"))}
-		say(cur, "%s", s.State)
 		s.BAC = cur.U16("bac")
-		say(cur, "%s %% BAC", s.Value())
 		s.Left, s.Uses, s.Extra = cur.U8("left"), cur.U16("uses"), readRest(cur, "extra")
 		m = s
 	case key == 'n' && cmd == mobileReplyError:
 		e := &MobileError{Code: VioErrorCode(cur.U8("code"))}
-		say(cur, "%s", e.Code)
 		if cur.Len() > 0 {
 			e.Info = cur.U8("info")
 		}

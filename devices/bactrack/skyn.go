@@ -205,7 +205,6 @@ func (*SkynLive) Type() string               { return "skyn live" }
 
 func readSkyn(cur *wire.Cursor, verb string) protocol.Message {
 	op := cur.U8("opcode")
-	say(cur, "0x%02X", op)
 	if verb == verbWrite {
 		switch op {
 		case skynTime:
@@ -244,7 +243,6 @@ func readSkyn(cur *wire.Cursor, verb string) protocol.Message {
 	case skynCalibrationReply:
 		m := &SkynCalibration{Point: cur.U8("point"), Version: cur.LE16("version"), LSB: cur.LE16("lsb")}
 		m.Concentration = math.Float32frombits(cur.LE32("concentration"))
-		say(cur, "%v", m.Concentration)
 		if c := float64(m.Concentration); math.IsNaN(c) || math.IsInf(c, 0) {
 			cur.FailAt("concentration", cur.Pos()-4, fmt.Errorf("%w: %v", wire.ErrValue, c))
 		}
@@ -263,9 +261,7 @@ func readSkyn(cur *wire.Cursor, verb string) protocol.Message {
 }
 
 func readUnix(cur *wire.Cursor, name string) time.Time {
-	t := unix(cur.LE32(name))
-	say(cur, "%s", t.Format(time.RFC3339))
-	return t
+	return unix(cur.LE32(name))
 }
 
 func readRecords(cur *wire.Cursor) (all []SkynRecord) {
@@ -274,17 +270,7 @@ func readRecords(cur *wire.Cursor) (all []SkynRecord) {
 		if b == nil {
 			return all
 		}
-		r := SkynRecord(b)
-		switch r[0] {
-		case SkynChunk:
-			say(cur, "chunk %s every %v", r.Time().Format(time.RFC3339), r.Rate())
-		case SkynSample:
-			a, t, g := r.Sample()
-			say(cur, "sample %d, temperature %d, motion %d", a, t, g)
-		case SkynEvent:
-			say(cur, "event 0x%02X %s", r.Code(), r.Time().Format(time.RFC3339))
-		}
-		if all = append(all, r); cur.Len() == 0 {
+		if all = append(all, SkynRecord(b)); cur.Len() == 0 {
 			return all
 		}
 	}

@@ -213,11 +213,7 @@ func (c Codec) readLineSum(frame []byte, cur *wire.Cursor) error {
 	sum := checksum.Xor8(frame[:at])
 	want := fmt.Sprintf("%02X", sum)
 	if string(frame[at+1:at+3]) == want {
-		cur.Note("OK   XOR-8")
 		return nil
-	}
-	if cur.Err() == nil {
-		cur.Note("expected %s   XOR-8", want)
 	}
 	found, err := strconv.ParseUint(string(frame[at+1:at+3]), 16, 8)
 	switch {
@@ -267,14 +263,13 @@ func (c Codec) readResult(cur *wire.Cursor, late bool) protocol.Message {
 	off = cur.Pos()
 	text = restOf(cur, "frame")
 	if d, v, ok := strings.Cut(text, ":"); ok && cur.Err() == nil {
-		m, note, err := c.readHexValue(Dialect(d), verbNotify, v)
+		m, err := c.readHexValue(Dialect(d), verbNotify, v)
 		switch {
 		case Dialect(d) != DialectM && Dialect(d) != DialectC:
 			cur.FailAt("frame", off, fmt.Errorf("%w: a result of dialect %q", wire.ErrValue, d))
 		case err != nil:
 			cur.FailAt("frame", off, err)
 		default:
-			cur.Note("%s", note)
 			r.Frame = m
 		}
 		return r
@@ -292,7 +287,6 @@ func (c Codec) readResult(cur *wire.Cursor, late bool) protocol.Message {
 		cur.FailAt("frame", off, err)
 		return r
 	}
-	cur.Note("%s", r.Frame.Type())
 	return r
 }
 

@@ -269,31 +269,15 @@ func (c Codec) readVio(frame []byte, cur *wire.Cursor) (protocol.Message, error)
 		}
 	}
 	cmd := cur.U8("command")
-	say(cur, "0x%02X", cmd)
 	outer := cur.Limit(length-1, "payload")
 	m := readVioPayload(cur, cmd)
 	cur.Restore(outer)
-	found := cur.U8("xor")
-	if cur.Recording() && cur.Err() == nil {
-		cur.Value("0x%02X", found)
-		if want := checksum.Xor8(frame[len(vioStart):off]); found == want {
-			cur.Note("OK   XOR-8")
-		} else {
-			cur.Note("expected 0x%02X   XOR-8", want)
-		}
-	}
+	cur.U8("xor")
 	cur.Expect(vioEnd, "end")
 	if sum != nil {
 		return nil, sum
 	}
 	return finish(cur, m)
-}
-
-// say replaces the text of the field that was just read, unless it could not be.
-func say(cur *wire.Cursor, format string, args ...any) {
-	if cur.Recording() && cur.Err() == nil {
-		cur.Value(format, args...)
-	}
 }
 
 func readVioPayload(cur *wire.Cursor, cmd byte) protocol.Message {
@@ -311,7 +295,6 @@ func readVioPayload(cur *wire.Cursor, cmd byte) protocol.Message {
 		m = &VioSettingWrite{VioParam(cur.U8("param")), readRest(cur, "value")}
 	case cmdControl:
 		a := VioAction(cur.U8("action"))
-		say(cur, "%d %s", uint8(a), a)
 		m = &VioControl{a}
 	case replyID:
 		return &VioID{cur.U8("hardware"), cur.U8("hardware version"), cur.U8("software"), cur.U8("software version"), readRest(cur, "extra")}
@@ -319,7 +302,6 @@ func readVioPayload(cur *wire.Cursor, cmd byte) protocol.Message {
 		return readVioStatus(cur)
 	case replyError:
 		e := &VioError{Code: VioErrorCode(cur.U8("code"))}
-		say(cur, "%d %s", uint8(e.Code), e.Code)
 		e.Info, e.Extra = cur.U8("info"), readRest(cur, "extra")
 		return e
 	case replySetting:
@@ -342,10 +324,8 @@ func readVioPayload(cur *wire.Cursor, cmd byte) protocol.Message {
 func readVioStatus(cur *wire.Cursor) *VioStatus {
 	b := cur.U8("battery and state")
 	s := &VioStatus{Battery: b >> 4, State: VioState(b & 0x0F)}
-	say(cur, "battery %d/15, %s", s.Battery, s.State)
 	s.Heat = cur.U8("heat count")
 	s.BAC = cur.LE16("bac")
-	say(cur, "%s %% BAC", s.Value())
 	s.Extra = readRest(cur, "extra")
 	return s
 }

@@ -432,6 +432,11 @@ local EVAL = {
 		local at = num(r, e[2])
 		return truth(at >= 0 and at <= #r.buf - 6 and clocktext(sub(r.buf, at + 1, at + 6)) ~= nil)
 	end,
+	trimmed = function(r, e)
+		local stop, filler = r.stop, num(r, e[2])
+		while stop > r.pos and byte(r.buf, stop) == filler do stop = stop - 1 end
+		return stop
+	end,
 	len = function(r, e) return #str(r, e[2]) end,
 	dec = function(r, e) return digits(str(r, e[2]), 10, "^%d+$") end,
 	hex = function(r, e) return digits(str(r, e[2]), 16, "^%x+$") end,

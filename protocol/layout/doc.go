@@ -59,6 +59,7 @@
 //	run('0123456789')     how many bytes of what is left stand before another than these
 //	until('xy')           how many stand before the first of these
 //	starts('x')           whether what is left begins with it
+//	trimmed(v)            where the range ends without the bytes v at its end
 //	date(i)               whether the six bytes at i are a Clock
 //	dec(v), hex(v)        the number that a text of up to nine digits is, or -1
 //	len(v), min(a, b), max(a, b), if(c, a, b)

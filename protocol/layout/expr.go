@@ -21,7 +21,7 @@ type expr struct {
 // of arguments.
 var functions = map[string][2]int{
 	"byte": {1, 1}, "be16": {1, 1}, "le16": {1, 1}, "be32": {1, 1}, "le32": {1, 1},
-	"find": {1, 3}, "count": {1, 1}, "starts": {1, 1}, "run": {1, 1}, "until": {1, 1}, "date": {1, 1},
+	"find": {1, 3}, "count": {1, 1}, "starts": {1, 1}, "run": {1, 1}, "until": {1, 1}, "date": {1, 1}, "trimmed": {1, 1},
 	"dec": {1, 1}, "hex": {1, 1}, "len": {1, 1}, "min": {2, 2}, "max": {2, 2}, "if": {3, 3}, "in": {2, 99},
 }
 
@@ -262,6 +262,12 @@ func (r *run) eval(e *expr) value {
 		return num(r.peek(a.n, 4, true))
 	case "date":
 		return truth(a.n >= 0 && a.n <= int64(len(r.buf)-6) && clockText(r.buf[a.n:a.n+6]) != "")
+	case "trimmed":
+		end := r.end
+		for end > r.pos && int64(r.buf[end-1]) == a.n {
+			end--
+		}
+		return num(int64(end))
 	case "len":
 		return num(int64(len(a.s)))
 	case "dec":

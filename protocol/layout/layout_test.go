@@ -173,7 +173,7 @@ func TestExpressions(t *testing.T) {
 		"'a' == 'a'": 1, "'a' == 0": 0, "'a' != 'b'": 1, "'a' + 1": 1, "in(3, 1, 2, 3)": 1, "in('b', 'a')": 0,
 		"if(2 > 1, 5, 6)": 5, "min(2, 3) + max(2, 3)": 5, "len('abc')": 3, "dec('042')": 42, "hex('Ff')": 255, "dec('4x')": -1, "hex('1234567890')": -1, "dec('')": -1,
 		"byte(0)": 'a', "be16(1)": 0x622C, "le16(1)": 0x2C62, "be32(1)": 0x622C632C, "le32(0)": 0x632C6261, "byte(6)": -1, "be32(3)": -1, "byte(0-1)": -1,
-		"find(',')": 2, "find(',', 3)": 4, "find('x')": -1, "find(',', 99)": -1, "find(',', 3, 5)": 4, "find(',', 3, 4)": -1, "find(',', 0, 99)": 2, "count(',')": 2, "run('ab')": 2, "run('x')": 0, "run('abcd,')": 6, "until('c,')": 2, "until('a')": 0, "until('x')": 6, "starts('ab')": 1, "starts('abcdefgh')": 0,
+		"find(',')": 2, "find(',', 3)": 4, "find('x')": -1, "find(',', 99)": -1, "find(',', 3, 5)": 4, "find(',', 3, 4)": -1, "find(',', 0, 99)": 2, "count(',')": 2, "run('ab')": 2, "run('x')": 0, "run('abcd,')": 6, "until('c,')": 2, "until('a')": 0, "until('x')": 6, "starts('ab')": 1, "starts('abcdefgh')": 0, "trimmed(0x64)": 5, "trimmed(0)": 6,
 		"pos": 0, "left": 6, "size": 6, "date(0)": 0, "date(99)": 0, `find('\x2c')`: 2, "unset": 0,
 	} {
 		got := spans(t, "ab,c,d", layout.If("0", layout.Let("unset", "1")), layout.Let("v", expr), layout.If("v == 0-1", layout.Let("v", "1000000")), layout.Text("n", "6").Expect("if(v == "+fmt.Sprint(map[bool]int64{true: 1000000, false: want}[want == -1])+", n, 'no')"))
