@@ -52,10 +52,8 @@ func Parse(payload []byte) (Advertisement, error) {
 // Dissect parses like Parse and returns the fields: every byte is in exactly one
 // span, also where parsing fails.
 func Dissect(payload []byte) (Advertisement, []wire.Span, error) {
-	f := wire.New(payload)
-	f.Record()
-	a, err := parse(&f, payload)
-	return a, f.Spans(), err
+	a, err := Parse(payload)
+	return a, described().Dissect(payload), err
 }
 
 // Types of structures, by the numbers of the Bluetooth SIG.
@@ -82,7 +80,6 @@ func parse(f *wire.Cursor, payload []byte) (Advertisement, error) {
 		switch data := payload[f.Pos() : f.Pos()+f.Len()]; {
 		case kind == typeName || kind == typeNameShort:
 			if name := string(f.Rest("name")); kind == typeName || a.Name == "" {
-				f.Value("%q", name)
 				a.Name = name
 			}
 		case kind == typeMaker && bytes.HasPrefix(data, []byte("\x4c\x00\x02\x15")):
@@ -112,16 +109,13 @@ func parse(f *wire.Cursor, payload []byte) (Advertisement, error) {
 
 func iBeacon(f *wire.Cursor) *IBeacon {
 	f.LE16("company")
-	f.Value("Apple")
 	f.U16("format")
-	f.Value("iBeacon")
 	return &IBeacon{uuid(f), f.U16("major"), f.U16("minor"), tx(f, "power at 1 m")}
 }
 
 func altBeacon(f *wire.Cursor) *AltBeacon {
 	b := &AltBeacon{Company: f.LE16("company")}
 	f.U16("format")
-	f.Value("AltBeacon")
 	b.UUID, b.Major, b.Minor = uuid(f), f.U16("major"), f.U16("minor")
 	b.Tx = tx(f, "power at 1 m")
 	if f.Len() > 0 {
@@ -132,15 +126,10 @@ func altBeacon(f *wire.Cursor) *AltBeacon {
 
 func uuid(f *wire.Cursor) (u UUID) {
 	copy(u[:], f.Bytes(16, "UUID"))
-	f.Value("%v", u)
 	return u
 }
 
-func tx(f *wire.Cursor, name string) int8 {
-	v := int8(f.U8(name))
-	f.Value("%d dBm", v)
-	return v
-}
+func tx(f *wire.Cursor, name string) int8 { return int8(f.U8(name)) }
 
 // eddystone reads a frame of a known kind; nil, and nothing read, for others.
 func eddystone(f *wire.Cursor, data []byte) Frame {
@@ -150,7 +139,6 @@ func eddystone(f *wire.Cursor, data []byte) Frame {
 	}
 	head := func() {
 		f.LE16("service")
-		f.Value("Eddystone")
 		f.U8("frame")
 	}
 	switch data[2] {
@@ -179,9 +167,11 @@ func eddystone(f *wire.Cursor, data []byte) Frame {
 	return nil
 }
 
+// schemes are what a URL begins with, by its first byte.
+var schemes = [...]string{"http://www.", "https://www.", "http://", "https://"}
+
 // url reads an address in Eddystone's short form.
 func url(f *wire.Cursor) string {
-	schemes := [...]string{"http://www.", "https://www.", "http://", "https://"}
 	ends := [...]string{".com", ".org", ".edu", ".net", ".info", ".biz", ".gov"}
 	at := f.Pos()
 	scheme := f.U8("scheme")
@@ -190,7 +180,6 @@ func url(f *wire.Cursor) string {
 		return ""
 	}
 	s := schemes[scheme]
-	f.Value("%s", s)
 	at = f.Pos()
 	for i, c := range f.Rest("address") {
 		switch n := int(c); {
@@ -205,6 +194,5 @@ func url(f *wire.Cursor) string {
 			return ""
 		}
 	}
-	f.Value("%s", s)
 	return s
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,8 +131,37 @@ func check(t *testing.T, payload []byte) (Advertisement, error) {
 		}
 		pos += s.Len
 	}
-	if pos != len(payload) && len(payload) <= MaxPayload {
+	if pos != len(payload) {
 		t.Errorf("spans cover %d of %d bytes", pos, len(payload))
+	}
+	// The layout shows the identities that Parse gives, and names errors likewise.
+	if err == nil {
+		shown := ""
+		for _, s := range spans {
+			shown += " " + s.Name + " " + s.Value
+		}
+		for _, f := range a.Frames {
+			want := ""
+			switch f := f.(type) {
+			case *IBeacon:
+				want = fmt.Sprintf(" UUID %x major %d minor %d power at 1 m %d dBm", f.UUID[:], f.Major, f.Minor, f.Tx)
+			case *AltBeacon:
+				want = fmt.Sprintf(" UUID %x major %d minor %d power at 1 m %d dBm", f.UUID[:], f.Major, f.Minor, f.Tx)
+			case *EddystoneUID:
+				want = fmt.Sprintf(" power at the antenna %d dBm namespace %x instance %x", f.Tx, f.Namespace, f.Instance)
+			case *EddystoneEID:
+				want = fmt.Sprintf(" power at the antenna %d dBm ephemeral identity %x", f.Tx, f.ID)
+			case *EddystoneTLM:
+				want = fmt.Sprintf(" battery %d mV temperature %.2f °C count %d uptime %.1f s", f.Millivolts, float64(f.Temperature)/256, f.Count, f.Uptime().Seconds())
+			}
+			if !strings.Contains(shown, want) {
+				t.Errorf("%x: no%q in%q", payload, want, shown)
+			}
+		}
+	}
+	var fe *wire.FieldError
+	if errors.As(err, &fe) && fe.Field != "structure" && !slices.Contains(described().FieldNames(), fe.Field) {
+		t.Errorf("%v: the layout has no such field", err)
 	}
 	if err != nil && !reflect.DeepEqual(a, Advertisement{}) {
 		t.Errorf("an error and %+v", a)

@@ -302,18 +302,14 @@ func streamOf(t *testing.T, d protocol.Device, wire [][]byte) (frames, pieces []
 	return frames, append([][]byte{all[:first]}, slices.Collect(slices.Chunk(all[first:], 11))...)
 }
 
-// datagramsOf makes of every vector itself, its beginning, and three with a bit
-// changed.
+// datagramsOf makes of every vector itself, its beginning, and one with a bit changed.
 func datagramsOf(wire [][]byte, seed uint64) (all [][]byte) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	for _, b := range wire {
 		b = b[:min(len(b), 1400)]
-		all = append(all, b, b[:1+random.IntN(len(b))])
-		for range 3 {
-			broken := bytes.Clone(b)
-			broken[random.IntN(len(b))] ^= 1 << random.IntN(8)
-			all = append(all, broken)
-		}
+		broken := bytes.Clone(b)
+		broken[random.IntN(len(b))] ^= 1 << random.IntN(8)
+		all = append(all, b, b[:1+random.IntN(len(b))], broken)
 	}
 	return all
 }
