@@ -47,6 +47,7 @@ type Report struct {
 	Commands []protocol.CommandKind `json:"commands,omitempty"`
 	External []string               `json:"external,omitempty"` // files of real frames
 	Results  []Result               `json:"results"`
+	Frames   []Frame                `json:"frames,omitempty"` // one of each type of message
 }
 
 // Level is the highest one whose requirements, and those of the levels below, are
@@ -73,6 +74,11 @@ func (r *Report) Add(o *Report, name string) {
 	r.Messages = union(r.Messages, o.Messages)
 	r.Commands = union(r.Commands, o.Commands)
 	r.External = union(r.External, o.External)
+	for _, f := range o.Frames {
+		if !slices.ContainsFunc(r.Frames, func(own Frame) bool { return own.Type == f.Type }) {
+			r.Frames = append(r.Frames, f)
+		}
+	}
 	named := func(texts []string) []string {
 		var all []string
 		for _, s := range texts {

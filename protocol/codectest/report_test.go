@@ -178,6 +178,7 @@ func TestVerifyFindsMistakes(t *testing.T) {
 // the page has every id and escapes what frames hold.
 func TestReportForms(t *testing.T) {
 	r := &Report{Device: "beta", Title: "Beta <b>7</b>", Profile: "tracker", At: reportedAt, Vectors: 3, Messages: []string{"a<b"}, Commands: []protocol.CommandKind{"locate"}}
+	r.Frames = []Frame{{Vector: "first <i>", Type: "login", Fields: []Field{{0x0E, "d9d4", "crc", "0xD9D4", "OK   CRC-16/X-25"}}}}
 	for i, q := range Requirements() {
 		res := Result{Requirement: q, Status: Passed, Notes: []string{"2 of 2"}}
 		switch i {
@@ -217,6 +218,11 @@ func TestReportForms(t *testing.T) {
 	for _, q := range Requirements() {
 		if !strings.Contains(page, `id="`+q.ID+`"`) {
 			t.Errorf("the page lacks %s", q.ID)
+		}
+	}
+	for _, want := range []string{"login: first &lt;i&gt;", "<td>000E</td><td><code>d9d4</code></td><th scope=\"row\">crc</th><td>0xD9D4 OK   CRC-16/X-25</td>"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
 		}
 	}
 	if strings.Contains(page, "<script") || strings.Contains(page, "<b>7") || regexp.MustCompile(`(src|href)=`).MatchString(page) {
@@ -284,7 +290,7 @@ func TestReportAdd(t *testing.T) {
 		for i := range results {
 			results[i].ID = string(rune('A' + i))
 		}
-		return &Report{Vectors: vectors, Messages: []string{"both", typ}, Results: results}
+		return &Report{Vectors: vectors, Messages: []string{"both", typ}, Results: results, Frames: []Frame{{"first", "both", nil}, {"second", typ, nil}}}
 	}
 	a := report(3, "a", Result{Status: Passed}, Result{Status: NotApplicable, Reason: "none"}, Result{Status: Skipped, Reason: "first"}, Result{Status: Failed, Count: 12, Failures: []string{"x"}}, Result{Status: Passed})
 	a.Add(report(4, "b",
@@ -294,6 +300,7 @@ func TestReportAdd(t *testing.T) {
 		{Status: Failed, Count: 1, Failures: []string{"Mobile: y"}}, {Status: Passed, Notes: []string{"Mobile: n"}},
 		{Status: Skipped, Reason: "first"}, {Status: Failed, Count: 12, Failures: []string{"x"}}, {Status: Passed},
 	}}
+	want.Frames = []Frame{{"first", "both", nil}, {"second", "a", nil}, {"second", "b", nil}}
 	for i := range want.Results {
 		want.Results[i].ID = string(rune('A' + i))
 	}

@@ -117,6 +117,7 @@ func (k Kit) run(t tester, at time.Time) *Report {
 		if q.Name == "vectors" {
 			good = goodVectors(t, k, vectors)
 			r.Messages = messageTypes(good)
+			r.Frames = dissected(k, good)
 		}
 		if found == nil { // go test -run left it out
 			found = &record{skipped: "left out"}
