@@ -97,7 +97,7 @@ func clock() layout.Node { return layout.Clock("time").BCD() }
 // bodies are the bodies of the types that are known.
 func bodies() layout.Node {
 	type node = layout.Node
-	is := func(types string, nodes ...node) node { return layout.Case("in(type, "+types+", 0)", nodes...) }
+	is := func(types string, nodes ...node) node { return layout.Case("in(type, "+types+")", nodes...) }
 	u8 := func(name string) node { return layout.Uint(name, 1) }
 	u16 := func(name string) node { return layout.Uint(name, 2) }
 	answered := layout.Uint("answered type", 2).Hex()

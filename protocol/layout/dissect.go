@@ -40,7 +40,7 @@ func (l *Layout) Info(frame []byte) string {
 }
 
 func (l *Layout) dissect(frame []byte) ([]wire.Span, []string) {
-	r := run{vars: make([]value, l.slots)}
+	r := run{vars: make([]value, l.slots), spans: make([]wire.Span, 0, min(len(frame), 24))}
 	r.buf, r.end = frame, len(frame)
 	r.all(l.fields)
 	r.close()

@@ -160,8 +160,20 @@ func (c *compiler) nodes(list []Node) []*node {
 // leads are the operations that show no bytes of their own.
 var leads = map[op]bool{opLet: true, opFail: true, opIf: true, opSwitch: true, opWhile: true, opRepeat: true, opSub: true, opUnescape: true, opUnhex: true}
 
-// widths are how wide the numbers of an operation may be.
-var widths = map[op]string{opUint: "12345678", opFloat: "48", opBits: "1234", opDigits: "123456789"}
+// badWidth reports whether an operation cannot be that many bytes wide.
+func badWidth(o op, width int) bool {
+	switch o {
+	case opUint:
+		return width < 1 || width > 8
+	case opBits:
+		return width < 1 || width > 4
+	case opFloat:
+		return width != 4 && width != 8
+	case opDigits:
+		return width < 1
+	}
+	return false
+}
 
 func (c *compiler) node(from Node) *node {
 	n := &node{Node: from}
@@ -172,7 +184,7 @@ func (c *compiler) node(from Node) *node {
 	case n.let != "" && !isWord(n.let):
 		bad("this cannot name a variable")
 	}
-	if w, ok := widths[n.op]; ok && (n.width < 1 || n.width > 9 || !strings.Contains(w, fmt.Sprint(n.width))) && (n.op != opDigits || n.width < 1) {
+	if badWidth(n.op, n.width) {
 		bad(fmt.Sprintf("a width of %d bytes", n.width))
 	}
 	number := n.op == opUint || n.op == opBits

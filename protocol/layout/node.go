@@ -131,11 +131,11 @@ func UTF16(name, size string) Node { return Node{op: opUTF16, name: name, size: 
 
 // Word is text up to the byte sep, which belongs to the field but not to its
 // value, or up to the end of the range; nothing where nothing is left.
-func Word(name string, sep byte) Node { return Node{op: opWord, name: name, sep: string(sep)} }
+func Word(name string, sep byte) Node { return Node{op: opWord, name: name, sep: string([]byte{sep})} }
 
 // DegMin is two words, degrees with minutes ("5441.2320") and hemisphere ("N"). The
 // second, called by the name with " hemisphere", notes the degrees.
-func DegMin(name string, sep byte) Node { return Node{op: opDegMin, name: name, sep: string(sep)} }
+func DegMin(name string, sep byte) Node { return Node{op: opDegMin, name: name, sep: string([]byte{sep})} }
 
 // Digits is width bytes of two digits each, as binary coded decimals are, shown as
 // digits. Its variable is those digits, as text.
@@ -220,7 +220,7 @@ func (n Node) Drop(digits int) Node { n.drop = digits; return n }
 
 // Trim leaves out a digit in hexadecimal that fills up Digits at the end; of a text
 // the byte that does.
-func (n Node) Trim(filler byte) Node { n.trim = string(filler); return n }
+func (n Node) Trim(filler byte) Node { n.trim = string([]byte{filler}); return n }
 
 // BCD makes a Clock one whose bytes are two decimal digits each.
 func (n Node) BCD() Node { n.bcd = true; return n }
