@@ -263,7 +263,9 @@ func (r *run) leaf(n *node) bool {
 		}
 		value, note = r.text(n, b)
 		if n.decode != nil {
-			value = printText([]byte(n.decode(b)))
+			if decoded := n.decode(b); !strings.ContainsRune(decoded, '\uFFFD') {
+				value = printText([]byte(decoded))
+			}
 		}
 	case opUTF16:
 		value = utf16Text(b)

@@ -517,13 +517,32 @@ local function titled(r, n, value)
 	if n.title and value ~= "" then r.titles[#r.titles + 1] = value end
 end
 
+-- Whether all of s is characters of one byte below 0x80, or of two as GBK has them.
+local function pairsonly(s)
+	local i = 1
+	while i <= #s do
+		local a, b = byte(s, i, i + 1)
+		if a < 0x80 then
+			i = i + 1
+		elseif a == 0x80 or a == 0xFF or not b or b < 0x40 or b == 0x7F or b == 0xFF then
+			return false
+		else
+			i = i + 2
+		end
+	end
+	return true
+end
+
 local function charset(n, s)
 	local enc = _G[n.charset]
-	if not enc or #s == 0 then return s end
+	if not enc or #s == 0 or not pairsonly(s) then return s end
 	-- Zeros at the end, for some versions give no more bytes than there were.
 	local padded = tohex(s) .. ("00"):rep(#s)
 	local ok, text = pcall(function() return ByteArray.new(padded):tvb("text"):range():string(enc) end)
-	return ok and text:gsub("%z+$", "") or s
+	text = ok and text:gsub("%z+$", "") or s
+	-- What has no character, or one for private use, is shown as it came.
+	if text:find("\239\191\189") or text:find("\238") or text:find("\239[\128-\163]") then return s end
+	return text
 end
 
 local function rtrim(s, filler)

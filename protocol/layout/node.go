@@ -226,7 +226,9 @@ func (n Node) Trim(filler byte) Node { n.trim = string([]byte{filler}); return n
 func (n Node) BCD() Node { n.bcd = true; return n }
 
 // Charset says what a text that is not ASCII is in: lua names the constant of
-// Wireshark ("ENC_GB18030"), decode makes UTF-8 of it.
+// Wireshark ("ENC_GB18030"), decode makes UTF-8 of it, with U+FFFD for what it does
+// not know; such a text is shown as it came. Character sets are like GBK, with one
+// byte below 0x80 or two.
 func (n Node) Charset(lua string, decode func([]byte) string) Node {
 	n.charset, n.decode = lua, decode
 	return n
