@@ -91,7 +91,10 @@ func TestLayoutsAgree(t *testing.T) {
 	places, times, names := 0, 0, 0
 	described(t, func(t *testing.T, d protocol.Device, l *layout.Layout, vectors []codectest.Vector) {
 		identity, ok := identityFields[d.Name]
-		if !ok || identity != "" && !slices.Contains(l.FieldNames(), identity) {
+		if !ok {
+			t.Fatal("identityFields does not say which field holds the device's identity")
+		}
+		if identity != "" && !slices.Contains(l.FieldNames(), identity) {
 			t.Fatalf("the layout has no field %q of the device's identity", identity)
 		}
 		for _, v := range vectors {
