@@ -135,7 +135,9 @@ func Word(name string, sep byte) Node { return Node{op: opWord, name: name, sep:
 
 // DegMin is two words, degrees with minutes ("5441.2320") and hemisphere ("N"). The
 // second, called by the name with " hemisphere", notes the degrees.
-func DegMin(name string, sep byte) Node { return Node{op: opDegMin, name: name, sep: string([]byte{sep})} }
+func DegMin(name string, sep byte) Node {
+	return Node{op: opDegMin, name: name, sep: string([]byte{sep})}
+}
 
 // Digits is width bytes of two digits each, as binary coded decimals are, shown as
 // digits. Its variable is those digits, as text.
