@@ -43,6 +43,7 @@ type crossing struct {
 	distance float64
 	q        *reading
 	confirm  Confirm
+	margin   float64
 	c        *Config
 }
 
@@ -150,8 +151,8 @@ func (c *crossing) facts(dst []em.Fact, prefix string) []em.Fact {
 	if !c.run.firm {
 		fact("drift_hold_s", "", c.c.DriftHold.Seconds(), "s")
 	}
-	if c.distance > 0 {
-		fact("exit_margin_m", "", c.c.ExitMargin, "m")
+	if c.margin > 0 {
+		fact("clear_margin_m", "", c.margin, "m")
 	}
 	if c.buffer {
 		fact("buffer_m", "", c.c.Buffer, "m")

@@ -98,17 +98,21 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 	open := known && t.entries[i].open
 
 	// The side that would change what was told, and whether the fix is on it.
-	news, confirm := em.Inside, t.c.Enter
+	news, confirm, margin := em.Inside, t.c.Alert, 0.
+	if open {
+		confirm = t.c.Clear
+	}
 	if open != (z.Kind == KindInclusion) {
-		news, confirm = em.Outside, t.c.Exit
+		news = em.Outside
+		if open {
+			margin = t.c.ClearMargin
+		}
 	}
 	side := q.side(d)
 	v.settled = v.settled && side != news && side != em.SideUnknown
 	switch {
 	case !t.inForce(z, q.at):
 		return dst // expire has seen to what was there
-	case v.permitted:
-		return dst
 	case side != news:
 		if known && side != em.SideUnknown && t.entries[i].run.fixes > 0 {
 			if !open {
@@ -118,7 +122,9 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 			t.tidy(i)
 		}
 		return dst
-	case news == em.Outside && !(d > q.r95+t.c.ExitMargin):
+	case v.permitted && !open && z.Kind != KindHome && z.Kind != KindPlace:
+		return dst
+	case margin > 0 && !(d > q.r95+margin):
 		return dst
 	case open && !q.at.After(t.entries[i].told.At):
 		return dst // of the instant of the entry: an event is no empty interval
@@ -130,6 +136,9 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 	r := &t.entries[i].run
 	if r.fixes == 0 {
 		t.begin(r, v, buffer, news)
+		if open && r.since.Before(t.entries[i].told.At) {
+			r.since = t.entries[i].told.At // by cells or access points
+		}
 	}
 	r.add(q)
 	if !q.drift && confirm.Sure > 0 && abs(d) >= confirm.Sure*q.r95 {
@@ -138,7 +147,7 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 	if !r.counts(confirm, t.c.DriftHold, q.at) {
 		return dst
 	}
-	c := crossing{zone: z, buffer: buffer, run: *r, distance: d, q: q, confirm: confirm, c: &t.c}
+	c := crossing{zone: z, buffer: buffer, run: *r, distance: d, q: q, confirm: confirm, margin: margin, c: &t.c}
 	e := &t.entries[i]
 	e.run = run{}
 	if !open {

@@ -12,8 +12,8 @@ import (
 )
 
 // An exclusion zone of 300 m round a school: the wearer comes near, goes in, and
-// leaves. The second fix is inside, but too uncertain to say so; the third is so
-// far inside that it stands for two.
+// leaves. The second fix is inside, but too uncertain to say so. That it was left is
+// believed after three fixes.
 func ExampleTracker() {
 	index, err := geofence.NewIndex(geofence.Zone{
 		ID: "school-12", Version: "v3", Kind: geofence.KindExclusion,
@@ -32,7 +32,7 @@ func ExampleTracker() {
 	start := time.Date(2026, 10, 3, 4, 10, 0, 0, time.UTC)
 	var events []em.Event
 	for i, f := range []struct{ lat, accuracy float64 }{
-		{54.6920, 12}, {54.6895, 200}, {54.6880, 12}, {54.6876, 12}, {54.6950, 8}, {54.6960, 8},
+		{54.6920, 12}, {54.6895, 200}, {54.6880, 12}, {54.6876, 12}, {54.6950, 8}, {54.6955, 8}, {54.6960, 8},
 	} {
 		o := em.Observation{
 			Device:   "example:990000000000017",

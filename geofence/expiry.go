@@ -28,8 +28,8 @@ func (t *Tracker) horizon() *due {
 			t.due.simple = false
 			continue
 		}
-		z := t.x.Zone(zone)
-		if !e.open || t.kindOf(&z, e.buffer) != e.told.Detail.Kind {
+		z := t.x.at(zone)
+		if !e.open || t.kindOf(z, e.buffer) != e.told.Detail.Kind {
 			t.due.simple = false
 		}
 		if z.Active == nil {
@@ -92,8 +92,8 @@ func (t *Tracker) expiry(e *entry, since, at time.Time) (end time.Time, how stri
 	if !ok {
 		return at, "the zone was withdrawn"
 	}
-	z := t.x.Zone(zone)
-	if kind := t.kindOf(&z, e.buffer); kind == "" || e.open && kind != e.told.Detail.Kind {
+	z := t.x.at(zone)
+	if kind := t.kindOf(z, e.buffer); kind == "" || e.open && kind != e.told.Detail.Kind {
 		return at, "the rule of the zone changed"
 	}
 	const over = "its rule was no longer in force"

@@ -1,7 +1,6 @@
 package geofence_test
 
 import (
-	"bytes"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -145,50 +144,4 @@ func TestRandomAreas(t *testing.T) {
 	if accepted < 200 || compared < 2000 {
 		t.Errorf("%d areas accepted, %d points compared: too few to tell", accepted, compared)
 	}
-}
-
-// FuzzState checks that bytes are refused or kept as they are, and that what
-// they say does no harm.
-func FuzzState(f *testing.F) {
-	x, err := NewIndex(roundZone(KindExclusion))
-	if err != nil {
-		f.Fatal(err)
-	}
-	config := Config{Enter: Confirm{Fixes: 2}, Exit: Confirm{Fixes: 2}}
-	seed, err := NewTracker(x, config)
-	if err != nil {
-		f.Fatal(err)
-	}
-	for i, d := range []float64{-50, -50, 50} {
-		seed.Observe(nil, step{at: float64(i), distance: d, radius: 20}.observation())
-		b, err := seed.AppendBinary(nil)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Add([]byte(nil))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		tr, err := NewTracker(x, config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := tr.UnmarshalBinary(b); err != nil {
-			if !errors.Is(err, em.ErrState) {
-				t.Fatal(err)
-			}
-			return
-		}
-		if again, err := tr.AppendBinary(nil); err != nil || !bytes.Equal(again, b) {
-			t.Fatalf("%x became %x (%v)", b, again, err)
-		}
-		tr.Deadline()
-		for i, d := range []float64{-50, 50, 50} {
-			for _, e := range tr.Observe(nil, step{at: float64(10 + i), distance: d, radius: 20}.observation()) {
-				if len(e.Because) > em.MaxBecause {
-					t.Fatalf("because of %d observations", len(e.Because))
-				}
-			}
-		}
-	})
 }

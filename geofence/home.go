@@ -6,6 +6,11 @@ import (
 	"github.com/sargas-em/em"
 )
 
+// homeDrift is how far from home, in metres, a device that stands may seem to be:
+// benchmarks/verdicts counts 20 false absences with it, 40 with 100 m, 96 with 50 m
+// and 258 without, and misses none more.
+const homeDrift = 150
+
 // Home returns a function that tells on which side of the zone's edge an
 // observation puts the wearer. It is what package curfew asks for as Where.
 //
@@ -17,6 +22,11 @@ import (
 // of its own. Satellite fixes that report neither accuracy nor HDOP are taken to
 // have the 68 % radius of assumed metres; zero is DefaultAssumedAccuracy. The
 // zone's Active is not asked.
+//
+// A device that says that it does not move (less than 1 m/s) is Outside only
+// beyond r + 150 m: nearer, its fixes are not told from what reflections make of
+// a place indoors. Who leaves is seen while moving. Where a device says 0 because
+// it measures no speed, that holds for all its fixes.
 //
 // The function may be used by any number of goroutines.
 func Home(zone Zone, assumed float64) (func(em.Observation) em.Side, error) {
@@ -37,6 +47,10 @@ func Home(zone Zone, assumed float64) (func(em.Observation) em.Side, error) {
 		if !ok {
 			return em.SideUnknown
 		}
-		return q.side(x.Distance(0, q.p))
+		d := x.Distance(0, q.p)
+		if d > 0 && d <= q.r95+homeDrift && q.speed.OK && q.speed.V < movingSpeed {
+			return em.SideUnknown
+		}
+		return q.side(d)
 	}, nil
 }

@@ -20,7 +20,7 @@ const passDepth = 5
 // straight reports whether the way between two fixes is worth looking at.
 func (t *Tracker) straight(a, b *reading) bool {
 	gap := b.at.Sub(a.at)
-	if gap <= 0 || gap > t.c.PassGap || a.drift || b.drift {
+	if gap <= 0 || gap > t.c.PassGap || a.drift || b.drift || !t.c.can(a, b, false) {
 		return false
 	}
 	far, s := a.p.Distance(b.p), gap.Seconds()
@@ -47,7 +47,7 @@ func (t *Tracker) along(dst []int, a, b *reading) []int {
 	var buf [16]int
 	for k := range n {
 		for _, i := range t.x.Append(buf[:0], between(a.p, b.p, (float64(k)+.5)/float64(n))) {
-			if t.x.Zone(i).Kind == KindExclusion {
+			if t.x.at(i).Kind == KindExclusion {
 				dst = append(dst, i)
 			}
 		}

@@ -92,28 +92,28 @@ func farAtMost(p, q em.LatLng) float64 {
 
 // take takes the next fix of the way. It appends to use the fixes that are to be
 // judged on now, oldest first, and to refused those that never will be.
-func (w *way) take(q reading, c *Config, use, refused []reading) (_, _ []reading) {
+func (w *way) take(q *reading, c *Config, use, refused []reading) (_, _ []reading) {
 	n := len(w.odd)
-	agrees := n > 0 && c.can(&w.odd[n-1], &q, w.speeds)
+	agrees := n > 0 && c.can(&w.odd[n-1], q, w.speeds)
 	switch {
-	case !w.begun(), n == 0 && c.can(&w.good, &q, w.speeds):
-		return append(use, q), refused
-	case c.can(&w.good, &q, w.speeds) && !(agrees && w.odd[n-1].p.Distance(q.p) < w.good.p.Distance(q.p)):
+	case !w.begun(), n == 0 && c.can(&w.good, q, w.speeds):
+		return append(use, *q), refused
+	case c.can(&w.good, q, w.speeds) && !(agrees && w.odd[n-1].p.Distance(q.p) < w.good.p.Distance(q.p)):
 		refused = append(refused, w.odd...)
 		w.odd, w.odds = w.odd[:0], 0
-		return append(use, q), refused
+		return append(use, *q), refused
 	}
 	if !agrees {
 		refused = append(refused, w.odd...)
 		w.odd = w.odd[:0]
 	}
 	w.odds++
-	if len(w.odd)+1 >= c.OutlierRun || w.odds >= 2*c.OutlierRun || agrees && c.can(&w.good, &q, w.speeds) {
-		use = append(append(use, w.odd...), q)
+	if len(w.odd)+1 >= c.OutlierRun || w.odds >= 2*c.OutlierRun || agrees && c.can(&w.good, q, w.speeds) {
+		use = append(append(use, w.odd...), *q)
 		w.odd, w.odds = w.odd[:0], 0
 		return use, refused
 	}
-	w.odd = append(w.odd, q)
+	w.odd = append(w.odd, *q)
 	return use, refused
 }
 

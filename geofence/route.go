@@ -14,7 +14,7 @@ func (t *Tracker) permitted(q *reading) (permitted, free bool, clear float64) {
 			continue
 		}
 		free = false
-		if z := t.x.Zone(i); t.inForce(&z, q.at) {
+		if z := t.x.at(i); t.inForce(z, q.at) {
 			permitted = true
 		}
 	}

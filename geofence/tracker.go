@@ -43,16 +43,6 @@ const (
 	ClassUnconfirmed = "UNCONFIRMED" // of EventUnused: what followed disagreed
 )
 
-// Zones is what a Tracker judges by: an *Index that many share, or a *Set of the
-// subject's own zones. They do not change.
-type Zones interface {
-	Len() int
-	Zone(i int) Zone
-	Lookup(id string) (zone int, ok bool)
-	Append(dst []int, p em.LatLng) []int
-	Distance(zone int, p em.LatLng) float64
-}
-
 // MaxNear is up to how many zones a Tracker looks at all of them when a person
 // comes near the edge of one. It then needs no index, and nothing more until the
 // person may have come to the nearest edge. Of more zones it asks for those that
@@ -82,6 +72,7 @@ type Tracker struct {
 	calm         calm
 	due          due
 	now          time.Time
+	fix          reading
 	use, refused []reading
 	near         []int
 }
@@ -110,7 +101,7 @@ func NewTracker(x Zones, c Config) (*Tracker, error) {
 	switch {
 	case t.few:
 		for i := range x.Len() {
-			if x.Zone(i).Kind == KindRoute {
+			if x.at(i).Kind == KindRoute {
 				t.routes = append(t.routes, i)
 			}
 		}
@@ -128,7 +119,7 @@ func pervasive(x Zones) (outside, routes []int) {
 		return x.inclusion, x.routes
 	}
 	for i := range x.Len() {
-		switch x.Zone(i).Kind {
+		switch x.at(i).Kind {
 		case KindInclusion:
 			outside = append(outside, i)
 		case KindRoute:
@@ -150,21 +141,20 @@ func (t *Tracker) Observe(dst []em.Event, o em.Observation) []em.Event {
 	if !ok || !f.Current() {
 		return dst
 	}
-	q, ok := t.c.read(&o, f)
-	if !ok {
+	if t.fix, ok = t.c.read(&o, f); !ok {
 		return dst
 	}
 	from := len(dst)
-	if q.coarse {
-		if last := t.before(q.at); last == nil || t.c.can(last, &q, false) {
-			dst = t.judge(dst, nil, &q)
+	if t.fix.coarse {
+		if last := t.before(o.At); last == nil || t.c.can(last, &t.fix, false) {
+			dst = t.judge(dst, nil, &t.fix)
 		}
 		return inOrder(dst, from)
 	}
 	w := t.wayOf(o.Device)
-	t.use, t.refused = w.take(q, &t.c, t.use[:0], t.refused[:0])
+	t.use, t.refused = w.take(&t.fix, &t.c, t.use[:0], t.refused[:0])
 	for i := range t.refused {
-		dst = t.tellRefused(dst, w, &t.refused[i], &q)
+		dst = t.tellRefused(dst, w, &t.refused[i], &t.fix)
 	}
 	for i := range t.use {
 		q := &t.use[i]
@@ -196,11 +186,11 @@ func (t *Tracker) judge(dst []em.Event, last, q *reading) []em.Event {
 	t.calm = calm{}
 	if t.few {
 		for i := range t.x.Len() {
-			z := t.x.Zone(i)
+			z := t.x.at(i)
 			if z.Kind == KindRoute || !t.tells(z.Kind) {
 				continue
 			}
-			v := visit{zone: &z, i: i, d: t.x.Distance(i, q.p), q: q, last: last, permitted: permitted}
+			v := visit{zone: z, i: i, d: t.x.Distance(i, q.p), q: q, last: last, permitted: permitted}
 			dst = t.visit(dst, &v)
 			clear, settled = min(clear, v.clear), settled && v.settled
 		}
@@ -210,8 +200,8 @@ func (t *Tracker) judge(dst []em.Event, last, q *reading) []em.Event {
 		return dst
 	}
 	for _, i := range t.concerned(last, q) {
-		z := t.x.Zone(i)
-		dst = t.visit(dst, &visit{zone: &z, i: i, d: t.x.Distance(i, q.p), q: q, last: last, permitted: permitted})
+		z := t.x.at(i)
+		dst = t.visit(dst, &visit{zone: z, i: i, d: t.x.Distance(i, q.p), q: q, last: last, permitted: permitted})
 	}
 	return dst
 }
@@ -223,7 +213,7 @@ func (t *Tracker) concerned(last, q *reading) []int {
 	inside := t.x.Append(buf[:0], q.p)
 	near := t.near[:0]
 	for _, i := range inside {
-		if k := t.x.Zone(i).Kind; k != KindInclusion && k != KindRoute && t.tells(k) {
+		if k := t.x.at(i).Kind; k != KindInclusion && k != KindRoute && t.tells(k) {
 			near = append(near, i)
 		}
 	}

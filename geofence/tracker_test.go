@@ -53,6 +53,14 @@ func validity(v em.FixValidity) func(*em.Observation) {
 	return func(o *em.Observation) { o.Body.(*em.Fix).Validity = v }
 }
 
+func source(v em.FixSource) func(*em.Observation) {
+	return func(o *em.Observation) { o.Body.(*em.Fix).Source = v }
+}
+
+func speed(mps float64) func(*em.Observation) {
+	return func(o *em.Observation) { o.Body.(*em.Fix).Speed = em.Some(mps) }
+}
+
 func device(id em.DeviceID) func(*em.Observation) { return func(o *em.Observation) { o.Device = id } }
 
 // windows is in force during [from, to) of each pair of minutes.
@@ -90,6 +98,7 @@ type player struct {
 	main *Tracker
 	now  time.Time
 	told []em.Event
+	at   []time.Time // of telling
 }
 
 func (p *player) call(at time.Time, f func(*Tracker) []em.Event) {
@@ -113,6 +122,9 @@ func (p *player) call(at time.Time, f func(*Tracker) []em.Event) {
 		p.t.Fatalf("at %v: a restored tracker differs: %s", at, d)
 	}
 	p.told = append(p.told, events...)
+	for range events {
+		p.at = append(p.at, at)
+	}
 	p.now = at
 	if d := p.main.Deadline(); !d.IsZero() && !d.After(at) {
 		p.t.Fatalf("after %v: deadline %v is not later", at, d)
@@ -182,16 +194,16 @@ func each(c Config) Config {
 	e := EachFix()
 	e.AssumedAccuracy, e.DeviceAccuracy, e.MaxRadius95, e.OutlierRun, e.DriftHold = c.AssumedAccuracy, c.DeviceAccuracy, c.MaxRadius95, c.OutlierRun, c.DriftHold
 	e.Buffer, e.Stays, e.Unused = c.Buffer, c.Stays, c.Unused
-	if c.Enter != (Confirm{}) {
-		e.Enter = c.Enter
+	if c.Alert != (Confirm{}) {
+		e.Alert = c.Alert
 	}
-	if c.Exit != (Confirm{}) {
-		e.Exit = c.Exit
+	if c.Clear != (Confirm{}) {
+		e.Clear = c.Clear
 	}
 	for _, v := range [...]struct {
 		to   *float64
 		from float64
-	}{{&e.ExitMargin, c.ExitMargin}, {&e.MaxSpeed, c.MaxSpeed}, {&e.DriftReach, c.DriftReach}} {
+	}{{&e.ClearMargin, c.ClearMargin}, {&e.MaxSpeed, c.MaxSpeed}, {&e.DriftReach, c.DriftReach}} {
 		if v.from != 0 {
 			*v.to = v.from
 		}
@@ -245,32 +257,32 @@ func TestTrackerScripts(t *testing.T) {
 				{at: 2, radius: 20, change: func(o *em.Observation) { o.Body.(*em.Fix).Lat = math.NaN() }}}, 0, nil},
 		{"silence and other bodies leave it open", each(Config{}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 60, change: body(&em.Comms{Event: em.CommsHeartbeat})}, {at: 900, change: body(&em.Power{Event: em.PowerOff})}, {at: 2000, distance: 500, radius: 20, change: validity(em.FixLastKnown)}}, 5000, []string{"zone.exclusion 0-"}},
-		{"margin of exit", each(Config{ExitMargin: 25}), roundZone(KindExclusion),
+		{"margin of exit", each(Config{ClearMargin: 25}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -21, radius: 20}, {at: 1, distance: 44, radius: 20}, {at: 2, distance: 46, radius: 20}}, 0, []string{"zone.exclusion 0-", "zone.exclusion 0-2"}},
-		{"one outlier does not enter", each(Config{Enter: two}), roundZone(KindExclusion),
+		{"one outlier does not enter", each(Config{Alert: two}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: 50, radius: 20}, {at: 2, distance: -50, radius: 20}, {at: 3, distance: 50, radius: 20}}, 0, nil},
-		{"two in a row enter, from the first", each(Config{Enter: two}), roundZone(KindExclusion),
+		{"two in a row enter, from the first", each(Config{Alert: two}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: 50, radius: 20}, {at: 2, distance: -50, radius: 20}, {at: 3, distance: -50, radius: 20}}, 0, []string{"zone.exclusion 2-"}},
-		{"an uncertain fix does not break the row", each(Config{Enter: two}), roundZone(KindExclusion),
+		{"an uncertain fix does not break the row", each(Config{Alert: two}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: 5, radius: 20}, {at: 2, distance: -50, radius: 20}}, 0, []string{"zone.exclusion 0-"}},
-		{"nor does it count", each(Config{Enter: two}), roundZone(KindExclusion),
+		{"nor does it count", each(Config{Alert: two}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: -5, radius: 20}}, 0, nil},
-		{"one outlier does not leave", each(Config{Exit: two}), roundZone(KindExclusion),
+		{"one outlier does not leave", each(Config{Clear: two}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: 50, radius: 20}, {at: 2, distance: -50, radius: 20}, {at: 3, distance: 50, radius: 20}, {at: 4, distance: 60, radius: 20}}, 0, []string{"zone.exclusion 0-", "zone.exclusion 0-3"}},
-		{"dwell: passing through", each(Config{Enter: Confirm{Dwell: 5 * time.Minute}}), roundZone(KindExclusion),
+		{"dwell: passing through", each(Config{Alert: Confirm{Dwell: 5 * time.Minute}}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 2, distance: -50, radius: 20}, {at: 4.9, distance: -50, radius: 20}, {at: 5, distance: 50, radius: 20}}, 60, nil},
-		{"dwell: staying", each(Config{Enter: Confirm{Dwell: 5 * time.Minute}}), roundZone(KindExclusion),
+		{"dwell: staying", each(Config{Alert: Confirm{Dwell: 5 * time.Minute}}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 4, distance: -50, radius: 20}, {at: 5, distance: -50, radius: 20}}, 0, []string{"zone.exclusion 0-"}},
-		{"dwell: silence does not confirm", each(Config{Enter: Confirm{Dwell: 5 * time.Minute}}), roundZone(KindExclusion),
+		{"dwell: silence does not confirm", each(Config{Alert: Confirm{Dwell: 5 * time.Minute}}), roundZone(KindExclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 10, change: body(&em.Comms{Event: em.CommsHeartbeat})}}, 60, nil},
 
 		{"left and returned", each(Config{}), roundZone(KindInclusion),
 			[]step{{at: 0, distance: -50, radius: 20}, {at: 1, distance: 50, radius: 20}, {at: 2, distance: 15, radius: 20}, {at: 3, distance: -21, radius: 20}}, 0, []string{"zone.left 1-", "zone.left 1-3"}},
 		{"out from the first fix", each(Config{}), roundZone(KindInclusion),
 			[]step{{at: 0, distance: 50_000, radius: 20}}, 0, []string{"zone.left 0-"}},
-		{"margin of leaving", each(Config{ExitMargin: 25}), roundZone(KindInclusion),
-			[]step{{at: 0, distance: 44, radius: 20}, {at: 1, distance: 46, radius: 20}}, 0, []string{"zone.left 1-"}},
-		{"leaving is confirmed by Exit, returning by Enter", each(Config{Exit: two, Enter: Confirm{Fixes: 3}}), roundZone(KindInclusion),
+		{"no margin of leaving an inclusion zone", each(Config{ClearMargin: 25}), roundZone(KindInclusion),
+			[]step{{at: 0, distance: 19, radius: 20}, {at: 1, distance: 21, radius: 20}}, 0, []string{"zone.left 1-"}},
+		{"leaving is confirmed by Alert, returning by Clear", each(Config{Alert: two, Clear: Confirm{Fixes: 3}}), roundZone(KindInclusion),
 			[]step{{at: 0, distance: 50, radius: 20}, {at: 1, distance: -50, radius: 20}, {at: 2, distance: 50, radius: 20}, {at: 3, distance: 50, radius: 20}, {at: 4, distance: -50, radius: 20}, {at: 5, distance: -50, radius: 20}, {at: 6, distance: -50, radius: 20}}, 0, []string{"zone.left 2-", "zone.left 2-4"}},
 
 		{"buffer", each(Config{}), roundZone(KindBuffer), []step{{at: 0, distance: -50, radius: 20}}, 0, []string{"zone.buffer 0-"}},
@@ -289,11 +301,11 @@ func TestTrackerScripts(t *testing.T) {
 			[]step{{at: 15, distance: -50, radius: 20}}, 100, []string{"zone.exclusion 15-", "zone.exclusion 15-30"}},
 		{"once in each window", each(Config{}), during(KindExclusion, scheduled{windows{{10, 20}, {30, 40}}}),
 			[]step{{at: 15, distance: -50, radius: 20}, {at: 25, distance: -50, radius: 20}, {at: 30, distance: -50, radius: 20}}, 100, []string{"zone.exclusion 15-", "zone.exclusion 15-20", "zone.exclusion 30-", "zone.exclusion 30-40"}},
-		{"evidence of one window does not count in the next", each(Config{Enter: two}), during(KindExclusion, scheduled{windows{{10, 20}, {30, 40}}}),
+		{"evidence of one window does not count in the next", each(Config{Alert: two}), during(KindExclusion, scheduled{windows{{10, 20}, {30, 40}}}),
 			[]step{{at: 19, distance: -50, radius: 20}, {at: 31, distance: -50, radius: 20}, {at: 32, distance: -50, radius: 20}}, 0, []string{"zone.exclusion 31-"}},
-		{"nor past a fix between windows", each(Config{Enter: two}), during(KindExclusion, windows{{10, 20}, {30, 40}}),
+		{"nor past a fix between windows", each(Config{Alert: two}), during(KindExclusion, windows{{10, 20}, {30, 40}}),
 			[]step{{at: 19, distance: -50, radius: 20}, {at: 25, distance: -50, radius: 20}, {at: 31, distance: -50, radius: 20}}, 0, nil},
-		{"an exit that the end of the rule overtakes", each(Config{Exit: two}), during(KindExclusion, scheduled{windows{{10, 20}}}),
+		{"an exit that the end of the rule overtakes", each(Config{Clear: two}), during(KindExclusion, scheduled{windows{{10, 20}}}),
 			[]step{{at: 15, distance: -50, radius: 20}, {at: 19, distance: 50, radius: 20}, {at: 21, distance: 50, radius: 20}}, 0, []string{"zone.exclusion 15-", "zone.exclusion 15-20"}},
 
 		{"two devices at one instant", each(Config{}), roundZone(KindExclusion),
@@ -357,7 +369,7 @@ func TestTrackerManyZones(t *testing.T) {
 func TestNextZone(t *testing.T) {
 	next := roundZone(KindExclusion)
 	next.ID, next.Shape = "next", Circle{orb.Point{place.Lng, place.Lat + 1000/em.EarthRadius*180/math.Pi}, 100}
-	p := newPlayer(t, each(Config{Enter: Confirm{Fixes: 2}}), roundZone(KindExclusion), next)
+	p := newPlayer(t, each(Config{Alert: Confirm{Fixes: 2}}), roundZone(KindExclusion), next)
 	p.play(step{at: 0, distance: -50, radius: 20}, step{at: 1, distance: -50, radius: 20},
 		step{at: 2, distance: 900, radius: 20}, step{at: 3, distance: 900, radius: 20})
 	want := []string{"zone.exclusion 0-", "zone.exclusion 0-2", "zone.exclusion 2-"}
@@ -368,7 +380,7 @@ func TestNextZone(t *testing.T) {
 
 // TestEventInFull pins all that an event says.
 func TestEventInFull(t *testing.T) {
-	p := newPlayer(t, each(Config{Enter: Confirm{Fixes: 2, Dwell: time.Minute}, ExitMargin: 10}), roundZone(KindExclusion))
+	p := newPlayer(t, each(Config{Alert: Confirm{Fixes: 2, Dwell: time.Minute}, ClearMargin: 10}), roundZone(KindExclusion))
 	steps := []step{{at: 1, distance: -30, radius: 19}, {at: 3, distance: -41, radius: 19}, {at: 9, distance: 50, radius: 12}}
 	var ids []em.ObservationID
 	for _, s := range steps {
@@ -404,7 +416,7 @@ func TestEventInFull(t *testing.T) {
 		em.Fact{Name: "end_gap_s", Num: 360, Unit: "s"},
 		em.Fact{Name: "end_min_fixes", Num: 1, Unit: "1"},
 		em.Fact{Name: "end_min_dwell_s", Num: 0, Unit: "s"},
-		em.Fact{Name: "end_exit_margin_m", Num: 10, Unit: "m"})
+		em.Fact{Name: "end_clear_margin_m", Num: 10, Unit: "m"})
 	if d := cmp.Diff([]em.Event{entered, left}, p.told); d != "" {
 		t.Error(d)
 	}
@@ -441,7 +453,7 @@ func TestEventInFull(t *testing.T) {
 // TestManyFixes checks that evidence is bounded, and keeps the first fixes and
 // the last.
 func TestManyFixes(t *testing.T) {
-	p := newPlayer(t, each(Config{Enter: Confirm{Fixes: 100}, Exit: Confirm{Fixes: 100}}), roundZone(KindExclusion))
+	p := newPlayer(t, each(Config{Alert: Confirm{Fixes: 100}, Clear: Confirm{Fixes: 100}}), roundZone(KindExclusion))
 	var ids []em.ObservationID
 	for i := range 200 {
 		s := step{at: float64(i), distance: -50, radius: 20}
@@ -529,7 +541,7 @@ func TestWithoutWake(t *testing.T) {
 func TestConfigErrors(t *testing.T) {
 	for _, c := range []Config{
 		{AssumedAccuracy: -1}, {AssumedAccuracy: math.NaN()}, {MaxRadius95: -1}, {MaxRadius95: math.Inf(1)},
-		{ExitMargin: math.Inf(-1)}, {ExitMargin: math.NaN()}, {Enter: Confirm{Fixes: -1}}, {Exit: Confirm{Dwell: -1}}, {Enter: Confirm{Sure: math.NaN()}},
+		{ClearMargin: math.Inf(-1)}, {ClearMargin: math.NaN()}, {Alert: Confirm{Fixes: -1}}, {Clear: Confirm{Dwell: -1}}, {Alert: Confirm{Sure: math.NaN()}},
 		{DeviceAccuracy: map[string]float64{"gt06": 0}}, {MaxSpeed: math.NaN()}, {OutlierRun: 1}, {OutlierRun: MaxOutlierRun + 1}, {DriftReach: math.Inf(1)}, {DriftHold: -1}, {Buffer: -1},
 	} {
 		if _, err := NewTracker(nil, c); !errors.Is(err, ErrConfig) {
@@ -546,7 +558,7 @@ func TestConfigErrors(t *testing.T) {
 }
 
 func TestMalformedState(t *testing.T) {
-	p := newPlayer(t, each(Config{Exit: Confirm{Fixes: 2}}), roundZone(KindExclusion))
+	p := newPlayer(t, each(Config{Clear: Confirm{Fixes: 2}}), roundZone(KindExclusion))
 	p.play(step{at: 1, distance: -50, radius: 20}, step{at: 2, distance: 50, radius: 20})
 	good, err := p.main.AppendBinary(nil)
 	if err != nil {
@@ -616,6 +628,12 @@ func TestHome(t *testing.T) {
 		{"perhaps not away", step{distance: 50, radius: 50.1}, em.SideUnknown},
 		{"accuracy assumed, within", step{distance: -33, change: func(o *em.Observation) { o.Body.(*em.Fix).Accuracy.OK = false }}, em.Inside},
 		{"accuracy assumed, unknown", step{distance: -32, change: func(o *em.Observation) { o.Body.(*em.Fix).Accuracy.OK = false }}, em.SideUnknown},
+		{"wholly away, moving", step{distance: 50, radius: 40, change: speed(1)}, em.Outside},
+		{"away, but standing", step{distance: 189, radius: 40, change: speed(.9)}, em.SideUnknown},
+		{"far away, standing", step{distance: 191, radius: 40, change: speed(.9)}, em.Outside},
+		{"home, standing", step{distance: -50, radius: 40, change: speed(0)}, em.Inside},
+		{"away by a cell", step{distance: 500, radius: 40, change: source(em.SourceCell)}, em.SideUnknown},
+		{"home by an access point", step{distance: -50, radius: 40, change: source(em.SourceWiFi)}, em.Inside},
 		{"last known", step{distance: -50, radius: 10, change: validity(em.FixLastKnown)}, em.SideUnknown},
 		{"invalid", step{distance: -50, radius: 10, change: validity(em.FixInvalid)}, em.SideUnknown},
 		{"no fix", step{change: body(&em.Beacon{Beacon: "home", Radio: "rf"})}, em.SideUnknown},

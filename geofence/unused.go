@@ -3,6 +3,7 @@ package geofence
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -46,16 +47,16 @@ func (t *Tracker) tellRefused(dst []em.Event, w *way, odd, after *reading) []em.
 	s := odd.at.Sub(good.at).Seconds() + clockSlack
 	permitted, _, _ := t.permitted(odd)
 	tell := func(i int) {
-		z := t.x.Zone(i)
+		z := t.x.at(i)
 		d := t.x.Distance(i, odd.p)
 		wrong := em.Inside
 		if z.Kind == KindInclusion {
 			wrong = em.Outside
 		}
-		if !violates(&z) || permitted || t.isOpen(z.ID) || odd.side(d) != wrong || !t.inForce(&z, odd.at) {
+		if !violates(z) || permitted || t.isOpen(z.ID) || odd.side(d) != wrong || !t.inForce(z, odd.at) {
 			return
 		}
-		dst = append(dst, unused(&z, ClassOutlier, odd.at, after.at, []em.ObservationID{good.id, odd.id, after.id},
+		dst = append(dst, unused(z, ClassOutlier, odd.at, after.at, []em.ObservationID{good.id, odd.id, after.id},
 			fmt.Sprintf("A fix %s the edge of %s %s was not used: from the last good one it takes %.0f m/s to come there, and what followed does not agree with it.", insideBy(d), wordsOf[eventOf[z.Kind]].zone, z.ID, need/s),
 			em.Fact{Name: "distance_m", Num: centimetres(d), Unit: "m"},
 			em.Fact{Name: "radius95_m", Text: originFact[odd.origin], Num: centimetres(odd.r95), Unit: "m"},
@@ -85,20 +86,16 @@ func (t *Tracker) tellDropped(dst []em.Event, z *Zone, buffer bool, r *run, afte
 	if !r.firm {
 		class, why = ClassDrift, "the device stood all the time, and its position came back"
 	}
+	row := fmt.Sprintf("%d fixes in a row that put", r.fixes)
+	if r.fixes == 1 {
+		row = "One fix that put"
+	}
 	w := wordsOf[eventOf[z.Kind]]
 	return append(dst, unused(z, class, r.first, after.at, append(slices.Clip(r.ids), after.id),
-		fmt.Sprintf("%d in a row that put the person %s were not used: %s.", r.fixes, w.during(z.ID), why),
+		fmt.Sprintf("%s the person %s %s %s did not count: %s.", row, strings.ToLower(w.lasts), w.zone, z.ID, why),
 		em.Fact{Name: "fixes", Num: float64(r.fixes), Unit: "1"},
 		em.Fact{Name: "until_s", Num: after.at.Sub(r.first).Seconds(), Unit: "s"},
-		em.Fact{Name: "min_fixes", Num: float64(t.confirmOf(z).Fixes), Unit: "1"},
-		em.Fact{Name: "min_dwell_s", Num: t.confirmOf(z).Dwell.Seconds(), Unit: "s"},
+		em.Fact{Name: "min_fixes", Num: float64(t.c.Alert.Fixes), Unit: "1"},
+		em.Fact{Name: "min_dwell_s", Num: t.c.Alert.Dwell.Seconds(), Unit: "s"},
 	))
-}
-
-// confirmOf is what a violation of a zone has to be confirmed by.
-func (t *Tracker) confirmOf(z *Zone) Confirm {
-	if z.Kind == KindInclusion {
-		return t.c.Exit
-	}
-	return t.c.Enter
 }

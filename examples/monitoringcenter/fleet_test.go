@@ -156,8 +156,8 @@ func (d *tracker) note(out *protocol.Output) {
 	}
 }
 
-// route is the positions of one device: in and out of the zone, a fix a second
-// of its own time.
+// route is the positions of one device: in and out of the zone, a fix every two
+// seconds of its own time.
 func route(device int, base time.Time, n int) []em.Observation {
 	obs := make([]em.Observation, n)
 	for i := range obs {
@@ -165,7 +165,7 @@ func route(device int, base time.Time, n int) []em.Observation {
 		if i/40%2 == 1 {
 			lat = 54.72 // inside
 		}
-		obs[i] = em.Observation{DeviceAt: base.Add(time.Duration(i) * time.Second), Body: &em.Fix{
+		obs[i] = em.Observation{DeviceAt: base.Add(time.Duration(i) * 2 * time.Second), Body: &em.Fix{
 			LatLng:   em.LatLng{Lat: lat + float64(i%40)*1e-6, Lng: 25.28 + float64(device)*1e-4},
 			Validity: em.FixCurrent, Source: em.SourceGNSS,
 		}}

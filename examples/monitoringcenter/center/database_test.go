@@ -51,7 +51,7 @@ func TestDatabaseGoesAndComes(t *testing.T) {
 	sent := 1
 	// report sends the way into the zone and out of it again, a fix a minute.
 	report := func() {
-		for _, metres := range []float64{100, 50, 1000} {
+		for _, metres := range []float64{100, 50, 1000, 1000, 1000} {
 			sent++
 			d.Report(centertest.Kept(minute(sent), metres))
 			time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
@@ -102,7 +102,7 @@ func TestDatabaseGoesAndComes(t *testing.T) {
 		t.Fatalf("%d incidents, want %d", len(all), 2*rounds)
 	}
 	for n, i := range all { // newest first
-		if entered := minute(2 + 3*(2*rounds-1-n)); !i.At.Equal(entered) || !i.Until.Equal(entered.Add(2*time.Minute)) {
+		if entered := minute(2 + 5*(2*rounds-1-n)); !i.At.Equal(entered) || !i.Until.Equal(entered.Add(2*time.Minute)) {
 			t.Errorf("incident %d from %v to %v, want from %v", i.ID, i.At, i.Until, entered)
 		}
 	}

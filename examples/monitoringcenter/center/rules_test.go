@@ -36,14 +36,14 @@ func TestRulesOfThen(t *testing.T) {
 		return all
 	}
 	// 300 m was inside by the old zone, and is outside by the new one.
-	c.Send(d, centertest.Kept(minute(10), 300), centertest.Kept(minute(11), 2000), centertest.Kept(minute(12), 2000))
+	c.Send(d, centertest.Kept(minute(10), 300), centertest.Kept(minute(11), 2000), centertest.Kept(minute(12), 2000), centertest.Kept(minute(13), 2000))
 	want := []string{"old 10m0s"}
 	if got := versions(c); !slices.Equal(got, want) {
 		t.Errorf("late data: %q, want %q", got, want)
 	}
 	c = c.Restart()
 	d = c.Connect(1)
-	c.Send(d, centertest.Kept(minute(20), 300), centertest.Kept(minute(21), 2000), centertest.Kept(minute(22), 2000))
+	c.Send(d, centertest.Kept(minute(20), 300), centertest.Kept(minute(21), 2000), centertest.Kept(minute(22), 2000), centertest.Kept(minute(23), 2000))
 	want = []string{"old 10m0s", "old 20m0s"}
 	if got := versions(c); !slices.Equal(got, want) {
 		t.Errorf("late data after a new start: %q, want %q", got, want)

@@ -52,7 +52,7 @@ func TestFromFrameToIncident(t *testing.T) {
 		t.Errorf("sent again: %+v, before %+v", after, before)
 	}
 
-	c.Send(d, centertest.Kept(minute(5), 1000), centertest.Kept(minute(6), 1000))
+	c.Send(d, centertest.Kept(minute(5), 1000), centertest.Kept(minute(6), 1000), centertest.Kept(minute(7), 1000))
 	if all := c.Incidents("zone.exclusion"); len(all) != 1 || !all[0].Until.Equal(minute(5)) || all[0].ID != i.ID {
 		t.Errorf("after the way out: %+v", all)
 	}
@@ -64,7 +64,7 @@ func TestFromFrameToIncident(t *testing.T) {
 	if got := centertest.Get[record.Counts](again, "/api/v1/counts"); got.Frames != kept.Frames+1 || got.Position <= kept.Position {
 		t.Errorf("after a new start and one frame: %+v, before %+v", got, kept)
 	}
-	if got := centertest.Get[[]web.Person](again, "/api/v1/people"); len(got) != 1 || got[0].Position == nil || !got[0].Position.At.Equal(minute(6)) || got[0].OpenIncidents != 1 {
+	if got := centertest.Get[[]web.Person](again, "/api/v1/people"); len(got) != 1 || got[0].Position == nil || !got[0].Position.At.Equal(minute(7)) || got[0].OpenIncidents != 1 {
 		t.Errorf("after a new start: %+v", got)
 	}
 	if all := again.Incidents("zone.exclusion"); len(all) != 1 || all[0].ID != i.ID {
