@@ -44,12 +44,13 @@ const (
 	DefaultPassGap = 2 * time.Minute
 )
 
-// DefaultClear is what a zero Config.Clear stands for: three fixes, a minute
-// apart. A zero Config.Alert is one fix.
+// DefaultAlert and DefaultClear are what a zero Config.Alert and Config.Clear stand
+// for: any number of fixes that add up to a half, and three over a minute.
 //
 // The defaults were chosen by benchmarks/verdicts: they tell a few per cent of the
 // false alerts of zones without accuracies, miss about as few violations as each
 // fix by itself, and tell as soon.
+func DefaultAlert() Confirm { return Confirm{Fixes: 1, Sum: .5} }
 func DefaultClear() Confirm { return Confirm{Fixes: 3, Dwell: time.Minute} }
 
 // Config says how much evidence a Tracker asks for. The zero value has the
@@ -67,8 +68,8 @@ type Config struct {
 	MaxRadius95 float64
 
 	// Alert is the evidence for an event to begin, whichever side it is about, and
-	// Clear for it to end. What begins is told at once, so that the zero Alert is
-	// one fix; what ends may wait: a zero Clear is DefaultClear.
+	// Clear for it to end. What begins is told at once, and what ends may wait. One
+	// that is zero is DefaultAlert or DefaultClear; any other is taken as it is.
 	Alert, Clear Confirm
 
 	// ClearMargin is how many metres beyond its 95 % radius a fix must lie
@@ -110,7 +111,7 @@ const MaxOutlierRun = 8
 // fixes, no margin, no outliers, no drift, no ways between. It is for
 // comparison, and for positions that others have filtered.
 func EachFix() Config {
-	return Config{Clear: Confirm{Fixes: 1}, ClearMargin: -1, MaxSpeed: -1, DriftReach: -1, PassGap: -1}
+	return Config{Alert: Confirm{Fixes: 1}, Clear: Confirm{Fixes: 1}, ClearMargin: -1, MaxSpeed: -1, DriftReach: -1, PassGap: -1}
 }
 
 // Confirm says how many fixes in a row, and over how long a time from the first
@@ -124,6 +125,14 @@ type Confirm struct {
 	// Sure is how many times its 95 % radius a fix must lie beyond the edge to
 	// stand for all Fixes; zero is never. It does not shorten Dwell.
 	Sure float64
+
+	// Sum lets fixes add up whose circle is not whole on that side, but whose best
+	// estimate is: one that lies d metres from the edge adds (d/r)², by its 95 %
+	// radius r, and one beyond r adds 1. The row counts from Sum on; zero asks for
+	// whole circles. 0.5 is one fix at 0.71 r: by normal errors it is on that side
+	// of a straight edge with 96 %. A row of such fixes alone is ended by one on
+	// the other side. It is for Alert: Clear takes whole circles.
+	Sum float64
 }
 
 // ErrConfig is wrapped by the errors of a Config that makes no sense.
@@ -160,6 +169,9 @@ func (c *Config) complete() error {
 			return bad(fmt.Sprintf("DeviceAccuracy[%q]", name), x)
 		}
 	}
+	if c.Alert == (Confirm{}) {
+		c.Alert = DefaultAlert()
+	}
 	if c.Clear == (Confirm{}) {
 		c.Clear = DefaultClear()
 	}
@@ -167,11 +179,12 @@ func (c *Config) complete() error {
 		name    string
 		confirm *Confirm
 	}{{"Alert", &c.Alert}, {"Clear", &c.Clear}} {
-		if x := v.confirm; x.Fixes < 0 || x.Dwell < 0 || !(x.Sure >= 0) || math.IsInf(x.Sure, 1) {
+		if x := v.confirm; x.Fixes < 0 || x.Dwell < 0 || !(x.Sure >= 0) || math.IsInf(x.Sure, 1) || !(x.Sum >= 0) || math.IsInf(x.Sum, 1) {
 			return fmt.Errorf("%w: %s is %+v", ErrConfig, v.name, *x)
 		}
 		v.confirm.Fixes = max(v.confirm.Fixes, 1)
 	}
+	c.Clear.Sum = 0
 	if c.OutlierRun == 0 {
 		c.OutlierRun = DefaultOutlierRun
 	}

@@ -145,6 +145,10 @@ func (c *crossing) facts(dst []em.Fact, prefix string) []em.Fact {
 	}
 	fact("min_fixes", "", float64(c.confirm.Fixes), "1")
 	fact("min_dwell_s", "", c.confirm.Dwell.Seconds(), "s")
+	if c.confirm.Sum > 0 {
+		fact("sum", "", centimetres(c.run.sum), "1")
+		fact("min_sum", "", c.confirm.Sum, "1")
+	}
 	if c.run.sure {
 		fact("sure", "", c.confirm.Sure, "1")
 	}

@@ -17,6 +17,9 @@ type run struct {
 	// Zero if there was none.
 	since time.Time
 
+	sum   float64 // of Confirm.Sum, up to maxSum
+	whole bool    // the circle of one lies whole on that side
+
 	firm    bool // one is more than drift
 	sure    bool // one stands for all: Confirm.Sure
 	already bool // since is on the same side, out of force: ClassAlready
@@ -26,7 +29,12 @@ type run struct {
 // event: the first ones, and the last.
 const maxRun = em.MaxBecause / 2
 
-func (r *run) add(q *reading) {
+// maxSum bounds run.sum, so that a long row comes to the same state whatever was
+// before it.
+const maxSum = 1 << 20
+
+// add adds a fix that lies d metres from the edge.
+func (r *run) add(q *reading, d float64, whole bool) {
 	if r.fixes++; r.fixes == 1 {
 		r.first = q.at
 	}
@@ -35,8 +43,15 @@ func (r *run) add(q *reading) {
 	} else {
 		r.ids[maxRun-1] = q.id
 	}
-	r.firm = r.firm || !q.drift
+	r.firm, r.whole = r.firm || !q.drift, r.whole || whole
+	r.sum = min(r.sum+min(part(d, q), 1), maxSum)
 }
+
+// part is what a fix adds to a row, d metres from the edge: one at its radius.
+func part(d float64, q *reading) float64 { return d / q.r95 * d / q.r95 }
+
+// minPart is the least part: what adds less says nothing.
+const minPart = .05
 
 // counts reports whether the row says enough at an instant.
 func (r *run) counts(c Confirm, hold time.Duration, at time.Time) bool {
@@ -44,7 +59,7 @@ func (r *run) counts(c Confirm, hold time.Duration, at time.Time) bool {
 	if !r.firm && lasted < hold {
 		return false
 	}
-	return (r.sure || r.fixes >= c.Fixes) && lasted >= c.Dwell
+	return (r.sure || r.fixes >= c.Fixes) && r.sum >= c.Sum && lasted >= c.Dwell
 }
 
 // visit is a fix in relation to a zone.
@@ -109,13 +124,23 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 		}
 	}
 	side := q.side(d)
+	whole := side == news
 	v.settled = v.settled && side != news && side != em.SideUnknown
+	if !open && confirm.Sum > 0 && side == em.SideUnknown && !q.coarse {
+		// The best estimate says something, if the circle does not.
+		switch leans := d <= 0 == (news == em.Inside); {
+		case leans && !q.drift && part(d, q) >= minPart:
+			side = news
+		case !leans && known && !t.entries[i].run.whole:
+			side = other(news)
+		}
+	}
 	switch {
 	case !t.inForce(z, q.at):
 		return dst // expire has seen to what was there
 	case side != news:
 		if known && side != em.SideUnknown && t.entries[i].run.fixes > 0 {
-			if !open {
+			if !open && t.entries[i].run.whole {
 				dst = t.tellDropped(dst, z, buffer, &t.entries[i].run, q)
 			}
 			t.entries[i].run = run{}
@@ -134,13 +159,16 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 		t.due.known = false
 	}
 	r := &t.entries[i].run
+	if whole && !r.whole && r.sum < confirm.Sum {
+		*r = run{} // it stands by itself, and what began began with it
+	}
 	if r.fixes == 0 {
 		t.begin(r, v, buffer, news)
 		if open && r.since.Before(t.entries[i].told.At) {
 			r.since = t.entries[i].told.At // by cells or access points
 		}
 	}
-	r.add(q)
+	r.add(q, d, whole)
 	if !q.drift && confirm.Sure > 0 && abs(d) >= confirm.Sure*q.r95 {
 		r.sure = true
 	}
@@ -174,6 +202,13 @@ func (t *Tracker) begin(r *run, v *visit, buffer bool, news em.Side) {
 		}
 		r.already = last.side(d) == news
 	}
+}
+
+func other(s em.Side) em.Side {
+	if s == em.Inside {
+		return em.Outside
+	}
+	return em.Inside
 }
 
 func abs(x float64) float64 { return max(x, -x) }

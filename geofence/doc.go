@@ -65,4 +65,51 @@
 // whole circle is, outside if the whole circle is, and otherwise nothing is
 // concluded (em.SideUnknown). A position that is NaN or out of range lies in no
 // zone, and is neither inside nor outside.
+//
+// # How a Tracker judges
+//
+// It asks of each fix, in this order; every number is a field of Config with a
+// documented default, and events name those that decided.
+//
+// What is the fix worth? Only current fixes count. The radius is the accuracy
+// that the device reports, else 5 m × HDOP, else what is assumed for the device;
+// beyond MaxRadius95 a fix is not used. Fixes by cells and access points never
+// put anybody outside: they end no event of being in a zone and begin none of
+// having left one; they put somebody inside only with an accuracy of their own, of
+// a circle that lies in the zone whole.
+//
+// Can it be? A fix that nobody can have come to from the last good one of its
+// device, at MaxSpeed, or by the speeds that the device measured with 4 m/s² more,
+// and both circles granted, is held back. If the next agrees with the last good
+// one it was an outlier and is never used. A row of OutlierRun that agree with
+// each other is taken as true, from the first of them on, and so is the newest of
+// twice as many that do not agree: nobody is lost for long.
+//
+// Is it drift? A device that measures its speed, says that it stands and lies
+// within DriftReach of where it came to rest wanders by reflections. Fixes of that
+// kind alone begin and end nothing until they have lasted for DriftHold.
+//
+// What does it say? An event begins with the first fix of a row that satisfies
+// Alert, and ends with the first of a row that satisfies Clear, or when the rule is
+// no longer in force. Fixes that leave it open neither break a row nor count. Only
+// times at which the rule is in force count; it is looked at where the person is,
+// not at crossings alone: who is in an exclusion zone when its rule comes into
+// force is told by the first fix from then on, as ClassAlready. If the zone is
+// gone, or is of another kind, after a change of rules, its event ends at the next
+// observation. While nothing is heard an event stays open; the fact "gap_s" and,
+// from five minutes on, the Reason say how long before a crossing nothing was
+// known.
+//
+// Where is it permitted? A fix that may be in a zone of KindRoute whose rule is in
+// force begins neither an exclusion, nor a buffer, nor the leaving of an inclusion
+// zone. A way that must be kept to is a Corridor of KindInclusion.
+//
+// What was between? If the straight way between two fixes at most PassGap apart
+// leads through an exclusion zone, deeper than their radii and 5 m, EventPassed
+// tells of it as a warning: unless it takes more than MaxSpeed, less than 1 m/s,
+// or the speeds that the device measured tell of a way twice as long.
+//
+// A person with several devices is judged by all of them, each by its own way. The
+// cost of a fix far from all edges is some tens of nanoseconds and no allocation;
+// a person far from them is not looked at zone by zone.
 package geofence

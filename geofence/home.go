@@ -11,6 +11,9 @@ import (
 // and 258 without, and misses none more.
 const homeDrift = 150
 
+// homeMoving is the speed in m/s from which it moves.
+const homeMoving = 1
+
 // Home returns a function that tells on which side of the zone's edge an
 // observation puts the wearer. It is what package curfew asks for as Where.
 //
@@ -48,7 +51,7 @@ func Home(zone Zone, assumed float64) (func(em.Observation) em.Side, error) {
 			return em.SideUnknown
 		}
 		d := x.Distance(0, q.p)
-		if d > 0 && d <= q.r95+homeDrift && q.speed.OK && q.speed.V < movingSpeed {
+		if d > 0 && d <= q.r95+homeDrift && q.speed.OK && q.speed.V < homeMoving {
 			return em.SideUnknown
 		}
 		return q.side(d)

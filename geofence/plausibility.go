@@ -20,6 +20,7 @@ type way struct {
 	speeds bool      // the device measures its speed: it said once that it moves
 	rest   em.LatLng // where it came to rest
 	rests  bool
+	moves  int // moving fixes in a row, up to leaveRest
 }
 
 // maxWays bounds the devices of a subject: a person has a few. Of one more,

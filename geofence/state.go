@@ -8,10 +8,11 @@ import (
 	"github.com/sargas-em/em"
 )
 
-// stateVersion is the first byte of a state. 2: the last fixes of devices. A
+// stateVersion is the first byte of a state. 2: the last fixes of devices; 3: rows
+// that add up. A
 // state of another version is refused; em.Timeline passes over such checkpoints
 // and goes back to the beginning.
-const stateVersion = 2
+const stateVersion = 3
 
 // AppendBinary appends the state: before the first fix it is empty. It holds
 // zones by their ID, so that it may be read by a Tracker over other zones. It
@@ -26,7 +27,7 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 	for i := range t.ways {
 		w := &t.ways[i]
 		dst = em.AppendString(dst, string(w.device))
-		dst = append(dst, flags(w.speeds, w.rests))
+		dst = append(dst, flags(w.speeds, w.rests), byte(w.moves))
 		if w.rests {
 			dst = appendPlace(dst, w.rest)
 		}
@@ -44,7 +45,7 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 		e := &t.entries[i]
 		r := &e.run
 		dst = em.AppendString(dst, e.zone)
-		dst = append(dst, flags(e.buffer, e.open, r.firm, r.sure, r.already))
+		dst = append(dst, flags(e.buffer, e.open, r.firm, r.sure, r.already, r.whole))
 		if e.open {
 			var err error
 			if dst, err = e.told.AppendBinary(dst); err != nil {
@@ -53,7 +54,7 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 		}
 		dst = em.AppendUint(dst, uint64(r.fixes))
 		if r.fixes > 0 {
-			dst = em.AppendTime(em.AppendTime(dst, r.first), r.since)
+			dst = em.AppendFloat(em.AppendTime(em.AppendTime(dst, r.first), r.since), r.sum)
 			for _, id := range r.ids {
 				dst = append(dst, id[:]...)
 			}
@@ -126,6 +127,11 @@ func readReading(r *em.StateReader) reading {
 func readWay(r *em.StateReader) way {
 	w := way{device: em.DeviceID(r.String())}
 	readFlags(r, &w.speeds, &w.rests)
+	if b := r.Bytes(1); b != nil {
+		if w.moves = int(b[0]); w.moves > leaveRest {
+			r.Fail("too many moving fixes")
+		}
+	}
 	if w.rests {
 		w.rest = readPlace(r)
 	}
@@ -152,7 +158,7 @@ func readWay(r *em.StateReader) way {
 func readEntry(r *em.StateReader) entry {
 	e := entry{zone: r.String()}
 	n := &e.run
-	readFlags(r, &e.buffer, &e.open, &n.firm, &n.sure, &n.already)
+	readFlags(r, &e.buffer, &e.open, &n.firm, &n.sure, &n.already, &n.whole)
 	if e.open {
 		e.told = em.ReadEvent(r)
 		if _, ok := wordsOf[e.told.Detail.Kind]; !ok || e.told.About != e.zone || !e.told.Open() || e.told.At.IsZero() || len(e.told.Because) > maxRun {
@@ -165,16 +171,16 @@ func readEntry(r *em.StateReader) entry {
 	}
 	switch {
 	case fixes > 0:
-		n.first, n.since = r.Time(), r.Time()
+		n.first, n.since, n.sum = r.Time(), r.Time(), r.Float()
 		for range min(fixes, maxRun) {
 			var id em.ObservationID
 			copy(id[:], r.Bytes(len(id)))
 			n.ids = append(n.ids, id)
 		}
-		if n.first.IsZero() {
-			r.Fail("a row without a beginning")
+		if n.first.IsZero() || !(n.sum >= 0 && n.sum <= maxSum) {
+			r.Fail("a row that is none")
 		}
-	case !e.open, n.firm, n.sure, n.already:
+	case !e.open, n.firm, n.sure, n.already, n.whole:
 		r.Fail("zone without content")
 	}
 	return e

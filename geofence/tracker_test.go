@@ -595,7 +595,7 @@ func TestMalformedState(t *testing.T) {
 		"twice":      slices.Concat(header, bodies["a"], bodies["a"]),
 		"version":    append([]byte{9}, good[1:]...),
 		"trailing":   append(slices.Clone(good), 0),
-		"no content": {2, 0, 0, 0},
+		"no content": {3, 0, 0, 0},
 	} {
 		if err := p.main.UnmarshalBinary(b); !errors.Is(err, em.ErrState) {
 			t.Errorf("%s: %v", name, err)
