@@ -110,6 +110,6 @@
 // or the speeds that the device measured tell of a way twice as long.
 //
 // A person with several devices is judged by all of them, each by its own way. The
-// cost of a fix far from all edges is some tens of nanoseconds and no allocation;
-// a person far from them is not looked at zone by zone.
+// cost of a fix far from all edges is a hundred nanoseconds and no allocation: who
+// is far from them is not looked at zone by zone.
 package geofence

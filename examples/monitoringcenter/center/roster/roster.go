@@ -39,6 +39,7 @@ type Person struct {
 	Devices []Assignment `json:"devices"`
 	Home    *Home        `json:"home,omitempty"`
 	Zones   []string     `json:"zones,omitempty"` // IDs of zones that bind this person
+	Track   *Tracking    `json:"tracking,omitempty"`
 	Curfew  *Curfew      `json:"curfew,omitempty"`
 	Breath  *Breath      `json:"breath,omitempty"`
 	Skin    *Skin        `json:"skin,omitempty"`

@@ -106,11 +106,18 @@ func zonesOf(ru *rules) (em.Evaluator, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := geofence.NewIndex(zones...)
+	if len(zones) > geofence.MaxSetZones {
+		index, err := geofence.NewIndex(zones...)
+		if err != nil {
+			return nil, err
+		}
+		return geofence.NewTracker(index, ru.Person.Track.config())
+	}
+	set, err := geofence.NewSet(zones...)
 	if err != nil {
 		return nil, err
 	}
-	return geofence.NewTracker(index, geofence.Config{AssumedAccuracy: AssumedAccuracy})
+	return geofence.NewTracker(set, ru.Person.Track.config())
 }
 
 func tamperOf(ru *rules) (em.Evaluator, error) {
