@@ -46,6 +46,10 @@ func (b backend) PutUnit(ctx context.Context, actor string, doc []byte) error {
 	return b.c.engine.putUnit(ctx, actor, doc)
 }
 
+func (b backend) Order(ctx context.Context, actor string, device em.DeviceID, c web.NewCommand) (web.Command, error) {
+	return b.c.orders.give(ctx, actor, device, c)
+}
+
 func (b backend) Draws(ctx context.Context, actor, person, date string) (web.Draws, error) {
 	return b.c.engine.draws(ctx, actor, person, date)
 }

@@ -84,7 +84,8 @@ func (c *Center) runCanary(ctx context.Context) error {
 		MaxConns: 8, // its own, and the last one's that has not ended yet; strangers on this machine get no further
 		Grace:    drain,
 		Handler: func(ctx context.Context, conn net.Conn) {
-			c.converse(ctx, &gate{c: c, transport: "canary", name: "canary", bound: string(c.canary.device())}, dev, conn, protocol.Limits{First: c.canary.limit()})
+			g := &gate{c: c, transport: "canary", name: "canary", bound: string(c.canary.device())}
+			c.converse(ctx, c.link(g, dev, conn, protocol.Limits{First: c.canary.limit()}))
 		},
 	}
 	served := make(chan error, 1)

@@ -101,6 +101,7 @@ type Center struct {
 	rates   *rates
 	metrics *metrics
 	canary  *canary // nil where there is none
+	orders  *orders
 	clocks  clocks
 	self    selfWatch
 
@@ -173,10 +174,12 @@ func New(opts Options) (*Center, error) {
 		return nil, fmt.Errorf("center: %w", err)
 	}
 	m := newMetrics()
-	return &Center{
+	c := &Center{
 		opts: opts, log: opts.Log, secrets: secrets, token: token, hub: newHub(), metrics: m, rates: newRates(opts.Rates, m.waited),
 		ready: make(chan struct{}), stopping: make(chan struct{}),
-	}, nil
+	}
+	c.orders = newOrders(c)
+	return c, nil
 }
 
 // Ready is closed when the center listens; Addresses is valid then.
@@ -277,6 +280,7 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	})
 	run(&rest, "engine", func() error { return c.engine.run(engineCtx) })
 	run(&rest, "web", func() error { return c.serveWeb(work, webListener, handler) })
+	run(&devices, "commands", func() error { return c.orders.run(work) })
 	run(&rest, "self", func() error { return c.watchSelf(work) })
 	if metricsListener != nil {
 		run(&rest, "metrics", func() error {
@@ -297,6 +301,7 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	<-work.Done()
 	close(c.stopping)
 	devices.Wait()
+	c.lastCommands()
 	stopEngine()
 	rest.Wait()
 	if cause := context.Cause(work); ctx.Err() == nil {
@@ -310,6 +315,15 @@ func (c *Center) journalConfig() journal.Config {
 		return journal.Config{URL: c.opts.Journal, Replicas: c.opts.Replicas}
 	}
 	return journal.Config{Dir: filepath.Join(c.opts.DataDir, "journal")}
+}
+
+// lastCommands writes what became of commands when their links ended.
+func (c *Center) lastCommands() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := c.orders.write(ctx); err != nil && !errors.Is(err, errStopped) && !errors.Is(err, web.ErrUnavailable) {
+		c.log.Error("what became of the last commands is not recorded", "error", err)
+	}
 }
 
 func (c *Center) announce(l, metrics net.Listener, devices []boundListener) {

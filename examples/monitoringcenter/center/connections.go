@@ -12,18 +12,22 @@ type connections struct {
 	mu    sync.Mutex
 	next  uint64
 	live  map[uint64][]em.DeviceID // for which devices each has reported
-	owner map[em.DeviceID]uint64   // the conversation that reported last
-	lost  map[em.DeviceID]uint64   // the one that it took over from
+	links map[uint64]commander
+	units map[em.DeviceID]commander // that come by requests; as many as their handlers take
+	owner map[em.DeviceID]uint64    // the conversation that reported last
+	lost  map[em.DeviceID]uint64    // the one that it took over from
 }
 
-func (c *connections) open() uint64 {
+// open counts a conversation, and takes what commands to it go to.
+func (c *connections) open(link commander) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.live == nil {
-		c.live, c.owner, c.lost = map[uint64][]em.DeviceID{}, map[em.DeviceID]uint64{}, map[em.DeviceID]uint64{}
+		c.live, c.owner, c.lost, c.links = map[uint64][]em.DeviceID{}, map[em.DeviceID]uint64{}, map[em.DeviceID]uint64{}, map[uint64]commander{}
 	}
 	c.next++
 	c.live[c.next] = nil
+	c.links[c.next] = link
 	return c.next
 }
 
@@ -39,6 +43,29 @@ func (c *connections) close(conv uint64) {
 		}
 	}
 	delete(c.live, conv)
+	delete(c.links, conv)
+}
+
+// request notes a device that comes by requests.
+func (c *connections) request(d em.DeviceID, to commander) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.units == nil {
+		c.units = map[em.DeviceID]commander{}
+	}
+	if d != "" {
+		c.units[d] = to
+	}
+}
+
+// speaker returns what commands to a device go to; nil where it is not connected.
+func (c *connections) speaker(d em.DeviceID) commander {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if conv, ok := c.owner[d]; ok {
+		return c.links[conv]
+	}
+	return c.units[d]
 }
 
 func (c *connections) count() int {

@@ -37,6 +37,7 @@ type engine struct {
 	subjects map[em.SubjectID]*subject
 	alarms   map[alarm]em.Event // that go on
 	canary   *canary            // nil where there is none
+	orders   *orders
 	metrics  *metrics
 	calls    chan call
 	stopped  chan struct{} // closed when run has ended: nobody answers calls any more
@@ -78,7 +79,7 @@ const (
 func newEngine(ctx context.Context, c *Center) (*engine, error) {
 	e := &engine{
 		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate, settle: c.settle,
-		canary: c.canary, metrics: c.metrics,
+		canary: c.canary, metrics: c.metrics, orders: c.orders,
 		calls: make(chan call), stopped: make(chan struct{}),
 	}
 	if err := e.load(ctx, c.opts.Roster); err != nil {
@@ -124,6 +125,9 @@ func (e *engine) load(ctx context.Context, file *roster.File) error {
 			return err
 		}
 		if err := s.loadAlarms(); err != nil {
+			return err
+		}
+		if err := s.loadCommands(e.orders); err != nil {
 			return err
 		}
 		for _, u := range e.roster.Units() {

@@ -92,6 +92,7 @@ func (g *gate) commit(ctx context.Context, r *protocol.Report) error {
 	if err := g.keep(ctx, r); err != nil {
 		return err
 	}
+	defer g.c.orders.report(r.Device)
 	if g.conv != 0 && g.c.conns.conflict(g.conv, r.Device) {
 		g.c.reportIdentity(ctx, r, r.Device, "The same device identity sends over two connections at once: one of them may not be the device.")
 	}

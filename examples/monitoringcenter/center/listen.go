@@ -219,22 +219,27 @@ func (c *Center) detectable(names []string) (*protocol.Registry, error) {
 
 // talk drives one conversation until it ends.
 func (c *Center) talk(ctx context.Context, g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) {
-	g.conv = c.conns.open()
+	link := c.link(g, dev, conn, limits)
+	g.conv = c.conns.open(link)
 	defer c.conns.close(g.conv)
 	c.metrics.connections.WithLabelValues(dev.Name, g.transport).Inc()
 	defer c.metrics.connections.WithLabelValues(dev.Name, g.transport).Dec()
-	c.converse(ctx, g, dev, conn, limits)
+	c.converse(ctx, link)
 }
 
-// converse is talk without being counted.
-func (c *Center) converse(ctx context.Context, g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) {
-	link := &protocol.Link{
+// link is our side of one conversation.
+func (c *Center) link(g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) *protocol.Link {
+	return &protocol.Link{
 		Device: dev, Session: dev.Sessions(protocol.SessionConfig{Identity: g.identity(dev.Name)}), Conn: conn, Name: g.name, Limits: limits,
 		Commit: g.commit,
 	}
+}
+
+// converse runs a link.
+func (c *Center) converse(ctx context.Context, link *protocol.Link) {
 	if err := link.Run(ctx); err != nil && ctx.Err() == nil {
 		// The peer's address is all that is told: no identity above debug.
-		c.log.Debug("conversation ended", "codec", dev.Name, "peer", g.name, "error", err)
+		c.log.Debug("conversation ended", "codec", link.Device.Name, "peer", link.Name, "error", err)
 	}
 }
 

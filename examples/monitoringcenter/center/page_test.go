@@ -168,6 +168,12 @@ func TestPage(t *testing.T) {
 	}
 	p.clean("after the login")
 
+	order(c, "gt06:"+centertest.IMEI(1), restart)
+	p.until("a command is shown, and what became of it", `document.getElementById("commands").textContent.includes("acknowledged")`)
+	js[bool](p, `document.getElementById("tab-commands").click() === undefined`)
+	p.clean("commands")
+	js[bool](p, `document.getElementById("tab-queue").click() === undefined`)
+
 	// The most urgent one first: open it, read its evidence in words.
 	p.press("j")
 	p.until("the first incident is open", `!document.getElementById("detail").hidden && !!document.getElementById("note")`)

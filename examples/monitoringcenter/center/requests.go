@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/devices/rftrack"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/tcp"
@@ -20,17 +21,24 @@ type gateKey struct{}
 // connection a request comes by. srv accepts the connections, and its limits and
 // TLS hold; the standard library's server speaks over them.
 func (c *Center) serveHTTP(ctx context.Context, l boundListener, srv *tcp.Server) error {
-	units, err := rftrack.NewHandler(rftrack.HandlerConfig{
+	var units units
+	handler, err := rftrack.NewHandler(rftrack.HandlerConfig{
 		Now: time.Now,
 		Commit: func(ctx context.Context, r *protocol.Report) error {
-			return ctx.Value(gateKey{}).(*gate).commit(context.WithoutCancel(ctx), r)
+			err := ctx.Value(gateKey{}).(*gate).commit(context.WithoutCancel(ctx), r)
+			if err == nil {
+				c.conns.request(r.Device, unit{&units, r.Device})
+				units.replied(r.Device)
+			}
+			return err
 		},
 	})
 	if err != nil {
 		return err
 	}
+	units.handler, units.handed = handler, map[em.DeviceID][]func(protocol.Delivery){}
 	h := &http.Server{
-		Handler:           units,
+		Handler:           units.handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      time.Minute, // the log has 30 s
@@ -69,6 +77,45 @@ func (c *Center) serveHTTP(ctx context.Context, l boundListener, srv *tcp.Server
 		err = errors.Join(err, herr)
 	}
 	return err
+}
+
+// units are those that upload to one handler, and what waits for their replies.
+type units struct {
+	handler *rftrack.Handler
+	mu      sync.Mutex
+	handed  map[em.DeviceID][]func(protocol.Delivery) // to tell, of each command in the handler
+}
+
+// replied tells of the command that goes with the reply to a report: one, if any
+// waited before the report came.
+func (u *units) replied(d em.DeviceID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	tells := u.handed[d]
+	if len(tells) == 0 {
+		return
+	}
+	tells[0](protocol.Delivery{State: protocol.DeliverySent, At: time.Now().Round(0).UTC(), Final: true})
+	if u.handed[d] = tells[1:]; len(tells) == 1 {
+		delete(u.handed, d)
+	}
+}
+
+// unit is a commander: what it is told goes with the reply to its next report.
+type unit struct {
+	*units
+	device em.DeviceID
+}
+
+// Command implements commander.
+func (u unit) Command(c protocol.Command, tell func(protocol.Delivery)) error {
+	if err := u.handler.Command(u.device, c.Text); err != nil {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.handed[u.device] = append(u.handed[u.device], tell)
+	return nil
 }
 
 // handed is a listener whose connections somebody else has accepted.

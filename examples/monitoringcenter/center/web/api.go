@@ -252,6 +252,8 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 		return &body[[]QuarantineView]{views}, problem.of(err)
 	}, summary("list-quarantine", "Devices that nobody is known to carry"))
 
+	registerCommands(api, b, problem)
+
 	type document struct{ RawBody []byte }
 	huma.Put(api, "/api/v1/people", func(ctx context.Context, in *document) (*struct{}, error) {
 		return nil, problem.of(b.PutPerson(ctx, actorOf(ctx), in.RawBody))

@@ -69,6 +69,7 @@ func TestOpenAPI(t *testing.T) {
 		"POST /api/v1/reports/stops":              report(`"person":"p-1"`),
 		"POST /api/v1/reports/places":             report(`"person":"p-1"`),
 		"POST /api/v1/reports/coincidence":        report(`"scene":{"place":{"lat":54.7,"lon":25.3},"radius_m":50,"from":"2026-03-02T01:00:00Z","to":"2026-03-02T02:00:00Z"}`),
+		"POST /api/v1/devices/{device}/commands":  `{"kind":"vendor","text":"x"}`,
 		"POST /api/v1/incidents/{id}/acknowledge": `{}`,
 		"POST /api/v1/incidents/{id}/close":       `{"note":"invented"}`,
 	}
@@ -88,7 +89,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	for _, op := range operations {
 		method, path, _ := strings.Cut(op, " ")
-		status, answer := c.Call(method, strings.NewReplacer("{id}", "1", "{person}", "p-1", "{date}", "2026-03-02").Replace(path), bodies[op])
+		status, answer := c.Call(method, strings.NewReplacer("{id}", "1", "{person}", "p-1", "{date}", "2026-03-02", "{device}", "gt06:"+centertest.IMEI(1)).Replace(path), bodies[op])
 		described := doc.Paths[path][strings.ToLower(method)].Responses
 		if _, said := described[fmt.Sprint(status)]; status >= 300 || !said {
 			t.Errorf("%s: %d %.200s; described are %v", op, status, answer, described)

@@ -35,6 +35,8 @@ type Backend interface {
 	PutUnit(ctx context.Context, actor string, doc []byte) error
 	PutZones(ctx context.Context, actor string, doc []byte) error
 	Handle(ctx context.Context, actor string, id int64, to record.Handling, note string) (record.Incident, error)
+	// Order tells a device to do something.
+	Order(ctx context.Context, actor string, device em.DeviceID, c NewCommand) (Command, error)
 	// Draws tells of a person's tests at random on a local date, and notes who asked.
 	Draws(ctx context.Context, actor, person, date string) (Draws, error)
 	Name(s em.SubjectID) string

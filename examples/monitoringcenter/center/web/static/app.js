@@ -33,7 +33,7 @@ const clock = (t) => el("time", { datetime: t, title: when(t) }, when(t));
 const words = (s) => s.replaceAll(/[._]/g, " ");
 const rank = { critical: 4, violation: 3, warning: 2, technical: 1, info: 0 };
 
-const state = { incidents: new Map(), people: new Map(), selected: null, person: null };
+const state = { incidents: new Map(), commands: new Map(), people: new Map(), selected: null, person: null };
 const map = createMap($("map"), (id) => openPerson(id));
 
 // Queue
@@ -162,11 +162,22 @@ async function drawUnknown() {
     q.latest.slice(0, 2).map((f) => el("div", {}, el("code", {}, f.hex.slice(0, 120)))))) : [el("li", { class: "empty" }, "Every device that reports is assigned to a person.")]));
 }
 
+// Commands to devices
+
+function drawCommands() {
+  const list = [...state.commands.values()].sort((a, b) => b.id - a.id).slice(0, 200);
+  $("commands").replaceChildren(...(list.length ? list.map((c) => el("li", { data: { state: c.state } },
+    el("div", { class: "row" }, el("b", {}, c.device), clock(c.changed)),
+    el("div", {}, [c.kind, c.text, c.every_s && `every ${c.every_s} s`].filter(Boolean).join(" · ")),
+    el("div", { class: "row soft" }, el("span", {}, c.state + (c.reason ? ": " + c.reason : "")), el("span", {}, "by " + c.by)))) : [el("li", { class: "empty" }, "No device was told anything.")]));
+}
+
 // Tabs and keys
 
-for (const name of ["queue", "people", "unknown"]) {
+const tabs = ["queue", "people", "unknown", "commands"];
+for (const name of tabs) {
   $("tab-" + name).addEventListener("click", () => {
-    for (const other of ["queue", "people", "unknown"]) {
+    for (const other of tabs) {
       $("tab-" + other).setAttribute("aria-selected", String(other === name));
       $(other).hidden = other !== name;
     }
@@ -201,7 +212,10 @@ function setPeople(list) {
 }
 
 async function loadAll() {
-  const [incidents, people, zones] = await Promise.all([api("/api/v1/incidents?limit=1000"), api("/api/v1/people"), api("/api/v1/zones")]);
+  const [incidents, people, zones, commands] = await Promise.all(
+    ["incidents?limit=1000", "people", "zones", "commands"].map((path) => api("/api/v1/" + path)));
+  state.commands = new Map(commands.map((c) => [c.id, c]));
+  drawCommands();
   state.incidents = new Map(incidents.map((i) => [i.id, i]));
   map.showZones(zones);
   setPeople(people);
@@ -215,6 +229,11 @@ function listen() {
   feed.addEventListener("error", () => link("lost", "connection lost, trying again"));
   feed.addEventListener("reload", loadAll);
   feed.addEventListener("people", (e) => setPeople(JSON.parse(e.data)));
+  feed.addEventListener("command", (e) => {
+    const c = JSON.parse(e.data);
+    state.commands.set(c.id, c);
+    drawCommands();
+  });
   feed.addEventListener("incident", (e) => {
     const i = JSON.parse(e.data);
     state.incidents.set(i.id, i);
