@@ -27,7 +27,7 @@ type loadFlags struct {
 	devices                         int
 	interval, duration, ramp, drain time.Duration
 	seed                            uint64
-	rate                            int
+	rate, calls                     int
 	secure, json                    bool
 	out, hist                       string
 }
@@ -89,6 +89,7 @@ func runLoad(ctx context.Context, args []string, reg *protocol.Registry, out, er
 	fs.DurationVar(&f.drain, "drain", 10*time.Second, "how long to wait for acknowledgements at the end")
 	fs.IntVar(&f.rate, "connect-rate", 1000, "connections made a second")
 	fs.Uint64Var(&f.seed, "seed", 1, "of schedules and movements")
+	fs.IntVar(&f.calls, "calls", 0, "so many devices call for help once, half-way, in place of a report; the result as JSON says when each was to")
 	fs.BoolVar(&f.secure, "tls", false, "over TLS")
 	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
 	fs.StringVar(&f.out, "out", "", "`file` for the result as JSON")
@@ -121,6 +122,8 @@ func (f *loadFlags) check(reg *protocol.Registry) error {
 		return program.Usagef("load: --interval %v is below 10ms, or --duration %v not within 0 and 24h", f.interval, f.duration)
 	case f.ramp < 0 || f.ramp > f.duration || f.drain < 0:
 		return program.Usagef("load: --ramp %v is not within 0 and the duration, or --drain %v is below 0", f.ramp, f.drain)
+	case f.calls < 0 || f.calls > f.devices || f.calls > 0 && (f.duration < f.interval || f.ramp > 0):
+		return program.Usagef("load: --calls %d is not within 0 and the devices, or not all have a report: --duration is below --interval, or there is a --ramp", f.calls)
 	case f.rate < 1:
 		return program.Usagef("load: --connect-rate %d", f.rate)
 	}
@@ -180,6 +183,17 @@ func newLoad(f *loadFlags, args []string) (*load, error) {
 			return nil, err
 		}
 		dialers = append(dialers, dial)
+	}
+	if f.calls > 0 {
+		for _, t := range f.targets {
+			sim, _, err := newSimulator(t.dev, "", 0, f.seed)
+			if err == nil {
+				err = sim.Report(callForHelp(time.Now()))
+			}
+			if err != nil {
+				return nil, program.Usagef("load: --calls: codec %s: %w", t.Codec, err)
+			}
+		}
 	}
 	used := make([]int, len(f.targets))
 	for i := range f.devices {

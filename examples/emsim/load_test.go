@@ -118,6 +118,8 @@ func pipeLoad(t *testing.T, args string, handle func(net.Conn)) *result {
 			err = f.targets.Set(value)
 		case "devices":
 			err = json.Unmarshal([]byte(value), &f.devices)
+		case "calls":
+			err = json.Unmarshal([]byte(value), &f.calls)
 		case "ramp":
 			f.ramp, err = time.ParseDuration(value)
 		case "interval":
@@ -354,4 +356,37 @@ func TestSources(t *testing.T) {
 	if ip := conn.LocalAddr().(*net.TCPAddr).IP.String(); ip != "127.0.0.3" {
 		t.Errorf("from %s", ip)
 	}
+}
+
+// Some devices call for help, each once, and it is told when each was to.
+func TestLoadCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		heard := map[em.DeviceID]int{}
+		handle := func(conn net.Conn) {
+			link := protocol.Link{Device: registry(t, "gt06"), Conn: conn, Commit: func(_ context.Context, r *protocol.Report) error {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, f := range r.Frames {
+					for _, o := range f.Observations {
+						if a, ok := o.Body.(*em.Alarm); ok && a.What == em.AlarmSOS {
+							heard[o.Device]++
+						}
+					}
+				}
+				return nil
+			}}
+			_ = link.Run(context.Background()) // ends with the connection
+		}
+		r := pipeLoad(t, "target=127.0.0.1:1 devices=10 interval=2s calls=3", handle)
+		synctest.Wait()
+		if len(r.Calls) != 3 || len(heard) != 3 || r.Acknowledged != 50 {
+			t.Fatalf("%d calls are told, of %d devices heard; %d reports acknowledged", len(r.Calls), len(heard), r.Acknowledged)
+		}
+		for _, c := range r.Calls {
+			if n := heard[em.DeviceID(c.Device)]; n != 1 || c.At.Before(time.Now().Add(-20*time.Second)) {
+				t.Errorf("%+v was heard %d times", c, n)
+			}
+		}
+	})
 }

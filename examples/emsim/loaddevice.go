@@ -138,12 +138,21 @@ func (d *loadDevice) report(now time.Time) error {
 	return nil
 }
 
+// callForHelp is the button that a wearer presses.
+func callForHelp(at time.Time) em.Observation {
+	return em.Observation{DeviceAt: at.UTC().Truncate(time.Second), Body: &em.Alarm{What: em.AlarmSOS}}
+}
+
 // observation is the device's position at a time: a circle round its home. A
 // dialect that tells none says what it can.
 func (d *loadDevice) observation(at time.Time) em.Observation {
 	r := rand.New(rand.NewPCG(d.seed, uint64(d.n)))
 	sin, cos := math.Sincos(float64(d.k))
 	p := em.LatLng{Lat: 54.4 + 0.6*r.Float64() + 2e-4*sin, Lng: 24.6 + r.Float64() + 3e-4*cos}
+	if d.n < d.calls && d.k == 1+int(d.duration/d.interval)/2 {
+		d.meter.called(string(d.sim.Device()), at)
+		return callForHelp(at)
+	}
 	o := em.Observation{DeviceAt: at.UTC().Truncate(time.Second)}
 	switch d.dev.Name {
 	case "alcoholuart":

@@ -38,6 +38,7 @@ type result struct {
 	Latency quantiles   `json:"latency_ms"`    // from the intended time to the acknowledgement
 	Delay   quantiles   `json:"send_delay_ms"` // from the intended time to the end of the write
 	Seconds []perSecond `json:"seconds"`
+	Calls   []call      `json:"calls,omitempty"` // for help
 	File    string      `json:"histograms,omitempty"`
 
 	latency, delay *hdrhistogram.Histogram
@@ -102,7 +103,7 @@ func (r *result) finish(l *load) {
 	m := l.meter
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r.totals, r.latency, r.delay = m.totals, m.latency, m.delay
+	r.totals, r.latency, r.delay, r.Calls = m.totals, m.latency, m.delay, m.calls
 	r.Latency, r.Delay = quantilesOf(m.latency), quantilesOf(m.delay)
 	r.Rate = float64(m.totals.Acknowledged) / l.duration.Seconds()
 	last := len(m.second)

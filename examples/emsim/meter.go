@@ -25,6 +25,19 @@ type meter struct {
 	beyond  int                     // latencies above mostLatency
 	totals  totals
 	second  []perSecond
+	calls   []call
+}
+
+// call is a call for help: whose, and when it was to be sent.
+type call struct {
+	Device string    `json:"device"`
+	At     time.Time `json:"at"`
+}
+
+func (m *meter) called(device string, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls = append(m.calls, call{device, at.UTC()})
 }
 
 // totals count reports, but for the last four.
