@@ -99,7 +99,11 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
-	if err := f(&Tx{querier{tx, s.r.d}, ctx}); err != nil {
+	var c conn = tx
+	if s.r.d == &sqlite { // PostgreSQL's driver remembers by itself
+		c = prepare(tx)
+	}
+	if err := f(&Tx{querier{c, s.r.d}, ctx}); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	if err := tx.Commit(); err != nil {
