@@ -119,14 +119,14 @@ func (c *common) limit(ctx context.Context) (context.Context, context.CancelFunc
 func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, errs io.Writer) error {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	var (
-		c             common
-		devs, serials list
-		data, people  string
-		config, keys  string
-		where, log    string
-		replicas      int
-		relaxed       bool
-		rates         center.Rates
+		c                common
+		devs, serials    list
+		data, people     string
+		config, keys     string
+		where, log       string
+		replicas         int
+		relaxed, logOnly bool
+		rates            center.Rates
 	)
 	c.register(fs)
 	fs.StringVar(&data, "data", "", "`folder` of log and record; made if missing")
@@ -135,6 +135,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	fs.IntVar(&replicas, "log-replicas", 3, "on `how many` servers of an external cluster each report lies")
 	fs.StringVar(&config, "config", "", "`file` of flags in JSON, by their names; those of the command line come first")
 	fs.StringVar(&keys, "keys", "", "keys `file` in JSON that nobody else can read: {\"siadc09\": {\"accounts\": {\"9017\": \"hexadecimal AES key\"}}}")
+	fs.BoolVar(&logOnly, "log-only", false, "acknowledge what devices send, and evaluate nothing before the next start without this: for measuring")
 	fs.Float64Var(&rates.Device, "rate-device", 50, "frames a `second` that one device may send; more wait, and in the end are not acknowledged; negative for no bound")
 	fs.Float64Var(&rates.Address, "rate-address", 2000, "frames a `second` from one address")
 	fs.Var(&devs, "device", deviceUsage)
@@ -169,7 +170,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	if err != nil {
 		return err
 	}
-	o.DataDir, o.Journal, o.Replicas, o.Record, o.Rates = data, log, replicas, where, rates
+	o.DataDir, o.Journal, o.Replicas, o.Record, o.Rates, o.LogOnly = data, log, replicas, where, rates, logOnly
 	for _, d := range devs {
 		l, err := parseDevice(d)
 		if err != nil {

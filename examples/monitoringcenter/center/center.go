@@ -61,6 +61,11 @@ type Options struct {
 	Log     *slog.Logger // never holds a person, device or position above debug; discarded if nil
 	Version string
 
+	// LogOnly makes durable and acknowledges what devices send, and evaluates
+	// nothing: for measuring what the log alone takes. The next start without it
+	// evaluates what the log holds. There is no canary then.
+	LogOnly bool
+
 	// Canary is how often the center's own device reports, which tells whether all
 	// from a connection to the record works; none if 0.
 	Canary time.Duration
@@ -152,6 +157,9 @@ func New(opts Options) (*Center, error) {
 		if _, err := opts.Registry.Device(s.Codec); err != nil {
 			return nil, fmt.Errorf("center: %w", err)
 		}
+	}
+	if opts.LogOnly {
+		opts.Canary = 0
 	}
 	if opts.MaxLate == 0 {
 		opts.MaxLate = 7 * 24 * time.Hour
@@ -278,7 +286,11 @@ func (c *Center) Run(ctx context.Context) (err error) {
 			return nil
 		}
 	})
-	run(&rest, "engine", func() error { return c.engine.run(engineCtx) })
+	if c.opts.LogOnly {
+		close(c.engine.stopped)
+	} else {
+		run(&rest, "engine", func() error { return c.engine.run(engineCtx) })
+	}
 	run(&rest, "web", func() error { return c.serveWeb(work, webListener, handler) })
 	run(&devices, "commands", func() error { return c.orders.run(work) })
 	run(&rest, "self", func() error { return c.watchSelf(work) })

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sargas-em/em/devices/gt06"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
@@ -139,5 +140,25 @@ func TestConflictWhileTheRecordFails(t *testing.T) {
 	close(dead)
 	if err := c.Ended(); err == nil {
 		t.Error("it ended without a reason")
+	}
+}
+
+// Without evaluation devices are acknowledged for what the log holds; the next
+// start evaluates it.
+func TestLogOnly(t *testing.T) {
+	c := centertest.Start(t, centertest.Config{Options: func(o *center.Options) { o.LogOnly = true }})
+	p := play(t, gt06.Device(), centertest.IMEI(1), c.Dial())
+	p.report(centertest.At(now(), 0), centertest.SOS(now()))
+	c.Eventually("all is acknowledged", p.acknowledged)
+	if n := centertest.Get[record.Counts](c, "/api/v1/counts"); n.Frames != 0 {
+		t.Errorf("evaluated: %+v", n)
+	}
+	if status, _ := get(c, c.URL+"/readyz"); status != 200 {
+		t.Errorf("readyz says %d", status)
+	}
+	c = c.Restart()
+	c.CaughtUp()
+	if n := centertest.Get[record.Counts](c, "/api/v1/counts"); n.Frames != 3 {
+		t.Errorf("after the next start: %+v", n)
 	}
 }

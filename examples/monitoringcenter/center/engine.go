@@ -39,6 +39,7 @@ type engine struct {
 	canary   *canary            // nil where there is none
 	orders   *orders
 	metrics  *metrics
+	wakes    deadlines
 	calls    chan call
 	stopped  chan struct{} // closed when run has ended: nobody answers calls any more
 
@@ -53,8 +54,10 @@ type engine struct {
 
 // subject is one person under evaluation.
 type subject struct {
-	id em.SubjectID
-	tl *em.Timeline
+	id    em.SubjectID
+	tl    *em.Timeline
+	wake  time.Time // as deadlines knows it
+	place int       // in deadlines, from 1; 0 where it is not there
 }
 
 type call struct {
@@ -113,7 +116,7 @@ func (e *engine) load(ctx context.Context, file *roster.File) error {
 	if e.roster, err = roster.Load(key, zones, units, persons); err != nil {
 		return fmt.Errorf("center: stored people and zones: %w", err)
 	}
-	e.subjects = map[em.SubjectID]*subject{}
+	e.subjects, e.wakes = map[em.SubjectID]*subject{}, nil
 	e.mu.Lock()
 	e.seq, e.views, e.alarms = 0, map[em.SubjectID]*view{}, map[alarm]em.Event{}
 	e.mu.Unlock()
@@ -281,7 +284,7 @@ func (e *engine) work(ctx context.Context) error {
 				err = cerr
 			}
 		case now := <-tick.C:
-			if due := e.due(now); len(due) > 0 || e.groups.due(now) {
+			if due := e.woken(now); len(due) > 0 || e.groups.due(now) {
 				err = e.update(ctx, func(s *step) error { return s.advance(due) })
 			}
 		case err = <-readErr:
@@ -325,6 +328,7 @@ func (e *engine) update(ctx context.Context, f func(*step) error) error {
 		s.undo()
 	}
 	for id := range s.touched {
+		e.wakes.remove(e.subjects[id])
 		delete(e.subjects, id)
 	}
 	if len(s.touched) == 0 && !s.grouped {
@@ -381,13 +385,9 @@ func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err 
 	return s, nil
 }
 
-func (e *engine) due(now time.Time) []*subject {
-	var due []*subject
-	for _, s := range e.subjects {
-		if d := s.tl.Deadline(); !d.IsZero() && !d.After(now) {
-			due = append(due, s)
-		}
-	}
+// woken are those whose deadline has come, by ID.
+func (e *engine) woken(now time.Time) []*subject {
+	due := e.wakes.due(nil, now)
 	slices.SortFunc(due, func(a, b *subject) int { return cmp.Compare(a.id, b.id) })
 	return due
 }
@@ -530,6 +530,7 @@ func (s *step) advance(due []*subject) error {
 
 // apply writes what a Timeline decided and lets the policy act on it.
 func (s *step) apply(sub *subject, r *em.Result) error {
+	s.wakes.set(sub, sub.tl.Deadline())
 	if err := s.tx.Apply(sub.id, r); err != nil {
 		return err
 	}

@@ -247,7 +247,7 @@ func (c *Center) told(a alarm) em.Severity {
 
 // behind is how many group commits the record is behind.
 func (c *Center) behind(end uint64) uint64 {
-	if at := c.engine.position(); end > at {
+	if at := c.engine.position(); end > at && !c.opts.LogOnly {
 		return end - at
 	}
 	return 0
