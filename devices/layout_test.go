@@ -28,6 +28,7 @@ var identityFields = map[string]string{
 	"gt06":        "imei",
 	"jt808":       "terminal",
 	"laipac":      "unit",
+	"megastek":    "imei",
 	"xexun2":      "imei",
 	"r16h":        "imei",
 	"watch3g":     "id",

@@ -38,11 +38,8 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 
 // Dissect reads one frame and tells its fields.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	f := reader{Cursor: wire.New(frame), frame: frame}
-	f.Record()
-	m := f.message()
-	m, err := protocol.Verdict(&f.Cursor, m, f.flaw, c.RelaxedChecksum)
-	return m, f.Spans(), err
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 func (f *reader) message() (m protocol.Message) {
@@ -51,9 +48,6 @@ func (f *reader) message() (m protocol.Message) {
 		m = f.stx()
 	case bytes.HasPrefix(frame, []byte(aidStart)):
 		f.Chars(f.Len(), "assistance request")
-		if f.Recording() {
-			f.Value("%d bytes, not shown: they hold a password", len(frame))
-		}
 		m = wire.Own[AssistRequest](&f.Cursor)
 	default:
 		m = f.report()
@@ -72,33 +66,25 @@ type reader struct {
 }
 
 func (f *reader) forgivable(err error) {
-	if f.flaw == nil {
+	if f.flaw == nil && f.Err() == nil {
 		f.flaw = err
 	}
 }
 
 // check judges the check code at the end of the frame over what stands under it.
-func (f *reader) check(at int, under []byte, sum func([]byte) byte, algorithm string) (note string) {
+func (f *reader) check(at int, under []byte, sum func([]byte) byte, algorithm string) {
 	if at == len(f.frame) {
 		f.forgivable(&wire.FieldError{Field: "checksum", Offset: at, Err: wire.ErrTruncated})
-		return ""
+		return
 	}
 	found, err := nmea.ParseCheck(f.frame[at:])
 	if err != nil {
 		f.FailAt("checksum", at, err)
-		return ""
+		return
 	}
-	want := sum(under)
-	if found != want {
+	if want := sum(under); found != want {
 		f.forgivable(&protocol.ChecksumError{Algorithm: algorithm, Offset: at, Found: uint32(found), Expected: uint32(want)})
 	}
-	switch {
-	case !f.Recording():
-		return ""
-	case found != want:
-		return fmt.Sprintf("expected %02X %s", want, algorithm)
-	}
-	return "OK " + algorithm
 }
 
 // noSigns fails where a part of the frame holds a byte that would end it.
@@ -107,7 +93,7 @@ func (f *reader) noSigns(from, to int, signs string) {
 	for _, sign := range []byte(signs) {
 		if bytes.IndexByte(part, sign) >= 0 { // so is each faster than all at once
 			i := from + bytes.IndexAny(part, signs)
-			f.FailAt("body", i, fmt.Errorf("%w: %q inside a frame", wire.ErrValue, f.frame[i]))
+			f.FailAt(frames().FieldAt(f.frame, i, "body"), i, fmt.Errorf("%w: %q inside a frame", wire.ErrValue, f.frame[i]))
 			return
 		}
 	}

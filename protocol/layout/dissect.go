@@ -256,7 +256,9 @@ func (r *run) leaf(n *node) bool {
 			note = fixed(fromDegMin(v), 6) + "°"
 		}
 	case opBytes:
-		value = hexText(b)
+		if value = hexText(b); n.hidden {
+			value = fmt.Sprintf("%d bytes, not shown", size)
+		}
 	case opText:
 		if n.trim != "" {
 			b = []byte(strings.TrimRight(string(b), n.trim))

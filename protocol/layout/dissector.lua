@@ -591,7 +591,10 @@ function LEAF.float(_, n, s)
 	return text .. (n.unit or ""), note
 end
 
-function LEAF.bytes(_, _, s) return hextext(s) end
+function LEAF.bytes(_, n, s)
+	if n.hidden then return fmt("%d", #s) .. " bytes, not shown" end
+	return hextext(s)
+end
 
 function LEAF.text(r, n, s)
 	if n.trim then s = rtrim(s, n.trim) end

@@ -206,6 +206,7 @@ func (c *compiler) node(from Node) *node {
 		"Trim":                    n.trim != "" && n.op != opDigits && n.op != opText,
 		"BCD":                     n.bcd && n.op != opClock,
 		"Charset":                 n.charset != "" && (n.op != opText || n.decode == nil),
+		"Hidden":                  n.hidden && n.op != opBytes,
 		"InHex":                   n.inHex && n.op != opCheck,
 		"Let":                     n.let != "" && !number && !text && n.op != opLet,
 		"Let above 4 bytes":       n.let != "" && n.op == opUint && n.width > 4,

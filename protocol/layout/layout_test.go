@@ -259,3 +259,13 @@ func TestFloats(t *testing.T) {
 		}
 	}
 }
+
+// A secret is shown nowhere.
+func TestHidden(t *testing.T) {
+	if got := spans(t, "key=secret", layout.Text("key", "4"), layout.Rest("value").Hidden()); !strings.Contains(got, "4+6 value=6 bytes, not shown") {
+		t.Error(got)
+	}
+	if _, err := layout.New(layout.Description{Name: "x", Title: "X", Start: "0", Fields: []layout.Node{layout.Text("key", "4").Hidden()}}); err == nil {
+		t.Error("a hidden text is taken")
+	}
+}

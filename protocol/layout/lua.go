@@ -168,6 +168,7 @@ func (w *luaWriter) node(n *node) {
 	w.text("charset", n.charset)
 	w.text("sum", string(n.sum))
 	w.flag("inhex", n.inHex)
+	w.flag("hidden", n.hidden)
 	w.expr("from", n.fromX)
 	w.expr("to", n.toX)
 	if n.parts != nil {

@@ -66,6 +66,7 @@ type Node struct {
 	decode     func([]byte) string
 	sum        Sum
 	inHex      bool
+	hidden     bool
 	from, to   string // expressions
 	parts      []Part
 	escapes    []Escape
@@ -235,6 +236,9 @@ func (n Node) Charset(lua string, decode func([]byte) string) Node {
 	n.charset, n.decode = lua, decode
 	return n
 }
+
+// Hidden shows of Bytes only how many they are: for those that hold a secret.
+func (n Node) Hidden() Node { n.hidden = true; return n }
 
 // InHex makes a check code one in upper-case hexadecimal digits.
 func (n Node) InHex() Node { n.inHex = true; return n }
