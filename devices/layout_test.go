@@ -32,6 +32,7 @@ var identityFields = map[string]string{
 	"xexun2":      "imei",
 	"r16h":        "imei",
 	"watch3g":     "id",
+	"sanav":       "imei",
 	"siadc09":     "",
 }
 

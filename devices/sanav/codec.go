@@ -37,11 +37,8 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 
 // Dissect reads one frame and tells its fields.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	f := reader{Cursor: wire.New(frame), frame: frame}
-	f.Record()
-	m := f.message()
-	m, err := protocol.Verdict(&f.Cursor, m, f.flaw, c.RelaxedChecksum)
-	return m, f.Spans(), err
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 // reader reads one frame.
@@ -77,7 +74,7 @@ func (f *reader) read() protocol.Message {
 		return m
 	case bytes.HasPrefix(f.frame, []byte("imei")):
 		if i := bytes.Index(f.frame, []byte(" "+http)); i >= 0 {
-			f.FailAt("method", i, fmt.Errorf("%w: the end of a GET without its start", wire.ErrValue))
+			f.FailAt(frames().FieldAt(f.frame, i, "method"), i, fmt.Errorf("%w: the end of a GET without its start", wire.ErrValue))
 		}
 		return f.legacy()
 	}
@@ -89,7 +86,7 @@ func (f *reader) read() protocol.Message {
 		m.Text = f.Text(f.Len(), "reply")
 		return m
 	}
-	f.FailAt("start", 0, fmt.Errorf("%w: neither report nor command", wire.ErrValue))
+	f.FailAt("reply", 0, fmt.Errorf("%w: neither report nor command", wire.ErrValue))
 	return nil
 }
 
@@ -127,11 +124,13 @@ func (f *reader) command() *Command {
 	outer := f.Limit(f.Len()-1, "command")
 	m, args := wire.OwnList[Command, string](&f.Cursor, f.count()-3)
 	m.Username, m.Password, m.Function = f.word("username", maxWord), f.word("password", maxWord), f.word("function", maxWord)
+	at := f.Pos()
 	m.Args = f.texts(args, "argument")
 	for _, a := range m.Args {
 		if err := clean(a); err != nil {
-			f.FailAt("argument", f.Pos(), fmt.Errorf("%w: %w", wire.ErrValue, err))
+			f.FailAt("argument", at, fmt.Errorf("%w: %w", wire.ErrValue, err))
 		}
+		at += len(a) + len(",")
 	}
 	f.Restore(outer)
 	f.Expect("*", "end")
@@ -141,7 +140,7 @@ func (f *reader) command() *Command {
 // head reads the rest of an HTTP head behind its first line.
 func (f *reader) head() {
 	if !bytes.HasSuffix(f.frame, []byte(blankLine)) {
-		f.FailAt("head", len(f.frame), wire.ErrTruncated)
+		f.FailAt("headers", len(f.frame), wire.ErrTruncated)
 		return
 	}
 	f.Chars(f.Len(), "headers")
@@ -159,7 +158,7 @@ func (f *reader) get() protocol.Message {
 	f.Expect(get[:len(get)-1], "method")
 	line, _, _ := bytes.Cut(f.frame, []byte("\r\n"))
 	query := bytes.IndexByte(line, '?')
-	end := bytes.LastIndex(line, []byte(" "+http))
+	end := bytes.Index(line, []byte(" "+http))
 	if query < 0 || end < query {
 		f.FailAt("target", f.Pos(), fmt.Errorf("%w: a GET without a report", wire.ErrValue))
 		return nil
@@ -202,7 +201,7 @@ func (f *reader) legacy() protocol.Message {
 		f.Expect("&", "separator")
 		key, _, ok := bytes.Cut(v[1:], []byte("="))
 		if !ok || !nmea.Word(string(key), maxWord) {
-			f.Fail("rmc", fmt.Errorf("%w: neither a sentence nor a value", wire.ErrValue))
+			f.Fail("key", fmt.Errorf("%w: neither a sentence nor a value", wire.ErrValue))
 			return nil
 		}
 		f.Text(len(key)+1, "key")
@@ -257,7 +256,7 @@ func (f *reader) report() protocol.Message {
 	f.Expect(",", "separator")
 	if rest := f.frame[f.Pos():]; len(rest) < 6 || string(rest[3:6]) != "RMC" {
 		if len(rest) < 7 || !nmea.Word(string(rest[1:6]), 5) || rest[6] != ',' {
-			f.Fail("rmc", fmt.Errorf("%w: not a sentence", wire.ErrValue))
+			f.Fail("sentence", fmt.Errorf("%w: not a sentence", wire.ErrValue))
 			return nil
 		}
 		f.Text(7, "sentence")

@@ -1,0 +1,123 @@
+package sanav
+
+import (
+	"sync"
+
+	"github.com/sargas-em/em/protocol/layout"
+	"github.com/sargas-em/em/protocol/nmea"
+)
+
+// Layout describes the frames; see package layout.
+func (Codec) Layout() *layout.Layout { return frames() }
+
+// frames says of frames what Decode reads in them; a test holds the two together.
+var frames = sync.OnceValue(func() *layout.Layout {
+	head := "run('0123456789') == 15 && byte(15) == 0x2C && be16(16) == 0x2447"
+	return layout.Must(layout.Description{
+		Name:  name,
+		Title: "SANAV",
+		Start: "starts('imei=') || starts('imei:') || starts('GET /') && find('?imei=') >= 0 || " + head,
+		Frames: []layout.Frame{ // by numbers, for which bytes are waited
+			{If: "byte(0) == 0x47 && be32(0) == 0x47455420 || byte(0) == 0x48 && be32(0) == 0x48545450", Size: `find('\r\n\r\n') + 4`},
+			{If: "byte(0) == 0x23", Size: "find('*') + 1"},
+			{If: "byte(0) >= 0x20 && byte(0) <= 0x7E", Size: `until('\r\n') + 0 * byte(until('\r\n'))`},
+		},
+		Between: "\r\n",
+		Fields: []layout.Node{
+			layout.Switch(
+				layout.Case(head, report()),
+				layout.Case("starts('GET /')", request()),
+				layout.Case("starts('HTTP/1.')",
+					layout.Lit("http", http), layout.Text("minor version", "1"), layout.Lit("status", " 200"),
+					text("headers")),
+				layout.Case("starts('#')",
+					layout.Lit("start", "#"),
+					layout.Sub("left - (byte(size - 1) == 0x2A)",
+						field("username"), field("password"), field("function").Title(),
+						layout.While("left > 0", field("argument"))),
+					layout.Lit("end", "*")),
+				layout.Case("starts('"+cota+"')",
+					layout.Lit("start", cota), field("function").Title(),
+					layout.While("left > 0", field("argument"))),
+				layout.Case("starts('imei')", legacy()),
+				layout.Else(layout.Text("reply", "min(left, 100)").Title(), text("reply")),
+			),
+			layout.If("left > 0", layout.Text("end", "left")),
+		},
+	})
+})
+
+func field(name string) layout.Node { return layout.Word(name, ',') }
+
+// text is all that is left, in parts that Wireshark shows whole.
+func text(name string) layout.Node {
+	return layout.While("left > 0", layout.Text(name, "min(left, 100)"))
+}
+
+// separator is the comma behind a sentence, which one without a star has taken.
+func separator() layout.Node {
+	return layout.If("left > 0 && rmc_star >= 0", layout.Lit("separator", ","))
+}
+
+func report() layout.Node {
+	nodes := []layout.Node{
+		nmea.Layout(), separator(),
+		field("event").Meanings(map[string]string{"AUTO": "periodic", "ST": "strap", "TT": "tamper switch of the home unit"}).Title(),
+	}
+	for _, n := range []string{
+		"bracelet", "reserved", "reserved", "reserved", "counter", "csq", "battery", "gps sensitivity", "hdop",
+		"mcc", "mnc", "lac", "cid", "level",
+	} {
+		nodes = append(nodes, field(n))
+	}
+	nodes = append(nodes, layout.While("left > 0", field("neighbour")))
+	return layout.Seq(
+		layout.Text("imei", "15"), layout.Lit("separator", ","),
+		layout.Switch(
+			layout.Case("byte(pos + 3) == 0x52 && be16(pos + 4) == 0x4D43", nodes...),
+			layout.Else(layout.Text("sentence", "min(left, 7)").Title(), text("data")),
+		),
+	)
+}
+
+// request is a GET with a report in it.
+func request() layout.Node {
+	return layout.Seq(
+		layout.Lit("method", "GET "),
+		layout.Let("line", `if(find('\r\n') >= 0, find('\r\n'), size)`),
+		layout.Let("question", "find('?', pos, line)"),
+		layout.Let("version", "find(' "+http+"', pos, line)"),
+		layout.Switch(
+			layout.Case("question < 0 || version < question", text("target")),
+			layout.Else(
+				layout.Text("path", "question - pos"),
+				layout.Lit("query", "?"),
+				layout.Sub("version - pos", legacy(), layout.If("left > 0", layout.Text("end", "left"))),
+				text("headers"),
+			),
+		),
+	)
+}
+
+// legacy is "imei=…&rmc=" or "imei:…rmc:", a sentence and fields.
+func legacy() layout.Node {
+	return layout.Seq(
+		layout.Let("colon", "starts('imei:')"),
+		layout.Let("middle", "if(colon, find('rmc:', pos + 5), find('&', pos + 5))"),
+		layout.If("colon", layout.Lit("start", "imei:")),
+		layout.If("!colon", layout.Lit("start", "imei=")),
+		layout.If("middle < 0", text("imei")),
+		layout.Text("imei", "middle - pos"),
+		layout.Switch(
+			layout.Case("!colon && !starts('&rmc=')",
+				layout.Lit("separator", "&"),
+				layout.Text("key", "min(left, until('=') + 1)"), text("data")),
+			layout.Else(
+				layout.If("colon", layout.Lit("rmc", "rmc:")),
+				layout.If("!colon", layout.Lit("rmc", "&rmc=")),
+				nmea.Layout(), separator(),
+				layout.While("left > 0", field("field")),
+			),
+		),
+	)
+}
