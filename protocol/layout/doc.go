@@ -78,7 +78,7 @@
 // stands. Its Note is what that means: "54.687200°" of degrees and minutes, "SOS" of
 // an alarm, and of a check "OK   CRC-16/X-25" or "WRONG, expected …". Text is UTF-8;
 // control characters and bytes that are no text are shown as \xNN. Of long data the
-// first 32 bytes are shown.
+// first 32 bytes are shown, of Hidden data none.
 //
 // # Limits
 //

@@ -23,7 +23,8 @@ type Description struct {
 // Frame says how a frame is cut out of a stream. If and Size are expressions over
 // the bytes from a place where a frame may begin; the first Frame whose If is not 0
 // gives the size. Where both need bytes that have not come yet, they are waited
-// for. A size of 0 is none: the place is not the start of a frame. Nothing but the
+// for, which byte, its like and find tell; starts, run, until and count take what is
+// there for all. A size of 0 is none: the place is not the start of a frame. Nothing but the
 // Lua dissector needs it, for programs have a Codec.
 type Frame struct{ If, Size string }
 
