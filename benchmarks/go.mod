@@ -16,13 +16,12 @@ require (
 	github.com/tidwall/geojson v1.4.5
 	github.com/tidwall/rtree v1.10.0
 	golang.org/x/sys v0.49.0
-	google.golang.org/protobuf v1.36.9
+	google.golang.org/protobuf v1.36.12
 )
 
 require (
 	github.com/mitchellh/mapstructure v1.5.0 // indirect
 	github.com/ringsaturn/tzf-rel-lite v0.0.2025-b2 // indirect
-	github.com/sigurn/crc16 v0.0.0-20211026045750-20ab5afb07e3 // indirect
 	github.com/tidwall/geoindex v1.7.0 // indirect
 	github.com/twpayne/go-polyline v1.1.1 // indirect
 	go.mongodb.org/mongo-driver/v2 v2.5.0 // indirect

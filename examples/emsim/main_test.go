@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,16 +50,16 @@ func TestDocumentedCommands(t *testing.T) {
 	ran := 0
 	for sc := bufio.NewScanner(bytes.NewReader(doc)); sc.Scan(); {
 		command, ok := strings.CutPrefix(sc.Text(), "//\temsim ")
-		if !ok || strings.Contains(command, "--pty") { // TestSerial has that
-			continue
+		if !ok || slices.ContainsFunc([]string{"--pty", "--udp", "--http"}, func(way string) bool { return strings.Contains(command, way) }) {
+			continue // TestSerial, TestUDP and TestHTTP have these
 		}
 		args := strings.Fields(command)
 		codec := "gt06"
 		for i, a := range args {
 			switch {
 			case a == "--codec":
-				codec = args[i+1]
-			case a == "--truth":
+				codec, _, _ = strings.Cut(args[i+1], "-") // bactrack-m is a model of bactrack
+			case a == "--truth" || a == "--record":
 				args[i+1] = t.TempDir() + "/" + args[i+1]
 			}
 		}
@@ -79,7 +80,7 @@ func TestDocumentedCommands(t *testing.T) {
 		}
 		ran++
 	}
-	if ran != 4 {
-		t.Errorf("%d commands, not 4", ran)
+	if ran != 6 {
+		t.Errorf("%d commands, not 6", ran)
 	}
 }
