@@ -51,9 +51,9 @@ func TestRealFrames(t *testing.T) {
 	// By line of the file, from 1.
 	notAFrame := map[int]string{77: fmt.Sprintf("split at 2: %v", protocol.ErrJunk)} // two bytes of junk, and escapes without a header
 	strict := maps.Clone(notAFrame)
-	strict[72] = "wrong checksum" // the position was edited (27.96° N, 82.48° W)
-	strict[73] = "wrong checksum" // edited likewise
-	strict[75] = "field length"   // 15 zero bytes of the position were taken out
+	strict[72] = "wrong checksum"   // the position was edited (27.96° N, 82.48° W)
+	strict[73] = "wrong checksum"   // edited likewise
+	strict[75] = "field attributes" // 15 zero bytes of the position were taken out
 	vs, same := codectest.Edition(t, file, realFrames)
 	for name, tt := range map[string]struct {
 		codec protocol.Codec
