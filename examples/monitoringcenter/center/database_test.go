@@ -69,9 +69,10 @@ func TestDatabaseGoesAndComes(t *testing.T) {
 		if n%2 == 1 {
 			down = server.Pause
 		}
+		wait := time.Duration(rng.IntN(60)) * time.Millisecond
 		begun := make(chan struct{})
 		go func() { defer close(begun); report() }()
-		time.Sleep(time.Duration(rng.IntN(60)) * time.Millisecond) // in the middle of it
+		time.Sleep(wait) // in the middle of it
 		if err := down(); err != nil {
 			t.Fatal(err)
 		}

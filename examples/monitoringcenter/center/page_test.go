@@ -108,8 +108,14 @@ func js[T any](p *page, expression string) T {
 // until waits until an expression is true in the page.
 func (p *page) until(what, expression string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !js[bool](p, expression); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		so, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](expression))
+		switch {
+		case so && err == nil:
+			return
+		case err != nil && !strings.Contains(err.Error(), "navigated"): // a page that is on its way says nothing
+			p.t.Fatalf("%s: %v", expression, err)
+		case time.Now().After(deadline):
 			p.t.Fatalf("in vain: %s; the page: %s; the browser says: %s", what, p.text("body"), p.problems)
 		}
 	}
