@@ -43,8 +43,17 @@ func Record(t testing.TB, file string) string {
 	return url
 }
 
-// StopShared ends the server that Record started, if it did: at the end of TestMain.
-func StopShared() {
+// Tests are the tests of a package; with them ends the server that Record
+// started, before somebody looks for what they have left.
+type Tests struct{ *testing.M }
+
+// Run runs them.
+func (t Tests) Run() int {
+	defer stopShared()
+	return t.M.Run()
+}
+
+func stopShared() {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server != nil {

@@ -2,7 +2,6 @@ package record_test
 
 import (
 	"database/sql"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -14,9 +13,7 @@ import (
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { pgserver.StopShared(); os.Exit(code) }))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(pgserver.Tests{M: m}) }
 
 // base is when the invented histories of the tests begin.
 var base = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)

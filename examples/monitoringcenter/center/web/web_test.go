@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,9 +18,7 @@ import (
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { pgserver.StopShared(); os.Exit(code) }))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(pgserver.Tests{M: m}) }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 

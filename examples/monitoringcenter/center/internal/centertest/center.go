@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -60,7 +59,7 @@ func RecordOf(t *testing.T, dir string) string {
 // Main runs the tests of a package, looks for goroutines that are left, and ends
 // the database server that the tests may have started.
 func Main(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { pgserver.StopShared(); os.Exit(code) }))
+	goleak.VerifyTestMain(pgserver.Tests{M: m})
 }
 
 // Config says how a center under test differs from the usual one.
