@@ -11,13 +11,7 @@ func (Codec) Layout() *layout.Layout { return frames() }
 
 // frames says of sentences what Decode reads in them; a test holds the two together.
 var frames = sync.OnceValue(func() *layout.Layout {
-	fields := func(names ...string) layout.Node {
-		var nodes []layout.Node
-		for _, n := range names {
-			nodes = append(nodes, field(n))
-		}
-		return layout.Seq(nodes...)
-	}
+	fields := func(names ...string) layout.Node { return layout.Words(',', names...) }
 	sentence := func(name string, nodes ...layout.Node) layout.Node {
 		return layout.Case("sentence == '"+name+"'", nodes...)
 	}

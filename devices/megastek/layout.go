@@ -46,13 +46,7 @@ var frames = sync.OnceValue(func() *layout.Layout {
 func field(name string) layout.Node { return layout.Word(name, ',') }
 
 // list is fields one after the other.
-func list(names ...string) layout.Node {
-	var nodes []layout.Node
-	for _, n := range names {
-		nodes = append(nodes, field(n))
-	}
-	return layout.Seq(nodes...)
-}
+func list(names ...string) layout.Node { return layout.Words(',', names...) }
 
 func cellFields() layout.Node { return list("mcc", "mnc", "lac", "cid") }
 

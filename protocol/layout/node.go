@@ -134,6 +134,15 @@ func UTF16(name, size string) Node { return Node{op: opUTF16, name: name, size: 
 // value, or up to the end of the range; nothing where nothing is left.
 func Word(name string, sep byte) Node { return Node{op: opWord, name: name, sep: string([]byte{sep})} }
 
+// Words is a Word of each name, one after the other.
+func Words(sep byte, names ...string) Node {
+	var words []Node
+	for _, name := range names {
+		words = append(words, Word(name, sep))
+	}
+	return Seq(words...)
+}
+
 // DegMin is two words, degrees with minutes ("5441.2320") and hemisphere ("N"). The
 // second, called by the name with " hemisphere", notes the degrees.
 func DegMin(name string, sep byte) Node {
