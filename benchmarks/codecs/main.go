@@ -3,12 +3,19 @@
 //	go run ./benchmarks/codecs [-codec NAME] [-frames N] [-seed N] [-json] [-cpuprofile FILE]
 //
 // The stream of a dialect is what its simulator sends over a day of positions, or,
-// where it tells none, of contacts with a beacon or of breath tests. Before any
-// speed is printed, a session reads the same stream, and all that was reported must
-// come back.
+// where it tells none, of contacts with a beacon, of breath tests or of samples at
+// the skin. Before any speed is printed, a session reads the same stream, and all
+// that was reported must come back.
+//
+// Beside a codec's time for a frame stands what the machine needs in the same run
+// to do least with the same bytes: the floor looks at each byte of a frame twice,
+// once for a separator and once for a check code, and the one with memory also
+// allocates what the codec does. What comes to the codec's time until there are
+// observations, with session and ID, is the last figure.
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -19,6 +26,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -26,22 +34,32 @@ import (
 	"github.com/sargas-em/em/benchmarks/internal/cputime"
 	"github.com/sargas-em/em/devices"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/checksum"
 	"github.com/sargas-em/em/protocol/wire"
 )
 
 // figures are what was measured of one dialect, on one core.
 type figures struct {
-	Codec          string  `json:"codec"`
-	Frames         int     `json:"frames"`
-	Bytes          int     `json:"bytes"`
-	FramesPerSec   float64 `json:"frames_per_second"`
-	MBPerSec       float64 `json:"megabytes_per_second"`
-	AllocsPerFrame float64 `json:"allocations_per_frame"`
+	Codec  string `json:"codec"`
+	Frames int    `json:"frames"`
+	Bytes  int    `json:"bytes"`
 
-	// The same with the caller's memory; absent where the codec has no DecodeReuse.
-	ReuseFramesPerSec   *float64 `json:"reuse_frames_per_second,omitempty"`
-	ReuseAllocsPerFrame *float64 `json:"reuse_allocations_per_frame,omitempty"`
+	Decode   cost  `json:"decode"`
+	Reuse    *cost `json:"reuse,omitempty"` // with the caller's memory, where the codec has DecodeReuse
+	Floor    cost  `json:"floor"`
+	Memory   cost  `json:"floor_with_memory"` // and an allocation of as many bytes as Decode makes
+	Observed cost  `json:"observed"`          // Decode, the session, and each observation's Stamp
 }
+
+// cost is what a pass over the stream took, for each of its frames.
+type cost struct {
+	NSPerFrame     float64 `json:"ns_per_frame"`
+	AllocsPerFrame float64 `json:"allocations_per_frame"`
+	BytesPerFrame  float64 `json:"allocated_bytes_per_frame"`
+}
+
+// perSecond is how many frames that makes in a second.
+func (c cost) perSecond() float64 { return 1e9 / c.NSPerFrame }
 
 // report is all of a run, with what is needed to repeat it.
 type report struct {
@@ -111,14 +129,21 @@ func (r report) write(asJSON bool) error {
 	}
 	fmt.Printf("%s %s, %d CPUs, seed %d, one core, %s; answers checked\n", r.Go, r.OS, r.CPUs, r.Seed, r.Time)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "codec\tframes\tbytes\tframes/s\tMB/s\tallocs/frame\tframes/s, memory reused\tallocs/frame\t")
+	fmt.Fprintln(w, "codec\tframes\tbytes\tframes/s\tMB/s\tallocs\treused: frames/s\tallocs\tns/frame\treused\tfloor\twith memory\tns/byte\treused\tfloor\tobserved: ns/frame\t")
 	for _, f := range r.Codecs {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%.0f\t%.1f\t%.2f\t", f.Codec, f.Frames, f.Bytes, f.FramesPerSec, f.MBPerSec, f.AllocsPerFrame)
-		if f.ReuseFramesPerSec == nil {
-			fmt.Fprint(w, "\t\t\n")
-			continue
+		size := float64(f.Bytes) / float64(f.Frames)
+		reuse := func(format string, v func(cost) float64) string {
+			if f.Reuse == nil {
+				return ""
+			}
+			return fmt.Sprintf(format, v(*f.Reuse))
 		}
-		fmt.Fprintf(w, "%.0f\t%.2f\t\n", *f.ReuseFramesPerSec, *f.ReuseAllocsPerFrame)
+		ns := func(c cost) float64 { return c.NSPerFrame }
+		nsByte := func(c cost) float64 { return c.NSPerFrame / size }
+		fmt.Fprintf(w, "%s\t%d\t%.0f\t%.0f\t%.1f\t%.2f\t%s\t%s\t%.0f\t%s\t%.0f\t%.0f\t%.2f\t%s\t%.2f\t%.0f\t\n",
+			f.Codec, f.Frames, size, f.Decode.perSecond(), f.Decode.perSecond()*size/1e6, f.Decode.AllocsPerFrame,
+			reuse("%.0f", cost.perSecond), reuse("%.2f", func(c cost) float64 { return c.AllocsPerFrame }),
+			ns(f.Decode), reuse("%.0f", ns), ns(f.Floor), ns(f.Memory), nsByte(f.Decode), reuse("%.2f", nsByte), nsByte(f.Floor), ns(f.Observed))
 	}
 	return w.Flush()
 }
@@ -132,74 +157,134 @@ func measure(d protocol.Device, n int, seed uint64) (figures, error) {
 		if !errors.Is(err, protocol.ErrUnsupported) {
 			break
 		}
-		track = day(n, seed)
-		stream, err = record(d, track, seed)
+		track = day.report(n, seed)
+		stream, err = record(d, track, day.turn, seed)
 	}
 	if err != nil {
 		return figures{}, err
 	}
-	if err := check(d, stream, track); err != nil {
+	times, err := check(d, stream, track)
+	if err != nil {
 		return figures{}, err
 	}
 	f := figures{Codec: d.Name, Bytes: len(stream)}
-	var best time.Duration
-	if best, f.Frames, f.AllocsPerFrame, err = clock(d, stream, d.Codec.Decode); err != nil {
+	frames, err := split(d, stream)
+	if err != nil {
 		return f, err
 	}
-	f.FramesPerSec = float64(f.Frames) / best.Seconds()
-	f.MBPerSec = float64(f.Bytes) / 1e6 / best.Seconds()
+	f.Frames = len(frames)
+	pass := func(read func([]byte) (protocol.Message, error)) func() error {
+		return func() error { return decode(d, stream, read) }
+	}
+	if f.Decode, err = clock(f.Frames, pass(d.Codec.Decode)); err != nil {
+		return f, err
+	}
 	if reuser, ok := d.Codec.(protocol.Reuser); ok {
 		var memory wire.Memory
-		best, frames, allocs, err := clock(d, stream, func(frame []byte) (protocol.Message, error) {
-			return reuser.DecodeReuse(frame, &memory)
-		})
+		reuse, err := clock(f.Frames, pass(func(frame []byte) (protocol.Message, error) { return reuser.DecodeReuse(frame, &memory) }))
 		if err != nil {
 			return f, err
 		}
-		rate := float64(frames) / best.Seconds()
-		f.ReuseFramesPerSec, f.ReuseAllocsPerFrame = &rate, &allocs
+		f.Reuse = &reuse
 	}
-	return f, nil
+	f.Floor, _ = clock(f.Frames, func() error { return floor(frames, 0) })
+	f.Memory, _ = clock(f.Frames, func() error { return floor(frames, int(f.Decode.BytesPerFrame)/8) })
+	f.Observed, err = clock(f.Frames, func() error { return observe(d, stream, times) })
+	return f, err
 }
 
 // clock takes the least time of some passes: others on the machine only add.
-func clock(d protocol.Device, stream []byte, read func([]byte) (protocol.Message, error)) (best time.Duration, frames int, allocs float64, err error) {
+func clock(frames int, pass func() error) (c cost, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	best = math.MaxInt64
+	best := time.Duration(math.MaxInt64)
 	for range 7 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		start := cputime.Thread()
-		if frames, err = decode(d, stream, read); err != nil {
-			return 0, 0, 0, err
+		if err := pass(); err != nil {
+			return cost{}, err
 		}
 		best = min(best, cputime.Thread()-start)
 		runtime.ReadMemStats(&after)
-		allocs = float64(after.Mallocs-before.Mallocs) / float64(frames)
+		c.AllocsPerFrame = float64(after.Mallocs-before.Mallocs) / float64(frames)
+		c.BytesPerFrame = float64(after.TotalAlloc-before.TotalAlloc) / float64(frames)
 	}
-	return best, frames, allocs, nil
+	c.NSPerFrame = float64(best.Nanoseconds()) / float64(frames)
+	return c, nil
 }
 
 // decode splits and decodes the whole stream.
-func decode(d protocol.Device, stream []byte, read func([]byte) (protocol.Message, error)) (frames int, err error) {
+func decode(d protocol.Device, stream []byte, read func([]byte) (protocol.Message, error)) error {
 	for len(stream) > 0 {
 		// A server's buffer holds one frame and a little more.
 		frame, n, err := d.Codec.Split(stream[:min(len(stream), d.MaxFrame)])
 		if err != nil || n == 0 {
-			return frames, fmt.Errorf("split: %d bytes, %w", n, err)
+			return fmt.Errorf("split: %d bytes, %w", n, err)
 		}
 		stream = stream[n:]
 		if frame == nil {
 			continue
 		}
 		if _, err := read(frame); err != nil {
-			return frames, err
+			return err
 		}
-		frames++
 	}
-	return frames, nil
+	return nil
+}
+
+// split returns the frames of the stream.
+func split(d protocol.Device, stream []byte) (frames [][]byte, err error) {
+	return frames, decode(d, stream, func(frame []byte) (protocol.Message, error) {
+		frames = append(frames, frame)
+		return nil, nil
+	})
+}
+
+// What floor has computed and made, so that no compiler leaves it out.
+var (
+	sum  int
+	made []*byte
+)
+
+// floor does least with frames, and allocates that many words with pointers for
+// each.
+func floor(frames [][]byte, words int) error {
+	for _, f := range frames {
+		sum += bytes.Count(f, []byte{','}) + int(checksum.Xor8(f))
+		if words > 0 {
+			made = make([]*byte, words)
+		}
+	}
+	return nil
+}
+
+// observe reads the stream, whose frames come at those times, up to stamped
+// observations.
+func observe(d protocol.Device, stream []byte, times []time.Time) error {
+	_, identity, err := simulator(d, 0)
+	if err != nil {
+		return err
+	}
+	session := d.Sessions(protocol.SessionConfig{Identity: identity})
+	var out protocol.Output
+	return decode(d, stream, func(frame []byte) (protocol.Message, error) {
+		m, err := d.Codec.Decode(frame)
+		if err != nil {
+			return nil, err
+		}
+		now := times[0]
+		times = times[1:]
+		out.Reset()
+		if err := session.Handle(now, m, &out); err != nil {
+			return nil, err
+		}
+		for i := range out.Observations {
+			out.Observations[i] = out.Observations[i].Stamp(now)
+		}
+		return m, nil
+	})
 }
 
 // walk is an invented day, a position every few seconds round a town.
@@ -220,8 +305,12 @@ func walk(n int, seed uint64) []em.Observation {
 }
 
 // days are what is reported, of which a dialect's stream has the first that its
-// simulator takes.
-var days = []func(n int, seed uint64) []em.Observation{walk, contacts, breaths}
+// simulator takes, so many reports at a turn: positions go out as they are made,
+// samples are fetched a few hours later.
+var days = []struct {
+	report func(n int, seed uint64) []em.Observation
+	turn   int
+}{{walk, 1}, {contacts, 1}, {breaths, 1}, {tests, 1}, {samples, 60}}
 
 // contacts are of a beacon that comes and goes.
 func contacts(n int, seed uint64) []em.Observation {
@@ -243,6 +332,28 @@ func breaths(n int, seed uint64) []em.Observation {
 	return obs
 }
 
+// tests are of a breathalyser whose host has kept them.
+func tests(n int, seed uint64) []em.Observation {
+	obs := walk(n, seed)
+	rnd := rand.New(rand.NewPCG(seed, 4))
+	for i := range obs {
+		value := em.Decimal{Coef: int64(rnd.IntN(400)) * 10, Scale: 4}
+		obs[i].Stored, obs[i].Body = true, &em.AlcoholReading{Value: value, Unit: em.UnitBloodGPer100mL, Status: em.SampleOK}
+	}
+	return obs
+}
+
+// samples are of a sensor at the skin, three a minute.
+func samples(n int, seed uint64) []em.Observation {
+	obs := walk(n, seed)
+	rnd := rand.New(rand.NewPCG(seed, 3))
+	for i := range obs {
+		obs[i].DeviceAt = obs[0].DeviceAt.Add(time.Duration(i) * 20 * time.Second)
+		obs[i].Body = &em.Transdermal{Value: em.Decimal{Coef: int64(rnd.IntN(1 << 16))}, Unit: em.UnitRaw}
+	}
+	return obs
+}
+
 // same compares what came back with what was reported; told is false where it is
 // of another kind.
 func same(got, want em.Observation) (told, ok bool) {
@@ -257,6 +368,9 @@ func same(got, want em.Observation) (told, ok bool) {
 	case *em.AlcoholReading:
 		g, told := got.Body.(*em.AlcoholReading)
 		return told, told && g.Value == w.Value && g.Unit == w.Unit
+	case *em.Transdermal:
+		g, told := got.Body.(*em.Transdermal)
+		return told, told && got.DeviceAt.Equal(want.DeviceAt) && g.Value == w.Value && g.Unit == w.Unit
 	}
 	return false, false
 }
@@ -274,9 +388,9 @@ func simulator(d protocol.Device, seed uint64) (sim protocol.Simulator, identity
 	return nil, "", err
 }
 
-// record is the bytes that a simulated device sends while it reports obs and a
-// session answers it.
-func record(d protocol.Device, obs []em.Observation, seed uint64) ([]byte, error) {
+// record is the bytes that a simulated device sends while it reports obs, some at a
+// turn, and a session answers it.
+func record(d protocol.Device, obs []em.Observation, each int, seed uint64) ([]byte, error) {
 	sim, identity, err := simulator(d, seed)
 	if err != nil {
 		return nil, err
@@ -325,11 +439,11 @@ func record(d protocol.Device, obs []em.Observation, seed uint64) ([]byte, error
 	if err := turn(obs[0].DeviceAt); err != nil {
 		return nil, err
 	}
-	for _, o := range obs {
-		if err := sim.Report(o); err != nil {
+	for some := range slices.Chunk(obs, each) {
+		if err := sim.Report(some...); err != nil {
 			return nil, err
 		}
-		if err := turn(o.DeviceAt); err != nil {
+		if err := turn(some[len(some)-1].DeviceAt); err != nil {
 			return nil, err
 		}
 	}
@@ -337,18 +451,18 @@ func record(d protocol.Device, obs []em.Observation, seed uint64) ([]byte, error
 }
 
 // check reads the stream as a center does and compares every report with what was
-// reported.
-func check(d protocol.Device, stream []byte, track []em.Observation) error {
+// reported. It returns when each frame came.
+func check(d protocol.Device, stream []byte, track []em.Observation) (times []time.Time, err error) {
 	_, identity, err := simulator(d, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	session := d.Sessions(protocol.SessionConfig{Identity: identity})
 	i := 0
 	for len(stream) > 0 {
 		frame, n, err := d.Codec.Split(stream)
 		if err != nil || n == 0 {
-			return fmt.Errorf("split: %d bytes, %w", n, err)
+			return nil, fmt.Errorf("split: %d bytes, %w", n, err)
 		}
 		stream = stream[n:]
 		if frame == nil {
@@ -356,11 +470,12 @@ func check(d protocol.Device, stream []byte, track []em.Observation) error {
 		}
 		m, err := d.Codec.Decode(frame)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		var out protocol.Output
-		if err := session.Handle(track[min(i, len(track)-1)].DeviceAt, m, &out); err != nil {
-			return err
+		times = append(times, track[min(i, len(track)-1)].DeviceAt)
+		if err := session.Handle(times[len(times)-1], m, &out); err != nil {
+			return nil, err
 		}
 		for _, o := range out.Observations {
 			told, ok := same(o, track[min(i, len(track)-1)])
@@ -368,16 +483,16 @@ func check(d protocol.Device, stream []byte, track []em.Observation) error {
 				continue
 			}
 			if i == len(track) {
-				return errors.New("more than was reported")
+				return nil, errors.New("more than was reported")
 			}
 			if !ok {
-				return fmt.Errorf("report %d: %+v at %v, reported %+v at %v", i, o.Body, o.DeviceAt, track[i].Body, track[i].DeviceAt)
+				return nil, fmt.Errorf("report %d: %+v at %v, reported %+v at %v", i, o.Body, o.DeviceAt, track[i].Body, track[i].DeviceAt)
 			}
 			i++
 		}
 	}
 	if i != len(track) {
-		return fmt.Errorf("%d of %d reports came back", i, len(track))
+		return nil, fmt.Errorf("%d of %d reports came back", i, len(track))
 	}
-	return nil
+	return times, nil
 }

@@ -9,21 +9,13 @@ import (
 )
 
 func TestEveryStreamIsChecked(t *testing.T) {
-	measured := 0
 	for _, d := range devices.All() {
 		f, err := measure(d, 300, 7)
-		if errors.Is(err, protocol.ErrUnsupported) {
-			continue
-		}
 		if err != nil {
 			t.Errorf("%s: %v", d.Name, err)
-		} else if f.Frames < 300 {
+		} else if f.Frames < 150 { // samples come two in a frame
 			t.Errorf("%s: %d frames", d.Name, f.Frames)
 		}
-		measured++
-	}
-	if measured < 3 {
-		t.Errorf("only %d dialects were measured", measured)
 	}
 }
 
@@ -32,8 +24,8 @@ func TestCheckFindsAWrongReport(t *testing.T) {
 	for i, day := range days {
 		checked := 0
 		for _, d := range devices.All() {
-			track := day(20, 7)
-			stream, err := record(d, track, 7)
+			track := day.report(20, 7)
+			stream, err := record(d, track, day.turn, 7)
 			if errors.Is(err, protocol.ErrUnsupported) {
 				continue
 			}
@@ -41,7 +33,7 @@ func TestCheckFindsAWrongReport(t *testing.T) {
 				t.Fatalf("%s: %v", d.Name, err)
 			}
 			checked++
-			if check(d, stream, day(20, 8)) == nil {
+			if _, err := check(d, stream, day.report(20, 8)); err == nil {
 				t.Errorf("%s: another day passed for this one", d.Name)
 			}
 		}
