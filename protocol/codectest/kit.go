@@ -122,6 +122,9 @@ type Kit struct {
 	// a time of their own. 2026-03-14 09:26:53 UTC where zero.
 	Now time.Time
 
+	// seen are the frames that the strict and the relaxed codec have decoded in this run.
+	seen, seenRelaxed known
+
 	enough string // of the kit's own tests: a failure with it ends the run
 }
 
@@ -163,11 +166,19 @@ func (k Kit) withDefaults(t tester) Kit {
 // device returns the dialect with its codec under watch.
 func (k Kit) device(t tester) protocol.Device {
 	d := k.Device
-	d.Codec = watch(t, k.Device.Codec)
+	d.Codec = watch(t, k.Device.Codec, k.seen)
 	if d.Relaxed != nil {
-		d.Relaxed = watch(t, k.Device.Relaxed)
+		d.Relaxed = watch(t, k.Device.Relaxed, k.seenRelaxed)
 	}
 	return d
+}
+
+// relax makes the device one with the relaxed codec.
+func (k Kit) relax() Kit {
+	if k.Device.Relaxed != nil {
+		k.Device, k.seen = k.Device.Relax(), k.seenRelaxed
+	}
+	return k
 }
 
 // session starts a conversation under watch.
