@@ -154,9 +154,7 @@ func (l *Link) Command(c Command, tell func(Delivery)) error {
 	l.waiting++
 	tell(Delivery{Command: c, State: DeliveryQueued, At: wall(now)})
 	l.commands = append(l.commands, d)
-	if l.kick != nil {
-		l.kick()
-	}
+	l.kick()
 	return nil
 }
 

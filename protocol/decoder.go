@@ -51,6 +51,9 @@ func (s *Splitter) Next() (frame []byte, offset int64, ok bool, err *FrameError)
 	for {
 		b := s.buf[s.start:]
 		if len(b) == 0 {
+			if cap(s.buf) > largeRead/4 {
+				s.buf, s.start = nil, 0 // a rare backlog must not stay with an idle connection
+			}
 			err := s.takeJunk()
 			return nil, s.offset, err != nil, err
 		}

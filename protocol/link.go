@@ -72,10 +72,10 @@ func (l Limits) withDefaults() Limits {
 }
 
 // Link drives one Session over one connection: it reads, splits, decodes, hands
-// over, commits and only then answers. Fill in the fields and call Run; a Link
-// is for one run and is not copied.
+// over, commits and only then answers. Fill in the fields and call Run or Start; a
+// Link is for one run and is not copied.
 //
-// It keeps one goroutine, the caller's of Run, where Conn has read deadlines
+// It keeps one goroutine, with Run the caller's, where Conn has read deadlines
 // (net.Conn, a pollable os.File), and one more that reads where it has none (a
 // serial port). While Commit runs nothing is read: a slow store is felt by the
 // device as back-pressure.
@@ -105,10 +105,10 @@ type Link struct {
 
 	Limits Limits
 
-	mu    sync.Mutex
-	state linkState
-	calls []*linkCall // in order; each has a caller that waits in Do
-	kick  func()      // makes the running link look at calls, commands and its context; under mu
+	mu     sync.Mutex
+	state  linkState
+	calls  []*linkCall // in order; each has a caller that waits in Do
+	reader linkReader  // of the running link
 
 	commands []*delivery // that the running link has not seen
 	waiting  int         // commands without their last Delivery
@@ -143,9 +143,7 @@ func (l *Link) Do(ctx context.Context, f func(now time.Time, s Session, out *Out
 		return ErrLinkClosed
 	}
 	l.calls = append(l.calls, c)
-	if l.kick != nil {
-		l.kick()
-	}
+	l.kick()
 	l.mu.Unlock()
 	select {
 	case <-c.done:
@@ -186,70 +184,159 @@ func (l *Link) nextCall() *linkCall {
 // Where the stream ended or the peer fell silent, what there is of an unfinished
 // frame is reported, and committed, as a frame in error.
 func (l *Link) Run(ctx context.Context) (err error) {
+	r, err := l.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = r.finish(err) }()
+	for err = r.start(); err == nil; {
+		if err = r.due(); err == nil {
+			err = r.heard(r.l.reader.read(ctx, r.pause))
+		}
+	}
+	return err
+}
+
+// Start is Run for a server of very many connections that are mostly quiet: it
+// returns at once, and tells ended the result. Each wait for the peer is in a
+// goroutine of its own, on a fresh stack of 2 KB: what decoding and committing
+// take, 8 KB and more, is given back in between. One goroutine at a time serves
+// the link, so that what is said of "the link's goroutine" holds.
+func (l *Link) Start(ctx context.Context, ended func(error)) {
+	r, err := l.begin(ctx)
+	if err != nil {
+		go ended(err)
+		return
+	}
+	r.tell = ended
+	go func() { r.goOn(r.start()) }()
+}
+
+// goOn does what is due and leaves the wait to another goroutine.
+func (r *linkRun) goOn(err error) {
+	if err == nil {
+		err = r.due()
+	}
+	if err != nil {
+		r.tell(r.finish(err))
+		return
+	}
+	go r.await()
+}
+
+// await is all that is on the stack of a quiet connection.
+func (r *linkRun) await() { r.goOn(r.heard(r.l.reader.read(r.ctx, r.pause))) }
+
+// begin makes the run of a link; finish ends it.
+func (l *Link) begin(ctx context.Context) (*linkRun, error) {
 	l.mu.Lock()
 	if l.state != linkNew {
 		l.mu.Unlock()
-		return ErrLinkClosed
+		return nil, ErrLinkClosed
 	}
 	l.state = linkRunning
 	l.mu.Unlock()
 	if l.Session == nil {
 		l.Session = l.Device.NewSession()
 	}
-	r := &linkRun{l: l, limits: l.Limits.withDefaults(), split: NewSplitter(l.Device)}
-	rd := newReader(l, r.chunkSize())
+	r := &linkRun{l: l, ctx: ctx, limits: l.Limits.withDefaults(), split: *NewSplitter(l.Device)}
+	rd := newReader(l)
 	l.mu.Lock()
-	l.kick = rd.interrupt
+	l.reader = rd
 	l.mu.Unlock()
-	stop := context.AfterFunc(ctx, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		rd.interrupt()
-	})
-	defer func() {
-		stop()
-		if e := r.ended(); e != nil {
-			err = errors.Join(err, e)
-		}
-		l.Conn.Close() // every write was confirmed: what Close says changes nothing
-		rd.wait()
-		l.mu.Lock()
-		l.state = linkEnded
-		left := l.calls
-		l.calls = nil
-		undelivered := append(r.orders, l.commands...)
-		l.commands = nil
-		l.mu.Unlock()
-		for _, d := range undelivered {
-			r.done(time.Now(), d, DeliveryFailed, ErrLinkClosed)
-		}
-		for _, c := range left {
-			c.err = ErrLinkClosed
-			close(c.done)
-		}
-	}()
-	if err := r.run(ctx, rd); err != errHangUp {
-		return err
-	}
-	return nil
+	r.unhook = context.AfterFunc(ctx, l.interrupt)
+	return r, nil
 }
 
-// errHangUp ends a run on the session's wish. It is never wrapped.
+// interrupt makes the running link look at calls, commands and its context.
+func (l *Link) interrupt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kick()
+}
+
+// kick is interrupt under mu; nothing where the link does not run.
+func (l *Link) kick() {
+	if l.reader != nil {
+		l.reader.interrupt()
+	}
+}
+
+// finish closes the connection and answers all that waits for the link. The
+// result is Run's.
+func (r *linkRun) finish(err error) error {
+	if err == errHangUp {
+		err = nil
+	}
+	l := r.l
+	r.unhook()
+	if e := r.ended(); e != nil {
+		err = errors.Join(err, e)
+	}
+	l.Conn.Close() // every write was confirmed: what Close says changes nothing
+	l.reader.wait()
+	l.mu.Lock()
+	l.state = linkEnded
+	left := l.calls
+	l.calls = nil
+	undelivered := append(r.orders, l.commands...)
+	l.commands = nil
+	l.mu.Unlock()
+	for _, d := range undelivered {
+		r.done(time.Now(), d, DeliveryFailed, ErrLinkClosed)
+	}
+	for _, c := range left {
+		c.err = ErrLinkClosed
+		close(c.done)
+	}
+	r.rest()
+	return err
+}
+
+// errHangUp ends a run where nothing failed: the session hung up, or the stream
+// is over. It is never wrapped.
 var errHangUp = errors.New("hang up")
 
-// linkRun is the state of a running link, of its one goroutine alone.
+// linkRun is the state of a running link, of one goroutine at a time.
 type linkRun struct {
 	l      *Link
+	ctx    context.Context
+	unhook func() bool
+	tell   func(error) // of Start
 	limits Limits
-	split  *Splitter
-	out    Output
+	split  Splitter
 	report *Report
-	reply  []byte      // encoded, waiting for the commit
-	good   time.Time   // of the last good frame; monotonic
-	first  bool        // a good frame has come
-	errors int         // in a row
-	orders []*delivery // in order; the first may be on its way
-	over   time.Time   // when the stream came to its end
+	good   time.Time     // of the last good frame; monotonic
+	pause  time.Duration // of the next read; negative for ever
+	first  bool          // a good frame has come
+	errors int           // in a row
+	orders []*delivery   // in order; the first may be on its way
+	over   time.Time     // when the stream came to its end
+	*desk                // nil while it waits
+}
+
+// desk is what a link works with and does not need while it waits.
+type desk struct {
+	out   Output
+	reply []byte // encoded, waiting for the commit
+}
+
+var desks = sync.Pool{New: func() any { return new(desk) }}
+
+// work takes a desk, and rest gives it back.
+func (r *linkRun) work() {
+	if r.desk == nil {
+		r.desk = desks.Get().(*desk)
+	}
+}
+
+func (r *linkRun) rest() {
+	if r.desk != nil {
+		r.out.Reset()
+		r.reply = r.reply[:0]
+		desks.Put(r.desk)
+		r.desk = nil
+	}
 }
 
 // tap tells of what passes.
@@ -270,20 +357,20 @@ func (r *linkRun) ended() error {
 	return r.tap(time.Now(), Stopped, nil)
 }
 
-// chunkSize is the size of a read. Trackers' frames have some dozens to some
-// hundreds of bytes and mostly come alone: 512 bytes take them in one read, and
-// an idle connection's memory is its stack, not its buffer. Dialects with longer
-// frames get up to 4 KB, so that a backlog does not cost a system call a frame.
-func (r *linkRun) chunkSize() int { return min(4096, max(512, r.l.Device.MaxFrame)) }
-
-func (r *linkRun) run(ctx context.Context, rd linkReader) error {
-	s := r.l.Session
+// start begins the conversation.
+func (r *linkRun) start() error {
+	r.work()
 	r.good = time.Now()
-	if _, ok := s.(Simulator); ok { // its first Wake starts it
-		if err := r.awake(ctx, time.Now()); err != nil {
-			return err
-		}
+	if _, ok := r.l.Session.(Simulator); ok { // its first Wake starts it
+		return r.awake(r.ctx, time.Now())
 	}
+	return nil
+}
+
+// due does what there is to do without the peer, and sets the pause.
+func (r *linkRun) due() error {
+	r.work()
+	ctx, s := r.ctx, r.l.Session
 	for {
 		for c := r.l.nextCall(); c != nil; c = r.l.nextCall() {
 			if err := r.call(ctx, c); err != nil {
@@ -301,9 +388,9 @@ func (r *linkRun) run(ctx context.Context, rd linkReader) error {
 			r.sentOrder(time.Now(), d)
 			continue
 		}
-		wait := time.Duration(-1)
+		r.pause = -1
 		if dl := s.Deadline(); !dl.IsZero() {
-			if wait = dl.Sub(now.Round(0)); wait <= 0 {
+			if r.pause = dl.Sub(now.Round(0)); r.pause <= 0 {
 				if err := r.awake(ctx, now); err != nil {
 					return err
 				}
@@ -322,33 +409,41 @@ func (r *linkRun) run(ctx context.Context, rd linkReader) error {
 			if left <= 0 {
 				return r.end(ctx, now, ErrIdle)
 			}
-			if wait < 0 || left < wait {
-				wait = left
+			if r.pause < 0 || left < r.pause {
+				r.pause = left
 			}
 		}
 		for _, d := range r.orders {
-			if left := d.deadline.Sub(now); wait < 0 || left < wait {
-				wait = left
+			if left := d.deadline.Sub(now); r.pause < 0 || left < r.pause {
+				r.pause = left
 			}
 		}
-		chunk, err := rd.read(ctx, wait)
-		if len(chunk) > 0 {
-			now := time.Now()
-			if err := r.tap(now, Received, chunk); err != nil {
-				return err
-			}
-			r.split.Write(chunk)
-			if err := r.take(ctx, now); err != nil {
-				return err
-			}
+		r.rest()
+		return nil
+	}
+}
+
+// heard takes what a read brought.
+func (r *linkRun) heard(chunk []byte, err error) error {
+	r.work()
+	ctx := r.ctx
+	if len(chunk) > 0 {
+		now := time.Now()
+		if err := r.tap(now, Received, chunk); err != nil {
+			return err
 		}
-		if errors.Is(err, io.EOF) {
-			return r.end(ctx, time.Now(), nil)
-		}
-		if err != nil {
-			return r.end(ctx, time.Now(), fmt.Errorf("protocol: link: read: %w", err))
+		r.split.Write(chunk)
+		if err := r.take(ctx, now); err != nil {
+			return err
 		}
 	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return r.end(ctx, time.Now(), errHangUp)
+	case err != nil:
+		return r.end(ctx, time.Now(), fmt.Errorf("protocol: link: read: %w", err))
+	}
+	return nil
 }
 
 // end reports what the stream holds of an unfinished frame, and returns reason.
@@ -502,9 +597,7 @@ func (r *linkRun) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.reply = r.reply[:0]; cap(r.reply) > 4096 {
-		r.reply = nil // a rare long reply must not stay with an idle connection
-	}
+	r.reply = r.reply[:0]
 	if err != nil {
 		return fmt.Errorf("protocol: link: write: %w", err)
 	}

@@ -48,13 +48,23 @@ var strap = &sample.Strap{Identity: identity, At: 1773480413, Open: true}
 // bare hides the deadlines of a connection: a serial port has none.
 type bare struct{ io.ReadWriteCloser }
 
-// kinds are the two ways in which a link reads.
+// started is Link.Run by way of Start.
+func started(l *protocol.Link, ctx context.Context) error {
+	end := make(chan error)
+	l.Start(ctx, func(err error) { end <- err })
+	return <-end
+}
+
+// kinds are the two ways in which a link reads, and in which it waits.
 var kinds = []struct {
 	name string
 	conn func(net.Conn) io.ReadWriteCloser
+	run  func(*protocol.Link, context.Context) error
 }{
-	{"deadlines", func(c net.Conn) io.ReadWriteCloser { return c }},
-	{"pump", func(c net.Conn) io.ReadWriteCloser { return bare{c} }},
+	{"deadlines", func(c net.Conn) io.ReadWriteCloser { return c }, (*protocol.Link).Run},
+	{"pump", func(c net.Conn) io.ReadWriteCloser { return bare{c} }, (*protocol.Link).Run},
+	{"deadlines, started", func(c net.Conn) io.ReadWriteCloser { return c }, started},
+	{"pump, started", func(c net.Conn) io.ReadWriteCloser { return bare{c} }, started},
 }
 
 // bench is a link on one end of a pipe, within a bubble of fake time.
@@ -103,7 +113,7 @@ func inBubble(t *testing.T, set func(*bench), f func(*bench)) {
 				})
 				go func() {
 					defer close(b.done)
-					b.err = b.link.Run(ctx)
+					b.err = k.run(b.link, ctx)
 				}()
 				synctest.Wait()
 				f(b)
@@ -467,8 +477,10 @@ func TestLinkContext(t *testing.T) {
 		if err := b.ended(); !errors.Is(err, drain) {
 			b.t.Errorf("Run = %v, want the cause", err)
 		}
-		if err := b.link.Run(b.t.Context()); !errors.Is(err, protocol.ErrLinkClosed) {
-			b.t.Errorf("a second Run = %v", err)
+		for _, k := range kinds {
+			if err := k.run(b.link, b.t.Context()); !errors.Is(err, protocol.ErrLinkClosed) {
+				b.t.Errorf("a second run = %v", err)
+			}
 		}
 	})
 }
@@ -481,7 +493,7 @@ func TestLinkPeerThatNeverReads(t *testing.T) {
 				defer peer.Close()
 				l := &protocol.Link{Device: sample.Device(), Conn: k.conn(ours), Limits: protocol.Limits{Write: 7 * time.Second}}
 				done := make(chan error)
-				go func() { done <- l.Run(t.Context()) }()
+				go func() { done <- k.run(l, t.Context()) }()
 				peer.Write(line(t, strap))
 				start := time.Now()
 				if err := <-done; !errors.Is(err, os.ErrDeadlineExceeded) {

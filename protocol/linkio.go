@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -25,15 +26,26 @@ type linkReader interface {
 
 type readDeadliner interface{ SetReadDeadline(time.Time) error }
 
-func newReader(l *Link, size int) linkReader {
+// Sizes of a read. Trackers' frames have some dozens to some hundreds of bytes and
+// mostly come alone: an idle connection has the small buffer. Behind a read that
+// filled it the next ones use a large one, which is shared, so that a backlog does
+// not cost a system call a frame.
+const (
+	smallRead = 256
+	largeRead = 4096
+)
+
+var largeReads = sync.Pool{New: func() any { return new([largeRead]byte) }}
+
+func newReader(l *Link) linkReader {
 	if c, ok := l.Conn.(readDeadliner); ok && c.SetReadDeadline(time.Time{}) == nil {
-		return &deadlineReader{l: l, conn: c, buf: make([]byte, size)}
+		return &deadlineReader{l: l, conn: c}
 	}
 	p := &pump{
 		conn: l.Conn, chunks: make(chan pumped), stop: make(chan struct{}),
 		wakeup: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
-	go p.run(size)
+	go p.run(min(largeRead, max(2*smallRead, l.Device.MaxFrame)))
 	return p
 }
 
@@ -41,28 +53,49 @@ func newReader(l *Link, size int) linkReader {
 // the past; because both it and read's own deadline are set under Link.mu after
 // a look at what is to do, none gets lost.
 type deadlineReader struct {
-	l    *Link
-	conn readDeadliner
-	buf  []byte
+	l     *Link
+	conn  readDeadliner
+	full  bool             // the last read filled its buffer
+	large *[largeRead]byte // nil while the small one will do
+	small [smallRead]byte
 }
 
 func (r *deadlineReader) read(ctx context.Context, wait time.Duration) ([]byte, error) {
-	r.l.mu.Lock()
-	if len(r.l.calls) > 0 || len(r.l.commands) > 0 || ctx.Err() != nil {
-		r.l.mu.Unlock()
+	b := r.prepare(ctx, wait)
+	if b == nil {
 		return nil, nil
+	}
+	n, err := r.l.Conn.Read(b)
+	if r.full = n == len(b); errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	return b[:n], err
+}
+
+// prepare sets the deadline and chooses the buffer; nil where there is something
+// to do at once.
+func (r *deadlineReader) prepare(ctx context.Context, wait time.Duration) []byte {
+	r.l.mu.Lock()
+	defer r.l.mu.Unlock()
+	if len(r.l.calls) > 0 || len(r.l.commands) > 0 || ctx.Err() != nil {
+		return nil
 	}
 	var deadline time.Time
 	if wait >= 0 {
 		deadline = time.Now().Add(wait)
 	}
 	r.conn.SetReadDeadline(deadline) // fails on closed connections only, and Read says that better
-	r.l.mu.Unlock()
-	n, err := r.l.Conn.Read(r.buf)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = nil
+	switch {
+	case r.full && r.large == nil:
+		r.large = largeReads.Get().(*[largeRead]byte)
+	case !r.full && r.large != nil:
+		largeReads.Put(r.large)
+		r.large = nil
 	}
-	return r.buf[:n], err
+	if r.large != nil {
+		return r.large[:]
+	}
+	return r.small[:]
 }
 
 func (r *deadlineReader) interrupt() { r.conn.SetReadDeadline(time.Unix(1, 0)) }

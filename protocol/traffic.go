@@ -59,7 +59,7 @@ func NewDerivation(d Device, c SessionConfig, name string, limits Limits, commit
 		Commit: func(_ context.Context, r *Report) error { return commit(r) },
 	}
 	limits.Errors, limits.Write = -1, -1
-	return &Derivation{r: &linkRun{l: l, limits: limits.withDefaults(), split: NewSplitter(d)}}
+	return &Derivation{r: &linkRun{l: l, limits: limits.withDefaults(), split: *NewSplitter(d), desk: new(desk)}}
 }
 
 // Take takes the next traffic, in its order. The connection is over with Ended
@@ -80,7 +80,7 @@ func (d *Derivation) Take(t Traffic) error {
 	case Lost:
 		err = r.end(ctx, t.At, nil)
 		offset := r.split.offset + t.Missing
-		r.split = NewSplitter(r.l.Device)
+		r.split = *NewSplitter(r.l.Device)
 		r.split.offset = offset
 	case Ended:
 		d.ended = true

@@ -85,7 +85,8 @@ func (c *Center) runCanary(ctx context.Context) error {
 		Grace:    drain,
 		Handler: func(ctx context.Context, conn net.Conn) {
 			g := &gate{c: c, transport: "canary", name: "canary", bound: string(c.canary.device())}
-			c.converse(ctx, c.link(g, dev, conn, protocol.Limits{First: c.canary.limit()}))
+			link := c.link(g, dev, conn, protocol.Limits{First: c.canary.limit()})
+			c.ended(ctx, link, link.Run(ctx))
 		},
 	}
 	served := make(chan error, 1)

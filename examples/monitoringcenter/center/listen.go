@@ -182,15 +182,16 @@ func (c *Center) serveDevices(ctx context.Context, l boundListener) error {
 			return err
 		}
 		detector := tcp.Detector{Devices: reg}
-		srv.Handler = func(ctx context.Context, conn net.Conn) {
+		srv.Start = func(ctx context.Context, conn net.Conn, done func()) {
 			g := c.gate(ctx, l.DeviceListener, conn.RemoteAddr())
 			dev, detected, err := detector.Detect(ctx, conn)
 			if err != nil {
 				c.metrics.reject(l.DeviceListener, err)
 				g.undetected(ctx, err)
+				done()
 				return
 			}
-			c.talk(ctx, g, dev, detected, protocol.Limits{})
+			c.start(ctx, g, dev, detected, done)
 		}
 		err = srv.Serve(ctx, l.ln)
 	default:
@@ -198,8 +199,8 @@ func (c *Center) serveDevices(ctx context.Context, l boundListener) error {
 		if dev, err = c.opts.Registry.Device(l.Codec); err != nil {
 			return err
 		}
-		srv.Handler = func(ctx context.Context, conn net.Conn) {
-			c.talk(ctx, c.gate(ctx, l.DeviceListener, conn.RemoteAddr()), dev, conn, protocol.Limits{})
+		srv.Start = func(ctx context.Context, conn net.Conn, done func()) {
+			c.start(ctx, c.gate(ctx, l.DeviceListener, conn.RemoteAddr()), dev, conn, done)
 		}
 		err = srv.Serve(ctx, l.ln)
 	}
@@ -219,12 +220,32 @@ func (c *Center) detectable(names []string) (*protocol.Registry, error) {
 
 // talk drives one conversation until it ends.
 func (c *Center) talk(ctx context.Context, g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) {
-	link := c.link(g, dev, conn, limits)
+	link, closed := c.open(g, dev, conn, limits)
+	c.ended(ctx, link, link.Run(ctx))
+	closed()
+}
+
+// start is talk for the many that are mostly quiet: it returns, and calls done at
+// the end.
+func (c *Center) start(ctx context.Context, g *gate, dev protocol.Device, conn io.ReadWriteCloser, done func()) {
+	link, closed := c.open(g, dev, conn, protocol.Limits{})
+	link.Start(ctx, func(err error) {
+		c.ended(ctx, link, err)
+		closed()
+		done()
+	})
+}
+
+// open makes the link of a conversation that is counted until closed is called.
+func (c *Center) open(g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) (link *protocol.Link, closed func()) {
+	link = c.link(g, dev, conn, limits)
 	g.conv = c.conns.open(link)
-	defer c.conns.close(g.conv)
-	c.metrics.connections.WithLabelValues(dev.Name, g.transport).Inc()
-	defer c.metrics.connections.WithLabelValues(dev.Name, g.transport).Dec()
-	c.converse(ctx, link)
+	open := c.metrics.connections.WithLabelValues(dev.Name, g.transport)
+	open.Inc()
+	return link, func() {
+		open.Dec()
+		c.conns.close(g.conv)
+	}
 }
 
 // link is our side of one conversation.
@@ -235,9 +256,9 @@ func (c *Center) link(g *gate, dev protocol.Device, conn io.ReadWriteCloser, lim
 	}
 }
 
-// converse runs a link.
-func (c *Center) converse(ctx context.Context, link *protocol.Link) {
-	if err := link.Run(ctx); err != nil && ctx.Err() == nil {
+// ended tells how a conversation ended.
+func (c *Center) ended(ctx context.Context, link *protocol.Link, err error) {
+	if err != nil && ctx.Err() == nil {
 		// The peer's address is all that is told: no identity above debug.
 		c.log.Debug("conversation ended", "codec", link.Device.Name, "peer", link.Name, "error", err)
 	}
