@@ -46,6 +46,7 @@ type Cursor struct {
 	frame []byte
 	pos   int
 	end   int // reads stop here
+	plain int // end, as long as there is neither an error nor anything to record: one comparison for the usual read
 	empty int // where Field has given the empty last field
 	err   error
 	spans []Span
@@ -58,10 +59,10 @@ type Cursor struct {
 }
 
 // New returns a cursor over frame, which it never changes.
-func New(frame []byte) Cursor { return Cursor{frame: frame, end: len(frame)} }
+func New(frame []byte) Cursor { return Cursor{frame: frame, end: len(frame), plain: len(frame)} }
 
 // Record makes the cursor keep a Span for every field that it reads.
-func (c *Cursor) Record() { c.rec = true }
+func (c *Cursor) Record() { c.rec, c.plain = true, 0 }
 
 // Recording reports whether spans are kept: only then is text for a Note worth making.
 func (c *Cursor) Recording() bool { return c.rec }
@@ -99,12 +100,17 @@ func (c *Cursor) Limit(n int, name string) (outer int) {
 		c.fail(name, c.pos, ErrTruncated)
 		return outer
 	}
-	c.end = c.pos + n
+	c.Restore(c.pos + n)
 	return outer
 }
 
 // Restore sets the end back to what it was before Limit.
-func (c *Cursor) Restore(outer int) { c.end = outer }
+func (c *Cursor) Restore(outer int) {
+	c.end = outer
+	if c.err == nil && !c.rec {
+		c.plain = outer
+	}
+}
 
 // Fail records err at the next byte: what should stand there, or should not. The
 // first error stays.
@@ -115,7 +121,7 @@ func (c *Cursor) FailAt(name string, offset int, err error) { c.fail(name, offse
 
 func (c *Cursor) fail(name string, off int, err error) {
 	if c.err == nil {
-		c.err = &FieldError{Field: name, Offset: off, Err: err}
+		c.err, c.plain = &FieldError{Field: name, Offset: off, Err: err}, 0
 	}
 }
 
@@ -160,86 +166,92 @@ func (c *Cursor) span(n int, name, value string) {
 	c.spans = append(c.spans, Span{Offset: c.pos - n, Len: n, Name: name, Value: value})
 }
 
-func (c *Cursor) num(n int, name string, v uint64) {
-	if c.rec {
+// bigEndian reads a number of up to eight bytes with all care.
+func (c *Cursor) bigEndian(n int, name string) (v uint64) {
+	b := c.take(n, name)
+	for _, x := range b {
+		v = v<<8 | uint64(x)
+	}
+	if c.rec && b != nil {
 		c.span(n, name, strconv.FormatUint(v, 10))
 	}
+	return v
+}
+
+// littleEndian is bigEndian with the lowest byte first.
+func (c *Cursor) littleEndian(n int, name string) (v uint64) {
+	b := c.take(n, name)
+	for i, x := range b {
+		v |= uint64(x) << (8 * i)
+	}
+	if c.rec && b != nil {
+		c.span(n, name, strconv.FormatUint(v, 10))
+	}
+	return v
 }
 
 // U8 reads one byte.
 func (c *Cursor) U8(name string) uint8 {
-	b := c.take(1, name)
-	if b == nil {
-		return 0
+	if at := c.pos; at < c.plain {
+		c.pos++
+		return c.frame[at]
 	}
-	c.num(1, name, uint64(b[0]))
-	return b[0]
+	return uint8(c.bigEndian(1, name))
 }
 
 // U16 reads two bytes, big-endian.
 func (c *Cursor) U16(name string) uint16 {
-	b := c.take(2, name)
-	if b == nil {
-		return 0
+	if at := c.pos; at+2 <= c.plain {
+		c.pos = at + 2
+		return binary.BigEndian.Uint16(c.frame[at:])
 	}
-	v := binary.BigEndian.Uint16(b)
-	c.num(2, name, uint64(v))
-	return v
+	return uint16(c.bigEndian(2, name))
 }
 
 // U24 reads three bytes, big-endian.
 func (c *Cursor) U24(name string) uint32 {
-	b := c.take(3, name)
-	if b == nil {
-		return 0
+	if at := c.pos; at+3 <= c.plain {
+		c.pos = at + 3
+		b := c.frame[at:]
+		return uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
 	}
-	v := uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
-	c.num(3, name, uint64(v))
-	return v
+	return uint32(c.bigEndian(3, name))
 }
 
 // U32 reads four bytes, big-endian.
 func (c *Cursor) U32(name string) uint32 {
-	b := c.take(4, name)
-	if b == nil {
-		return 0
+	if at := c.pos; at+4 <= c.plain {
+		c.pos = at + 4
+		return binary.BigEndian.Uint32(c.frame[at:])
 	}
-	v := binary.BigEndian.Uint32(b)
-	c.num(4, name, uint64(v))
-	return v
+	return uint32(c.bigEndian(4, name))
 }
 
 // U64 reads eight bytes, big-endian.
 func (c *Cursor) U64(name string) uint64 {
-	b := c.take(8, name)
-	if b == nil {
-		return 0
+	if at := c.pos; at+8 <= c.plain {
+		c.pos = at + 8
+		return binary.BigEndian.Uint64(c.frame[at:])
 	}
-	v := binary.BigEndian.Uint64(b)
-	c.num(8, name, v)
-	return v
+	return c.bigEndian(8, name)
 }
 
 // LE16 reads two bytes, little-endian.
 func (c *Cursor) LE16(name string) uint16 {
-	b := c.take(2, name)
-	if b == nil {
-		return 0
+	if at := c.pos; at+2 <= c.plain {
+		c.pos = at + 2
+		return binary.LittleEndian.Uint16(c.frame[at:])
 	}
-	v := binary.LittleEndian.Uint16(b)
-	c.num(2, name, uint64(v))
-	return v
+	return uint16(c.littleEndian(2, name))
 }
 
 // LE32 reads four bytes, little-endian.
 func (c *Cursor) LE32(name string) uint32 {
-	b := c.take(4, name)
-	if b == nil {
-		return 0
+	if at := c.pos; at+4 <= c.plain {
+		c.pos = at + 4
+		return binary.LittleEndian.Uint32(c.frame[at:])
 	}
-	v := binary.LittleEndian.Uint32(b)
-	c.num(4, name, uint64(v))
-	return v
+	return uint32(c.littleEndian(4, name))
 }
 
 // Bytes reads n bytes, shown in hexadecimal. The result aliases the frame.
