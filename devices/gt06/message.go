@@ -273,7 +273,7 @@ func (*CellAlarm) Type() string { return "lbs alarm" }
 func readCellAlarm(c *wire.Cursor, h Header) *CellAlarm {
 	m := wire.Own[CellAlarm](c)
 	m.Header = h
-	m.Cell = readCell(c, cellLayout{wide: h.Code == 0xA5})
+	m.Cell.read(c, cellLayout{wide: h.Code == 0xA5})
 	m.State = readState(c, true)
 	m.Tail = readTail(c)
 	return m

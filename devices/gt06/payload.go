@@ -13,7 +13,8 @@ func mayBePosition(b []byte, code byte) bool {
 		return false
 	}
 	c := wire.New(b)
-	g := readGPS(&c)
+	var g GPS
+	g.readBlock(&c)
 	return !g.Clock.Time().IsZero() && g.Fixed() && (&em.Fix{LatLng: g.Position()}).Valid()
 }
 

@@ -1,6 +1,7 @@
 package gt06
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -119,10 +120,18 @@ func (g *GPS) ACC() em.Opt[bool] {
 	return em.Some(g.Flags&flagACCOn != 0)
 }
 
-func readGPS(c *wire.Cursor) GPS {
-	g := GPS{Clock: readClock(c)}
-	g.read(c, true, true)
-	return g
+// gpsParts are the fields of the block, in the words of read.
+var gpsParts = []wire.Part{{"time", 6}, {"satellites", 1}, {"latitude", 4}, {"longitude", 4}, {"speed", 1}, {"course, flags", 2}}
+
+// readBlock reads the whole block to where it stays: to copy what was written in
+// small pieces just before makes a processor wait.
+func (g *GPS) readBlock(c *wire.Cursor) {
+	be := binary.BigEndian
+	b := c.Block(gpsLen, gpsParts)[:gpsLen]
+	copy(g.Clock[:], b)
+	g.Satellites = b[6]
+	g.Lat, g.Lng = be.Uint32(b[7:]), be.Uint32(b[11:])
+	g.Speed, g.Flags = b[15], be.Uint16(b[16:])
 }
 
 // read reads what follows the clock.
@@ -168,17 +177,15 @@ func (l cellLayout) len(mnc2 bool) int {
 	return n
 }
 
-func readCell(c *wire.Cursor, l cellLayout) CellBlock {
-	var b CellBlock
+func (b *CellBlock) read(c *wire.Cursor, l cellLayout) {
 	if l.counted {
 		b.Length = em.Some(c.U8("cell block length"))
 		if b.Length.V == 0 {
-			return b
+			return
 		}
 	}
 	b.MCC, b.MNC, b.WideMNC = readNetwork(c, l.mnc2)
 	b.LAC, b.CID = readArea(c, l)
-	return b
 }
 
 func readNetwork(c *wire.Cursor, mnc2 bool) (mcc, mnc uint16, wide bool) {
@@ -280,8 +287,7 @@ type Upload struct {
 }
 
 func readUpload(c *wire.Cursor) Upload {
-	u := Upload{ACC: c.U8("acc"), Reason: c.U8("reason"), Again: c.U8("re-upload")}
-	return u
+	return Upload{ACC: c.U8("acc"), Reason: c.U8("reason"), Again: c.U8("re-upload")}
 }
 
 // blocks is what a position message has, in this order.
@@ -409,7 +415,7 @@ func readPosition(c *wire.Cursor, h Header, l blocks, f Firmware) *Position {
 		m.IMEI, _ = readIMEI(c)
 		readClock(c)
 	}
-	m.GPS = readGPS(c)
+	m.GPS.readBlock(c)
 	if l.cell {
 		m.readCell(c, l)
 	}
@@ -441,8 +447,9 @@ func (m *Position) readCell(c *wire.Cursor, l blocks) {
 		return
 	}
 	start := c.Len()
-	b := readCell(c, l.cellIs)
-	m.Cell = em.Some(b)
+	m.Cell.OK = true
+	b := &m.Cell.V
+	b.read(c, l.cellIs)
 	if !l.cellIs.counted {
 		return
 	}
@@ -586,10 +593,11 @@ func (m *Position) readCard(c *wire.Cursor, add func(em.Field)) {
 // readX1 reads type 0x34 of the X1, which has an order of its own.
 func (m *Position) readX1(c *wire.Cursor) {
 	data := c.U32("data, alarm")
-	m.GPS = readGPS(c)
+	m.GPS.readBlock(c)
 	terminal := c.U16("terminal")
 	m.Mileage = em.Some(c.U32("mileage"))
-	m.Cell = em.Some(readCell(c, cellLayout{cid4: true}))
+	m.Cell.OK = true
+	m.Cell.V.read(c, cellLayout{cid4: true})
 	driver := c.U32("driver")
 	m.Supply = em.Some(c.U16("supply"))
 	m.Battery = em.Some(c.U16("battery"))

@@ -60,8 +60,9 @@ func readScan(c *wire.Cursor, h Header) *Scan {
 		m.readStation(c)
 		return m
 	case h.Code == 0x1E:
-		g := readGPS(c)
-		m.GPS, m.Clock = em.Some(g), g.Clock
+		m.GPS.OK = true
+		m.GPS.V.readBlock(c)
+		m.Clock = m.GPS.V.Clock
 	default:
 		m.Clock = readClock(c)
 	}
@@ -148,7 +149,8 @@ func (m *Scan) readStation(c *wire.Cursor) {
 		}
 		skip(c, end, "rest of the gps")
 	}
-	b := readCell(c, cellLayout{counted: true})
+	var b CellBlock
+	b.read(c, cellLayout{counted: true})
 	if b.Length.V > 0 {
 		if n := int(b.Length.V) - 1 - (cellLayout{}).len(b.WideMNC); n > 0 {
 			c.Bytes(n, "rest of the cell block")

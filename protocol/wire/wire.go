@@ -256,11 +256,39 @@ func (c *Cursor) LE32(name string) uint32 {
 
 // Bytes reads n bytes, shown in hexadecimal. The result aliases the frame.
 func (c *Cursor) Bytes(n int, name string) []byte {
+	if at := c.pos; n >= 0 && n <= c.plain-at {
+		c.pos = at + n
+		return c.frame[at:c.pos:c.pos]
+	}
 	b := c.take(n, name)
 	if c.rec && b != nil {
 		c.span(n, name, hexText(b))
 	}
 	return b
+}
+
+// Part is one of the fields that Block reads.
+type Part struct {
+	Name string
+	Len  int
+}
+
+// Block reads fields of fixed length that follow each other, n bytes together, in
+// one step where all are there. It returns their bytes; where they are not all
+// there it fails as reading them one by one does, and the result is zeros.
+func (c *Cursor) Block(n int, parts []Part) []byte {
+	if at := c.pos; n <= c.plain-at {
+		c.pos = at + n
+		return c.frame[at:c.pos:c.pos]
+	}
+	at := c.pos
+	for _, p := range parts {
+		c.Bytes(p.Len, p.Name)
+	}
+	if c.err != nil {
+		return make([]byte, n)
+	}
+	return c.frame[at:c.pos:c.pos]
 }
 
 // Rest reads all that is left, which may be nothing.
@@ -296,7 +324,7 @@ func (c *Cursor) BCD(n int, name string) string {
 		c.span(n, name, hex.EncodeToString(b))
 	}
 	for _, v := range b {
-		if v>>4 > 9 || v&15 > 9 {
+		if v > 0x99 || v&15 > 9 {
 			c.fail(name, c.pos-n, fmt.Errorf("%w: %x is not decimal", ErrValue, b))
 			return ""
 		}
