@@ -180,8 +180,8 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 	}
 	end := len(frame) - tail
 
-	body := wire.New(frame[:end])
-	body.Use(memory)
+	var body wire.Cursor
+	body.Begin(frame[:end], memory)
 	body.Spare(2 * imeiLen)
 	h := Header{Long: frame[0] == long, Bare: bare}
 	body.Bytes(2, "start")

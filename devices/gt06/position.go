@@ -121,7 +121,10 @@ func (g *GPS) ACC() em.Opt[bool] {
 }
 
 // gpsParts are the fields of the block, in the words of read.
-var gpsParts = []wire.Part{{"time", 6}, {"satellites", 1}, {"latitude", 4}, {"longitude", 4}, {"speed", 1}, {"course, flags", 2}}
+var gpsParts = []wire.Part{
+	{Name: "time", Len: 6}, {Name: "satellites", Len: 1}, {Name: "latitude", Len: 4}, {Name: "longitude", Len: 4},
+	{Name: "speed", Len: 1}, {Name: "course, flags", Len: 2},
+}
 
 // readBlock reads the whole block to where it stays: to copy what was written in
 // small pieces just before makes a processor wait.

@@ -114,25 +114,22 @@ func junkLen(b []byte) int {
 func plausible(frame []byte) error {
 	n, sum := len(frame), byte(0)
 	var head [2 + 2]byte // type and attributes
-	if escapes(frame) {
+	escaped := escapes(frame)
+	if escaped {
 		// Nothing is kept but the head: what is a frame is unescaped by Decode.
 		n = 0
-		err := unescapeEach(frame, func(b byte) {
-			if n > 0 && n <= len(head) {
-				head[n-1] = b
+		err := unescapeEach(frame, func(some []byte) {
+			if at := n - 1; at < len(head) && n > 0 {
+				copy(head[at:], some)
 			}
-			if n > 0 {
-				sum ^= b
-			}
-			n++
+			sum ^= checksum.Xor8(some) // both flags too, which come to nothing
+			n += len(some)
 		})
 		if err != nil {
 			return err
 		}
-		sum ^= frame[0] // the last flag
 	} else if n > len(head) {
 		copy(head[:], frame[1:])
-		sum = checksum.Xor8(frame[1 : n-1])
 	}
 	code := uint16(head[0])<<8 | uint16(head[1])
 	attr := uint16(head[2])<<8 | uint16(head[3])
@@ -144,7 +141,14 @@ func plausible(frame []byte) error {
 	if n < 1+len(head) || body < 0 {
 		return fmt.Errorf("jt808: %w: %d bytes are no frame", protocol.ErrMalformed, len(frame))
 	}
-	if size := int(attr & lengthMask); size != body && sum != 0 {
+	size := int(attr & lengthMask)
+	if size == body {
+		return nil
+	}
+	if !escaped {
+		sum = checksum.Xor8(frame[1 : n-1])
+	}
+	if sum != 0 {
 		return fmt.Errorf("jt808: %w: 0x%04X says %d bytes and has %d, and the check code is wrong", protocol.ErrMalformed, code, size, body)
 	}
 	return nil
@@ -155,9 +159,11 @@ func escapes(frame []byte) bool {
 	if len(frame) < 2 || frame[0] != flag || frame[len(frame)-1] != flag {
 		return true
 	}
-	inside := frame[1 : len(frame)-1]
-	return bytes.IndexByte(inside, 0x7D) >= 0 || bytes.IndexByte(inside, flag) >= 0
+	return bytes.IndexByte(frame, 0x7D) >= 0 || bytes.IndexByte(frame[1:], flag)+2 < len(frame)
 }
+
+// signs are all that escapes stand for.
+var signs = []byte{0x3D, 0x3E, 0x7D, 0x7E, 0xE6, 0xE7}
 
 // unescaped returns the byte that an escape stands for.
 func unescaped(first, second, flagByte byte) (b byte, ok bool) {
@@ -184,22 +190,28 @@ func unescape(frame []byte, memory *wire.Memory) ([]byte, error) {
 		return frame, nil
 	}
 	plain := memory.Scratch(len(frame))
-	if err := unescapeEach(frame, func(b byte) { plain = append(plain, b) }); err != nil {
+	if err := unescapeEach(frame, func(some []byte) { plain = append(plain, some...) }); err != nil {
 		return nil, err
 	}
 	return plain, nil
 }
 
-// unescapeEach tells the bytes of the frame, flags included, without escapes.
-func unescapeEach(frame []byte, tell func(byte)) error {
+// unescapeEach tells the bytes of the frame, flags included, without escapes: what
+// stands between two of them at once.
+func unescapeEach(frame []byte, tell func([]byte)) error {
 	n := len(frame)
 	if n < 2 || frame[0] != frame[n-1] || frame[0] != flag && frame[0] != altFlag {
 		return fmt.Errorf("jt808: %w: %d bytes are no frame", protocol.ErrMalformed, n)
 	}
-	tell(frame[0])
-	for i := 1; i < n-1; i++ {
-		b := frame[i]
-		switch {
+	tell(frame[:1])
+	for i := 1; i < n-1; {
+		some := frame[i : n-1]
+		some = some[:nextSign(some, frame[0])]
+		tell(some)
+		if i += len(some); i == n-1 {
+			break
+		}
+		switch b := frame[i]; {
 		case b == frame[0]:
 			return &wire.FieldError{Field: "flag", Offset: i, Err: fmt.Errorf("%w: inside a frame", wire.ErrValue)}
 		case isEscape(b, frame[0]):
@@ -207,15 +219,26 @@ func unescapeEach(frame []byte, tell func(byte)) error {
 			if !ok {
 				return &wire.FieldError{Field: "escape", Offset: i, Err: fmt.Errorf("%w: %02X %02X", wire.ErrValue, b, frame[i+1])}
 			}
-			b = v
-			i++
-		case frame[0] == altFlag && b == 0x3D:
+			at := bytes.IndexByte(signs, v)
+			tell(signs[at : at+1])
+			i += 2
+		default:
 			return &wire.FieldError{Field: "escape", Offset: i, Err: fmt.Errorf("%w: 3D as it is", wire.ErrValue)}
 		}
-		tell(b)
 	}
-	tell(frame[0])
+	tell(frame[:1])
 	return nil
+}
+
+// nextSign returns where the next byte of b stands that does not stand for itself;
+// its length where there is none.
+func nextSign(b []byte, flagByte byte) int {
+	for i, v := range b {
+		if v == flagByte || isEscape(v, flagByte) || flagByte == altFlag && v == 0x3D {
+			return i
+		}
+	}
+	return len(b)
 }
 
 // unescapeSome returns up to n bytes of the other framing's unescaped content.
@@ -291,10 +314,10 @@ func headerLen(alt, wide, longSerial bool) int {
 // longestID is the longest number of a terminal in bytes.
 const longestID = 10
 
-// readHeader reads flag and header; size is the body's length as stated, part
+// read reads flag and header; size is the body's length as stated, part
 // says whether the body is but a part. The ID, which is text of the message's own
 // memory, is left to whoever has made the message.
-func readHeader(f *wire.Cursor) (h Header, id []byte, size int, part bool) {
+func (h *Header) read(f *wire.Cursor) (id []byte, size int, part bool) {
 	alt := f.Bytes(1, "flag")
 	h.Alternative = len(alt) == 1 && alt[0] == altFlag
 	h.Code = f.U16("type")
@@ -319,7 +342,7 @@ func readHeader(f *wire.Cursor) (h Header, id []byte, size int, part bool) {
 		h.Total = f.U16("parts")
 		h.Index = f.U16("part")
 	}
-	return h, id, size, part
+	return id, size, part
 }
 
 // Decode reads a frame. Types that the package does not know become a
@@ -339,8 +362,8 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 	if err != nil {
 		return nil, err
 	}
-	f := wire.New(plain)
-	f.Use(memory)
+	var f wire.Cursor
+	f.Begin(plain, memory)
 	f.Spare(2 * longestID)
 	m, wrong := read(&f, plain, frame)
 	if err = f.Err(); wrong != nil && !c.RelaxedChecksum {
@@ -377,7 +400,8 @@ func moved(err error, at []int) error {
 
 // read reads an unescaped frame; wrong is its wrong check code or length, if one is.
 func read(f *wire.Cursor, plain, frame []byte) (m protocol.Message, wrong error) {
-	h, id, size, part := readHeader(f)
+	var h Header
+	id, size, part := h.read(f)
 	end := len(plain) - 2 // of the body
 	if f.Err() != nil || f.Pos() > end {
 		f.FailAt("body", min(f.Pos(), len(plain)), wire.ErrTruncated)
@@ -396,7 +420,7 @@ func read(f *wire.Cursor, plain, frame []byte) (m protocol.Message, wrong error)
 		p := wire.Own[Part](f)
 		p.Header, p.Data = h, f.RestData("part of the body")
 		m = p
-	} else if m = readBody(f, h); m == nil {
+	} else if m = readBody(f, &h); m == nil {
 		f.Rest("body")
 		m = &protocol.Raw{Code: fmt.Sprintf("0x%04X", h.Code), Data: slices.Clone(frame)}
 	}
@@ -411,8 +435,8 @@ func read(f *wire.Cursor, plain, frame []byte) (m protocol.Message, wrong error)
 
 // decodeLine reads a line of text.
 func decodeLine(line []byte, memory *wire.Memory) (protocol.Message, error) {
-	f := wire.New(line)
-	f.Use(memory)
+	var f wire.Cursor
+	f.Begin(line, memory)
 	f.Expect("(", "start")
 	base := wire.Own[Base](&f)
 	text := f.Text(len(line)-2, "line")

@@ -88,7 +88,7 @@ func (a *assemblies) add(now time.Time, m *Part) (protocol.Message, error) {
 	h := m.Header
 	h.Total, h.Index, h.Tail = 0, 0, nil
 	f := wire.New(slices.Concat(s.parts...))
-	whole := readBody(&f, h)
+	whole := readBody(&f, &h)
 	if err := f.Err(); err != nil {
 		return nil, fmt.Errorf("%w: 0x%04X in %d parts: %w", ErrParts, h.Code, s.total, err)
 	}

@@ -1,6 +1,7 @@
 package jt808
 
 import (
+	"encoding/binary"
 	"strings"
 	"unicode/utf8"
 
@@ -10,14 +11,14 @@ import (
 )
 
 // readBody reads the body of a message; nil for an unknown type.
-func readBody(f *wire.Cursor, h Header) protocol.Message {
+func readBody(f *wire.Cursor, h *Header) protocol.Message {
 	if !known(h.Code) {
 		return nil
 	}
 	var m protocol.Message
 	if h.Encryption != 0 && !compact(h.Code) || h.Code == typeVendorData {
 		o := wire.Own[Opaque](f)
-		o.Header, o.Data = h, f.RestData("data")
+		o.Header, o.Data = *h, f.RestData("data")
 		m = o
 	} else {
 		m = readKnown(f, h)
@@ -26,14 +27,14 @@ func readBody(f *wire.Cursor, h Header) protocol.Message {
 	return m
 }
 
-func readKnown(f *wire.Cursor, h Header) protocol.Message {
+func readKnown(f *wire.Cursor, h *Header) protocol.Message {
 	wide := h.Version.OK
 	switch h.Code {
 	case typeRegister:
 		return readRegister(f, h)
 	case typeAuth:
 		m := wire.Own[Authenticate](f)
-		m.Header = h
+		m.Header = *h
 		const fixed = 15 + 20
 		n := f.Len()
 		if wide && n > 0 && 1+int(f.Ahead()[0])+fixed <= n {
@@ -46,18 +47,18 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 		return m
 	case typeHeartbeat:
 		m := wire.Own[Heartbeat](f)
-		m.Header = h
+		m.Header = *h
 		if f.Len() == 3 {
 			m.State = em.Some(HeartbeatState{f.U8("battery"), f.U8("signal"), f.U8("status")})
 		}
 		return m
 	case typeLogout:
 		m := wire.Own[Logout](f)
-		m.Header = h
+		m.Header = *h
 		return m
 	case typeLocation:
 		m, items := wire.OwnList[Location, Item](f, countItems(f.Ahead()))
-		m.Header = h
+		m.Header = *h
 		readReport(f, &m.Report, f.Len(), items)
 		return m
 	case typeBatch:
@@ -71,7 +72,7 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 	case typeShortBatch:
 		if f.Len() == 7 {
 			m := wire.Own[BatteryReport](f)
-			m.Header, m.Level, m.Clock = h, f.U8("battery"), readClock(f)
+			m.Header, m.Level, m.Clock = *h, f.U8("battery"), readClock(f)
 			return m
 		}
 		m := makeBatch(f, h, f.Len(), 1)
@@ -84,7 +85,7 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 	case typeAttributes:
 		f.Spare(2 * (longestID + 10)) // and for the ICCID
 		m := wire.Own[Attributes](f)
-		m.Header, m.Kind = h, f.U16("kind")
+		m.Header, m.Kind = *h, f.U16("kind")
 		maker, model, terminal := 5, 20, 7
 		if wide {
 			maker, model, terminal = 11, 30, 30
@@ -98,7 +99,7 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 	case typeDriver:
 		f.Spare(2 * (longestID + 4)) // and for the expiry
 		m := wire.Own[Driver](f)
-		m.Header, m.Status, m.Clock = h, f.U8("status"), readClock(f)
+		m.Header, m.Status, m.Clock = *h, f.U8("status"), readClock(f)
 		if m.Status == 1 && f.Len() > 0 {
 			if m.Result = em.Some(f.U8("result")); m.Result.V == 0 {
 				m.Name = gbkField(f, int(f.U8("name length")), "name")
@@ -110,48 +111,48 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 		return m
 	case typeTransparent, typeDownlink:
 		m := wire.Own[Transparent](f)
-		m.Header, m.Kind, m.Data = h, f.U8("kind"), f.RestData("data")
+		m.Header, m.Kind, m.Data = *h, f.U8("kind"), f.RestData("data")
 		return m
 	case typeVendorText:
 		m := wire.Own[TextReport](f)
-		m.Header, m.Encoding = h, f.U8("encoding")
+		m.Header, m.Encoding = *h, f.U8("encoding")
 		m.Text = fromVendor(f.Rest("text"))
 		return m
 	case typeVendorReply:
 		m := wire.Own[TextReport](f)
-		m.Header, m.Answered = h, f.U16("answered serial")
+		m.Header, m.Answered = *h, f.U16("answered serial")
 		m.Text = fromVendor(f.Rest("text"))
 		return m
 	case typeWaybill:
 		m := wire.Own[TextReport](f)
-		m.Header = h
+		m.Header = *h
 		m.Text = fromVendor(f.Bytes(int(f.U32("length")), "text"))
 		return m
 	case typeTimeRequest:
 		m := wire.Own[TimeRequest](f)
-		m.Header = h
+		m.Header = *h
 		return m
 	case typeTimeReply:
 		m := wire.Own[TimeReply](f)
-		m.Header, m.Year, m.Month, m.Day = h, f.U16("year"), f.U8("month"), f.U8("day")
+		m.Header, m.Year, m.Month, m.Day = *h, f.U16("year"), f.U8("month"), f.U8("day")
 		m.Hour, m.Minute, m.Second = f.U8("hour"), f.U8("minute"), f.U8("second")
 		return m
 	case typeReply, typePlatformReply:
 		m := wire.Own[Reply](f)
-		m.Header, m.Answered, m.AnsweredCode, m.Result = h, f.U16("answered serial"), readType(f), f.U8("result")
+		m.Header, m.Answered, m.AnsweredCode, m.Result = *h, f.U16("answered serial"), readType(f), f.U8("result")
 		return m
 	case typeRegisterReply:
 		m := wire.Own[RegisterReply](f)
-		m.Header, m.Answered, m.Result = h, f.U16("answered serial"), f.U8("result")
+		m.Header, m.Answered, m.Result = *h, f.U16("answered serial"), f.U8("result")
 		m.AuthCode = gbkField(f, f.Len(), "code")
 		return m
 	case typeCompactReply:
 		m := wire.Own[CompactReply](f)
-		m.Header, m.AnsweredCode, m.Result = h, readType(f), f.U8("result")
+		m.Header, m.AnsweredCode, m.Result = *h, readType(f), f.U8("result")
 		return m
 	case typeResend, typePlatformAsks:
 		m, parts := wire.OwnList[Resend, uint16](f, f.Len()/2)
-		m.Header, m.First = h, f.U16("first serial")
+		m.Header, m.First = *h, f.U16("first serial")
 		n := 0
 		if wide {
 			n = int(f.U16("parts"))
@@ -165,7 +166,7 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 		return m
 	case typeParameters:
 		m := wire.Own[Parameters](f)
-		m.Header = h
+		m.Header = *h
 		n := int(f.U8("parameters"))
 		list := wire.List[Parameter](f, min(n, f.Len()/5+1))
 		for ; n > 0 && f.Err() == nil; n-- {
@@ -177,12 +178,12 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 		return m
 	case typeControl:
 		m := wire.Own[Control](f)
-		m.Header, m.Command = h, f.U8("command")
+		m.Header, m.Command = *h, f.U8("command")
 		m.Args = gbkField(f, f.Len(), "arguments")
 		return m
 	case typeText:
 		m := wire.Own[Text](f)
-		m.Header, m.Flags = h, f.U8("flags")
+		m.Header, m.Flags = *h, f.U8("flags")
 		if wide {
 			m.Kind = f.U8("kind")
 		}
@@ -191,7 +192,7 @@ func readKnown(f *wire.Cursor, h Header) protocol.Message {
 	}
 	// typeSettings, the last of the known ones
 	m, list := wire.OwnList[Settings, Item](f, f.Len()/2+1)
-	m.Header = h
+	m.Header = *h
 	for n := f.U8("settings"); n > 0 && f.Err() == nil; n-- {
 		list = append(list, readItem(f, "setting"))
 		m.List = list
@@ -234,9 +235,9 @@ const (
 	register2019 = 2 + 2 + 11 + 30 + 30 + 1
 )
 
-func readRegister(f *wire.Cursor, h Header) *Register {
+func readRegister(f *wire.Cursor, h *Header) *Register {
 	m := wire.Own[Register](f)
-	m.Header, m.Edition = h, 2011
+	m.Header, m.Edition = *h, 2011
 	switch n := f.Len(); {
 	case h.Version.OK && n >= register2019:
 		m.Edition = 2019
@@ -270,9 +271,9 @@ func readClock(f *wire.Cursor) (c Clock) {
 }
 
 // makeBatch makes a batch of up to n reports, each with a length in front.
-func makeBatch(f *wire.Cursor, h Header, n, length int) *Batch {
+func makeBatch(f *wire.Cursor, h *Header, n, length int) *Batch {
 	m, reports := wire.OwnList[Batch, Report](f, min(n, f.Len()/(length+reportLen)+1))
-	m.Header, m.Reports = h, reports
+	m.Header, m.Reports = *h, reports
 	return m
 }
 
@@ -286,6 +287,11 @@ func withReport(f *wire.Cursor, list []Report, n int) []Report {
 
 // reportLen is the length of a report without items.
 const reportLen = 4 + 4 + 4 + 4 + 2 + 2 + 2 + 6
+
+var reportParts = []wire.Part{
+	{Name: "alarm", Len: 4}, {Name: "status", Len: 4}, {Name: "latitude", Len: 4}, {Name: "longitude", Len: 4},
+	{Name: "altitude", Len: 2}, {Name: "speed", Len: 2}, {Name: "course", Len: 2}, {Name: "time", Len: 6},
+}
 
 // countItems returns how many whole items a report has.
 func countItems(report []byte) int {
@@ -307,12 +313,12 @@ func wholeItems(b []byte) (n int) {
 // readReport reads a report of n bytes; items is empty and has room for its items.
 func readReport(f *wire.Cursor, r *Report, n int, items []Item) {
 	outer := f.Limit(n, "report")
-	r.Alarm = f.U32("alarm")
-	r.Status = f.U32("status")
-	r.Lat, r.Lng = f.U32("latitude"), f.U32("longitude")
-	r.Altitude = int16(f.U16("altitude"))
-	r.Speed, r.Course = f.U16("speed"), f.U16("course")
-	r.Clock = readClock(f)
+	be := binary.BigEndian
+	b := f.Block(reportLen, reportParts)[:reportLen]
+	r.Alarm, r.Status = be.Uint32(b), be.Uint32(b[4:])
+	r.Lat, r.Lng = be.Uint32(b[8:]), be.Uint32(b[12:])
+	r.Altitude, r.Speed, r.Course = int16(be.Uint16(b[16:])), be.Uint16(b[18:]), be.Uint16(b[20:])
+	copy(r.Clock[:], b[22:])
 	if f.Len() == fixedBlock && !itemsFit(f.Ahead()) {
 		r.Tail = f.RestData("fixed block")
 	} else {
@@ -336,9 +342,10 @@ func itemsFit(b []byte) bool {
 	return true
 }
 
-// readItems appends items as far as they are whole to list, which has room for them.
+// readItems appends items as far as they are whole to list, which has room for
+// them and no others.
 func readItems(f *wire.Cursor, list []Item) []Item {
-	for range wholeItems(f.Ahead()) {
+	for range cap(list) {
 		list = append(list, readItem(f, "item"))
 	}
 	if len(list) == 0 {
@@ -364,14 +371,14 @@ func data(f *wire.Cursor, n int) []byte {
 // compactLen is the length of a compact report without items.
 const compactLen = 6 + 4 + 5 + 1 + 1 + 1 + 1 + 4 + 1 + 4 + 2 + 1 + 2 + 2
 
-func readCompact(f *wire.Cursor, h Header) *Compact {
+func readCompact(f *wire.Cursor, h *Header) *Compact {
 	n := 0
 	if f.Len() > compactLen {
 		n = wholeItems(f.Ahead()[compactLen:])
 	}
 	f.Spare(2 * (longestID + 4)) // the latitude goes through text
 	m, items := wire.OwnList[Compact, Item](f, n)
-	m.Header, m.Clock = h, readClock(f)
+	m.Header, m.Clock = *h, readClock(f)
 	m.Lat = number(f.BCD(4, "latitude"))
 	at := f.Pos()
 	if b := f.Bytes(5, "longitude and flags"); len(b) == 5 {

@@ -68,7 +68,7 @@ func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output
 		}
 		f := wire.New(plain)
 		var id []byte
-		if h, id, _, _ = readHeader(&f); f.Err() != nil {
+		if id, _, _ = h.read(&f); f.Err() != nil {
 			return fmt.Errorf("jt808: %w: %s is no frame", protocol.ErrMalformed, m.Type())
 		}
 		h.ID = f.Digits(id)

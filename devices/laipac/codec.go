@@ -87,8 +87,8 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeR
 
 // DecodeReuse is Decode with the caller's memory.
 func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
-	f := wire.New(frame)
-	f.Use(memory)
+	var f wire.Cursor
+	f.Begin(frame, memory)
 	m, wrong := read(&f, frame)
 	return protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
 }

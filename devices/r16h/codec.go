@@ -55,8 +55,8 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeR
 
 // DecodeReuse is Decode with the caller's memory.
 func (Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
-	f := reader{wire.New(frame)}
-	f.Use(memory)
+	var f reader
+	f.Begin(frame, memory)
 	m := f.message(frame)
 	return protocol.Verdict(&f.Cursor, m, nil, false)
 }

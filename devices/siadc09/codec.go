@@ -33,8 +33,8 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeR
 
 // DecodeReuse is Decode with the caller's memory.
 func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
-	f := reader{wire.New(frame), frame}
-	f.Use(memory)
+	f := reader{b: frame}
+	f.Begin(frame, memory)
 	m, wrong := c.read(&f)
 	if wrong != nil { // not an error that holds nil
 		return protocol.Verdict(&f.Cursor, m, wrong, c.RelaxedChecksum)

@@ -23,8 +23,8 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeR
 
 // DecodeReuse is Decode with the caller's memory.
 func (Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
-	f := reader{Cursor: wire.New(frame), frame: frame}
-	f.Use(memory)
+	f := reader{frame: frame}
+	f.Begin(frame, memory)
 	m := f.message()
 	return protocol.Verdict(&f.Cursor, m, nil, false)
 }

@@ -180,8 +180,8 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 	if err != nil {
 		return nil, err
 	}
-	f := reader{Cursor: wire.New(plain)}
-	f.Use(memory)
+	var f reader
+	f.Begin(plain, memory)
 	f.Spare(2 * imeiLen)
 	m, wrong := f.message(plain)
 	switch {

@@ -203,10 +203,7 @@ func (m *Memory) Scratch(n int) []byte {
 	return m.scratch
 }
 
-// Use makes Own take its memory from m.
-func (c *Cursor) Use(m *Memory) { c.memory = m }
-
-// Memory returns what Use has set, for a cursor over a part of the frame.
+// Memory returns what Begin has set, for a cursor over a part of the frame.
 func (c *Cursor) Memory() *Memory { return c.memory }
 
 func reuse[T any](c *Cursor) *T {

@@ -11,8 +11,8 @@ import (
 type pair struct{ A, B string }
 
 func readPair(frame []byte, memory *wire.Memory) *pair {
-	c := wire.New(frame)
-	c.Use(memory)
+	var c wire.Cursor
+	c.Begin(frame, memory)
 	p := wire.Own[pair](&c)
 	p.A = c.FieldText(',', "a")
 	p.B = c.Text(c.Len(), "b")
@@ -55,15 +55,15 @@ func TestOwnStartsEmpty(t *testing.T) {
 	type other struct{ N int }
 	var memory wire.Memory
 	p := readPair([]byte("a,b"), &memory)
-	c := wire.New([]byte("long enough"))
-	c.Use(&memory)
+	var c wire.Cursor
+	c.Begin([]byte("long enough"), &memory)
 	o := wire.Own[other](&c)
 	if o.N != 0 {
 		t.Error("another type starts with something")
 	}
 	o.N = 7
-	c = wire.New([]byte("x"))
-	c.Use(&memory)
+	c = wire.Cursor{}
+	c.Begin([]byte("x"), &memory)
 	if again := wire.Own[pair](&c); *again != (pair{}) || again != p {
 		t.Errorf("the message starts as %+v", *again)
 	}
@@ -85,8 +85,8 @@ type item struct {
 
 // readBatch reads a byte of a number and items: a sign and two bytes each.
 func readBatch(frame []byte, memory *wire.Memory) *batch {
-	c := wire.New(frame)
-	c.Use(memory)
+	var c wire.Cursor
+	c.Begin(frame, memory)
 	c.Spare(2)
 	b, items := wire.OwnList[batch, item](&c, (len(frame)-1)/3)
 	b.ID = c.Digits(c.Bytes(1, "id"))
@@ -139,8 +139,8 @@ func TestOwnList(t *testing.T) {
 func TestLists(t *testing.T) {
 	var memory wire.Memory
 	read := func(first, second int) (a, b []int) {
-		c := wire.New(nil)
-		c.Use(&memory)
+		var c wire.Cursor
+		c.Begin(nil, &memory)
 		wire.Own[pair](&c)
 		a, b = wire.List[int](&c, first), wire.List[int](&c, second)
 		for i := range first {

@@ -61,6 +61,12 @@ type Cursor struct {
 // New returns a cursor over frame, which it never changes.
 func New(frame []byte) Cursor { return Cursor{frame: frame, end: len(frame), plain: len(frame)} }
 
+// Begin is New for the zero Cursor, which is too large to be copied where time is
+// of the essence, and makes Own take its memory from m; nil for memory of its own.
+func (c *Cursor) Begin(frame []byte, m *Memory) {
+	c.frame, c.end, c.plain, c.memory = frame, len(frame), len(frame), m
+}
+
 // Record makes the cursor keep a Span for every field that it reads.
 func (c *Cursor) Record() { c.rec, c.plain = true, 0 }
 
