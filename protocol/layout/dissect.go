@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/sargas-em/em/protocol/wire"
@@ -238,13 +239,7 @@ func (r *run) leaf(n *node) bool {
 	case opBits:
 		raw := number(b, n.little)
 		r.set(n, num(int64(raw)))
-		var texts []string
-		for i := range n.parts {
-			if s := n.parts[i].text(raw); s != "" {
-				texts = append(texts, s)
-			}
-		}
-		value, note = strings.Join(texts, ", "), n.notes[int64(raw)]
+		value, note = n.partsText(raw), n.notes[int64(raw)]
 	case opFloat:
 		raw := number(b, n.little)
 		v := math.Float64frombits(raw)
@@ -293,7 +288,7 @@ func (r *run) leaf(n *node) bool {
 			value = hexText(b)
 		}
 	case opUnix:
-		value = unixText(uint32(number(b, n.little)))
+		value = unixText(int64(number(b, n.little)))
 	case opLit:
 		if string(b) != n.lit {
 			value, note = hexText(b), "WRONG, expected "+hexText([]byte(n.lit))
@@ -320,10 +315,19 @@ func (r *run) text(n *node, b []byte) (shown, note string) {
 	r.set(n, value{s: s, text: true})
 	if note = n.meanings[s]; n.form != "" {
 		note = formText(s, n.form)
+	} else if n.parts != nil {
+		if raw, err := strconv.ParseUint(s, 10, 63); err == nil {
+			note = n.partsText(raw)
+		}
 	}
 	if n.expectX != nil {
-		if want := r.eval(n.expectX); want.s != s {
+		switch want := r.eval(n.expectX); {
+		case want.text && want.s != s:
 			note = "WRONG, expected " + printText([]byte(want.s))
+		case !want.text && want.n < 0:
+			note = "WRONG"
+		case !want.text && want.n != digits(s, max(n.base, 10)):
+			note = "WRONG, expected " + n.digitsText(want.n, s)
 		}
 	}
 	return printText(b), note

@@ -216,6 +216,10 @@ local function unixtext(v)
 end
 
 local function formtext(s, form)
+	if form == "ms" then
+		local v = s:find("^%d+$") and tonumber(s)
+		return v and v <= 7258118400000 and unixtext(floor(v / 1000)) or ""
+	end
 	if #s < #form then return "" end
 	local at = {}
 	local i = 1
@@ -314,13 +318,42 @@ local function bytesof(v, width)
 	return table.concat(t)
 end
 
-local function parttext(p, word)
-	local count = p.count or 1
-	local v = signed(bits(word, p.from or 0, count), count, p.signed and "magnitude")
+local function parttext(p, v)
+	v = signed(v, p.count or 1, p.signed and "magnitude")
 	if p.names and p.names[v] then return p.names[v] end
 	local s = p.div and fixed(v / p.div, p.decimals or 0) or integer(v)
 	if p.label then s = p.label .. " " .. s end
 	return s .. (p.unit or "")
+end
+
+-- The parts of a word, of which get gives some bits.
+local function partstext(parts, get)
+	local t = {}
+	for _, p in ipairs(parts) do
+		local text = parttext(p, get(p.from or 0, p.count or 1))
+		if text ~= "" then t[#t + 1] = text end
+	end
+	return table.concat(t, ", ")
+end
+
+-- The same of a word in decimal digits, in limbs of 24 bits: it has more than a
+-- number of Lua holds.
+local function digitparts(parts, s)
+	s = s:match("^0*(%d+)$")
+	if not s or #s > 19 or #s == 19 and s > "9223372036854775807" then return "" end
+	local limbs = { 0, 0, 0, 0 }
+	for c in s:gmatch("%d") do
+		local carry = tonumber(c)
+		for i = 1, 3 do
+			carry = carry + limbs[i] * 10
+			limbs[i] = carry % 2 ^ 24
+			carry = floor(carry / 2 ^ 24)
+		end
+	end
+	return partstext(parts, function(from, count)
+		local i = floor(from / 24) + 1
+		return bits(limbs[i] + limbs[i + 1] * 2 ^ 24, from % 24, count)
+	end)
 end
 
 local function floattext(s, little, decimals)
@@ -371,6 +404,18 @@ local function digits(s, base, pattern)
 	return tonumber(s, base)
 end
 
+local function find(r, e, buf, text)
+	local from = e[3] and num(r, e[3]) or r.pos
+	local last = e[4] and num(r, e[4]) or math.huge
+	local stop = math.min(last, r.stop)
+	if from >= 0 and from < stop then
+		local i, j = buf:find(text, from + 1, true)
+		if i and j <= stop then return i - 1 end
+	end
+	r.short = r.short or last > r.stop
+	return -1
+end
+
 -- How many bytes of the range from pos are, or are not, among these.
 local function stretch(r, these, among)
 	local n = 0
@@ -397,17 +442,8 @@ local EVAL = {
 		end
 		return 0
 	end,
-	find = function(r, e)
-		local from = e[3] and num(r, e[3]) or r.pos
-		local last = e[4] and num(r, e[4]) or math.huge
-		local stop = math.min(last, r.stop)
-		if from >= 0 and from < stop then
-			local i, j = r.buf:find(e[2][2], from + 1, true)
-			if i and j <= stop then return i - 1 end
-		end
-		r.short = r.short or last > r.stop
-		return -1
-	end,
+	find = function(r, e) return find(r, e, r.buf, e[2][2]) end,
+	findfold = function(r, e) return find(r, e, r.buf:lower(), e[2][2]:lower()) end,
 	count = function(r, e)
 		local n, i, text = 0, r.pos + 1, e[2][2]
 		while true do
@@ -418,6 +454,22 @@ local EVAL = {
 	end,
 	run = function(r, e) return stretch(r, e[2][2], true) end,
 	["until"] = function(r, e) return stretch(r, e[2][2], false) end,
+	outside = function(r, e)
+		local quoted, escaped = false, false
+		for i = r.pos + 1, r.stop do
+			local c = sub(r.buf, i, i)
+			if escaped then
+				escaped = false
+			elseif quoted and c == "\\" then
+				escaped = true
+			elseif c == '"' then
+				quoted = not quoted
+			elseif not quoted and e[2][2]:find(c, 1, true) then
+				return i - 1 - r.pos
+			end
+		end
+		return r.stop - r.pos
+	end,
 	starts = function(r, e)
 		local text = e[2][2]
 		return truth(#text <= r.stop - r.pos and sub(r.buf, r.pos + 1, r.pos + #text) == text)
@@ -438,6 +490,11 @@ local EVAL = {
 		return stop
 	end,
 	len = function(r, e) return #str(r, e[2]) end,
+	decimal = function(r, e)
+		local from, to = num(r, e[2]), num(r, e[3])
+		if from < 0 or to < from or to > #r.buf then return -1 end
+		return digits(trim(sub(r.buf, from + 1, to)), 10, "^%d+$")
+	end,
 	dec = function(r, e) return digits(str(r, e[2]), 10, "^%d+$") end,
 	hex = function(r, e) return digits(str(r, e[2]), 16, "^%x+$") end,
 	["=="] = function(r, e) return truth(eval(r, e[2]) == eval(r, e[3])) end,
@@ -498,9 +555,17 @@ local function textof(r, n, s)
 	set(r, n, s)
 	local note = n.meanings and n.meanings[s] or ""
 	if n.form then note = formtext(s, n.form) end
+	if n.parts then note = digitparts(n.parts, s) end
 	if n.expect then
-		local want = str(r, n.expect)
-		if want ~= s then note = "WRONG, expected " .. printtext(want) end
+		local want = eval(r, n.expect)
+		if type(want) == "string" then
+			if want ~= s then note = "WRONG, expected " .. printtext(want) end
+		elseif want < 0 then
+			note = "WRONG"
+		elseif want ~= digits(s, n.base or 10, n.base and "^%x+$" or "^%d+$") then
+			local width = (n.base or sub(s, 1, 1) == "0") and "0" .. math.min(#s, 9) or ""
+			note = "WRONG, expected " .. fmt("%" .. width .. (n.base and "X" or "d"), want)
+		end
 	end
 	return printtext(s), note
 end
@@ -572,12 +637,7 @@ end
 function LEAF.bits(r, n, s)
 	local v = number(s, n.le)
 	set(r, n, v)
-	local t = {}
-	for _, p in ipairs(n.parts) do
-		local text = parttext(p, v)
-		if text ~= "" then t[#t + 1] = text end
-	end
-	return table.concat(t, ", "), n.notes and n.notes[v] or ""
+	return partstext(n.parts, function(from, count) return bits(v, from, count) end), n.notes and n.notes[v] or ""
 end
 
 function LEAF.float(_, n, s)

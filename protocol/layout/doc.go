@@ -55,12 +55,15 @@
 //	byte(i)               the byte at offset i; be16, le16, be32 and le32 likewise; -1 outside of the frame
 //	find('x'), find('x', i)  the offset of a text in the range from pos, or from i; -1 for none
 //	find('x', i, j)       the same of a text that ends before j
+//	findfold('x', i, j)   find where capital letters are taken for small ones
 //	count('x')            how often it is in what is left of the range
 //	run('0123456789')     how many bytes of what is left stand before another than these
 //	until('xy')           how many stand before the first of these
+//	outside('xy')         until, but for those between double quotes, as in JSON
 //	starts('x')           whether what is left begins with it
 //	trimmed(v)            where the range ends without the bytes v at its end
 //	date(i)               whether the six bytes at i are a Clock
+//	decimal(i, j)         the number that the digits from offset i to j are, with blanks around, or -1
 //	dec(v), hex(v)        the number that a text of up to nine digits is, or -1
 //	len(v), min(a, b), max(a, b), if(c, a, b)
 //	in(v, a, b, …)        whether v is one of the others

@@ -21,8 +21,8 @@ type expr struct {
 // of arguments.
 var functions = map[string][2]int{
 	"byte": {1, 1}, "be16": {1, 1}, "le16": {1, 1}, "be32": {1, 1}, "le32": {1, 1},
-	"find": {1, 3}, "count": {1, 1}, "starts": {1, 1}, "run": {1, 1}, "until": {1, 1}, "date": {1, 1}, "trimmed": {1, 1},
-	"dec": {1, 1}, "hex": {1, 1}, "len": {1, 1}, "min": {2, 2}, "max": {2, 2}, "if": {3, 3}, "in": {2, 99},
+	"find": {1, 3}, "findfold": {1, 3}, "count": {1, 1}, "starts": {1, 1}, "run": {1, 1}, "until": {1, 1}, "outside": {1, 1}, "date": {1, 1}, "trimmed": {1, 1},
+	"decimal": {2, 2}, "dec": {1, 1}, "hex": {1, 1}, "len": {1, 1}, "min": {2, 2}, "max": {2, 2}, "if": {3, 3}, "in": {2, 99},
 }
 
 // levels are the binary operators, loosest first.
@@ -138,8 +138,11 @@ func (p *parser) unary() (*expr, error) {
 	if len(e.args) < args[0] || len(e.args) > args[1] {
 		return nil, fmt.Errorf("%s: %d arguments", word, len(e.args))
 	}
-	if (word == "find" || word == "count" || word == "starts" || word == "run" || word == "until") && (e.args[0].op != "str" || e.args[0].s == "") {
-		return nil, fmt.Errorf("%s: the first argument is no text", word)
+	switch word {
+	case "find", "findfold", "count", "starts", "run", "until", "outside":
+		if e.args[0].op != "str" || e.args[0].s == "" {
+			return nil, fmt.Errorf("%s: the first argument is no text", word)
+		}
 	}
 	return e, nil
 }
@@ -215,7 +218,7 @@ func (r *run) eval(e *expr) value {
 			}
 		}
 		return num(0)
-	case "find":
+	case "find", "findfold":
 		from := r.pos
 		if len(e.args) > 1 {
 			from = int(r.eval(e.args[1]).n)
@@ -226,7 +229,11 @@ func (r *run) eval(e *expr) value {
 			to, whole = int(min(n, int64(r.end))), n <= int64(r.end)
 		}
 		if from >= 0 && from < to {
-			if i := bytes.Index(r.buf[from:to], []byte(e.args[0].s)); i >= 0 {
+			in, text := r.buf[from:to], []byte(e.args[0].s)
+			if e.op == "findfold" {
+				in, text = lower(in), lower(text)
+			}
+			if i := bytes.Index(in, text); i >= 0 {
 				return num(int64(from + i))
 			}
 		}
@@ -239,6 +246,22 @@ func (r *run) eval(e *expr) value {
 		for _, c := range r.buf[r.pos:r.end] {
 			if (strings.IndexByte(e.args[0].s, c) >= 0) != (e.op == "run") {
 				break
+			}
+			n++
+		}
+		return num(int64(n))
+	case "outside":
+		n, quoted, escaped := 0, false, false
+		for _, c := range r.buf[r.pos:r.end] {
+			switch {
+			case escaped:
+				escaped = false
+			case quoted && c == '\\':
+				escaped = true
+			case c == '"':
+				quoted = !quoted
+			case !quoted && strings.IndexByte(e.args[0].s, c) >= 0:
+				return num(int64(n))
 			}
 			n++
 		}
@@ -277,6 +300,11 @@ func (r *run) eval(e *expr) value {
 	}
 	b := r.eval(e.args[1])
 	switch e.op {
+	case "decimal":
+		if a.n < 0 || b.n < a.n || b.n > int64(len(r.buf)) {
+			return num(-1)
+		}
+		return num(digits(strings.Trim(string(r.buf[a.n:b.n]), " "), 10))
 	case "==":
 		return truth(a == b)
 	case "!=":
@@ -336,6 +364,17 @@ func number(b []byte, little bool) (v uint64) {
 		}
 	}
 	return v
+}
+
+// lower is b with small letters for the capital ones of ASCII.
+func lower(b []byte) []byte {
+	b = bytes.Clone(b)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return b
 }
 
 // digits reads up to nine digits as a number; -1 for anything else.

@@ -193,14 +193,15 @@ func (c *compiler) node(from Node) *node {
 	for what, wrong := range map[string]bool{
 		"LE":                      n.little && !number && n.op != opFloat && n.op != opUnix && n.op != opCheck,
 		"Signed, SignBit":         n.sign != unsigned && (n.op != opUint || n.width > 6),
-		"Hex, Binary, Scale":      (n.base != 0 || n.div != 0) && n.op != opUint,
+		"Hex":                     n.base == 16 && n.op != opUint && !text,
+		"Binary, Scale":           (n.base == 2 || n.div != 0) && n.op != opUint,
 		"Scale above 6 bytes":     n.div != 0 && n.width > 6,
 		"Unit":                    n.unit != "" && n.op != opUint && n.op != opFloat,
 		"Names":                   n.names != nil && n.op != opUint,
 		"Notes":                   n.notes != nil && n.op != opUint && n.op != opBits,
 		"Meanings":                n.meanings != nil && !text,
 		"DegMin":                  n.degMin && n.op != opFloat,
-		"Date":                    n.form != "" && (!text || badForm(n.form)),
+		"Date":                    n.form != "" && (!text || n.form != millis && badForm(n.form)),
 		"Coordinate":              n.coord != 0 && (n.op != opDigits || n.coord < 6 || n.coord > 2*n.width),
 		"Expect":                  n.expect != "" && n.op != opUint && !text,
 		"Skip, Drop":              (n.skip != 0 || n.drop != 0) && (n.op != opDigits || n.skip < 0 || n.drop < 0 || n.skip+n.drop > 2*n.width),
@@ -216,7 +217,7 @@ func (c *compiler) node(from Node) *node {
 		"no fields":               len(n.kids) == 0 && (n.op == opWhile || n.op == opRepeat || n.op == opUnescape || n.op == opUnhex || n.op == opSwitch),
 		"something else than If":  n.op == opSwitch && hasOther(n.kids),
 		"an escape":               n.op == opUnescape && badEscapes(n.escapes),
-		"a part beyond its width": n.op == opBits && badParts(n.parts, n.width),
+		"a part beyond its width": n.op == opBits && badParts(n.parts, n.width, 8*n.width) || text && n.parts != nil && badParts(n.parts, 8, 24),
 	} {
 		if wrong {
 			bad(what)
@@ -283,9 +284,9 @@ func badEscapes(all []Escape) bool {
 	return len(all) == 0
 }
 
-func badParts(parts []Part, width int) bool {
+func badParts(parts []Part, width, most int) bool {
 	for _, p := range parts {
-		if int(p.From)+int(max(p.Count, 1)) > 8*width {
+		if int(p.From)+int(max(p.Count, 1)) > 8*width || int(p.Count) > most {
 			return true
 		}
 	}

@@ -146,6 +146,14 @@ func TestFields(t *testing.T) {
 		{"check code", "123456789\x90\x6E", []layout.Node{layout.Text("a", "9"), layout.Check("c", layout.X25, "0", "pos")}, "0+9 a=123456789; 9+2 c=0x906E (OK   CRC-16/X-25)"},
 		{"check code in digits", "1234567893e", []layout.Node{layout.Text("a", "9"), layout.Check("c", layout.Xor8, "0", "pos").InHex()}, "0+9 a=123456789; 9+2 c=3e (WRONG, expected 31   XOR-8)"},
 		{"expected", "\x05\x06", []layout.Node{layout.Uint("a", 1).Expect("5"), layout.Uint("b", 1).Hex().Expect("a")}, "0+1 a=5; 1+1 b=0x06 (WRONG, expected 0x05)"},
+		{"expected digits", "0120014014001x", []layout.Node{layout.Text("a", "3").Expect("12"), layout.Text("b", "3").Expect("21"), layout.Text("c", "2").Expect("6"), layout.Text("d", "3").Hex().Expect("0xFF"), layout.Text("e", "2").Hex().Expect("1"), layout.Text("f", "1").Expect("0-1")},
+			"0+3 a=012; 3+3 b=001 (WRONG, expected 021); 6+2 c=40 (WRONG, expected 6); 8+3 d=140 (WRONG, expected 0FF); 11+2 e=01; 13+1 f=x (WRONG)"},
+		{"milliseconds", "1773480413999,7258118400000,7258118400001,x", []layout.Node{layout.Word("a", ',').UnixMilli(), layout.Word("b", ',').UnixMilli(), layout.Word("c", ',').UnixMilli(), layout.Word("d", ',').UnixMilli()},
+			"0+14 a=1773480413999 (2026-03-14T09:26:53); 14+14 b=7258118400000 (2200-01-01T00:00:00); 28+14 c=7258118400001; 42+1 d=x"},
+		{"parts of digits", "140736414711817,9223372036854775807,9223372036854775808", []layout.Node{
+			layout.Word("a", ',').Parts(layout.Part{From: 45, Count: 15, Unit: " s", Div: 0.1}, layout.Part{From: 30, Count: 15, Names: map[int64]string{0x7FFF: "never"}}, layout.Part{Count: 15}),
+			layout.Word("b", ',').Parts(layout.Part{From: 62}, layout.Part{From: 40, Count: 24}), layout.Word("c", ',').Parts(layout.Part{From: 62})},
+			"0+16 a=140736414711817 (30 s, never, 9); 16+20 b=9223372036854775807 (1, 8388607); 36+19 c=9223372036854775808"},
 		{"expected text", "ab", []layout.Node{layout.Text("a", "2").Expect("'xy'")}, "0+2 a=ab (WRONG, expected xy)"},
 		{"too short", "\x01", []layout.Node{layout.Uint("a", 2), layout.Uint("b", 1)}, "0+1 unparsed=01"},
 		{"range", "\x02abcd", []layout.Node{layout.Uint("n", 1), layout.Sub("n", layout.Text("a", "1")), layout.Text("b", "1"), layout.Fail(), layout.Text("c", "1")},
@@ -174,11 +182,38 @@ func TestExpressions(t *testing.T) {
 		"if(2 > 1, 5, 6)": 5, "min(2, 3) + max(2, 3)": 5, "len('abc')": 3, "dec('042')": 42, "hex('Ff')": 255, "dec('4x')": -1, "hex('1234567890')": -1, "dec('')": -1,
 		"byte(0)": 'a', "be16(1)": 0x622C, "le16(1)": 0x2C62, "be32(1)": 0x622C632C, "le32(0)": 0x632C6261, "byte(6)": -1, "be32(3)": -1, "byte(0-1)": -1,
 		"find(',')": 2, "find(',', 3)": 4, "find('x')": -1, "find(',', 99)": -1, "find(',', 3, 5)": 4, "find(',', 3, 4)": -1, "find(',', 0, 99)": 2, "count(',')": 2, "run('ab')": 2, "run('x')": 0, "run('abcd,')": 6, "until('c,')": 2, "until('a')": 0, "until('x')": 6, "starts('ab')": 1, "starts('abcdefgh')": 0, "trimmed(0x64)": 5, "trimmed(0)": 6,
+		"find('C')": -1, "findfold('C')": 3, "findfold('C', 4)": -1, "outside('c')": 3, "outside('x')": 6, "decimal(0, 2)": -1, "decimal(0 - 1, 2)": -1, "decimal(3, 99)": -1,
 		"pos": 0, "left": 6, "size": 6, "date(0)": 0, "date(99)": 0, `find('\x2c')`: 2, "unset": 0,
 	} {
 		got := spans(t, "ab,c,d", layout.If("0", layout.Let("unset", "1")), layout.Let("v", expr), layout.If("v == 0-1", layout.Let("v", "1000000")), layout.Text("n", "6").Expect("if(v == "+fmt.Sprint(map[bool]int64{true: 1000000, false: want}[want == -1])+", n, 'no')"))
 		if want := "0+6 n=ab,c,d"; got != want {
 			t.Errorf("%s: %s", expr, got)
+		}
+	}
+}
+
+// The functions that look at more than bytes.
+func TestTextExpressions(t *testing.T) {
+	for _, c := range []struct {
+		frame, expr string
+		want        int64
+	}{
+		{`{"a":"b&\"&"}&`, "outside('&')", 13},
+		{`{"a&}`, "outside('&')", 5},
+		{`\"&"`, "outside('&')", 4},
+		{"Ab: 017 ;", "decimal(3, find(';'))", 17},
+		{"Ab: 017 ;", "decimal(3, 3)", -1},
+		{"Ab: 017 ;", "decimal(2, 6)", -1},
+		{"Ab: 017 ;", "findfold('B:')", 1},
+		{"Ab: 017 ;", "findfold('aB:', 0, 3)", 0},
+		{"Ab: 017 ;", "findfold('aB:', 0, 2)", -1},
+	} {
+		got := spans(t, c.frame, layout.If(fmt.Sprintf("%s == %d", strings.Replace(c.expr, "-1", "0-1", 1), c.want), layout.Text("right", "left")))
+		if c.want < 0 {
+			got = spans(t, c.frame, layout.If(c.expr+" < 0", layout.Text("right", "left")))
+		}
+		if !strings.Contains(got, " right=") {
+			t.Errorf("%s of %s is not %d", c.expr, c.frame, c.want)
 		}
 	}
 }
@@ -202,6 +237,9 @@ func TestNewRefuses(t *testing.T) {
 		"variable of eight bytes": layout.Uint("a", 8).Let("b"),
 		"variable's name":         layout.Uint("a", 1).Let("b c"),
 		"date form":               layout.Word("a", ',').Date("yyyy"),
+		"parts of digits":         layout.Text("a", "1").Parts(layout.Part{From: 40, Count: 25}),
+		"milliseconds":            layout.Uint("a", 4).UnixMilli(),
+		"outside of nothing":      layout.Bytes("a", "outside(left)"),
 		"parts":                   layout.Bits("a", 1, layout.Part{From: 8}),
 		"no parts":                layout.Bits("a", 1),
 		"no literal":              layout.Lit("a", ""),
@@ -230,11 +268,12 @@ func FuzzDissect(f *testing.F) {
 			layout.Case("kind == 1", layout.Unescape([]layout.Escape{{"\x7D\x01", "\x7D"}, {"\x7D\x02", "\x7E\x7E"}, {"\x7F", ""}}, layout.Uint("n", 1), layout.Repeat("n", layout.Word("a", ','), layout.DegMin("b", ';')))),
 			layout.Case("kind == 2", layout.Sub("find(',') - pos", layout.Unhex(layout.Unescape([]layout.Escape{{"ab", "c"}}, layout.Clock("a").BCD(), layout.Text("t", "left")))), layout.UTF16("u", "left / 2")),
 			layout.Case("kind == 3", layout.While("1", layout.Repeat("4000000000", layout.Bits("w", 1, layout.Part{Count: 8, Signed: true, Div: 3, Decimals: 2})), layout.Text("x", "byte(pos)"))),
+			layout.Case("kind == 4", layout.Sub("outside('&')", layout.Text("q", "findfold('ab') - pos").Parts(layout.Part{From: 44, Count: 20}), layout.Word("m", ',').UnixMilli()), layout.Text("e", "left").Hex().Expect("decimal(1, find('&'))")),
 			layout.Else(layout.Digits("d", 3).Skip(1).Trim('f'), layout.Check("s", layout.Fold16, "be16(pos)", "be32(1)"), layout.Bytes("z", "be32(pos) * be32(pos)")),
 		),
 		layout.Check("c", layout.ARC, "0", "pos").InHex(),
 	}})
-	for _, seed := range []string{"", "\x00\x02ab\x0Aaaaaaaaaaa", "\x015\x7D\x01,\x7D\x02;5441.2,N;", "\x0230616263\x7D,abcdef", "\x03\xFF\x00\x01", "\x09\x12\x3F\x00\x00\x01"} {
+	for _, seed := range []string{"", "\x00\x02ab\x0Aaaaaaaaaaa", "\x015\x7D\x01,\x7D\x02;5441.2,N;", "\x0230616263\x7D,abcdef", "\x03\xFF\x00\x01", "\x09\x12\x3F\x00\x00\x01", "\x04140736414711817AB,1773480413000,\"&\"&12"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {

@@ -68,7 +68,7 @@ type Node struct {
 	inHex      bool
 	hidden     bool
 	from, to   string // expressions
-	parts      []Part
+	parts      []Part // of a number; for a text its note
 	escapes    []Escape
 
 	cond string
@@ -180,7 +180,8 @@ func (n Node) Signed() Node { n.sign = twos; return n }
 // SignBit makes the highest bit of a number its sign.
 func (n Node) SignBit() Node { n.sign = magnitude; return n }
 
-// Hex shows a number as 0x and digits for its width.
+// Hex shows a number as 0x and digits for its width. Of a text it says that the
+// digits which Expect looks at are hexadecimal.
 func (n Node) Hex() Node { n.base = 16; return n }
 
 // Binary shows a number as the digits of its bits.
@@ -207,6 +208,14 @@ func (n Node) Meanings(notes map[string]string) Node { n.meanings = maps.Clone(n
 // follows in the text does not matter.
 func (n Node) Date(form string) Node { n.form = form; return n }
 
+// UnixMilli notes of a text of digits the time, in UTC, that is as many milliseconds
+// after 1970, up to the year 2200.
+func (n Node) UnixMilli() Node { n.form = millis; return n }
+
+// Parts notes of a text of decimal digits, a number of up to 63 bits, what its bits
+// mean. No part has more than 24.
+func (n Node) Parts(parts ...Part) Node { n.parts = parts; return n }
+
 // DegMin notes of a Float, which is 100 times degrees and then minutes, the degrees.
 func (n Node) DegMin() Node { n.degMin = true; return n }
 
@@ -215,7 +224,8 @@ func (n Node) DegMin() Node { n.degMin = true; return n }
 func (n Node) Coordinate(digits int) Node { n.coord = digits; return n }
 
 // Expect notes where a number or text is not the value of the expression; below
-// zero there is no right number.
+// zero there is no right number. Of a text whose expression is a number the digits
+// are compared, up to nine decimal ones; see Hex.
 func (n Node) Expect(expr string) Node { n.expect = expr; return n }
 
 // Let names a variable that gets the value too: for fields whose name is no word.

@@ -86,7 +86,13 @@ func monthDays(year, month int) int {
 	return 31
 }
 
-func unixText(v uint32) string { return time.Unix(int64(v), 0).UTC().Format("2006-01-02T15:04:05") }
+func unixText(v int64) string { return time.Unix(v, 0).UTC().Format("2006-01-02T15:04:05") }
+
+// millis is the form of milliseconds since 1970, which are shown up to the year 2200.
+const (
+	millis    = "ms"
+	lastMilli = 7_258_118_400_000
+)
 
 // formLetters are the letters of a form, of which each stands for two digits.
 const formLetters = "CYMDhms"
@@ -118,6 +124,13 @@ func digitPairs(s, form string) (at map[byte]int, ok bool) {
 // formText shows the date, the time of day or both that a text of digits has in
 // that form; "" where it has none.
 func formText(s, form string) string {
+	if form == millis {
+		v, err := strconv.ParseUint(s, 10, 63)
+		if err != nil || v > lastMilli {
+			return ""
+		}
+		return unixText(int64(v / 1000))
+	}
 	at, ok := digitPairs(s, form)
 	if !ok {
 		return ""
@@ -216,6 +229,30 @@ func (n *node) uintText(raw uint64, v int64) string {
 		return strconv.FormatUint(raw, 10) + n.unit
 	}
 	return strconv.FormatInt(v, 10) + n.unit
+}
+
+// digitsText shows a number as digits like those of a text: as many where they are
+// filled up.
+func (n *node) digitsText(v int64, like string) string {
+	width := 0
+	if n.base == 16 || strings.HasPrefix(like, "0") {
+		width = min(len(like), 9)
+	}
+	if n.base == 16 {
+		return fmt.Sprintf("%0*X", width, v)
+	}
+	return fmt.Sprintf("%0*d", width, v)
+}
+
+// partsText shows the parts of a word.
+func (n *node) partsText(word uint64) string {
+	var texts []string
+	for i := range n.parts {
+		if s := n.parts[i].text(word); s != "" {
+			texts = append(texts, s)
+		}
+	}
+	return strings.Join(texts, ", ")
 }
 
 // text shows the part of a word.
