@@ -26,12 +26,15 @@ const (
 // replies, as they are on the wire; bodies in chunks are for [Handler] alone.
 type Codec struct{}
 
-var _ protocol.Dissector = Codec{}
+var (
+	_ protocol.Dissector = Codec{}
+	_ protocol.Described = Codec{}
+)
 
 // Split implements protocol.Codec: a frame is a request or a reply, whole.
 func (Codec) Split(b []byte) (frame []byte, n int, err error) {
-	if len(b) == 0 {
-		return nil, 0, nil
+	if n = len(b) - len(bytes.TrimLeft(b, "\r\n")); n > 0 || len(b) == 0 {
+		return nil, n, nil // empty lines before a request line mean nothing (RFC 9112, 2.2)
 	}
 	if !begins(b) {
 		for n = 1; n < len(b) && !begins(b[n:]); n++ {
@@ -98,11 +101,9 @@ func (Codec) Decode(frame []byte) (protocol.Message, error) {
 }
 
 // Dissect implements protocol.Dissector.
-func (Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	cur := wire.New(frame)
-	cur.Record()
-	m, err := read(&cur, frame)
-	return m, cur.Spans(), err
+func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 func read(cur *wire.Cursor, frame []byte) (protocol.Message, error) {
@@ -172,7 +173,7 @@ func readForm(cur *wire.Cursor, frame []byte) *Report {
 			cur.Fail("form", fmt.Errorf("%w: no name and value", wire.ErrValue))
 			break
 		}
-		field := cur.Text(n, "field "+strconv.QuoteToASCII(name))
+		field := cur.Text(n, "field")
 		f := Field{name, field[len(name)+1:]}
 		if _, twice := r.Get(name); twice {
 			cur.FailAt(name, at, fmt.Errorf("%w: it comes twice", wire.ErrValue))
@@ -188,7 +189,7 @@ func readForm(cur *wire.Cursor, frame []byte) *Report {
 		}
 	}
 	if _, ok := r.Get("i"); !ok && cur.Err() == nil {
-		cur.Fail("i", fmt.Errorf("%w: the form does not name the unit", wire.ErrValue))
+		cur.Fail("form", fmt.Errorf("%w: the form does not name the unit", wire.ErrValue))
 	}
 	return r
 }
