@@ -54,7 +54,7 @@ func cellFields() layout.Node { return list("mcc", "mnc", "lac", "cid") }
 func report() layout.Node {
 	bits := "run('01') == 4 && until(',') == 4"
 	return layout.Seq(
-		layout.If("byte(0) >= 0x30 && byte(0) <= 0x39", layout.Text("length", "4")),
+		layout.If("byte(0) >= 0x30 && byte(0) <= 0x39", layout.Text("length", "4").Expect("size - 4")),
 		layout.Text("start", "4").Expect("'$MGV'").Title(),
 		layout.Let("end", "size - 1 - (byte(size - 1) == 0x21)"),
 		layout.If("end < pos || byte(end) != 0x3B", layout.Let("end", "size")),

@@ -38,8 +38,8 @@ var frames = sync.OnceValue(func() *layout.Layout {
 			layout.Switch(
 				layout.Case("starts('SR')", layout.Sub("left - 1", poll())),
 				layout.Case("starts('\"ACK\"')", layout.Text("answer to a poll", "5").Title()),
-				layout.Case(inDigits, head(layout.Check("check code", layout.ARC, "9", "size - 1").InHex(), layout.Text("length", "4"))),
-				layout.Case(inBytes, head(layout.Check("check code", layout.ARC, "7", "size - 1"), layout.Text("length", "4"))),
+				layout.Case(inDigits, head(layout.Check("check code", layout.ARC, "9", "size - 1").InHex(), layout.Text("length", "4").Hex().Expect("left - 4"))),
+				layout.Case(inBytes, head(layout.Check("check code", layout.ARC, "7", "size - 1"), layout.Text("length", "4").Hex().Expect("left - 4"))),
 				layout.Else(layout.Fail()),
 			),
 			layout.Lit("end", "\r"),

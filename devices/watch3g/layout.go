@@ -70,7 +70,7 @@ var frames = sync.OnceValue(func() *layout.Layout {
 				layout.Word("vendor", '*'),
 				layout.Word("id", '*'),
 				layout.If("indexed", layout.Word("index", '*')),
-				layout.Text("length", "4"), layout.Lit("star", "*"),
+				layout.Text("length", "4").Hex().Expect("left - 5"), layout.Lit("star", "*"),
 				layout.Switch(
 					layout.Case("left == 2 && starts('AL') || left == 7 && starts('JXTKR,1')", layout.Text("content", "left").Title()),
 					layout.Case(is("UD2", "UD", "AL", "WT"), field("keyword").Title(), position(), rest("radio")),
