@@ -127,8 +127,10 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 		replicas         int
 		relaxed, logOnly bool
 		rates            center.Rates
+		tell             telling
 	)
 	c.register(fs)
+	tell.register(fs)
 	fs.StringVar(&data, "data", "", "`folder` of log and record; made if missing")
 	fs.StringVar(&where, "record", "", "`URL` of a PostgreSQL database for the record, postgres://…; a file in the folder if absent")
 	fs.StringVar(&log, "log", "", "`URL` of an external NATS cluster for the log, nats://a:4222,nats://b:4222; an embedded server in the folder if absent")
@@ -140,7 +142,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	fs.Float64Var(&rates.Address, "rate-address", 2000, "frames a `second` from one address")
 	fs.Var(&devs, "device", deviceUsage)
 	fs.Var(&serials, "serial", "`CODEC=PORT[,identity=ID][,baud=N]`: a serial port with one device on it; may be repeated")
-	fs.StringVar(&people, "people", "", "people `file` to take at the start: people, devices, orders and zones in JSON")
+	fs.StringVar(&people, "people", "", "people `file` to take at the start: people, devices, orders, zones, and who is told of incidents, in JSON")
 	fs.BoolVar(&relaxed, "relaxed", false, "take frames with a wrong checksum, as in anonymised captures; never for real devices")
 	fs.SetOutput(errs)
 	rest, err := program.Parse(fs, args)
@@ -171,6 +173,9 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 		return err
 	}
 	o.DataDir, o.Journal, o.Replicas, o.Record, o.Rates, o.LogOnly = data, log, replicas, where, rates, logOnly
+	if o.Telling, err = tell.options(); err != nil {
+		return err
+	}
 	for _, d := range devs {
 		l, err := parseDevice(d)
 		if err != nil {

@@ -2,6 +2,7 @@ package center
 
 import (
 	"context"
+	"time"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
@@ -42,6 +43,14 @@ func (b backend) PutPerson(ctx context.Context, actor string, doc []byte) error 
 	return b.c.engine.putPerson(ctx, actor, doc)
 }
 
+func (b backend) PutRecipient(ctx context.Context, actor string, doc []byte) error {
+	return b.c.engine.putRecipient(ctx, actor, doc)
+}
+
+func (b backend) Track(ctx context.Context, actor string, r web.TrackRequest) ([]em.Observation, error) {
+	return b.c.engine.readTrack(ctx, actor, r)
+}
+
 func (b backend) PutUnit(ctx context.Context, actor string, doc []byte) error {
 	return b.c.engine.putUnit(ctx, actor, doc)
 }
@@ -64,6 +73,7 @@ func (b backend) Handle(ctx context.Context, actor string, id int64, to record.H
 
 func (b backend) Health(ctx context.Context) web.Health {
 	h := web.Health{Status: "ok", Evaluated: b.c.engine.position(), Devices: b.c.conns.count(), People: len(b.c.engine.people())}
+	h.OldestUntold = time.Duration(b.c.untold.Load()).Seconds()
 	h.Listeners = []web.Listener{}
 	for _, l := range b.c.addresses.Devices {
 		h.Listeners = append(h.Listeners, web.Listener{Codec: l.Codec, Transport: l.scheme(), Addr: l.Addr})

@@ -79,6 +79,9 @@ type Options struct {
 	// quarter of the file system if 0.
 	LogBytes int64
 
+	// Telling is by what means recipients are told of incidents.
+	Telling Telling
+
 	// MaxLate bounds how late an observation may be judged; 7 days by default.
 	MaxLate time.Duration
 }
@@ -107,6 +110,8 @@ type Center struct {
 	metrics *metrics
 	canary  *canary // nil where there is none
 	orders  *orders
+	sender  *sender
+	untold  atomic.Int64 // age of the oldest notice that is not delivered, in nanoseconds
 	clocks  clocks
 	self    selfWatch
 
@@ -116,6 +121,7 @@ type Center struct {
 	// that blocks or fails.
 	append func(context.Context, *protocol.Report) error
 
+	grid   time.Duration // of what both sides of pairs are told; tests shorten it
 	settle time.Duration // for how long groups collect changes; tests shorten it
 
 	ran       atomic.Bool
@@ -158,6 +164,11 @@ func New(opts Options) (*Center, error) {
 			return nil, fmt.Errorf("center: %w", err)
 		}
 	}
+	if m := opts.Telling.Mail; m != nil {
+		if err := m.Check(); err != nil {
+			return nil, fmt.Errorf("center: %w", err)
+		}
+	}
 	if opts.LogOnly {
 		opts.Canary = 0
 	}
@@ -187,6 +198,7 @@ func New(opts Options) (*Center, error) {
 		ready: make(chan struct{}), stopping: make(chan struct{}),
 	}
 	c.orders = newOrders(c)
+	c.sender = newSender(c)
 	return c, nil
 }
 
@@ -292,6 +304,9 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		run(&rest, "engine", func() error { return c.engine.run(engineCtx) })
 	}
 	run(&rest, "web", func() error { return c.serveWeb(work, webListener, handler) })
+	if !c.opts.LogOnly {
+		run(&devices, "sender", func() error { return c.sender.run(work) })
+	}
 	run(&devices, "commands", func() error { return c.orders.run(work) })
 	run(&rest, "self", func() error { return c.watchSelf(work) })
 	if metricsListener != nil {

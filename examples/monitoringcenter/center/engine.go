@@ -36,8 +36,12 @@ type engine struct {
 	groups   groups
 	subjects map[em.SubjectID]*subject
 	alarms   map[alarm]em.Event // that go on
-	canary   *canary            // nil where there is none
+	sides    sides
+	began    time.Time    // of this run
+	runs     []record.Run // this one and those before
+	canary   *canary      // nil where there is none
 	orders   *orders
+	sender   *sender
 	metrics  *metrics
 	wakes    deadlines
 	calls    chan call
@@ -82,7 +86,7 @@ const (
 func newEngine(ctx context.Context, c *Center) (*engine, error) {
 	e := &engine{
 		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate, settle: c.settle,
-		canary: c.canary, metrics: c.metrics, orders: c.orders,
+		canary: c.canary, metrics: c.metrics, orders: c.orders, sender: c.sender, sides: sides{grid: c.grid},
 		calls: make(chan call), stopped: make(chan struct{}),
 	}
 	if err := e.load(ctx, c.opts.Roster); err != nil {
@@ -106,6 +110,10 @@ func (e *engine) load(ctx context.Context, file *roster.File) error {
 	if err != nil {
 		return err
 	}
+	recipients, err := e.store.Recipients(ctx)
+	if err != nil {
+		return err
+	}
 	var key []byte
 	if err := e.store.Update(ctx, func(tx *record.Tx) (err error) {
 		key, err = tx.Secret("draws", randomKey)
@@ -113,7 +121,7 @@ func (e *engine) load(ctx context.Context, file *roster.File) error {
 	}); err != nil {
 		return err
 	}
-	if e.roster, err = roster.Load(key, zones, units, persons); err != nil {
+	if e.roster, err = roster.Load(key, zones, units, persons, recipients); err != nil {
 		return fmt.Errorf("center: stored people and zones: %w", err)
 	}
 	e.subjects, e.wakes = map[em.SubjectID]*subject{}, nil
@@ -122,6 +130,12 @@ func (e *engine) load(ctx context.Context, file *roster.File) error {
 	e.mu.Unlock()
 	_, err = e.commit(ctx, func(s *step) error {
 		if err := s.checkLog(ctx); err != nil {
+			return err
+		}
+		if err := s.loadRuns(); err != nil {
+			return err
+		}
+		if err := s.loadSides(); err != nil {
 			return err
 		}
 		if err := s.loadGroups(); err != nil {
@@ -284,7 +298,7 @@ func (e *engine) work(ctx context.Context) error {
 				err = cerr
 			}
 		case now := <-tick.C:
-			if due := e.woken(now); len(due) > 0 || e.groups.due(now) {
+			if due := e.woken(now); len(due) > 0 || e.groups.due(now) || e.sides.due(now) {
 				err = e.update(ctx, func(s *step) error { return s.advance(due) })
 			}
 		case err = <-readErr:
@@ -411,11 +425,16 @@ type step struct {
 	grouped bool        // the groups have changed
 	raised  []em.Detail // of new incidents
 	latest  time.Time   // when the last report of the log's was received
+
+	received map[em.ObservationID]time.Time // of what is fed
+	heard    time.Time                      // the latest of those of the subject that is fed
+	entering bool                           // rules are entered
+	pairs    map[em.SubjectID][]em.Event    // as sides will have them
 }
 
 func (e *engine) newStep(tx *record.Tx, now time.Time) *step {
 	e.tx = tx
-	return &step{engine: e, tx: tx, now: now.Round(0).UTC(), touched: map[em.SubjectID]bool{}}
+	return &step{engine: e, tx: tx, now: now.Round(0).UTC(), touched: map[em.SubjectID]bool{}, received: map[em.ObservationID]time.Time{}}
 }
 
 // commits takes what the log holds next.
@@ -507,6 +526,7 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 
 func (s *step) feedSubject(sub *subject, obs []em.Observation) error {
 	s.touched[sub.id] = true
+	defer s.hear(obs)()
 	var r em.Result
 	if err := sub.tl.Feed(&r, s.now, obs...); err != nil {
 		return fmt.Errorf("center: feed: %w", err)
@@ -525,7 +545,10 @@ func (s *step) advance(due []*subject) error {
 			return err
 		}
 	}
-	return s.wakeGroups()
+	if err := s.wakeGroups(); err != nil {
+		return err
+	}
+	return s.wakeSides()
 }
 
 // apply writes what a Timeline decided and lets the policy act on it.
@@ -547,7 +570,7 @@ func (s *step) apply(sub *subject, r *em.Result) error {
 			return err
 		}
 	}
-	return nil
+	return s.sidesChanged(sub.id, r.Changes)
 }
 
 // restore brings a stored person or unit under evaluation, by all the rules that ever

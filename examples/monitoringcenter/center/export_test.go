@@ -22,5 +22,11 @@ func (c *Center) BreakRecord() error { return c.store.Close() }
 // Settle shortens how long groups collect changes before they are judged.
 func (c *Center) Settle(d time.Duration) { c.settle = d }
 
+// Grid shortens the cells in which both sides of pairs are told.
+func (c *Center) Grid(d time.Duration) { c.grid = d }
+
+// Again shortens the time until the second attempt of a notice.
+func (c *Center) Again(d time.Duration) { c.sender.again = d }
+
 // Look makes the center look at itself this often.
 func (c *Center) Look(d time.Duration) { c.self.every, c.self.capacity = d, d }

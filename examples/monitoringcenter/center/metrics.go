@@ -32,7 +32,11 @@ type metrics struct {
 	capacity    *prometheus.GaugeVec
 	bytes       *prometheus.GaugeVec
 	drift       prometheus.Gauge
-	offset      prometheus.Gauge
+	notices     *prometheus.CounterVec
+	untold      prometheus.Gauge
+
+	oldestUntold prometheus.Gauge
+	offset       prometheus.Gauge
 }
 
 // waits are the bounds of the buckets of latencies in seconds.
@@ -65,6 +69,9 @@ func newMetrics() *metrics {
 	m.bytes = gauge("bytes", "What log and record take on the disk.", "of")
 	m.drift = gauge("clock_drift_seconds", "By how much the wall clock has left the monotonic one since the start.").WithLabelValues()
 	m.offset = gauge("device_clock_offset_seconds", "By how much devices' clocks are ahead of the center's, in the median.").WithLabelValues()
+	m.notices = counter("notices_total", "What came of notices to recipients.", "channel", "result")
+	m.untold = gauge("notices_untold", "Notices that wait for their recipients.").WithLabelValues()
+	m.oldestUntold = gauge("notices_untold_seconds", "The age of the oldest of them.").WithLabelValues()
 	m.reg.MustRegister(m.appended, m.commits, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

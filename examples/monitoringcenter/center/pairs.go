@@ -3,10 +3,8 @@ package center
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/sargas-em/em"
-	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
 )
@@ -54,14 +52,7 @@ func (e *engine) pairs(ctx context.Context) (all []web.Pair, err error) {
 	err = e.do(ctx, func(s *step) error {
 		all = []web.Pair{}
 		for _, p := range s.engine.roster.AllPairs() {
-			var events []em.Event
-			for ev, err := range record.NewHistory(p.Subject(), func() *record.Tx { return s.tx }).Events(em.EventTime, time.Unix(0, 0)) {
-				if err != nil {
-					return err
-				}
-				events = append(events, ev)
-			}
-			rule := p.Disclosure()
+			rule, events := s.sides.disclosure(p), s.pairEvents(p.Subject())
 			all = append(all, web.Pair{
 				ID: string(p.Subject()), Wearer: p.Wearer, Protected: p.Protected, Since: p.Order.Since, To: p.Order.To,
 				ProtectedNotice: rule.Protected(s.now, events), WearerNotice: rule.Wearer(s.now, events), Next: rule.Next(s.now),

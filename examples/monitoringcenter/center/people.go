@@ -165,7 +165,14 @@ func (s *step) load(f *roster.File) error {
 	if err != nil {
 		return err
 	}
-	return s.adopt("center", next, f.Units, f.People)
+	if next, err = next.WithRecipients(s.now, f.Recipients...); err != nil {
+		return err
+	}
+	old := s.engine.roster
+	if err := s.adopt("center", next, f.Units, f.People); err != nil {
+		return err
+	}
+	return s.putRecipients("center", old, next, f.Recipients)
 }
 
 // adopt makes next the roster, stores what changed, brings new and changed
@@ -174,6 +181,8 @@ func (s *step) adopt(actor string, next *roster.Roster, units []roster.Unit, cha
 	old := s.engine.roster
 	s.undo = func() { s.engine.roster = old }
 	s.engine.roster = next
+	s.entering = true
+	defer func() { s.entering = false }()
 	had := map[string][]byte{}
 	for _, z := range old.ZoneDocs() {
 		had[z.ID] = z.JSON

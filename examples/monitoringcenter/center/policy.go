@@ -43,7 +43,8 @@ func (s *step) incident(c *em.Change) error {
 	case !known:
 		action = "raise"
 		s.raised = append(s.raised, c.Event.Detail)
-		inc = record.Incident{Verdict: record.Stands, Handling: record.New, Raised: c.Known, Changed: c.Known, Event: c.Event}
+		inc = record.Incident{Verdict: record.Stands, Handling: record.New, Raised: c.Known, Changed: c.Known, Event: c.Event, Knowable: s.knowable(c)}
+		inc.Late = lateness(c.Event.Concluded, inc.Knowable, c.Known, s.entering, s.runs)
 	case c.Kind == em.Withdrawn || c.Event.Detail.Severity == em.Info:
 		// Info: the evidence now says that nothing was wrong.
 		inc.Verdict = record.Withdrawn
@@ -66,6 +67,9 @@ func (s *step) incident(c *em.Change) error {
 		return err
 	}
 	s.recount(was, inc)
+	if err := s.notify(was, inc, c, known, action == "raise again"); err != nil {
+		return err
+	}
 	return s.tell(inc)
 }
 

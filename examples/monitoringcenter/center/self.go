@@ -82,6 +82,11 @@ func (c *Center) watchSelf(ctx context.Context) error {
 				c.log.Error("the center could not look at its capacities", "error", err)
 			}
 			found = append(found, more...)
+			if more, err = c.alertingAlarms(ctx); err != nil && ctx.Err() == nil {
+				c.log.Error("the center could not look at its notices", "error", err)
+			}
+			found = append(found, more...)
+			found = append(found, (*step).alive)
 			found = append(found, c.clockAlarm())
 		}
 		_, end, err := c.journal.Bounds(ctx)

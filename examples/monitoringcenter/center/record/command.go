@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -53,6 +54,18 @@ func flag(b bool) int64 {
 // OpenCommands returns those that are not final, oldest first.
 func (t *Tx) OpenCommands() ([]Command, error) {
 	return collect(t.ctx, t.tx, scanCommand, `SELECT `+commandColumns+` FROM command WHERE final = 0 ORDER BY id`)
+}
+
+// Command returns one command by its number.
+func (s *Store) Command(ctx context.Context, id int64) (Command, error) {
+	all, err := collect(ctx, s.r, scanCommand, `SELECT `+commandColumns+` FROM command WHERE id = ?`, id)
+	if err == nil && len(all) != 1 {
+		err = fmt.Errorf("record: no command %d", id)
+	}
+	if err != nil {
+		return Command{}, err
+	}
+	return all[0], nil
 }
 
 // Commands returns the newest commands first, of one device or, where it is

@@ -38,22 +38,27 @@ type Incident struct {
 	By       string // who handled it last
 	Note     string
 	Event    em.Event // its present version, or the last one before it was withdrawn
+
+	// Knowable is when the center could first have raised it, and Late why it did so
+	// only later; empty where it was in time. Zero and empty for incidents of old.
+	Knowable time.Time
+	Late     string
 }
 
 // ErrNoIncident: no incident has that number, or is about that event.
 var ErrNoIncident = errors.New("record: no such incident")
 
-const incidentColumns = `id, verdict, handling, raised, changed, by, note, data`
+const incidentColumns = `id, verdict, handling, raised, changed, by, note, data, knowable, late`
 
 func scanIncident(rows row, i *Incident) error {
 	var (
-		raised, changed int64
-		data            []byte
+		raised, changed, knowable int64
+		data                      []byte
 	)
-	if err := rows.Scan(&i.ID, &i.Verdict, &i.Handling, &raised, &changed, &i.By, &i.Note, &data); err != nil {
+	if err := rows.Scan(&i.ID, &i.Verdict, &i.Handling, &raised, &changed, &i.By, &i.Note, &data, &knowable, &i.Late); err != nil {
 		return err
 	}
-	i.Raised, i.Changed = fromNanos(raised), fromNanos(changed)
+	i.Raised, i.Changed, i.Knowable = fromNanos(raised), fromNanos(changed), fromNanos(knowable)
 	return i.Event.UnmarshalBinary(data)
 }
 
@@ -95,12 +100,13 @@ func (t *Tx) PutIncident(i Incident) (int64, error) {
 	}
 	e := &i.Event
 	if i.ID == 0 {
-		return t.insert(`INSERT INTO incident (event, subject, kind, severity, verdict, handling, raised, changed, by, note, data)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?) RETURNING id`, e.ID[:], string(e.Subject), string(e.Detail.Kind), int(e.Detail.Severity), i.Verdict, string(i.Handling),
-			nanos(i.Raised), nanos(i.Changed), i.By, i.Note, data)
+		return t.insert(`INSERT INTO incident (event, subject, kind, severity, verdict, handling, raised, changed, by, note, data, knowable, late)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id`, e.ID[:], string(e.Subject), string(e.Detail.Kind), int(e.Detail.Severity), i.Verdict, string(i.Handling),
+			nanos(i.Raised), nanos(i.Changed), i.By, i.Note, data, nanos(i.Knowable), i.Late)
 	}
-	return i.ID, t.exec(`UPDATE incident SET event = ?, severity = ?, verdict = ?, handling = ?, changed = ?, by = ?, note = ?, data = ? WHERE id = ?`,
-		e.ID[:], int(e.Detail.Severity), i.Verdict, string(i.Handling), nanos(i.Changed), i.By, i.Note, data, i.ID)
+	return i.ID, t.exec(`UPDATE incident SET event = ?, severity = ?, verdict = ?, handling = ?, changed = ?, by = ?, note = ?, data = ?,
+		knowable = ?, late = ? WHERE id = ?`,
+		e.ID[:], int(e.Detail.Severity), i.Verdict, string(i.Handling), nanos(i.Changed), i.By, i.Note, data, nanos(i.Knowable), i.Late, i.ID)
 }
 
 // Incidents returns the newest incidents first: those not closed, or all; at

@@ -28,6 +28,8 @@ type File struct {
 	Zones  json.RawMessage `json:"zones,omitempty"`
 	Units  []Unit          `json:"units,omitempty"` // home units
 	People []Person        `json:"people"`
+
+	Recipients []Recipient `json:"recipients,omitempty"` // who is told of incidents
 }
 
 // Person is one monitored person: identity, devices and the order's rules.
@@ -48,6 +50,8 @@ type Person struct {
 	CheckIns []CheckIn `json:"checkins,omitempty"`
 
 	KeepAway []KeepAway `json:"keep_away,omitempty"` // from whom the order keeps this person away
+
+	District string `json:"district,omitempty"` // whose desk is told of incidents
 
 	// Analyses of stored tracks that the order names: "stops", "places",
 	// "coincidence". All others need a court's request.
@@ -140,6 +144,8 @@ type Roster struct {
 	units    map[em.DeviceID]Unit
 	pairs    map[string][]Pair // by the ID of either person
 	key      []byte
+
+	recipients map[string]Recipient
 }
 
 type carrier struct {
@@ -149,7 +155,8 @@ type carrier struct {
 
 // New returns an empty roster.
 func New() *Roster {
-	return &Roster{people: map[string]Person{}, zones: map[string]json.RawMessage{}, carriers: map[em.DeviceID][]carrier{}, units: map[em.DeviceID]Unit{}}
+	return &Roster{people: map[string]Person{}, zones: map[string]json.RawMessage{}, carriers: map[em.DeviceID][]carrier{}, units: map[em.DeviceID]Unit{},
+		recipients: map[string]Recipient{}}
 }
 
 // WithKey returns the roster with the center's key, by which times at random are
@@ -164,7 +171,7 @@ func (r *Roster) WithKey(key []byte) *Roster {
 func (r *Roster) Key() []byte { return r.key }
 
 // Load returns the roster of what the record holds.
-func Load(key []byte, zones, units, people []record.Doc) (*Roster, error) {
+func Load(key []byte, zones, units, people, recipients []record.Doc) (*Roster, error) {
 	r := New().WithKey(key)
 	for _, d := range units {
 		u, err := ParseUnit(d.JSON)
@@ -189,11 +196,14 @@ func Load(key []byte, zones, units, people []record.Doc) (*Roster, error) {
 			return nil, err
 		}
 	}
+	if err := r.loadRecipients(recipients); err != nil {
+		return nil, err
+	}
 	return r, r.pair()
 }
 
 func (r *Roster) clone() *Roster {
-	n := &Roster{key: r.key, pairs: r.pairs, units: maps.Clone(r.units), people: maps.Clone(r.people), zones: maps.Clone(r.zones), carriers: make(map[em.DeviceID][]carrier, len(r.carriers))}
+	n := &Roster{key: r.key, recipients: maps.Clone(r.recipients), pairs: r.pairs, units: maps.Clone(r.units), people: maps.Clone(r.people), zones: maps.Clone(r.zones), carriers: make(map[em.DeviceID][]carrier, len(r.carriers))}
 	for d, c := range r.carriers {
 		n.carriers[d] = slices.Clone(c)
 	}

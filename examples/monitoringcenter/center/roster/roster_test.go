@@ -105,7 +105,7 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := roster.Load(nil, r.ZoneDocs(), nil, []record.Doc{{ID: "p-1", JSON: mustJSON(t, p)}})
+	again, err := roster.Load(nil, r.ZoneDocs(), nil, []record.Doc{{ID: "p-1", JSON: mustJSON(t, p)}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

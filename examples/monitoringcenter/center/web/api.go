@@ -35,7 +35,9 @@ type Incident struct {
 	Until    time.Time `json:"until,omitzero" doc:"absent while it goes on"`
 	Verdict  string    `json:"verdict" enum:"stands,withdrawn" doc:"withdrawn: later evidence no longer supports it; it stays until a person closes it"`
 	Handling string    `json:"handling" enum:"new,acknowledged,closed"`
-	Raised   time.Time `json:"raised"`
+	Raised   time.Time `json:"raised" doc:"when the center told it first"`
+	Knowable time.Time `json:"knowable,omitzero" doc:"when the center could first have known it"`
+	Late     string    `json:"late,omitempty" doc:"why it was raised more than four minutes after it was concluded; absent where it was in time"`
 	Changed  time.Time `json:"changed"`
 	By       string    `json:"by,omitempty"`
 	Note     string    `json:"note,omitempty"`
@@ -70,7 +72,7 @@ func NewIncident(i record.Incident, g record.Group, name func(em.SubjectID) stri
 		ID: i.ID, Event: e.ID.String(), Person: string(e.Subject), Name: name(e.Subject),
 		Kind: string(e.Detail.Kind), Class: e.Detail.Class, Severity: e.Detail.Severity.String(), Reason: e.Detail.Reason,
 		About: e.About, Rule: e.Rule, Version: e.Version, At: e.At, Until: e.Until,
-		Verdict: i.Verdict, Handling: string(i.Handling), Raised: i.Raised, Changed: i.Changed, By: i.By, Note: i.Note,
+		Verdict: i.Verdict, Handling: string(i.Handling), Raised: i.Raised, Knowable: i.Knowable, Late: i.Late, Changed: i.Changed, By: i.By, Note: i.Note,
 		Facts: []Fact{}, Members: g.Members, Group: g.Parent,
 	}
 	for _, p := range g.People {
@@ -92,6 +94,7 @@ type Evidence struct {
 	Observations []json.RawMessage `json:"observations" doc:"in the SDK's JSON form of an observation"`
 	Frames       []FrameView       `json:"frames" doc:"the raw frames they came in"`
 	History      []VersionView     `json:"history" doc:"all that was told, oldest first"`
+	Notices      []NoticeView      `json:"notices" doc:"who was told, oldest first"`
 	Audit        []record.Entry    `json:"audit"`
 }
 
@@ -218,9 +221,9 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 		From   time.Time `query:"from" doc:"24 hours before to, if absent"`
 		To     time.Time `query:"to" doc:"now, if absent"`
 	}) (*body[json.RawMessage], error) {
-		doc, err := track(ctx, b, em.SubjectID(in.Person), in.From, in.To)
+		doc, err := track(ctx, b, in.Person, in.From, in.To)
 		return &body[json.RawMessage]{doc}, problem.of(err)
-	}, summary("get-track", "A person's positions as GeoJSON points, oldest first"))
+	}, summary("get-track", "A person's positions as GeoJSON points, oldest first; audited"))
 
 	huma.Get(api, "/api/v1/people/{person}/draws/{date}", func(ctx context.Context, in *struct {
 		Person string `path:"person"`
@@ -253,6 +256,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 	}, summary("list-quarantine", "Devices that nobody is known to carry"))
 
 	registerCommands(api, b, problem)
+	registerNotices(api, b, problem)
 
 	type document struct{ RawBody []byte }
 	huma.Put(api, "/api/v1/people", func(ctx context.Context, in *document) (*struct{}, error) {
@@ -370,20 +374,31 @@ func evidence(ctx context.Context, b Backend, id int64) (Evidence, error) {
 	for _, c := range changes {
 		e.History = append(e.History, VersionView{c.Kind, c.Known, c.Event.Detail.Class, c.Event.Detail.Reason, c.Event.At, c.Event.Until})
 	}
+	if e.Notices, err = noticeViews(ctx, b, id); err != nil {
+		return e, err
+	}
 	audit, err := b.Store().AuditLog(ctx, IncidentTarget(id), mostRows)
 	e.Audit = append(e.Audit, audit...)
 	return e, err
 }
 
+// TrackRequest asks for a person's positions in [From, To), at most Most of the
+// newest.
+type TrackRequest struct {
+	Person   string
+	From, To time.Time
+	Most     int
+}
+
 // track returns a person's positions as a GeoJSON FeatureCollection (RFC 7946).
-func track(ctx context.Context, b Backend, s em.SubjectID, from, to time.Time) (json.RawMessage, error) {
+func track(ctx context.Context, b Backend, person string, from, to time.Time) (json.RawMessage, error) {
 	if to.IsZero() {
 		to = time.Now()
 	}
 	if from.IsZero() {
 		from = to.Add(-24 * time.Hour)
 	}
-	fixes, err := b.Store().Track(ctx, s, from, to, mostFixes)
+	fixes, err := b.Track(ctx, actorOf(ctx), TrackRequest{person, from, to, mostFixes})
 	if err != nil {
 		return nil, err
 	}

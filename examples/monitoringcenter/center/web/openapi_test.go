@@ -65,6 +65,7 @@ func TestOpenAPI(t *testing.T) {
 		"PUT /api/v1/people":                      centertest.Person(2, now(), ""),
 		"PUT /api/v1/units":                       `{"id":"gt06:990000000000099"}`,
 		"PUT /api/v1/zones":                       centertest.School("school-2", "1", 100),
+		"PUT /api/v1/recipients":                  `{"id":"desk","who":"desk","webhook":{"url":"http://127.0.0.1:1/","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}}`,
 		"POST /api/v1/court-requests":             `{"document":"court/1","analyses":["stops","places","coincidence"],"from":"2026-03-02T00:00:00Z","to":"2026-03-03T00:00:00Z"}`,
 		"POST /api/v1/reports/stops":              report(`"person":"p-1"`),
 		"POST /api/v1/reports/places":             report(`"person":"p-1"`),

@@ -32,6 +32,10 @@ type Backend interface {
 	Pairs(ctx context.Context) ([]Pair, error)
 	Reports
 	PutPerson(ctx context.Context, actor string, doc []byte) error
+	// PutRecipient says who is told of incidents.
+	PutRecipient(ctx context.Context, actor string, doc []byte) error
+	// Track returns a person's positions, and notes who asked for them.
+	Track(ctx context.Context, actor string, r TrackRequest) ([]em.Observation, error)
 	PutUnit(ctx context.Context, actor string, doc []byte) error
 	PutZones(ctx context.Context, actor string, doc []byte) error
 	Handle(ctx context.Context, actor string, id int64, to record.Handling, note string) (record.Incident, error)
@@ -94,6 +98,8 @@ type Health struct {
 	Evaluated uint64 `json:"evaluated" doc:"last position in the record"`
 	Devices   int    `json:"connections"`
 	People    int    `json:"people"`
+
+	OldestUntold float64 `json:"oldest_untold_s" doc:"age of the oldest notice that is not delivered; 0 where there is none"`
 
 	CanaryAge *float64   `json:"canary_age_s,omitempty" doc:"since a report of the center's own device reached the record; absent where it has none"`
 	Listeners []Listener `json:"listeners" doc:"where devices are listened to"`

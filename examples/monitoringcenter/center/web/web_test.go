@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -45,6 +46,10 @@ func (b *backend) Store() *record.Store                        { return b.store 
 func (b *backend) People() []web.Person                        { return []web.Person{} }
 func (b *backend) Name(s em.SubjectID) string                  { return string(s) }
 func (b *backend) Subscribe() (<-chan record.FeedItem, func()) { return b.items, func() {} }
+
+func (b *backend) Track(ctx context.Context, _ string, r web.TrackRequest) ([]em.Observation, error) {
+	return b.store.Track(ctx, em.SubjectID(r.Person), r.From, r.To, r.Most)
+}
 
 // serve runs the handler alone.
 func (b *backend) serve(t *testing.T, cfg web.Config) (*httptest.Server, *web.Secrets) {
