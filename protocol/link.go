@@ -225,7 +225,21 @@ func (r *linkRun) goOn(err error) {
 }
 
 // await is all that is on the stack of a quiet connection.
-func (r *linkRun) await() { r.goOn(r.heard(r.l.reader.read(r.ctx, r.pause))) }
+func (r *linkRun) await() {
+	chunk, err := r.l.reader.read(r.ctx, r.pause)
+	growStack(0)
+	r.goOn(r.heard(chunk, err))
+}
+
+// growStack makes the stack of a fresh goroutine as large as decoding and
+// committing will want it, once and while there is little on it to move: growing
+// by steps on the way down costs several times as much.
+//
+//go:noinline
+func growStack(n int) byte {
+	var frame [6 << 10]byte
+	return frame[n]
+}
 
 // begin makes the run of a link; finish ends it.
 func (l *Link) begin(ctx context.Context) (*linkRun, error) {

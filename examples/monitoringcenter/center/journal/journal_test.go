@@ -133,6 +133,29 @@ func TestAcknowledgedIsReadBack(t *testing.T) {
 	}
 }
 
+// A report that comes alone is written at once; the next waits for company, or for
+// the end.
+func TestLoneReportDoesNotWait(t *testing.T) {
+	j := open(t, Config{Dir: t.TempDir(), Group: time.Hour})
+	if err := j.Append(t.Context(), report("c", 0)); err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan error, 1)
+	go func() { second <- j.Append(t.Context(), report("c", 1)) }()
+	for len(j.queue) > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	select {
+	case err := <-second:
+		t.Errorf("the second is there: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	j.Close()
+	if err := <-second; err != nil && !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+}
+
 // All that waits while a commit is under way goes into the next one.
 func TestGroupCommit(t *testing.T) {
 	const reports = 200
