@@ -34,6 +34,11 @@ const (
 	// with the last good one, are taken as true.
 	DefaultOutlierRun = 3
 
+	// DefaultJumpHold is for how long after a jump that nobody can make the fixes
+	// that follow are not believed, however well they agree. Unverified: false
+	// satellite signals may last longer.
+	DefaultJumpHold = 30 * time.Minute
+
 	// DefaultDriftReach is in metres, DefaultDriftHold a time: how far
 	// reflections take a receiver indoors that does not move, and how long.
 	DefaultDriftReach = 300
@@ -84,6 +89,10 @@ type Config struct {
 	// OutlierRun is at most MaxOutlierRun.
 	MaxSpeed   float64
 	OutlierRun int
+
+	// JumpHold is for how long, at most, the fixes after a jump beyond MaxSpeed are
+	// not believed; zero is DefaultJumpHold, what is negative none. See Tracker.
+	JumpHold time.Duration
 
 	// DriftReach in metres and DriftHold say what is drift: see Tracker. Zeros
 	// are DefaultDriftReach and DefaultDriftHold; where DriftReach is negative
@@ -187,6 +196,9 @@ func (c *Config) complete() error {
 	c.Clear.Sum = 0
 	if c.OutlierRun == 0 {
 		c.OutlierRun = DefaultOutlierRun
+	}
+	if c.JumpHold == 0 {
+		c.JumpHold = DefaultJumpHold
 	}
 	if c.DriftHold == 0 {
 		c.DriftHold = DefaultDriftHold

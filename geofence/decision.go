@@ -34,7 +34,7 @@ const maxRun = em.MaxBecause / 2
 const maxSum = 1 << 20
 
 // add adds a fix that lies d metres from the edge.
-func (r *run) add(q *reading, d float64, whole bool) {
+func (r *run) add(q *reading, d float64, whole, drift bool) {
 	if r.fixes++; r.fixes == 1 {
 		r.first = q.at
 	}
@@ -43,7 +43,7 @@ func (r *run) add(q *reading, d float64, whole bool) {
 	} else {
 		r.ids[maxRun-1] = q.id
 	}
-	r.firm, r.whole = r.firm || !q.drift, r.whole || whole
+	r.firm, r.whole = r.firm || !drift, r.whole || whole
 	r.sum = min(r.sum+min(part(d, q), 1), maxSum)
 }
 
@@ -68,6 +68,7 @@ type visit struct {
 	i         int     // its number
 	d         float64 // metres to its edge, negative inside
 	q, last   *reading
+	way       *way // nil for a fix by cells or access points
 	permitted bool // the fix may be on a permitted route
 
 	// What came of it: within so many metres of the fix there is no edge, and
@@ -125,11 +126,12 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 	}
 	side := q.side(d)
 	whole := side == news
+	drift := q.drift && !v.way.rest.on(news, t.edge(v.i, buffer, v.way.rest.p))
 	v.settled = v.settled && side != news && side != em.SideUnknown
 	if !open && confirm.Sum > 0 && side == em.SideUnknown && !q.coarse {
 		// The best estimate says something, if the circle does not.
 		switch leans := d <= 0 == (news == em.Inside); {
-		case leans && !q.drift && part(d, q) >= minPart:
+		case leans && !drift && part(d, q) >= minPart:
 			side = news
 		case !leans && known && !t.entries[i].run.whole:
 			side = other(news)
@@ -168,8 +170,8 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 			r.since = t.entries[i].told.At // by cells or access points
 		}
 	}
-	r.add(q, d, whole)
-	if !q.drift && confirm.Sure > 0 && abs(d) >= confirm.Sure*q.r95 {
+	r.add(q, d, whole, drift)
+	if !drift && confirm.Sure > 0 && abs(d) >= confirm.Sure*q.r95 {
 		r.sure = true
 	}
 	if !r.counts(confirm, t.c.DriftHold, q.at) {
@@ -188,6 +190,15 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 	return dst
 }
 
+// edge is how far a place is from a zone's edge, or from that of the buffer round it.
+func (t *Tracker) edge(zone int, buffer bool, p em.LatLng) float64 {
+	d := t.x.Distance(zone, p)
+	if buffer {
+		d -= t.c.Buffer
+	}
+	return d
+}
+
 // begin notes what was before the first fix of a row.
 func (t *Tracker) begin(r *run, v *visit, buffer bool, news em.Side) {
 	last := t.before(v.q.at)
@@ -196,11 +207,7 @@ func (t *Tracker) begin(r *run, v *visit, buffer bool, news em.Side) {
 	}
 	r.since = last.at
 	if z := v.zone; z.Active != nil && !z.Active.Active(last.at) {
-		d := t.x.Distance(v.i, last.p)
-		if buffer {
-			d -= t.c.Buffer
-		}
-		r.already = last.side(d) == news
+		r.already = last.side(t.edge(v.i, buffer, last.p)) == news
 	}
 }
 

@@ -84,11 +84,18 @@
 // and both circles granted, is held back. If the next agrees with the last good
 // one it was an outlier and is never used. A row of OutlierRun that agree with
 // each other is taken as true, from the first of them on, and so is the newest of
-// twice as many that do not agree: nobody is lost for long.
+// twice as many that do not agree: nobody is lost for long. A row that begins by a
+// jump beyond MaxSpeed, after OutlierRun good fixes, is not believed for three times
+// as long as the way takes at MaxSpeed, and JumpHold at most, however well it
+// agrees: EventDoubted tells so. If fixes come back before, nothing was judged by
+// it; where they stay, they are taken as true, and so is the next such jump, which
+// may be the way back.
 //
 // Is it drift? A device that measures its speed, says that it stands and lies
 // within DriftReach of where it came to rest wanders by reflections. Fixes of that
-// kind alone begin and end nothing until they have lasted for DriftHold.
+// kind alone begin and end nothing until they have lasted for DriftHold; unless they
+// agree with where the device rests, by the mean of its fixes there: who came to rest
+// in a zone is in it. Two moving fixes, or a fast one, end the rest.
 //
 // What does it say? An event begins with the first fix of a row that satisfies
 // Alert, and ends with the first of a row that satisfies Clear, or when the rule is

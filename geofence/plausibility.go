@@ -16,12 +16,17 @@ type way struct {
 	good   reading   // the last that was used
 	odd    []reading // after it, in a row that agrees with itself and not with good
 	odds   int       // how many since good did not agree with it: those, and others between
+	trust  int       // how many good ones there were, up to Config.OutlierRun; distrusted
+	doubt  em.Event  // open, as it was told; of no kind: none
 
-	speeds bool      // the device measures its speed: it said once that it moves
-	rest   em.LatLng // where it came to rest
-	rests  bool
+	speeds bool // the device measures its speed: it said once that it moves
+	rest   rest
 	moves  int // moving fixes in a row, up to leaveRest
 }
+
+// distrusted is the way.trust of who came by a jump that was taken as true at last:
+// the way back is a jump too.
+const distrusted = -1
 
 // maxWays bounds the devices of a subject: a person has a few. Of one more,
 // that is forgotten which was heard least lately.
@@ -109,19 +114,55 @@ func (w *way) take(q *reading, c *Config, use, refused []reading) (_, _ []readin
 		w.odd = w.odd[:0]
 	}
 	w.odds++
-	if len(w.odd)+1 >= c.OutlierRun || w.odds >= 2*c.OutlierRun || agrees && c.can(&w.good, q, w.speeds) {
-		use = append(append(use, w.odd...), *q)
-		w.odd, w.odds = w.odd[:0], 0
+	if len(w.odd)+1 < c.OutlierRun && w.odds < 2*c.OutlierRun && !(agrees && c.can(&w.good, q, w.speeds)) {
+		w.odd = append(w.odd, *q)
 		return use, refused
 	}
-	w.odd = append(w.odd, *q)
+	if w.holds(q, c) {
+		if w.odds = c.OutlierRun; len(w.odd)+1 > c.OutlierRun {
+			refused = append(refused, w.odd[1])
+			w.odd = slices.Delete(w.odd, 1, 2)
+		}
+		w.odd = append(w.odd, *q)
+		return use, refused
+	}
+	if w.jumped(c) {
+		w.trust = distrusted
+	}
+	use = append(append(use, w.odd...), *q)
+	w.odd, w.odds = w.odd[:0], 0
 	return use, refused
 }
 
+// jumpTimes is how many times as long as the way takes at MaxSpeed a jump is not
+// believed: what was a glitch of a kilometre is over within a minute.
+const jumpTimes = 3
+
+// jumped reports whether nobody can have come to where the row of odd fixes began,
+// at whatever speed, from a place that is trusted.
+func (w *way) jumped(c *Config) bool {
+	return len(w.odd) > 0 && w.trust >= c.OutlierRun && !c.can(&w.good, &w.odd[0], false)
+}
+
+// jumpHold is for how long the jump to the row of odd fixes is not believed.
+func (c *Config) jumpHold(w *way) time.Duration {
+	way := time.Duration(jumpTimes * w.good.p.Distance(w.odd[0].p) / c.MaxSpeed * float64(time.Second))
+	return min(c.JumpHold, way)
+}
+
+// holds reports whether a row of odd fixes that has become long enough is not
+// believed yet, as it began by a jump.
+func (w *way) holds(q *reading, c *Config) bool {
+	return w.jumped(c) && q.at.Sub(w.odd[0].at) < c.jumpHold(w)
+}
+
 // used makes a fix the last good one of the way.
-func (w *way) used(q *reading) {
+func (w *way) used(q *reading, c *Config) {
 	if !w.speeds && q.speed.OK && q.speed.V >= movingSpeed {
 		w.speeds = true
+	}
+	if w.trust != distrusted {
+		w.trust = min(w.trust+1, c.OutlierRun)
 	}
 	w.good = *q
 }

@@ -9,10 +9,9 @@ import (
 )
 
 // stateVersion is the first byte of a state. 2: the last fixes of devices; 3: rows
-// that add up. A
-// state of another version is refused; em.Timeline passes over such checkpoints
+// that add up; 4: rest as a mean of fixes. A state of another version is refused; em.Timeline passes over such checkpoints
 // and goes back to the beginning.
-const stateVersion = 3
+const stateVersion = 4
 
 // AppendBinary appends the state: before the first fix it is empty. It holds
 // zones by their ID, so that it may be read by a Tracker over other zones. It
@@ -27,9 +26,17 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 	for i := range t.ways {
 		w := &t.ways[i]
 		dst = em.AppendString(dst, string(w.device))
-		dst = append(dst, flags(w.speeds, w.rests), byte(w.moves))
-		if w.rests {
-			dst = appendPlace(dst, w.rest)
+		doubted := w.doubt.Detail.Kind != ""
+		dst = append(dst, flags(w.speeds, doubted), byte(w.moves), byte(w.trust-distrusted))
+		if doubted {
+			var err error
+			if dst, err = w.doubt.AppendBinary(dst); err != nil {
+				return dst, fmt.Errorf("geofence: state: %w", err)
+			}
+		}
+		dst = em.AppendUint(dst, uint64(w.rest.fixes))
+		if w.rest.fixes > 0 {
+			dst = em.AppendFloat(appendPlace(dst, w.rest.p), w.rest.r95)
 		}
 		dst = appendReading(dst, &w.good)
 		dst = em.AppendUint(dst, uint64(w.odds))
@@ -126,14 +133,26 @@ func readReading(r *em.StateReader) reading {
 
 func readWay(r *em.StateReader) way {
 	w := way{device: em.DeviceID(r.String())}
-	readFlags(r, &w.speeds, &w.rests)
-	if b := r.Bytes(1); b != nil {
-		if w.moves = int(b[0]); w.moves > leaveRest {
-			r.Fail("too many moving fixes")
+	doubted := false
+	readFlags(r, &w.speeds, &doubted)
+	if b := r.Bytes(2); b != nil {
+		if w.moves, w.trust = int(b[0]), int(b[1])+distrusted; w.moves > leaveRest || w.trust > MaxOutlierRun {
+			r.Fail("too many fixes in a row")
 		}
 	}
-	if w.rests {
-		w.rest = readPlace(r)
+	if doubted {
+		w.doubt = em.ReadEvent(r)
+		if d := &w.doubt; d.Detail.Kind != EventDoubted || d.About != string(w.device) || !d.Open() || d.At.IsZero() || len(d.Because) > maxRun {
+			r.Fail("not an open doubt")
+		}
+	}
+	if n := r.Uint(); n > maxRested {
+		r.Fail("too many fixes of a rest")
+	} else if n > 0 {
+		w.rest = rest{readPlace(r), r.Float(), int(n)}
+		if !(w.rest.r95 > 0) || math.IsInf(w.rest.r95, 1) {
+			r.Fail("a rest that is none")
+		}
 	}
 	w.good = readReading(r)
 	odds := r.Uint()
@@ -141,7 +160,10 @@ func readWay(r *em.StateReader) way {
 		r.Fail("too many fixes that do not agree")
 		return w
 	}
-	if w.odds = int(odds); odds == 0 {
+	if w.odds = int(odds); doubted && odds == 0 {
+		r.Fail("a doubt without fixes")
+	}
+	if odds == 0 {
 		return w
 	}
 	n := r.Uint()

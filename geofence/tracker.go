@@ -13,7 +13,7 @@ import (
 // events say it in the fact "rule", beside the version of the zone.
 const (
 	Rule        = "zones"
-	RuleVersion = "zones/2"
+	RuleVersion = "zones/3"
 )
 
 // Kinds of a Tracker's events. Each lasts from the crossing to the crossing
@@ -29,6 +29,12 @@ const (
 	// It lasts from the one fix to the other: when the zone was passed between
 	// them, if it was, nobody knows.
 	EventPassed em.EventKind = "zone.passed"
+
+	// EventDoubted is a warning about a device, its About: its fixes jumped to
+	// where nobody can have come, and are not believed. While it lasts no zone is
+	// judged by them. It begins with the first of them, and ends when they come
+	// back, or are taken as true at last.
+	EventDoubted em.EventKind = "zone.doubted"
 
 	// EventUnused is information, where Config.Unused asks for it: fixes that
 	// would have begun a violation, and were not used. Its class says why.
@@ -160,14 +166,11 @@ func (t *Tracker) Observe(dst []em.Event, o em.Observation) []em.Event {
 		q := &t.use[i]
 		w.settle(q, &t.c)
 		if !t.calm.holds(q) {
-			var last *reading
-			if w.begun() {
-				last = &w.good
-			}
-			dst = t.judge(dst, last, q)
+			dst = t.judge(dst, w, q)
 		}
-		w.used(q)
+		w.used(q, &t.c)
 	}
+	dst = t.doubt(dst, w, &t.fix)
 	return inOrder(dst, from)
 }
 
@@ -180,8 +183,13 @@ func inOrder(dst []em.Event, from int) []em.Event {
 	return dst
 }
 
-// judge takes a fix to the zones. last is the one before it on its way, or nil.
-func (t *Tracker) judge(dst []em.Event, last, q *reading) []em.Event {
+// judge takes a fix to the zones. w is the way that it is on; nil for one by cells
+// or access points.
+func (t *Tracker) judge(dst []em.Event, w *way, q *reading) []em.Event {
+	var last *reading
+	if w != nil && w.begun() {
+		last = &w.good
+	}
 	permitted, settled, clear := t.permitted(q)
 	t.calm = calm{}
 	if t.few {
@@ -190,7 +198,7 @@ func (t *Tracker) judge(dst []em.Event, last, q *reading) []em.Event {
 			if z.Kind == KindRoute || !t.tells(z.Kind) {
 				continue
 			}
-			v := visit{zone: z, i: i, d: t.x.Distance(i, q.p), q: q, last: last, permitted: permitted}
+			v := visit{zone: z, i: i, d: t.x.Distance(i, q.p), q: q, last: last, way: w, permitted: permitted}
 			dst = t.visit(dst, &v)
 			clear, settled = min(clear, v.clear), settled && v.settled
 		}
@@ -201,7 +209,7 @@ func (t *Tracker) judge(dst []em.Event, last, q *reading) []em.Event {
 	}
 	for _, i := range t.concerned(last, q) {
 		z := t.x.at(i)
-		dst = t.visit(dst, &visit{zone: z, i: i, d: t.x.Distance(i, q.p), q: q, last: last, permitted: permitted})
+		dst = t.visit(dst, &visit{zone: z, i: i, d: t.x.Distance(i, q.p), q: q, last: last, way: w, permitted: permitted})
 	}
 	return dst
 }

@@ -39,9 +39,29 @@ type tally struct {
 	Delayed []delay `json:"-"`
 	InAim   int     `json:"in_aim"` // of Delayed
 
+	Causes map[string]cause `json:"causes,omitempty"` // of what was missed, and told late
+
 	Stale     int64 `json:"stale_ms"`
 	Uncertain int64 `json:"uncertain_ms"`
 	Judged    int64 `json:"judged_ms"` // of all zones together
+}
+
+// cause counts what one cause led to.
+type cause struct {
+	Missed      int `json:"missed"`
+	PlainMissed int `json:"plain_missed"`
+	Late        int `json:"late"` // found, and not in aim
+}
+
+func (t *tally) blame(why string, c cause) {
+	if t.Causes == nil {
+		t.Causes = map[string]cause{}
+	}
+	sum := t.Causes[why]
+	sum.Missed += c.Missed
+	sum.PlainMissed += c.PlainMissed
+	sum.Late += c.Late
+	t.Causes[why] = sum
 }
 
 // delay is from the crossing to the alert.
@@ -66,6 +86,9 @@ func (t *tally) add(o *tally) {
 	t.ShortFound += o.ShortFound
 	t.Delayed = append(t.Delayed, o.Delayed...)
 	t.InAim += o.InAim
+	for why, c := range o.Causes {
+		t.blame(why, c)
+	}
 	t.Stale += o.Stale
 	t.Uncertain += o.Uncertain
 	t.Judged += o.Judged
@@ -73,8 +96,9 @@ func (t *tally) add(o *tally) {
 
 // count sets the alerts of one zone, in the order in which they were told,
 // against the truth. Fixes are the instants of current satellite fixes, and every
-// the device's interval.
-func count(z *zoneTruth, alerts []alert, fixes []int64, every int64) tally {
+// the device's interval. why, which may be nil, says why a violation was not told
+// within a time.
+func count(z *zoneTruth, alerts []alert, fixes []int64, every int64, why func(span) string) tally {
 	var t tally
 	episodes := z.episodes()
 	first := make([]int, len(episodes)) // number of its first alert, from 1
@@ -134,8 +158,13 @@ func count(z *zoneTruth, alerts []alert, fixes []int64, every int64) tally {
 		lo, _ := slices.BinarySearch(fixes, e.from)
 		if !found {
 			t.Missed++
+			c := cause{Missed: 1}
 			if plain {
 				t.PlainMissed++
+				c.PlainMissed++
+			}
+			if why != nil {
+				t.blame(why(e.span), c)
 			}
 			if hi, _ := slices.BinarySearch(fixes, e.to+1); hi == lo {
 				t.Unseen++
@@ -152,6 +181,8 @@ func count(z *zoneTruth, alerts []alert, fixes []int64, every int64) tally {
 		t.Delayed = append(t.Delayed, d)
 		if d.ms <= dueAfter || d.fixes <= 2 {
 			t.InAim++
+		} else if why != nil {
+			t.blame(why(span{e.crossing, told - 1}), cause{Late: 1})
 		}
 	}
 	for _, s := range z.stretches {

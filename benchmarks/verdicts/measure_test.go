@@ -91,16 +91,16 @@ func TestCount(t *testing.T) {
 			}
 		}
 		c.want.Judged = judged
-		if got := count(&z, c.alerts, fixes, 60*second); !reflect.DeepEqual(got, c.want) {
+		if got := count(&z, c.alerts, fixes, 60*second, nil); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s:\n%+v, want\n%+v", name, got, c.want)
 		}
 	}
 	z.deep = []span{{1080 * second, 1150 * second}} // with those at 1085 and 1145
-	got := count(&z, []alert{{from: 4900 * second, told: 5060 * second, until: 5060 * second, passing: true}, {from: 2000 * second, told: 2060 * second, until: 2060 * second, passing: true}}, fixes, 60*second)
+	got := count(&z, []alert{{from: 4900 * second, told: 5060 * second, until: 5060 * second, passing: true}, {from: 2000 * second, told: 2060 * second, until: 2060 * second, passing: true}}, fixes, 60*second, nil)
 	if got.Plain != 1 || got.PlainMissed != 1 || got.Passed != 2 || got.PassedFalse != 1 || got.Alerts != 0 {
 		t.Errorf("plain, and passed: %+v", got)
 	}
-	if got := count(&z, nil, nil, 60*second); got.Unseen != 1 {
+	if got := count(&z, nil, nil, 60*second, nil); got.Unseen != 1 {
 		t.Errorf("without a fix: %+v", got)
 	}
 }

@@ -54,6 +54,9 @@ func (f *figures) writeText(out io.Writer) error {
 	p("\nZones by class, all sets\n")
 	f.table(p, func(r *row) bool { return r.Set == "" && r.Class != "" && r.Group == groupZones })
 
+	p("\nWhy violations were missed and told late, all sets: missed (plain), late\n")
+	f.why(p)
+
 	p("\nTimes fewer false alerts than %s (interval of 95 %% by drawing units; ≥ where there was none)\n", f.Rules[0].Name)
 	p("group\tset\trule\tfalse\tof %s\ttimes fewer\t95 %%\t\n", f.Rules[0].Name)
 	for _, r := range f.Ratios {
@@ -64,6 +67,27 @@ func (f *figures) writeText(out io.Writer) error {
 		p("%s\t%s\t%s\t%d\t%d\t%s%.1f\t%.1f–%s\t\n", r.Group, all(r.Set), r.Rule, r.RuleFalse, r.BaseFalse, sign, r.Times, r.Low, high)
 	}
 	return w.Flush()
+}
+
+// why writes the causes, of each group and rule.
+func (f *figures) why(p func(string, ...any)) {
+	p("group\trule")
+	for _, c := range causes {
+		p("\t%s", c)
+	}
+	p("\t\n")
+	for i := range f.Rows {
+		r := &f.Rows[i]
+		if r.Set != "" || r.Class != "" {
+			continue
+		}
+		p("%s\t%s", r.Group, r.Rule)
+		for _, c := range causes {
+			x := r.Causes[c]
+			p("\t%d (%d), %d", x.Missed, x.PlainMissed, x.Late)
+		}
+		p("\t\n")
+	}
 }
 
 func all(set string) string {

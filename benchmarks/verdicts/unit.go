@@ -82,7 +82,7 @@ func (u *unit) measure(rules []rule) ([]result, error) {
 		}
 		res := result{set: u.set, rule: r.name, every: u.every, name: u.name, known: u.path.known(), reports: len(u.reports), by: map[string]tally{}}
 		for z := range u.zones {
-			t := count(&u.truth[z], alerts[z], u.seen, u.every)
+			t := count(&u.truth[z], alerts[z], u.seen, u.every, func(s span) string { return u.why(z, s) })
 			t.Uncertain = uncertain[z]
 			class := u.zones[z].class
 			sum := res.by[class]
