@@ -42,6 +42,7 @@ type center struct {
 	mu                        sync.Mutex // of all below, and of the output
 	conns, bad, frames, bytes int
 	observations, rejected    int
+	complained                time.Time // of a datagram
 	types                     map[string]int
 	failed                    error
 }
@@ -254,6 +255,8 @@ func (c *center) converse(ctx context.Context, dev protocol.Device, why string, 
 	}
 	if info.Transport == capture.Serial {
 		link.Limits.First, link.Limits.Idle = -1, -1 // an instrument is silent until somebody uses it
+	} else if c.udp != "" {
+		link.Limits.Idle = peerIdle
 	}
 	var stream *capture.Stream
 	if c.capture != nil {
