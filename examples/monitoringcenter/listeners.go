@@ -14,7 +14,7 @@ import (
 
 	"github.com/sargas-em/em/devices/siadc09"
 	"github.com/sargas-em/em/examples/internal/program"
-	"github.com/sargas-em/em/examples/monitoringcenter/center"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/tcp"
 )
@@ -25,13 +25,13 @@ const deviceUsage = "`CODEC=URL` to listen on for devices; may be repeated. " +
 	"max-conns=N and max-per-addr=N bound its connections"
 
 // parseDevice reads what --device says.
-func parseDevice(s string) (center.DeviceListener, error) {
+func parseDevice(s string) (ingest.Listener, error) {
 	codec, rest, ok := strings.Cut(s, "=")
 	if !ok || codec == "" || rest == "" {
-		return center.DeviceListener{}, program.Usagef("--device %q is not CODEC=URL", s)
+		return ingest.Listener{}, program.Usagef("--device %q is not CODEC=URL", s)
 	}
-	l := center.DeviceListener{Codec: codec, Transport: center.TCP}
-	bad := func(format string, args ...any) (center.DeviceListener, error) {
+	l := ingest.Listener{Codec: codec, Transport: ingest.TCP}
+	bad := func(format string, args ...any) (ingest.Listener, error) {
 		return l, program.Usagef("--device %s: "+format, append([]any{codec}, args...)...)
 	}
 	if !strings.Contains(rest, "://") {
@@ -49,9 +49,9 @@ func parseDevice(s string) (center.DeviceListener, error) {
 	case "tls":
 		secure = true
 	case "udp":
-		l.Transport = center.UDP
+		l.Transport = ingest.UDP
 	case "http", "https":
-		l.Transport, secure = center.HTTP, u.Scheme == "https"
+		l.Transport, secure = ingest.HTTP, u.Scheme == "https"
 	default:
 		return bad("unknown scheme %q: tcp, tls, udp, http or https", u.Scheme)
 	}

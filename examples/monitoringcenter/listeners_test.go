@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em/devices"
-	"github.com/sargas-em/em/examples/monitoringcenter/center"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -55,24 +55,24 @@ func TestParseDevice(t *testing.T) {
 	cert, key := certificate(t)
 	pair := "cert=" + cert + "&key=" + key
 	type want struct {
-		l      center.DeviceListener
+		l      ingest.Listener
 		tls    bool
 		mutual bool
 		err    string
 	}
 	for in, want := range map[string]want{
-		"gt06=127.0.0.1:5023":        {l: center.DeviceListener{Codec: "gt06", Transport: center.TCP, Addr: "127.0.0.1:5023"}},
-		"gt06=:5023":                 {l: center.DeviceListener{Codec: "gt06", Transport: center.TCP, Addr: ":5023"}},
-		"gt06=tcp://[::1]:5023":      {l: center.DeviceListener{Codec: "gt06", Transport: center.TCP, Addr: "[::1]:5023"}},
-		"siadc09=udp://0.0.0.0:5028": {l: center.DeviceListener{Codec: "siadc09", Transport: center.UDP, Addr: "0.0.0.0:5028"}},
+		"gt06=127.0.0.1:5023":        {l: ingest.Listener{Codec: "gt06", Transport: ingest.TCP, Addr: "127.0.0.1:5023"}},
+		"gt06=:5023":                 {l: ingest.Listener{Codec: "gt06", Transport: ingest.TCP, Addr: ":5023"}},
+		"gt06=tcp://[::1]:5023":      {l: ingest.Listener{Codec: "gt06", Transport: ingest.TCP, Addr: "[::1]:5023"}},
+		"siadc09=udp://0.0.0.0:5028": {l: ingest.Listener{Codec: "siadc09", Transport: ingest.UDP, Addr: "0.0.0.0:5028"}},
 		"rftrack=http://127.0.0.1:80?max-conns=9&max-per-addr=2": {
-			l: center.DeviceListener{Codec: "rftrack", Transport: center.HTTP, Addr: "127.0.0.1:80", MaxConns: 9, MaxPerAddr: 2}},
+			l: ingest.Listener{Codec: "rftrack", Transport: ingest.HTTP, Addr: "127.0.0.1:80", MaxConns: 9, MaxPerAddr: 2}},
 		"auto=tcp://127.0.0.1:1?codecs=gt06,laipac": {
-			l: center.DeviceListener{Codec: "auto", Codecs: []string{"gt06", "laipac"}, Transport: center.TCP, Addr: "127.0.0.1:1"}},
-		"gt06=tls://127.0.0.1:1?" + pair: {l: center.DeviceListener{Codec: "gt06", Transport: center.TCP, Addr: "127.0.0.1:1"}, tls: true},
+			l: ingest.Listener{Codec: "auto", Codecs: []string{"gt06", "laipac"}, Transport: ingest.TCP, Addr: "127.0.0.1:1"}},
+		"gt06=tls://127.0.0.1:1?" + pair: {l: ingest.Listener{Codec: "gt06", Transport: ingest.TCP, Addr: "127.0.0.1:1"}, tls: true},
 		"gt06=tls://127.0.0.1:1?" + pair + "&client-ca=" + cert: {
-			l: center.DeviceListener{Codec: "gt06", Transport: center.TCP, Addr: "127.0.0.1:1"}, tls: true, mutual: true},
-		"rftrack=https://127.0.0.1:1?" + pair: {l: center.DeviceListener{Codec: "rftrack", Transport: center.HTTP, Addr: "127.0.0.1:1"}, tls: true},
+			l: ingest.Listener{Codec: "gt06", Transport: ingest.TCP, Addr: "127.0.0.1:1"}, tls: true, mutual: true},
+		"rftrack=https://127.0.0.1:1?" + pair: {l: ingest.Listener{Codec: "rftrack", Transport: ingest.HTTP, Addr: "127.0.0.1:1"}, tls: true},
 
 		"gt06":                                         {err: "not CODEC=URL"},
 		"=127.0.0.1:1":                                 {err: "not CODEC=URL"},

@@ -1,8 +1,9 @@
-// Command monitoringcenter runs a monitoring center in one process, with its log
-// and its record embedded.
+// Command monitoringcenter runs a monitoring center: in one process, with its log
+// and its record embedded, or in several on an external log and record.
 //
 //	monitoringcenter demo                     twenty invented people with simulated devices
 //	monitoringcenter serve --data DIR …       a center for real devices
+//	monitoringcenter gateway --log URL …      listen to devices for a center in another process
 //	monitoringcenter replay FILE --codec NAME send a file of captured frames to a running center
 //	monitoringcenter watch --center URL …     raise the alarm when a center no longer works
 //
@@ -25,6 +26,7 @@ import (
 	"github.com/sargas-em/em/devices"
 	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 	"github.com/sargas-em/em/examples/monitoringcenter/demo"
 	"github.com/sargas-em/em/examples/monitoringcenter/replay"
@@ -36,7 +38,7 @@ func main() { program.Main("monitoringcenter", 1, program.Interruptible(run)) }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	if len(args) == 0 {
-		return program.Usagef("say what to do: demo, serve, replay or watch (each with -h for its flags)")
+		return program.Usagef("say what to do: demo, serve, gateway, replay or watch (each with -h for its flags)")
 	}
 	reg, err := protocol.NewRegistry(devices.All()...)
 	if err != nil {
@@ -47,15 +49,17 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		return runDemo(ctx, args[1:], reg, out, errs)
 	case "serve":
 		return runServe(ctx, args[1:], reg, out, errs)
+	case "gateway":
+		return runGateway(ctx, args[1:], reg, out, errs)
 	case "replay":
 		return runReplay(ctx, args[1:], reg, out, errs)
 	case "watch":
 		return runWatch(ctx, args[1:], errs)
 	case "help", "-h", "--help":
-		fmt.Fprintln(out, "usage: monitoringcenter demo | serve --data DIR [--device CODEC=URL …] | replay FILE --codec NAME | watch --center URL\nEach command lists its flags with -h.")
+		fmt.Fprintln(out, "usage: monitoringcenter demo | serve --data DIR [--device CODEC=URL …] | gateway --log URL --device CODEC=URL … | replay FILE --codec NAME | watch --center URL\nEach command lists its flags with -h.")
 		return nil
 	}
-	return program.Usagef("unknown command %q: demo, serve, replay or watch", args[0])
+	return program.Usagef("unknown command %q: demo, serve, gateway, replay or watch", args[0])
 }
 
 // list is a flag that may be repeated.
@@ -64,37 +68,57 @@ type list []string
 func (l *list) String() string     { return strings.Join(*l, " ") }
 func (l *list) Set(v string) error { *l = append(*l, v); return nil }
 
+// daemon are the flags of all processes that run.
+type daemon struct {
+	metrics  string
+	duration time.Duration
+	verbose  bool
+}
+
+func (d *daemon) register(fs *flag.FlagSet) {
+	fs.StringVar(&d.metrics, "metrics", "", "loopback `address` for Prometheus' /metrics, /healthz and /readyz")
+	fs.DurationVar(&d.duration, "for", 0, "stop by itself after this `time`")
+	fs.BoolVar(&d.verbose, "v", false, "log debug messages, which may name devices, to standard error")
+}
+
+func (d *daemon) log(errs io.Writer) *slog.Logger {
+	level := slog.LevelInfo
+	if d.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level}))
+}
+
+func (d *daemon) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if d.duration > 0 {
+		return context.WithTimeout(ctx, d.duration)
+	}
+	return context.WithCancel(ctx)
+}
+
 // common are the flags that demo and serve share.
 type common struct {
+	daemon
 	listen, token, cert, key, basemap string
-	metrics, heartbeat                string
+	heartbeat                         string
 	canary                            time.Duration
-	duration                          time.Duration
-	verbose                           bool
 }
 
 func (c *common) register(fs *flag.FlagSet) {
+	c.daemon.register(fs)
 	fs.StringVar(&c.listen, "listen", "127.0.0.1:8080", "`address` of page and API; port 0 for any free one; off loopback it needs --tls-cert, --tls-key and --token")
 	fs.StringVar(&c.token, "token", "", "bearer `token` of the API for tools; made at random and printed if absent")
 	fs.StringVar(&c.cert, "tls-cert", "", "certificate `file` in PEM for page and API")
 	fs.StringVar(&c.key, "tls-key", "", "its key `file`")
 	fs.StringVar(&c.basemap, "basemap", "", "`folder` of GeoJSON layers to draw under the people")
-	fs.StringVar(&c.metrics, "metrics", "", "loopback `address` for Prometheus' /metrics, /healthz and /readyz")
 	fs.DurationVar(&c.canary, "canary", 10*time.Second, "`time` between two reports of the center's own device, whose silence is an alarm; 0 for none")
 	fs.StringVar(&c.heartbeat, "heartbeat", "", "`file` to write anew while the center is well, for what watches it")
-	fs.DurationVar(&c.duration, "for", 0, "stop by itself after this `time`")
-	fs.BoolVar(&c.verbose, "v", false, "log debug messages, which may name devices, to standard error")
 }
 
 func (c *common) options(reg *protocol.Registry, out, errs io.Writer) (center.Options, error) {
-	level := slog.LevelInfo
-	if c.verbose {
-		level = slog.LevelDebug
-	}
 	o := center.Options{
 		Registry: reg, Listen: c.listen, Token: c.token, Basemap: c.basemap, Out: out,
-		Metrics: c.metrics, Canary: c.canary, Heartbeat: c.heartbeat,
-		Log: slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level})),
+		Metrics: c.metrics, Canary: c.canary, Heartbeat: c.heartbeat, Log: c.log(errs),
 	}
 	if (c.cert == "") != (c.key == "") {
 		return o, program.Usagef("--tls-cert and --tls-key go together")
@@ -109,86 +133,104 @@ func (c *common) options(reg *protocol.Registry, out, errs io.Writer) (center.Op
 	return o, nil
 }
 
-func (c *common) limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.duration > 0 {
-		return context.WithTimeout(ctx, c.duration)
+// intake are the flags of what listens to devices, which serve and gateway share.
+type intake struct {
+	devices, serials  list
+	config, keys, log string
+	replicas          int
+	relaxed           bool
+	rates             ingest.Rates
+}
+
+func (i *intake) register(fs *flag.FlagSet, log string) {
+	fs.StringVar(&i.log, "log", "", "`URL` of an external NATS cluster for the log, nats://a:4222,nats://b:4222"+log)
+	fs.IntVar(&i.replicas, "log-replicas", 3, "on `how many` servers of an external cluster each report lies")
+	fs.StringVar(&i.config, "config", "", "`file` of flags in JSON, by their names; those of the command line come first")
+	fs.StringVar(&i.keys, "keys", "", "keys `file` in JSON that nobody else can read: {\"siadc09\": {\"accounts\": {\"9017\": \"hexadecimal AES key\"}}}")
+	fs.Float64Var(&i.rates.Device, "rate-device", 50, "frames a `second` that one device may send; more wait, and in the end are not acknowledged; negative for no bound")
+	fs.Float64Var(&i.rates.Address, "rate-address", 2000, "frames a `second` from one address")
+	fs.Var(&i.devices, "device", deviceUsage)
+	fs.Var(&i.serials, "serial", "`CODEC=PORT[,identity=ID][,baud=N]`: a serial port with one device on it; may be repeated")
+	fs.BoolVar(&i.relaxed, "relaxed", false, "take frames with a wrong checksum, as in anonymised captures; never for real devices")
+}
+
+// parse reads the command line and the configuration file.
+func (i *intake) parse(fs *flag.FlagSet, args []string, errs io.Writer) error {
+	fs.SetOutput(errs)
+	rest, err := program.Parse(fs, args)
+	if err == nil && i.config != "" {
+		err = configure(fs, i.config)
 	}
-	return context.WithCancel(ctx)
+	if err == nil && len(rest) > 0 {
+		err = program.Usagef("%s: unexpected argument %q", fs.Name(), rest[0])
+	}
+	return err
+}
+
+// listeners returns what is listened to, and the registry that it speaks.
+func (i *intake) listeners(reg *protocol.Registry, errs io.Writer) (_ *protocol.Registry, ls []ingest.Listener, ps []ingest.SerialPort, err error) {
+	if i.keys != "" {
+		if reg, err = withKeys(reg, i.keys); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if i.relaxed {
+		fmt.Fprintln(errs, "monitoringcenter: --relaxed: wrong checksums are accepted; verdicts on such frames prove nothing")
+		if reg, err = relax(reg); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	for _, d := range i.devices {
+		l, err := parseDevice(d)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		ls = append(ls, l)
+	}
+	for _, s := range i.serials {
+		p, err := parseSerial(s)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		ps = append(ps, p)
+	}
+	return reg, ls, ps, nil
 }
 
 func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, errs io.Writer) error {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	var (
-		c                common
-		devs, serials    list
-		data, people     string
-		config, keys     string
-		where, log       string
-		replicas         int
-		relaxed, logOnly bool
-		rates            center.Rates
-		tell             telling
+		c                   common
+		in                  intake
+		data, people, where string
+		logOnly             bool
+		tell                telling
 	)
 	c.register(fs)
+	in.register(fs, "; an embedded server in the folder if absent")
 	tell.register(fs)
 	fs.StringVar(&data, "data", "", "`folder` of log and record; made if missing")
 	fs.StringVar(&where, "record", "", "`URL` of a PostgreSQL database for the record, postgres://…; a file in the folder if absent")
-	fs.StringVar(&log, "log", "", "`URL` of an external NATS cluster for the log, nats://a:4222,nats://b:4222; an embedded server in the folder if absent")
-	fs.IntVar(&replicas, "log-replicas", 3, "on `how many` servers of an external cluster each report lies")
-	fs.StringVar(&config, "config", "", "`file` of flags in JSON, by their names; those of the command line come first")
-	fs.StringVar(&keys, "keys", "", "keys `file` in JSON that nobody else can read: {\"siadc09\": {\"accounts\": {\"9017\": \"hexadecimal AES key\"}}}")
 	fs.BoolVar(&logOnly, "log-only", false, "acknowledge what devices send, and evaluate nothing before the next start without this: for measuring")
-	fs.Float64Var(&rates.Device, "rate-device", 50, "frames a `second` that one device may send; more wait, and in the end are not acknowledged; negative for no bound")
-	fs.Float64Var(&rates.Address, "rate-address", 2000, "frames a `second` from one address")
-	fs.Var(&devs, "device", deviceUsage)
-	fs.Var(&serials, "serial", "`CODEC=PORT[,identity=ID][,baud=N]`: a serial port with one device on it; may be repeated")
 	fs.StringVar(&people, "people", "", "people `file` to take at the start: people, devices, orders, zones, and who is told of incidents, in JSON")
-	fs.BoolVar(&relaxed, "relaxed", false, "take frames with a wrong checksum, as in anonymised captures; never for real devices")
-	fs.SetOutput(errs)
-	rest, err := program.Parse(fs, args)
-	if err == nil && config != "" {
-		err = configure(fs, config)
-	}
-	switch {
-	case err != nil:
+	if err := in.parse(fs, args, errs); err != nil {
 		return err
-	case len(rest) > 0:
-		return program.Usagef("serve: unexpected argument %q", rest[0])
-	case data == "":
+	}
+	if data == "" {
 		return program.Usagef("serve: --data DIR is missing")
 	}
-	if keys != "" {
-		if reg, err = withKeys(reg, keys); err != nil {
-			return err
-		}
-	}
-	if relaxed {
-		fmt.Fprintln(errs, "monitoringcenter: --relaxed: wrong checksums are accepted; verdicts on such frames prove nothing")
-		if reg, err = relax(reg); err != nil {
-			return err
-		}
+	reg, devices, serials, err := in.listeners(reg, errs)
+	if err != nil {
+		return err
 	}
 	o, err := c.options(reg, out, errs)
 	if err != nil {
 		return err
 	}
-	o.DataDir, o.Journal, o.Replicas, o.Record, o.Rates, o.LogOnly = data, log, replicas, where, rates, logOnly
+	o.DataDir, o.Journal, o.Replicas, o.Record, o.LogOnly = data, in.log, in.replicas, where, logOnly
+	o.Devices, o.Serial, o.Rates = devices, serials, in.rates
 	if o.Telling, err = tell.options(); err != nil {
 		return err
-	}
-	for _, d := range devs {
-		l, err := parseDevice(d)
-		if err != nil {
-			return err
-		}
-		o.Devices = append(o.Devices, l)
-	}
-	for _, s := range serials {
-		p, err := parseSerial(s)
-		if err != nil {
-			return err
-		}
-		o.Serial = append(o.Serial, p)
 	}
 	if people != "" {
 		doc, err := os.ReadFile(people)
@@ -206,6 +248,39 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
 	return ctr.Run(ctx)
+}
+
+func runGateway(ctx context.Context, args []string, reg *protocol.Registry, out, errs io.Writer) error {
+	fs := flag.NewFlagSet("gateway", flag.ContinueOnError)
+	var (
+		p  daemon
+		in intake
+	)
+	p.register(fs)
+	in.register(fs, ", which the process that evaluates reads")
+	if err := in.parse(fs, args, errs); err != nil {
+		return err
+	}
+	switch {
+	case in.log == "":
+		return program.Usagef("gateway: --log URL is missing: what it takes, others evaluate")
+	case len(in.devices)+len(in.serials) == 0:
+		return program.Usagef("gateway: --device CODEC=URL is missing")
+	}
+	reg, devices, serials, err := in.listeners(reg, errs)
+	if err != nil {
+		return err
+	}
+	g, err := center.NewGateway(center.GatewayOptions{
+		Registry: reg, Journal: in.log, Replicas: in.replicas, Devices: devices, Serial: serials, Rates: in.rates,
+		Metrics: p.metrics, Out: out, Log: p.log(errs),
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := p.limit(ctx)
+	defer cancel()
+	return g.Run(ctx)
 }
 
 func runWatch(ctx context.Context, args []string, errs io.Writer) error {
@@ -238,13 +313,13 @@ func runWatch(ctx context.Context, args []string, errs io.Writer) error {
 	return watchdog.Run(ctx, o)
 }
 
-func parseSerial(s string) (center.SerialPort, error) {
+func parseSerial(s string) (ingest.SerialPort, error) {
 	codec, rest, ok := strings.Cut(s, "=")
 	parts := strings.Split(rest, ",")
 	if !ok || parts[0] == "" {
-		return center.SerialPort{}, program.Usagef("serve: --serial %q is not CODEC=PORT[,identity=ID][,baud=N]", s)
+		return ingest.SerialPort{}, program.Usagef("--serial %q is not CODEC=PORT[,identity=ID][,baud=N]", s)
 	}
-	p := center.SerialPort{Codec: codec, Port: parts[0]}
+	p := ingest.SerialPort{Codec: codec, Port: parts[0]}
 	for _, opt := range parts[1:] {
 		name, value, _ := strings.Cut(opt, "=")
 		switch name {
@@ -253,11 +328,11 @@ func parseSerial(s string) (center.SerialPort, error) {
 		case "baud":
 			n, err := strconv.Atoi(value)
 			if err != nil || n <= 0 {
-				return p, program.Usagef("serve: --serial: baud %q is not a positive number", value)
+				return p, program.Usagef("--serial: baud %q is not a positive number", value)
 			}
 			p.Baud = n
 		default:
-			return p, program.Usagef("serve: --serial: unknown option %q", opt)
+			return p, program.Usagef("--serial: unknown option %q", opt)
 		}
 	}
 	return p, nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
 	"github.com/sargas-em/em/geofence/movement"
@@ -56,7 +57,7 @@ func (b backend) PutUnit(ctx context.Context, actor string, doc []byte) error {
 }
 
 func (b backend) Order(ctx context.Context, actor string, device em.DeviceID, c web.NewCommand) (web.Command, error) {
-	return b.c.orders.give(ctx, actor, device, c)
+	return b.c.orders.take(ctx, actor, device, c)
 }
 
 func (b backend) Draws(ctx context.Context, actor, person, date string) (web.Draws, error) {
@@ -72,12 +73,9 @@ func (b backend) Handle(ctx context.Context, actor string, id int64, to record.H
 }
 
 func (b backend) Health(ctx context.Context) web.Health {
-	h := web.Health{Status: "ok", Evaluated: b.c.engine.position(), Devices: b.c.conns.count(), People: len(b.c.engine.people())}
+	h := web.Health{Status: "ok", Evaluated: b.c.engine.position(), Devices: b.c.ingest.Connections(), People: len(b.c.engine.people())}
 	h.OldestUntold = time.Duration(b.c.untold.Load()).Seconds()
-	h.Listeners = []web.Listener{}
-	for _, l := range b.c.addresses.Devices {
-		h.Listeners = append(h.Listeners, web.Listener{Codec: l.Codec, Transport: l.scheme(), Addr: l.Addr})
-	}
+	h.Listeners = listenersOf(b.c.ingest)
 	_, end, err := b.c.journal.Bounds(ctx)
 	h.LogEnd = end
 	switch {
@@ -103,4 +101,12 @@ func (b backend) Health(ctx context.Context) web.Health {
 	default:
 	}
 	return h
+}
+
+func listenersOf(in *ingest.Server) []web.Listener {
+	all := []web.Listener{}
+	for _, l := range in.Listeners() {
+		all = append(all, web.Listener{Codec: l.Codec, Transport: l.Scheme(), Addr: l.Addr})
+	}
+	return all
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/devices/gt06"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/tcp"
@@ -82,11 +83,9 @@ func (c *Center) runCanary(ctx context.Context) error {
 	defer wg.Wait()
 	srv := &tcp.Server{
 		MaxConns: 8, // its own, and the last one's that has not ended yet; strangers on this machine get no further
-		Grace:    drain,
+		Grace:    ingest.Drain,
 		Handler: func(ctx context.Context, conn net.Conn) {
-			g := &gate{c: c, transport: "canary", name: "canary", bound: string(c.canary.device())}
-			link := c.link(g, dev, conn, protocol.Limits{First: c.canary.limit()})
-			c.ended(ctx, link, link.Run(ctx))
+			c.ingest.Converse(ctx, "canary", c.canary.device(), dev, conn, protocol.Limits{First: c.canary.limit()})
 		},
 	}
 	served := make(chan error, 1)

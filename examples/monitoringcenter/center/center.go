@@ -4,10 +4,11 @@
 //	c, err := center.New(center.Options{DataDir: dir, Listen: "127.0.0.1:0", Devices: …})
 //	err = c.Run(ctx)
 //
-// Data flows one way: connections (listen.go) → journal, where it becomes
+// Data flows one way: connections (package ingest) → journal, where it becomes
 // durable and the device is acknowledged → engine (engine.go), which evaluates
 // it and commits effects, audit and log position in one transaction → record →
-// page and API (package web).
+// page and API (package web). With an external log the first part may run in
+// processes of its own, as many as one likes: see Gateway.
 package center
 
 import (
@@ -22,11 +23,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/sargas-em/em/examples/monitoringcenter/center/dispatch"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
@@ -48,9 +50,9 @@ type Options struct {
 	// ("postgres://…"), or a file of its own; DataDir/record.db if empty.
 	Record string
 
-	Devices []DeviceListener
-	Serial  []SerialPort
-	Rates   Rates // of one sender
+	Devices []ingest.Listener
+	Serial  []ingest.SerialPort
+	Rates   ingest.Rates // of one sender
 
 	Listen  string      // page and API; "127.0.0.1:8080" if empty, port 0 for any free one
 	TLS     *tls.Config // for Listen; needed where Listen is not loopback
@@ -86,14 +88,6 @@ type Options struct {
 	MaxLate time.Duration
 }
 
-// SerialPort is one serial line with one device on it.
-type SerialPort struct {
-	Codec    string
-	Port     string // "/dev/ttyUSB0"
-	Identity string // the device's own, where the dialect carries none
-	Baud     int    // the dialect's usual one if 0
-}
-
 // Center is a monitoring center. Run it once.
 type Center struct {
 	opts    Options
@@ -105,8 +99,7 @@ type Center struct {
 	journal *journal.Journal
 	engine  *engine
 	hub     *hub
-	conns   connections
-	rates   *rates
+	ingest  *ingest.Server
 	metrics *metrics
 	canary  *canary // nil where there is none
 	orders  *orders
@@ -119,7 +112,7 @@ type Center struct {
 
 	// append makes a report durable: journal.Append. Tests put one in its place
 	// that blocks or fails.
-	append func(context.Context, *protocol.Report) error
+	append func(context.Context, *journal.Entry) error
 
 	grid   time.Duration // of what both sides of pairs are told; tests shorten it
 	settle time.Duration // for how long groups collect changes; tests shorten it
@@ -133,7 +126,7 @@ type Center struct {
 type Addresses struct {
 	Web     string // "http://127.0.0.1:8080"
 	Metrics string // "http://127.0.0.1:9090", or empty
-	Devices []DeviceListener
+	Devices []ingest.Listener
 }
 
 // New checks options; it opens nothing yet.
@@ -150,19 +143,8 @@ func New(opts Options) (*Center, error) {
 	if !web.Loopback(opts.Listen) && (opts.TLS == nil || opts.Token == "") {
 		return nil, fmt.Errorf("center: %s can be reached from other machines: give a TLS certificate and a token of your own, or listen on 127.0.0.1", opts.Listen)
 	}
-	opts.Devices = slices.Clone(opts.Devices)
-	for i := range opts.Devices {
-		if err := opts.Devices[i].check(opts.Registry); err != nil {
-			return nil, err
-		}
-	}
-	if opts.Metrics != "" && !web.Loopback(opts.Metrics) {
-		return nil, fmt.Errorf("center: metrics on %s: they have no password: a loopback address only", opts.Metrics)
-	}
-	for _, s := range opts.Serial {
-		if _, err := opts.Registry.Device(s.Codec); err != nil {
-			return nil, fmt.Errorf("center: %w", err)
-		}
+	if err := checkMetrics(opts.Metrics); err != nil {
+		return nil, err
 	}
 	if m := opts.Telling.Mail; m != nil {
 		if err := m.Check(); err != nil {
@@ -194,11 +176,18 @@ func New(opts Options) (*Center, error) {
 	}
 	m := newMetrics()
 	c := &Center{
-		opts: opts, log: opts.Log, secrets: secrets, token: token, hub: newHub(), metrics: m, rates: newRates(opts.Rates, m.waited),
+		opts: opts, log: opts.Log, secrets: secrets, token: token, hub: newHub(), metrics: m,
 		ready: make(chan struct{}), stopping: make(chan struct{}),
 	}
 	c.orders = newOrders(c)
 	c.sender = newSender(c)
+	c.ingest, err = ingest.New(ingest.Config{
+		Registry: opts.Registry, Listeners: opts.Devices, Serial: opts.Serial, Rates: opts.Rates, Metrics: m.reg, Log: opts.Log,
+		Append: func(ctx context.Context, e *journal.Entry) error { return c.append(ctx, e) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("center: %w", err)
+	}
 	return c, nil
 }
 
@@ -213,10 +202,6 @@ func (c *Center) Token() string { return c.token }
 
 // NewPassword returns a fresh one-time password for the page.
 func (c *Center) NewPassword() string { return c.secrets.NewPassword() }
-
-// drain is how long connections and requests may take to finish at the end:
-// SIGTERM must lead to exit within 5 s.
-const drain = 3 * time.Second
 
 // Run opens log and record, listens, and works until ctx ends or something
 // without which the center would lose data fails. It returns nil after a clean
@@ -249,19 +234,26 @@ func (c *Center) Run(ctx context.Context) (err error) {
 			return fmt.Errorf("center: %w", err)
 		}
 	}
+	if c.orders.bus, err = dispatch.Open(c.journal.Conn(), c.orders.told); err != nil {
+		return fmt.Errorf("center: %w", err)
+	}
+	gateway, err := dispatch.Serve(c.journal.Conn(), c.journal.Gateway(), c.ingest)
+	if err != nil {
+		return fmt.Errorf("center: %w", err)
+	}
+	defer gateway.Close()
 	c.metrics.of(c)
 	if c.engine, err = newEngine(ctx, c); err != nil {
 		return err
 	}
 
 	// Listen on everything before anything is printed or served.
-	listeners, err := c.listenDevices()
-	if err != nil {
-		return err
+	if err := c.ingest.Listen(); err != nil {
+		return fmt.Errorf("center: %w", err)
 	}
 	webListener, err := net.Listen("tcp", c.opts.Listen)
 	if err != nil {
-		closeAll(listeners)
+		c.ingest.Close()
 		return fmt.Errorf("center: %w", err)
 	}
 	handler, err := web.Handler(backend{c}, web.Config{Secrets: c.secrets, Secure: c.opts.TLS != nil, Basemap: c.opts.Basemap, Version: c.opts.Version, Log: c.log})
@@ -270,11 +262,11 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		metricsListener, err = net.Listen("tcp", c.opts.Metrics)
 	}
 	if err != nil {
-		closeAll(listeners)
+		c.ingest.Close()
 		webListener.Close()
 		return fmt.Errorf("center: %w", err)
 	}
-	c.announce(webListener, metricsListener, listeners)
+	c.announce(webListener, metricsListener)
 
 	// Stopping goes upstream to downstream: devices, page, then the engine, so
 	// that what was acknowledged is in the log and what is in the log may wait.
@@ -311,18 +303,13 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	run(&rest, "self", func() error { return c.watchSelf(work) })
 	if metricsListener != nil {
 		run(&rest, "metrics", func() error {
-			return c.serveHTTPUntil(work, metricsListener, web.HealthHandler(backend{c}, c.metrics.handler()))
+			return serveHTTPUntil(work, metricsListener, web.HealthHandler(backend{c}, metricsHandler(c.metrics.reg)), c.log)
 		})
 	}
 	if c.canary != nil {
 		run(&devices, "canary", func() error { return c.runCanary(work) })
 	}
-	for _, l := range listeners {
-		run(&devices, "devices", func() error { return c.serveDevices(work, l) })
-	}
-	for _, p := range c.opts.Serial {
-		run(&devices, "serial", func() error { return c.serveSerial(work, p) })
-	}
+	run(&devices, "devices", func() error { return c.ingest.Serve(work) })
 	close(c.ready)
 
 	<-work.Done()
@@ -348,45 +335,48 @@ func (c *Center) journalConfig() journal.Config {
 func (c *Center) lastCommands() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if err := c.orders.write(ctx); err != nil && !errors.Is(err, errStopped) && !errors.Is(err, web.ErrUnavailable) {
+	if err := c.orders.last(ctx); err != nil && !errors.Is(err, errStopped) && !errors.Is(err, web.ErrUnavailable) {
 		c.log.Error("what became of the last commands is not recorded", "error", err)
 	}
 }
 
-func (c *Center) announce(l, metrics net.Listener, devices []boundListener) {
+func (c *Center) announce(l, metrics net.Listener) {
 	scheme := "http"
 	if c.opts.TLS != nil {
 		scheme = "https"
 	}
 	c.addresses.Web = scheme + "://" + l.Addr().String()
-	for _, d := range devices {
-		d.DeviceListener.Addr = d.addr().String()
-		c.addresses.Devices = append(c.addresses.Devices, d.DeviceListener)
-	}
+	c.addresses.Devices = c.ingest.Listeners()
 	fmt.Fprintf(c.opts.Out, "page      %s\n", c.addresses.Web)
 	fmt.Fprintf(c.opts.Out, "password  %s   (works once)\n", c.secrets.NewPassword())
 	fmt.Fprintf(c.opts.Out, "token     %s   (for tools: Authorization: Bearer …)\n", c.token)
+	c.addresses.Metrics = announceIngest(c.opts.Out, metrics, c.ingest)
+}
+
+// announceIngest prints where devices and metrics are listened to.
+func announceIngest(out io.Writer, metrics net.Listener, in *ingest.Server) (metricsURL string) {
 	if metrics != nil {
-		c.addresses.Metrics = "http://" + metrics.Addr().String()
-		fmt.Fprintf(c.opts.Out, "metrics   %s/metrics\n", c.addresses.Metrics)
+		metricsURL = "http://" + metrics.Addr().String()
+		fmt.Fprintf(out, "metrics   %s/metrics\n", metricsURL)
 	}
-	for _, d := range c.addresses.Devices {
-		fmt.Fprintf(c.opts.Out, "devices   %-10s %s %s\n", d.Codec, d.scheme(), d.Addr)
+	for _, d := range in.Listeners() {
+		fmt.Fprintf(out, "devices   %-10s %s %s\n", d.Codec, d.Scheme(), d.Addr)
 	}
-	for _, s := range c.opts.Serial {
-		fmt.Fprintf(c.opts.Out, "devices   %-10s serial %s\n", s.Codec, s.Port)
+	for _, s := range in.SerialPorts() {
+		fmt.Fprintf(out, "devices   %-10s serial %s\n", s.Codec, s.Port)
 	}
+	return metricsURL
 }
 
 func (c *Center) serveWeb(ctx context.Context, l net.Listener, h http.Handler) error {
 	if c.opts.TLS != nil {
 		l = tls.NewListener(l, c.opts.TLS)
 	}
-	return c.serveHTTPUntil(ctx, l, h)
+	return serveHTTPUntil(ctx, l, h, c.log)
 }
 
 // serveHTTPUntil serves until ctx ends, and gives requests under way a while.
-func (c *Center) serveHTTPUntil(ctx context.Context, l net.Listener, h http.Handler) error {
+func serveHTTPUntil(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	// Live feeds never end by themselves: their base context ends them.
 	base, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -397,13 +387,13 @@ func (c *Center) serveHTTPUntil(ctx context.Context, l net.Listener, h http.Hand
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return base },
-		ErrorLog:          slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	down := make(chan struct{})
 	unhook := context.AfterFunc(ctx, func() {
 		defer close(down)
 		stop()
-		end, cancel := context.WithTimeout(context.Background(), drain)
+		end, cancel := context.WithTimeout(context.Background(), ingest.Drain)
 		defer cancel()
 		if srv.Shutdown(end) != nil {
 			srv.Close()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/protocol"
@@ -69,8 +70,8 @@ func TestNewRefuses(t *testing.T) {
 		"TLS and token":       {center.Options{Registry: reg, DataDir: "x", Listen: "0.0.0.0:443", TLS: &tls.Config{}, Token: long}, ""},
 		"IPv6 loopback":       {center.Options{Registry: reg, DataDir: "x", Listen: "[::1]:0"}, ""},
 		"short token":         {center.Options{Registry: reg, DataDir: "x", Token: "abc"}, "token"},
-		"unknown codec":       {center.Options{Registry: reg, DataDir: "x", Devices: []center.DeviceListener{{Codec: "none"}}}, `"none"`},
-		"unknown serial line": {center.Options{Registry: reg, DataDir: "x", Serial: []center.SerialPort{{Codec: "none"}}}, `"none"`},
+		"unknown codec":       {center.Options{Registry: reg, DataDir: "x", Devices: []ingest.Listener{{Codec: "none"}}}, `"none"`},
+		"unknown serial line": {center.Options{Registry: reg, DataDir: "x", Serial: []ingest.SerialPort{{Codec: "none"}}}, `"none"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := center.New(c.opts)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/dispatch"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
 	"github.com/sargas-em/em/protocol"
@@ -29,26 +30,26 @@ const (
 // States of a command beyond those of a protocol.Delivery.
 const (
 	commandQueued  = "queued" // waits for the device
+	commandHanded  = "handed" // a gateway has it; whether it was sent is not known
 	commandSent    = "sent"
 	commandFailed  = "failed"
 	commandExpired = "expired" // it was never sent
 )
 
-// commander takes commands for the device that it talks to: a protocol.Link.
-type commander interface {
-	Command(protocol.Command, func(protocol.Delivery)) error
-}
-
 // orders are the commands that are not final. A command waits until its device
-// is connected, goes to the link, and, should the link end before it was sent,
-// waits for the next one, until it expires.
+// is connected, at whichever gateway, is noted as handed and then given to that
+// gateway, and, should its connection end before it was sent, waits for the next
+// one, until it expires. What was noted as handed is given to nobody else unless
+// the gateway says that the device has not heard of it: a device hears a command
+// once at most, whichever process dies.
 type orders struct {
 	c    *Center
 	kick chan struct{} // holds one
+	bus  *dispatch.Center
 
 	mu      sync.Mutex
-	all     map[int64]*order         // until their end is in the record
-	waiting map[em.DeviceID][]*order // not with a link, oldest first
+	all     map[string]*order        // until their end is in the record; by key
+	waiting map[em.DeviceID][]*order // not with a gateway, oldest first
 	count   map[em.DeviceID]int      // of all
 	heard   map[em.DeviceID]bool     // devices with waiting commands that have reported
 	moves   []move                   // not in the record yet, in order
@@ -56,9 +57,23 @@ type orders struct {
 
 type order struct {
 	record.Command
-	what protocol.Command
-	sent bool
+	what     protocol.Command
+	handed   bool
+	attempt  int64 // to hand it; 0 where a start before this one did
+	sent     bool
+	over     bool
+	deadline time.Time // of a handed one: from then on somebody must know it
 }
+
+// key names a command for ever, also beside another record's of the same number.
+func (o *order) key() string { return fmt.Sprintf("%d.%d", o.ID, o.Created.UnixNano()) }
+
+// limit is how long the device has to answer.
+func (o *order) limit() time.Duration { return cmp.Or(o.what.Timeout, 5*time.Minute) }
+
+// overdue is how long after its time a handed command may be unknown to all
+// gateways before it has failed: a gateway may be out of reach for a moment.
+const overdue = 10 * time.Second
 
 // move is a change of a command's state.
 type move struct {
@@ -70,7 +85,7 @@ type move struct {
 }
 
 func newOrders(c *Center) *orders {
-	return &orders{c: c, kick: make(chan struct{}, 1), all: map[int64]*order{}, waiting: map[em.DeviceID][]*order{},
+	return &orders{c: c, kick: make(chan struct{}, 1), all: map[string]*order{}, waiting: map[em.DeviceID][]*order{},
 		count: map[em.DeviceID]int{}, heard: map[em.DeviceID]bool{}}
 }
 
@@ -81,8 +96,8 @@ func (q *orders) wake() {
 	}
 }
 
-// give takes a command from somebody: it is in the record when this returns.
-func (q *orders) give(ctx context.Context, actor string, device em.DeviceID, n web.NewCommand) (web.Command, error) {
+// take takes a command from somebody: it is in the record when this returns.
+func (q *orders) take(ctx context.Context, actor string, device em.DeviceID, n web.NewCommand) (web.Command, error) {
 	bad := func(format string, args ...any) (web.Command, error) {
 		return web.Command{}, fmt.Errorf("%w: "+format, append([]any{web.ErrBadInput}, args...)...)
 	}
@@ -121,23 +136,24 @@ func (q *orders) give(ctx context.Context, actor string, device em.DeviceID, n w
 		if view, err = s.tellCommand(o.Command); err != nil {
 			return err
 		}
-		s.views = append(s.views, func() { q.add(o, true) })
+		s.views = append(s.views, func() { q.add(o) })
 		return nil
 	})
 	return view, err
 }
 
 // add takes an order into memory once it is in the record.
-func (q *orders) add(o *order, heard bool) {
+func (q *orders) add(o *order) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.all[o.ID] = o
+	q.all[o.key()] = o
 	q.count[o.Device]++
-	q.waiting[o.Device] = append(q.waiting[o.Device], o)
-	if heard {
-		q.heard[o.Device] = true // if it is connected
-		q.wake()
+	if o.handed {
+		return
 	}
+	q.waiting[o.Device] = append(q.waiting[o.Device], o)
+	q.heard[o.Device] = true // if it is connected
+	q.wake()
 }
 
 // report tells that a device is there.
@@ -150,36 +166,42 @@ func (q *orders) report(d em.DeviceID) {
 	}
 }
 
-// loadCommands takes up what was not final at the last stop. What was sent then
-// has no link any more that its answer could come by.
+// loadCommands takes up what was not final at the last stop. What a gateway had
+// then it is asked for; with an embedded log the gateway has ended too, and nobody
+// knows.
 func (s *step) loadCommands(q *orders) error {
 	open, err := s.tx.OpenCommands()
 	if err != nil {
 		return err
 	}
 	for _, c := range open {
+		o := &order{Command: c}
 		q.mu.Lock()
-		known := q.all[c.ID] != nil // the record was away, not we
+		known := q.all[o.key()] != nil // the record was away, not we
 		q.mu.Unlock()
 		if known {
 			continue
 		}
-		o := &order{Command: c}
 		var n web.NewCommand
 		if err := json.Unmarshal(c.Doc, &n); err != nil {
 			return fmt.Errorf("center: stored command: %w", err)
 		}
 		o.what = n.Command()
-		if c.State == commandQueued {
-			s.views = append(s.views, func() { q.add(o, true) })
+		o.sent = c.State == commandSent
+		o.handed = o.sent || c.State == commandHanded
+		o.deadline = c.Changed.Add(o.limit() + overdue)
+		if !o.handed || !s.journal.Embedded() {
+			s.views = append(s.views, func() { q.add(o) })
 			continue
 		}
-		if err := s.moveCommand(move{o: o, state: commandFailed, reason: "the center lost the connection before the answer", at: s.now, final: true}); err != nil {
+		if err := s.moveCommand(move{o: o, state: commandFailed, reason: lostReason, at: s.now, final: true}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+const lostReason = "the center lost the connection before the answer; the device may have heard it"
 
 func (s *step) tellCommand(c record.Command) (web.Command, error) {
 	view, err := web.CommandView(c)
@@ -209,24 +231,35 @@ func (s *step) moveCommand(m move) error {
 	return err
 }
 
-// run hands commands to links and writes what becomes of them, until ctx ends.
+// run gives commands to gateways and writes what becomes of them, until ctx ends.
 func (q *orders) run(ctx context.Context) error {
-	tick := time.NewTicker(time.Second) // to see what expires, and what a busy link did not take
+	tick := time.NewTicker(time.Second) // to see what expires, what was not taken, and steps that were not told
 	defer tick.Stop()
 	for {
+		all := false
 		select {
 		case <-q.kick:
-			q.deliver(false)
-		case <-tick.C:
-			q.expire(time.Now())
-			q.deliver(true)
+		case now := <-tick.C:
+			q.expire(now)
+			all = true
 		case <-ctx.Done():
 			return nil
 		}
-		if err := q.write(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, web.ErrUnavailable) && !errors.Is(err, errStopped) {
+		err := errors.Join(q.deliver(ctx, all), q.write(ctx))
+		switch {
+		case err == nil || ctx.Err() != nil || errors.Is(err, web.ErrUnavailable) || errors.Is(err, errStopped):
+		case errors.Is(err, dispatch.ErrBus):
+			q.c.log.Debug("commands wait", "error", err)
+		default:
 			return err
 		}
 	}
+}
+
+// last takes what gateways say of commands when the links of this process have
+// ended, and writes it.
+func (q *orders) last(ctx context.Context) error {
+	return errors.Join(q.poll(ctx, time.Time{}), q.write(ctx))
 }
 
 // write puts the moves into the record. What could not be written is written the
@@ -257,7 +290,7 @@ func (q *orders) write(ctx context.Context) error {
 		if !m.final {
 			continue
 		}
-		delete(q.all, m.o.ID)
+		delete(q.all, m.o.key())
 		if q.count[m.o.Device]--; q.count[m.o.Device] == 0 {
 			delete(q.count, m.o.Device)
 		}
@@ -265,87 +298,146 @@ func (q *orders) write(ctx context.Context) error {
 	return nil
 }
 
-// deliver hands waiting commands to the links of devices that are there: of those
-// that were heard of, or of all.
-func (q *orders) deliver(all bool) {
+// deliver gives waiting commands to the gateways of devices that are there: of
+// those that were heard of, or of all, and then asks how far the others have come.
+func (q *orders) deliver(ctx context.Context, all bool) error {
 	q.mu.Lock()
-	var ready []*order
 	devices := slices.Sorted(maps.Keys(q.heard))
 	if all {
 		devices = slices.Sorted(maps.Keys(q.waiting))
 	}
 	clear(q.heard)
-	for _, d := range devices {
-		ready = append(ready, q.waiting[d]...)
+	q.mu.Unlock()
+	if len(devices) > 0 {
+		with, _, err := q.bus.Find(ctx, devices, nil)
+		if err != nil {
+			return err
+		}
+		if err := q.hand(ctx, with); err != nil {
+			return err
+		}
+	}
+	if all {
+		return q.poll(ctx, time.Now())
+	}
+	return nil
+}
+
+// hand notes the waiting commands of devices as handed, in the record first, and
+// then gives each to the gateway that its device is with.
+func (q *orders) hand(ctx context.Context, with map[em.DeviceID]string) error {
+	now := time.Now().Round(0).UTC()
+	var ready []*order
+	q.mu.Lock()
+	for _, d := range slices.Sorted(maps.Keys(with)) {
+		var rest []*order
+		for _, o := range q.waiting[d] {
+			if !now.Before(o.Expires) {
+				rest = append(rest, o)
+				continue
+			}
+			o.handed, o.attempt, o.deadline = true, now.UnixNano(), now.Add(o.limit()+overdue)
+			q.moves = append(q.moves, move{o, commandHanded, "", now, false})
+			ready = append(ready, o)
+		}
+		if q.waiting[d] = rest; len(rest) == 0 {
+			delete(q.waiting, d)
+		}
 	}
 	q.mu.Unlock()
-	now := time.Now()
+	if err := q.write(ctx); err != nil {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		for _, o := range ready { // nothing was given
+			q.back(o, now)
+		}
+		return err
+	}
 	for _, o := range ready {
-		to := q.c.conns.speaker(o.Device)
-		if to == nil || !now.Before(o.Expires) {
-			continue
-		}
 		what := o.what
-		if what.Timeout == 0 {
-			what.Timeout = 5 * time.Minute
+		what.Timeout = min(o.limit(), o.Expires.Sub(now))
+		err := q.bus.Give(ctx, with[o.Device], dispatch.Order{Key: o.key(), Attempt: o.attempt, Device: o.Device, Command: what})
+		q.mu.Lock()
+		switch {
+		case errors.Is(err, dispatch.ErrNever):
+			q.finish(o, commandFailed, err.Error(), now)
+		case errors.Is(err, dispatch.ErrNotTaken): // it is busy, or gone
+			q.back(o, now)
 		}
-		what.Timeout = min(what.Timeout, o.Expires.Sub(now))
-		q.take(o)
-		if err := to.Command(what, func(d protocol.Delivery) { q.delivered(o, d) }); err != nil {
-			q.mu.Lock()
-			if errors.Is(err, protocol.ErrUnsupported) {
-				q.finish(o, commandFailed, err.Error(), now)
-			} else { // the link is busy, or ends
-				q.back(o)
-			}
-			q.mu.Unlock()
-		}
+		// With any other error, poll learns whether the gateway has it.
+		q.mu.Unlock()
 	}
+	return nil
 }
 
-// take takes an order from those that wait.
-func (q *orders) take(o *order) {
+// poll asks how far handed commands have come. Those that nobody knows at their
+// deadline have failed.
+func (q *orders) poll(ctx context.Context, now time.Time) error {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	rest := slices.DeleteFunc(q.waiting[o.Device], func(w *order) bool { return w == o })
-	if q.waiting[o.Device] = rest; len(rest) == 0 {
-		delete(q.waiting, o.Device)
+	var keys []string
+	for k, o := range q.all {
+		if o.handed && !o.over {
+			keys = append(keys, k)
+		}
 	}
+	q.mu.Unlock()
+	if len(keys) == 0 {
+		return nil
+	}
+	slices.Sort(keys)
+	_, steps, err := q.bus.Find(ctx, nil, keys)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		told, known := steps[k]
+		for _, s := range told {
+			q.told(s)
+		}
+		q.mu.Lock()
+		if o := q.all[k]; !known && o != nil && o.handed && !o.over && now.After(o.deadline) {
+			q.finish(o, commandFailed, lostReason, now)
+		}
+		q.mu.Unlock()
+	}
+	return nil
 }
 
-// back lets an order wait again, in its place. mu is held.
-func (q *orders) back(o *order) {
+// back lets a handed order wait again, in its place. mu is held.
+func (q *orders) back(o *order, at time.Time) {
+	o.handed = false
+	q.moves = append(q.moves, move{o, commandQueued, "", at.UTC(), false})
 	w := append(q.waiting[o.Device], o)
 	slices.SortFunc(w, func(a, b *order) int { return cmp.Compare(a.ID, b.ID) })
 	q.waiting[o.Device] = w
+	q.wake()
 }
 
 // finish ends an order. mu is held.
 func (q *orders) finish(o *order, state, reason string, at time.Time) {
+	o.over = true
 	q.moves = append(q.moves, move{o, state, reason, at.UTC(), true})
 	q.wake()
 }
 
-// delivered takes a step of a delivery, on the link's goroutine.
-func (q *orders) delivered(o *order, d protocol.Delivery) {
+// told takes a step of an order at its gateway; one may come twice, or behind its
+// time.
+func (q *orders) told(s dispatch.Step) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	reason := ""
-	if d.Err != nil {
-		reason = d.Err.Error()
-	}
+	o := q.all[s.Key]
 	switch {
-	case d.State == protocol.DeliveryQueued:
-	case d.State == protocol.DeliverySent && !d.Final:
+	case o == nil || o.over || !o.handed || o.attempt != 0 && s.Attempt != o.attempt:
+	case s.Unsent:
+		q.back(o, s.At) // for its next connection
+	case s.State == protocol.DeliverySent && s.Final:
+		q.finish(o, commandSent, "the dialect has no answer to it", s.At)
+	case s.Final:
+		q.finish(o, s.State.String(), s.Reason, s.At)
+	case s.State == protocol.DeliverySent && !o.sent:
 		o.sent = true
-		q.moves = append(q.moves, move{o, commandSent, "", d.At, false})
+		q.moves = append(q.moves, move{o, commandSent, "", s.At, false})
 		q.wake()
-	case !o.sent && (d.State == protocol.DeliveryTimedOut || errors.Is(d.Err, protocol.ErrLinkClosed)):
-		q.back(o) // the device never heard of it: for its next connection
-	case d.State == protocol.DeliverySent:
-		q.finish(o, commandSent, "the dialect has no answer to it", d.At)
-	default:
-		q.finish(o, d.State.String(), reason, d.At)
 	}
 }
 

@@ -36,12 +36,14 @@ type engine struct {
 	groups   groups
 	subjects map[em.SubjectID]*subject
 	alarms   map[alarm]em.Event // that go on
+	speakers speakers
 	sides    sides
 	began    time.Time    // of this run
 	runs     []record.Run // this one and those before
 	canary   *canary      // nil where there is none
 	orders   *orders
 	sender   *sender
+	clocks   *clocks
 	metrics  *metrics
 	wakes    deadlines
 	calls    chan call
@@ -86,7 +88,7 @@ const (
 func newEngine(ctx context.Context, c *Center) (*engine, error) {
 	e := &engine{
 		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate, settle: c.settle,
-		canary: c.canary, metrics: c.metrics, orders: c.orders, sender: c.sender, sides: sides{grid: c.grid},
+		canary: c.canary, metrics: c.metrics, orders: c.orders, sender: c.sender, clocks: &c.clocks, sides: sides{grid: c.grid},
 		calls: make(chan call), stopped: make(chan struct{}),
 	}
 	if err := e.load(ctx, c.opts.Roster); err != nil {
@@ -124,7 +126,7 @@ func (e *engine) load(ctx context.Context, file *roster.File) error {
 	if e.roster, err = roster.Load(key, zones, units, persons, recipients); err != nil {
 		return fmt.Errorf("center: stored people and zones: %w", err)
 	}
-	e.subjects, e.wakes = map[em.SubjectID]*subject{}, nil
+	e.subjects, e.wakes, e.speakers = map[em.SubjectID]*subject{}, nil, speakers{}
 	e.mu.Lock()
 	e.seq, e.views, e.alarms = 0, map[em.SubjectID]*view{}, map[alarm]em.Event{}
 	e.mu.Unlock()
@@ -441,8 +443,11 @@ func (e *engine) newStep(tx *record.Tx, now time.Time) *step {
 func (s *step) commits(batch []journal.Commit) error {
 	fed := map[em.SubjectID][]em.Observation{}
 	for _, c := range batch {
-		for i := range c.Reports {
-			if err := s.report(c.Seq, &c.Reports[i], fed); err != nil {
+		for i := range c.Entries {
+			if err := s.report(c.Seq, &c.Entries[i].Report, fed); err != nil {
+				return err
+			}
+			if err := s.identity(c.Gateway, &c.Entries[i]); err != nil {
 				return err
 			}
 		}
@@ -463,6 +468,8 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 		s.views = append(s.views, func() { s.canary.note(time.Now(), r.Received) })
 		return nil
 	}
+	s.clocks.note(r)
+	s.views = append(s.views, func() { s.orders.report(r.Device) })
 	unknown := map[em.DeviceID]int{} // frames of devices that nobody carries, or carried then
 	for i := range r.Frames {
 		f := &r.Frames[i]

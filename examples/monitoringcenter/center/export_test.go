@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -12,7 +13,13 @@ type Append func(context.Context, *protocol.Report) error
 
 // Intercept puts f before the log; next is the log's own.
 func (c *Center) Intercept(f func(ctx context.Context, r *protocol.Report, next Append) error) {
-	c.append = func(ctx context.Context, r *protocol.Report) error { return f(ctx, r, c.journal.Append) }
+	c.append = func(ctx context.Context, e *journal.Entry) error {
+		return f(ctx, &e.Report, func(ctx context.Context, r *protocol.Report) error {
+			of := *e
+			of.Report = *r
+			return c.journal.Append(ctx, &of)
+		})
+	}
 }
 
 // BreakRecord closes the record under a running center, so that all that needs

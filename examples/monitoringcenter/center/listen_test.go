@@ -22,6 +22,7 @@ import (
 	"github.com/sargas-em/em/devices"
 	"github.com/sargas-em/em/devices/siadc09"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
@@ -182,8 +183,8 @@ func addresses(c *centertest.Center) map[string]string {
 	all := map[string]string{}
 	for _, l := range centertest.Get[web.Health](c, "/api/v1/health").Listeners {
 		name := l.Transport
-		if l.Codec == center.Auto {
-			name = center.Auto
+		if l.Codec == ingest.Auto {
+			name = ingest.Auto
 		}
 		all[name] = l.Addr
 	}
@@ -198,13 +199,13 @@ func TestTransports(t *testing.T) {
 	c := centertest.Start(t, centertest.Config{Options: func(o *center.Options) {
 		plain := &tls.Config{Certificates: []tls.Certificate{a.server(t)}, MinVersion: tls.VersionTLS12}
 		o.Registry = reg
-		o.Devices = []center.DeviceListener{
+		o.Devices = []ingest.Listener{
 			{Codec: "gt06", Addr: "127.0.0.1:0"},
 			{Codec: "gt06", Addr: "127.0.0.1:0", TLS: plain},
-			{Codec: "siadc09", Transport: center.UDP, Addr: "127.0.0.1:0"},
-			{Codec: "rftrack", Transport: center.HTTP, Addr: "127.0.0.1:0"},
-			{Codec: "rftrack", Transport: center.HTTP, Addr: "127.0.0.1:0", TLS: plain},
-			{Codec: center.Auto, Addr: "127.0.0.1:0"},
+			{Codec: "siadc09", Transport: ingest.UDP, Addr: "127.0.0.1:0"},
+			{Codec: "rftrack", Transport: ingest.HTTP, Addr: "127.0.0.1:0"},
+			{Codec: "rftrack", Transport: ingest.HTTP, Addr: "127.0.0.1:0", TLS: plain},
+			{Codec: ingest.Auto, Addr: "127.0.0.1:0"},
 		}
 	}})
 	at := addresses(c)
@@ -216,8 +217,8 @@ func TestTransports(t *testing.T) {
 		"tcp":            play(t, tracker, centertest.IMEI(1), dial(t, at["tcp"], nil)),
 		"tls":            play(t, tracker, centertest.IMEI(2), dial(t, at["tls"], a.client(t, ""))),
 		"udp":            play(t, panel, account, dialUDP(t, at["udp"])),
-		"auto, a gt06":   play(t, tracker, centertest.IMEI(3), dial(t, at[center.Auto], nil)),
-		"auto, a laipac": play(t, laipac, centertest.IMEI(4), dial(t, at[center.Auto], nil)),
+		"auto, a gt06":   play(t, tracker, centertest.IMEI(3), dial(t, at[ingest.Auto], nil)),
+		"auto, a laipac": play(t, laipac, centertest.IMEI(4), dial(t, at[ingest.Auto], nil)),
 	} {
 		o := fix
 		if name == "udp" {
@@ -313,9 +314,9 @@ func TestCertificateBindsIdentity(t *testing.T) {
 // What speaks no known dialect is kept as evidence, and nobody's.
 func TestUnknownDialect(t *testing.T) {
 	c := centertest.Start(t, centertest.Config{Options: func(o *center.Options) {
-		o.Devices = append(o.Devices, center.DeviceListener{Codec: center.Auto, Codecs: []string{"gt06", "laipac"}, Addr: "127.0.0.1:0"})
+		o.Devices = append(o.Devices, ingest.Listener{Codec: ingest.Auto, Codecs: []string{"gt06", "laipac"}, Addr: "127.0.0.1:0"})
 	}})
-	conn := dial(t, addresses(c)[center.Auto], nil)
+	conn := dial(t, addresses(c)[ingest.Auto], nil)
 	defer conn.Close()
 	if _, err := io.WriteString(conn, "SSH-2.0-nobody\r\n"); err != nil {
 		t.Fatal(err)
@@ -325,7 +326,7 @@ func TestUnknownDialect(t *testing.T) {
 	}
 	c.CaughtUp()
 	all := centertest.Get[[]web.QuarantineView](c, "/api/v1/quarantine")
-	if len(all) != 1 || all[0].Codec != center.Auto || all[0].Device != "" || len(all[0].Latest) != 1 || all[0].Latest[0].Hex != fmt.Sprintf("%x", "SSH-2.0-nobody\r\n") {
+	if len(all) != 1 || all[0].Codec != ingest.Auto || all[0].Device != "" || len(all[0].Latest) != 1 || all[0].Latest[0].Hex != fmt.Sprintf("%x", "SSH-2.0-nobody\r\n") {
 		t.Errorf("quarantine: %+v", all)
 	}
 }
@@ -334,7 +335,7 @@ func TestUnknownDialect(t *testing.T) {
 // sense do not stay.
 func TestDatagramsAreBounded(t *testing.T) {
 	c := centertest.Start(t, centertest.Config{Options: func(o *center.Options) {
-		o.Devices = []center.DeviceListener{{Codec: "siadc09", Transport: center.UDP, Addr: "127.0.0.1:0", MaxConns: 3}}
+		o.Devices = []ingest.Listener{{Codec: "siadc09", Transport: ingest.UDP, Addr: "127.0.0.1:0", MaxConns: 3}}
 	}})
 	addr := addresses(c)["udp"]
 	for range 10 {
@@ -356,18 +357,18 @@ func TestDatagramsAreBounded(t *testing.T) {
 // A listener that cannot be is refused when the center is made.
 func TestListenerIsChecked(t *testing.T) {
 	secure := &tls.Config{}
-	for name, l := range map[string]center.DeviceListener{
+	for name, l := range map[string]ingest.Listener{
 		"unknown dialect":      {Codec: "none"},
 		"unknown transport":    {Codec: "gt06", Transport: "sctp"},
-		"no datagrams":         {Codec: "gt06", Transport: center.UDP},
-		"TLS over UDP":         {Codec: "siadc09", Transport: center.UDP, TLS: secure},
-		"no HTTP":              {Codec: "gt06", Transport: center.HTTP},
+		"no datagrams":         {Codec: "gt06", Transport: ingest.UDP},
+		"TLS over UDP":         {Codec: "siadc09", Transport: ingest.UDP, TLS: secure},
+		"no HTTP":              {Codec: "gt06", Transport: ingest.HTTP},
 		"choice without auto":  {Codec: "gt06", Codecs: []string{"laipac"}},
-		"auto of unknown ones": {Codec: center.Auto, Codecs: []string{"none"}},
-		"auto over UDP":        {Codec: center.Auto, Transport: center.UDP},
+		"auto of unknown ones": {Codec: ingest.Auto, Codecs: []string{"none"}},
+		"auto over UDP":        {Codec: ingest.Auto, Transport: ingest.UDP},
 		"negative bound":       {Codec: "gt06", MaxConns: -1},
 	} {
-		_, err := center.New(center.Options{DataDir: t.TempDir(), Registry: registryWithKey(t), Devices: []center.DeviceListener{l}})
+		_, err := center.New(center.Options{DataDir: t.TempDir(), Registry: registryWithKey(t), Devices: []ingest.Listener{l}})
 		if err == nil {
 			t.Errorf("%s: taken", name)
 		} else {
@@ -378,7 +379,7 @@ func TestListenerIsChecked(t *testing.T) {
 
 // A device that sends more than it may is slowed down and loses nothing.
 func TestRates(t *testing.T) {
-	c := centertest.Start(t, centertest.Config{Options: func(o *center.Options) { o.Rates = center.Rates{Device: 20, Address: -1} }})
+	c := centertest.Start(t, centertest.Config{Options: func(o *center.Options) { o.Rates = ingest.Rates{Device: 20, Address: -1} }})
 	const reports = 420 // 400 pass at once
 	d := c.Connect(1)
 	c.Eventually("the login is acknowledged", func() bool { return d.Acks() > 0 })

@@ -211,15 +211,12 @@ func (c *Center) capacities(ctx context.Context, levels map[string]*level) ([]fu
 	strangers, most, idsErr := c.store.Strangers(ctx)
 	full["ids"] = float64(strangers) / float64(most)
 	full["queue"] = float64(c.behind(c.self.logEnd.Load())) / maxLag
-	room := 0
-	for _, l := range c.opts.Devices {
-		room += l.MaxConns
-	}
+	room := c.ingest.Room()
 	if n := fileLimit(); n > 0 {
 		room = min(room, n)
 	}
 	if room > 0 {
-		full["connections"] = float64(c.conns.count()) / float64(room)
+		full["connections"] = float64(c.ingest.Connections()) / float64(room)
 	}
 	var found []func(*step) error
 	for name, part := range full {

@@ -298,7 +298,7 @@ func (d *sender) show(ctx context.Context, a *attempt) error {
 		if err := json.Unmarshal(a.Body, &side); err != nil {
 			return fmt.Errorf("center: stored notice: %w", err)
 		}
-		c, err := d.c.orders.give(ctx, "center", a.to.Device.ID, web.NewCommand{Kind: string(protocol.CommandShow), Text: side.Text, Expires: textLife.Seconds()})
+		c, err := d.c.orders.take(ctx, "center", a.to.Device.ID, web.NewCommand{Kind: string(protocol.CommandShow), Text: side.Text, Expires: textLife.Seconds()})
 		if err != nil {
 			return fmt.Errorf("%w: the command is not taken", delivery.ErrNotSent)
 		}

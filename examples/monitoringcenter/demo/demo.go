@@ -18,6 +18,7 @@ import (
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/devices/bactrack"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 	"github.com/sargas-em/em/examples/monitoringcenter/client"
 	"github.com/sargas-em/em/protocol"
@@ -34,7 +35,7 @@ func Run(ctx context.Context, o center.Options, seed uint64) error {
 	}
 	o.Devices = nil
 	for _, codec := range []string{"bactrack", "gt06", "laipac", "megastek"} {
-		o.Devices = append(o.Devices, center.DeviceListener{Codec: codec, Addr: "127.0.0.1:0"})
+		o.Devices = append(o.Devices, ingest.Listener{Codec: codec, Addr: "127.0.0.1:0"})
 	}
 	o.Roster = &roster.File{Zones: zones}
 	var line io.ReadWriteCloser // the instrument's end of the serial line
@@ -52,7 +53,7 @@ func Run(ctx context.Context, o center.Options, seed uint64) error {
 			}
 			line = master
 			defer master.Close()
-			o.Serial = append(o.Serial, center.SerialPort{Codec: a.codec, Port: port, Identity: a.identity})
+			o.Serial = append(o.Serial, ingest.SerialPort{Codec: a.codec, Port: port, Identity: a.identity})
 		}
 	}
 	c, err := center.New(o)

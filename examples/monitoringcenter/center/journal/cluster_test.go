@@ -202,7 +202,7 @@ func TestLeaderIsKilled(t *testing.T) {
 		t.Helper()
 		next := map[string]int{}
 		for _, c := range commits {
-			for _, r := range c.Reports {
+			for _, r := range c.Entries {
 				n := next[r.Conn]
 				if again := n > 0 && string(r.Frames[0].Raw) == fmt.Sprintf("frame %d", n-1); again && failures.Load() > 0 {
 					continue // one that nobody could say of whether it was in the log

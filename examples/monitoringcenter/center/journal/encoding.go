@@ -8,13 +8,19 @@ import (
 	"github.com/sargas-em/em/protocol"
 )
 
-// A message of the log is a version byte, the number of reports and the
-// reports; each carries the raw frames beside what they decoded to, so that the
-// log alone is enough to decode again.
-const commitVersion = 1
+// A message of the log is a version byte, the gateway's name, the number of
+// entries and the entries; each carries the raw frames beside what they decoded
+// to, so that the log alone is enough to decode again. Version 1 had no gateway,
+// and of an entry the report alone; it is read as long as logs have it.
+const commitVersion = 2
 
-func appendCommitHeader(dst []byte, reports int) []byte {
-	return em.AppendUint(append(dst, commitVersion), uint64(reports))
+func appendCommitHeader(dst []byte, gateway string, entries int) []byte {
+	return em.AppendUint(em.AppendString(append(dst, commitVersion), gateway), uint64(entries))
+}
+
+func appendEntry(dst []byte, e *Entry) ([]byte, error) {
+	dst = em.AppendString(em.AppendUint(dst, e.Conversation), string(e.Foreign))
+	return appendReport(dst, &e.Report)
 }
 
 func appendReport(dst []byte, r *protocol.Report) ([]byte, error) {
@@ -43,16 +49,24 @@ func appendReport(dst []byte, r *protocol.Report) ([]byte, error) {
 	return dst, nil
 }
 
-func readCommit(b []byte) ([]protocol.Report, error) {
+func readCommit(b []byte) (c Commit, err error) {
 	r := em.NewStateReader(b)
-	if v := r.Bytes(1); v == nil || v[0] != commitVersion {
-		return nil, fmt.Errorf("%w: not a commit of this version", em.ErrState)
+	v := r.Bytes(1)
+	if v == nil || v[0] == 0 || v[0] > commitVersion {
+		return c, fmt.Errorf("%w: not a commit of a version known here", em.ErrState)
 	}
-	var reports []protocol.Report
+	if v[0] > 1 {
+		c.Gateway = r.String()
+	}
 	for n := r.Len(); n > 0 && r.Err() == nil; n-- {
-		reports = append(reports, readReport(r))
+		var e Entry
+		if v[0] > 1 {
+			e.Conversation, e.Foreign = r.Uint(), em.DeviceID(r.String())
+		}
+		e.Report = readReport(r)
+		c.Entries = append(c.Entries, e)
 	}
-	return reports, r.Close()
+	return c, r.Close()
 }
 
 func readReport(r *em.StateReader) protocol.Report {

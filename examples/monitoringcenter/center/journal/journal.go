@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -30,7 +31,7 @@ const (
 	// report more still fits.
 	commitShare = 8
 	// commitHeader is more than the header of a group commit takes.
-	commitHeader = 16
+	commitHeader = 64
 	// usualReport is more than a report of one frame mostly takes.
 	usualReport = 512
 	// queued reports wait for the next group commit; when so many wait, Append
@@ -70,7 +71,7 @@ type Journal struct {
 	js     jetstream.JetStream
 	stream jetstream.Stream
 	id     string
-	writer string // tells this writer's messages from those of others
+	name   string // tells this gateway's messages from those of others
 
 	maxCommit, maxReport int // bytes
 
@@ -110,7 +111,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if cfg.Replicas == 0 {
 		cfg.Replicas = 3
 	}
-	j := &Journal{writer: rand.Text(), queue: make(chan pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{}), stopped: make(chan struct{})}
+	j := &Journal{name: rand.Text(), queue: make(chan pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{}), stopped: make(chan struct{})}
 	if err := j.open(ctx, cfg); err != nil {
 		j.disconnect()
 		return nil, fmt.Errorf("journal: %w", err)
@@ -154,13 +155,26 @@ func (j *Journal) disconnect() {
 // ID names this log for ever: a log that was lost and began anew has another.
 func (j *Journal) ID() string { return j.id }
 
-// Append writes r and returns when it is on disk, together with all that came
+// Gateway names this writer of the log for as long as it is open; each Open has
+// another.
+func (j *Journal) Gateway() string { return j.name }
+
+// Conn is the connection with the log's server, for messages between the
+// center's processes. Subjects that begin with em.in are the log's. It is closed
+// by Close.
+func (j *Journal) Conn() *nats.Conn { return j.conn }
+
+// Embedded reports whether the log's server is this process's own, so that no
+// other process writes or reads it.
+func (j *Journal) Embedded() bool { return j.srv != nil }
+
+// Append writes e and returns when it is on disk, together with all that came
 // meanwhile. On an error the report may or may not be in the log; the device is
 // not acknowledged and sends it again, and equal observations are one. The end
 // of ctx is heeded while the report waits for its turn; once it has it, the
 // write is brought to an end, which takes 30 s at most.
-func (j *Journal) Append(ctx context.Context, r *protocol.Report) error {
-	data, err := appendReport(make([]byte, 0, usualReport), r)
+func (j *Journal) Append(ctx context.Context, e *Entry) error {
+	data, err := appendEntry(make([]byte, 0, usualReport), e)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
@@ -220,26 +234,39 @@ func (j *Journal) commitLoop() {
 		timer.Stop()
 		last = time.Now()
 		commits++
-		err := j.publish(pack(batch, size), commits)
+		err := j.publish(j.pack(batch, size), commits)
 		for _, p := range batch {
 			p.done <- err
 		}
 	}
 }
 
-// pack makes one message of reports of size bytes together.
-func pack(batch []pending, size int) []byte {
-	msg := appendCommitHeader(make([]byte, 0, size+commitHeader), len(batch))
+// pack makes one message of entries of size bytes together.
+func (j *Journal) pack(batch []pending, size int) []byte {
+	msg := appendCommitHeader(make([]byte, 0, size+commitHeader), j.name, len(batch))
 	for _, p := range batch {
 		msg = append(msg, p.data...)
 	}
 	return msg
 }
 
-// Commit is one message of the log: the reports of one group commit.
+// Entry is a report in the log, and what its gateway knows of the sender.
+type Entry struct {
+	protocol.Report
+
+	// Conversation numbers the connection among those of the gateway, from 1; 0
+	// where it is not known, or where connections mean nothing, as for requests.
+	Conversation uint64
+	// Foreign is the device that the report named although the certificate of its
+	// connection is another's; empty otherwise. Nothing of the report is judged.
+	Foreign em.DeviceID
+}
+
+// Commit is one message of the log: the entries of one group commit.
 type Commit struct {
 	Seq     uint64 // position in the log, rising
-	Reports []protocol.Report
+	Gateway string // that wrote it; empty where that is not known
+	Entries []Entry
 }
 
 // Bounds returns the first and last position that the log holds; an empty log

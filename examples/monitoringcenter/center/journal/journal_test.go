@@ -35,9 +35,9 @@ func open(t *testing.T, cfg Config) *Journal {
 }
 
 // report is an invented one that its number tells from others.
-func report(conn string, n int) *protocol.Report {
-	return &protocol.Report{Conn: conn, Codec: "gt06", Device: "gt06:990000000000017", Received: time.Date(2026, 3, 2, 8, 0, n, 0, time.UTC),
-		Frames: []protocol.ReportFrame{{Offset: int64(n), Raw: fmt.Appendf(nil, "frame %d", n), Type: "position"}}}
+func report(conn string, n int) *Entry {
+	return &Entry{Report: protocol.Report{Conn: conn, Codec: "gt06", Device: "gt06:990000000000017", Received: time.Date(2026, 3, 2, 8, 0, n, 0, time.UTC),
+		Frames: []protocol.ReportFrame{{Offset: int64(n), Raw: fmt.Appendf(nil, "frame %d", n), Type: "position"}}}}
 }
 
 // read returns the commits after a position up to the end of the log.
@@ -103,7 +103,7 @@ func TestAcknowledgedIsReadBack(t *testing.T) {
 		t.Helper()
 		next := map[string]int{}
 		for _, c := range read(t, j, 0) {
-			for _, r := range c.Reports {
+			for _, r := range c.Entries {
 				n := next[r.Conn]
 				if want := report(r.Conn, n); string(r.Frames[0].Raw) != string(want.Frames[0].Raw) || !r.Received.Equal(want.Received) || r.Device != want.Device {
 					t.Errorf("connection %s: %q follows report %d", r.Conn, r.Frames[0].Raw, n-1)
@@ -172,7 +172,7 @@ func TestGroupCommit(t *testing.T) {
 	commits := read(t, j, 0)
 	var n int
 	for _, c := range commits {
-		n += len(c.Reports)
+		n += len(c.Entries)
 	}
 	if n != reports || len(commits) > reports/10 {
 		t.Errorf("%d reports in %d messages", n, len(commits))
@@ -189,7 +189,7 @@ func TestReadFollows(t *testing.T) {
 		if err := j.Append(t.Context(), report("c", n)); err != nil {
 			t.Fatal(err)
 		}
-		if c := <-out; c.Seq != uint64(n+1) || len(c.Reports) != 1 || c.Reports[0].Frames[0].Offset != int64(n) {
+		if c := <-out; c.Seq != uint64(n+1) || len(c.Entries) != 1 || c.Entries[0].Frames[0].Offset != int64(n) {
 			t.Errorf("after report %d: %+v", n, c)
 		}
 	}
@@ -244,7 +244,7 @@ func TestLongestReport(t *testing.T) {
 		r := report("c", 0)
 		for n := size; ; n-- {
 			r.Frames[0].Raw = make([]byte, n)
-			b, err := appendReport(nil, r)
+			b, err := appendEntry(nil, r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -253,7 +253,7 @@ func TestLongestReport(t *testing.T) {
 			}
 		}
 	}
-	if err := j.publish(pack([]pending{filled(j.maxCommit - 1), filled(j.maxReport)}, maxPayload), 1); err != nil {
+	if err := j.publish(j.pack([]pending{filled(j.maxCommit - 1), filled(j.maxReport)}, maxPayload), 1); err != nil {
 		t.Errorf("the largest commit: %v", err)
 	}
 	r := report("c", 0)
@@ -264,7 +264,7 @@ func TestLongestReport(t *testing.T) {
 	if err := j.Append(t.Context(), report("c", 1)); err != nil {
 		t.Errorf("another one: %v", err)
 	}
-	if all := read(t, j, 0); len(all) != 2 || len(all[0].Reports) != 2 {
+	if all := read(t, j, 0); len(all) != 2 || len(all[0].Entries) != 2 {
 		t.Errorf("%d commits in the log, want 2", len(all))
 	}
 }
@@ -275,7 +275,7 @@ func TestDamagedMessage(t *testing.T) {
 	if err := j.Append(t.Context(), report("c", 0)); err != nil {
 		t.Fatal(err)
 	}
-	whole, err := appendReport(appendCommitHeader(nil, 1), report("c", 1))
+	whole, err := appendEntry(appendCommitHeader(nil, j.Gateway(), 1), report("c", 1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,12 +61,13 @@ func (j *Journal) read(ctx context.Context, after *uint64, out chan<- Commit) er
 		if *after != 0 && seq != *after+1 {
 			return fmt.Errorf("%w: message %d follows %d", ErrDamaged, seq, *after)
 		}
-		reports, err := readCommit(msg.Data())
+		commit, err := readCommit(msg.Data())
 		if err != nil {
 			return fmt.Errorf("%w: message %d: %w", ErrDamaged, seq, err)
 		}
+		commit.Seq = seq
 		select {
-		case out <- Commit{seq, reports}:
+		case out <- commit:
 			*after = seq
 		case <-ctx.Done():
 			return ctx.Err()

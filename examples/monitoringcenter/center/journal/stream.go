@@ -105,7 +105,7 @@ func (j *Journal) publish(msg []byte, n uint64) error {
 	defer cancel()
 	var options []jetstream.PublishOpt
 	if j.srv == nil {
-		options = append(options, jetstream.WithMsgID(j.writer+strconv.FormatUint(n, 36)), jetstream.WithExpectStream(streamName))
+		options = append(options, jetstream.WithMsgID(j.name+strconv.FormatUint(n, 36)), jetstream.WithExpectStream(streamName))
 	}
 	for {
 		err := j.try(ctx, msg, options)

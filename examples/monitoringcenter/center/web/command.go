@@ -47,7 +47,7 @@ type Command struct {
 	By      string    `json:"by"`
 	Created time.Time `json:"created"`
 	Until   time.Time `json:"until" doc:"it is not sent any more from then on"`
-	State   string    `json:"state" enum:"queued,sent,acknowledged,refused,timed out,failed,expired"`
+	State   string    `json:"state" enum:"queued,handed,sent,acknowledged,refused,timed out,failed,expired" doc:"queued: it waits for the device; handed: the process that has the device's connection has it; sent: that has written it"`
 	Changed time.Time `json:"changed"`
 	Reason  string    `json:"reason,omitempty"`
 	Final   bool      `json:"final" doc:"nothing more will happen to it"`

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 )
 
@@ -15,7 +16,7 @@ type Well struct {
 // registerHealth serves GET /healthz, whether the center works, and GET /readyz,
 // whether it takes reports that reach the record; 503 where it does not. A center
 // that is stopping is well, but not ready.
-func registerHealth(mux *http.ServeMux, b Backend) {
+func registerHealth(mux *http.ServeMux, b Healthy) {
 	serve := func(path string, of func(Health) (bool, Well)) {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 			status := http.StatusOK
@@ -30,10 +31,15 @@ func registerHealth(mux *http.ServeMux, b Backend) {
 	serve("/readyz", func(h Health) (bool, Well) { return h.Ready, Well{Problem: h.Problem, CanaryAge: h.CanaryAge} })
 }
 
-// HealthHandler serves metrics, and whether the center works.
-func HealthHandler(b Backend, metrics http.Handler) http.Handler {
+// Healthy tells of its health: a Backend, or a process that only listens.
+type Healthy interface{ Health(context.Context) Health }
+
+// HealthHandler serves metrics, whether the process works, and, at
+// /api/v1/health, all of its health.
+func HealthHandler(b Healthy, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
+	mux.HandleFunc("GET /api/v1/health", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, b.Health(r.Context())) })
 	registerHealth(mux, b)
 	return mux
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/sargas-em/em/devices"
 	"github.com/sargas-em/em/examples/internal/pgserver"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
 	"github.com/sargas-em/em/protocol"
 )
@@ -83,7 +84,7 @@ func New(t *testing.T, cfg Config) *Center {
 	}
 	o := center.Options{
 		DataDir: c.Dir, Registry: reg, Listen: "127.0.0.1:0", Token: Token, Out: c.Out,
-		Devices: []center.DeviceListener{{Codec: "gt06", Addr: "127.0.0.1:0"}},
+		Devices: []ingest.Listener{{Codec: "gt06", Addr: "127.0.0.1:0"}},
 		Log:     slog.New(slog.NewTextHandler(c.Log, nil)),
 	}
 	o.Record = RecordOf(t, c.Dir)

@@ -1,4 +1,4 @@
-package center
+package ingest
 
 import (
 	"context"
@@ -8,10 +8,18 @@ import (
 	"github.com/sargas-em/em/protocol/serialline"
 )
 
+// SerialPort is one serial line with one device on it.
+type SerialPort struct {
+	Codec    string
+	Port     string // "/dev/ttyUSB0"
+	Identity string // the device's own, where the dialect carries none
+	Baud     int    // the dialect's usual one if 0
+}
+
 // serveSerial keeps a serial line open, and opens it again when it fails: a
 // breathalyser is unplugged and plugged in.
-func (c *Center) serveSerial(ctx context.Context, p SerialPort) error {
-	dev, err := c.opts.Registry.Device(p.Codec)
+func (s *Server) serveSerial(ctx context.Context, p SerialPort) error {
+	dev, err := s.cfg.Registry.Device(p.Codec)
 	if err != nil {
 		return err
 	}
@@ -23,9 +31,9 @@ func (c *Center) serveSerial(ctx context.Context, p SerialPort) error {
 		port, err := serialline.Open(serialline.Config{Port: p.Port, Baud: baud})
 		if err == nil {
 			// An instrument may be switched off for days: its silence ends nothing.
-			c.talk(ctx, &gate{c: c, transport: "serial", name: p.Port, fixed: p.Identity}, dev, port, protocol.Limits{First: -1, Idle: -1})
+			s.talk(ctx, &gate{s: s, transport: "serial", name: p.Port, fixed: p.Identity}, dev, port, protocol.Limits{First: -1, Idle: -1})
 		} else {
-			c.log.Warn("serial line does not open", "codec", p.Codec, "error", err)
+			s.log.Warn("serial line does not open", "codec", p.Codec, "error", err)
 		}
 		const pause = 2 * time.Second // before the line is tried again
 		select {

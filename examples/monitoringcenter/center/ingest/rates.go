@@ -1,4 +1,4 @@
-package center
+package ingest
 
 import (
 	"context"
@@ -45,7 +45,7 @@ const (
 	rateKeys = 100_000
 )
 
-// rates are the token buckets of a center.
+// rates are the token buckets of a server.
 type rates struct {
 	device  *buckets[em.DeviceID]
 	address *buckets[netip.Addr]
@@ -88,7 +88,7 @@ func (r *rates) admit(ctx context.Context, stopping <-chan struct{}, d em.Device
 	}
 }
 
-var errStopping = errors.New("center: it is stopping")
+var errStopping = errors.New("ingest: it is stopping")
 
 // buckets are token buckets by sender, in the form of the instant at which each
 // is full again. Two generations bound them: when the younger is full the older

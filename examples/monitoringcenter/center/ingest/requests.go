@@ -1,4 +1,4 @@
-package center
+package ingest
 
 import (
 	"context"
@@ -20,14 +20,14 @@ type gateKey struct{}
 // serveHTTP serves units that upload over HTTP: one session a unit, whichever
 // connection a request comes by. srv accepts the connections, and its limits and
 // TLS hold; the standard library's server speaks over them.
-func (c *Center) serveHTTP(ctx context.Context, l boundListener, srv *tcp.Server) error {
+func (s *Server) serveHTTP(ctx context.Context, b bound, srv *tcp.Server) error {
 	var units units
 	handler, err := rftrack.NewHandler(rftrack.HandlerConfig{
 		Now: time.Now,
 		Commit: func(ctx context.Context, r *protocol.Report) error {
 			err := ctx.Value(gateKey{}).(*gate).commit(context.WithoutCancel(ctx), r)
 			if err == nil {
-				c.conns.request(r.Device, unit{&units, r.Device})
+				s.conns.request(r.Device, unit{&units, r.Device}, r.Received)
 				units.replied(r.Device)
 			}
 			return err
@@ -44,16 +44,16 @@ func (c *Center) serveHTTP(ctx context.Context, l boundListener, srv *tcp.Server
 		WriteTimeout:      time.Minute, // the log has 30 s
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return context.WithValue(ctx, gateKey{}, conn.(*handedConn).gate)
 		},
 	}
-	hand := &handed{addr: l.ln.Addr(), conns: make(chan net.Conn), closed: make(chan struct{})}
+	hand := &handed{addr: b.ln.Addr(), conns: make(chan net.Conn), closed: make(chan struct{})}
 	srv.Handler = func(ctx context.Context, conn net.Conn) {
-		c.metrics.connections.WithLabelValues(l.Codec, l.scheme()).Inc()
-		defer c.metrics.connections.WithLabelValues(l.Codec, l.scheme()).Dec()
-		hc := &handedConn{Conn: conn, gate: c.gate(ctx, l.DeviceListener, conn.RemoteAddr()), gone: make(chan struct{})}
+		s.metrics.connections.WithLabelValues(b.Codec, b.Scheme()).Inc()
+		defer s.metrics.connections.WithLabelValues(b.Codec, b.Scheme()).Dec()
+		hc := &handedConn{Conn: conn, gate: s.gate(ctx, b.Listener, conn.RemoteAddr()), gone: make(chan struct{})}
 		select {
 		case hand.conns <- hc:
 			<-hc.gone
@@ -64,13 +64,13 @@ func (c *Center) serveHTTP(ctx context.Context, l boundListener, srv *tcp.Server
 	go func() { served <- h.Serve(hand) }()
 	// When ctx ends, requests under way are answered and idle connections closed.
 	unhook := context.AfterFunc(ctx, func() {
-		end, cancel := context.WithTimeout(context.Background(), drain)
+		end, cancel := context.WithTimeout(context.Background(), Drain)
 		defer cancel()
 		if h.Shutdown(end) != nil {
 			h.Close()
 		}
 	})
-	err = srv.Serve(ctx, l.ln)
+	err = srv.Serve(ctx, b.ln)
 	unhook()
 	h.Close()
 	if herr := <-served; !errors.Is(herr, http.ErrServerClosed) {

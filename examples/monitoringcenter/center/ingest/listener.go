@@ -1,4 +1,4 @@
-package center
+package ingest
 
 import (
 	"cmp"
@@ -19,18 +19,18 @@ import (
 // Transport is how devices reach a listener.
 type Transport string
 
-// Transports of a DeviceListener.
+// Transports of a Listener.
 const (
-	TCP  Transport = "tcp"  // with TLS where DeviceListener.TLS is set
+	TCP  Transport = "tcp"  // with TLS where Listener.TLS is set
 	UDP  Transport = "udp"  // of dialects that have datagrams
-	HTTP Transport = "http" // of rftrack; HTTPS where DeviceListener.TLS is set
+	HTTP Transport = "http" // of rftrack; HTTPS where Listener.TLS is set
 )
 
 // Auto is the Codec of a TCP listener that many dialects share.
 const Auto = "auto"
 
-// DeviceListener is one address for devices.
-type DeviceListener struct {
+// Listener is one address for devices.
+type Listener struct {
 	Codec     string    // a dialect's name, or Auto
 	Codecs    []string  // of Auto: the dialects that it takes; all if empty
 	Transport Transport // TCP if empty
@@ -57,12 +57,12 @@ const (
 	firstDatagram = 2 * time.Second
 )
 
-func (d DeviceListener) mutual() bool {
+func (d Listener) mutual() bool {
 	return d.TLS != nil && d.TLS.ClientAuth == tls.RequireAndVerifyClientCert
 }
 
-// scheme is how the listener is written in an address.
-func (d DeviceListener) scheme() string {
+// Scheme is how the listener is written in an address.
+func (d Listener) Scheme() string {
 	switch {
 	case d.Transport == HTTP && d.TLS != nil:
 		return "https"
@@ -73,11 +73,11 @@ func (d DeviceListener) scheme() string {
 }
 
 // check completes a listener and says what is wrong with it.
-func (d *DeviceListener) check(reg *protocol.Registry) error {
+func (d *Listener) check(reg *protocol.Registry) error {
 	d.Transport = cmp.Or(d.Transport, TCP)
 	d.MaxConns = cmp.Or(d.MaxConns, maxConns)
 	bad := func(format string, args ...any) error {
-		return fmt.Errorf("center: devices %s: "+format, append([]any{d.Codec}, args...)...)
+		return fmt.Errorf("ingest: devices %s: "+format, append([]any{d.Codec}, args...)...)
 	}
 	switch {
 	case d.MaxConns < 0 || d.MaxPerAddr < 0:
@@ -101,7 +101,7 @@ func (d *DeviceListener) check(reg *protocol.Registry) error {
 	}
 	dev, err := reg.Device(d.Codec)
 	if err != nil {
-		return fmt.Errorf("center: %w", err)
+		return fmt.Errorf("ingest: %w", err)
 	}
 	if d.Transport == UDP && !dev.Datagrams {
 		return bad("it is not spoken in datagrams")
@@ -109,100 +109,91 @@ func (d *DeviceListener) check(reg *protocol.Registry) error {
 	return nil
 }
 
-// boundListener is an address that is listened on: ln, or packets for UDP.
-type boundListener struct {
-	DeviceListener
+// bound is an address that is listened on: ln, or packets for UDP.
+type bound struct {
+	Listener
 	ln      net.Listener
-	packets net.PacketConn
+	packets *net.UDPConn
 }
 
-func (l boundListener) addr() net.Addr {
-	if l.packets != nil {
-		return l.packets.LocalAddr()
+func (b bound) addr() net.Addr {
+	if b.packets != nil {
+		return b.packets.LocalAddr()
 	}
-	return l.ln.Addr()
+	return b.ln.Addr()
 }
 
-func (l boundListener) close() {
-	if l.packets != nil {
-		l.packets.Close()
+func (b bound) close() {
+	if b.packets != nil {
+		b.packets.Close()
 		return
 	}
-	l.ln.Close()
+	b.ln.Close()
 }
 
-func closeAll(ls []boundListener) {
-	for _, l := range ls {
-		l.close()
-	}
-}
-
-func (c *Center) listenDevices() ([]boundListener, error) {
-	var ls []boundListener
-	for _, d := range c.opts.Devices {
-		l := boundListener{DeviceListener: d}
-		var err error
-		if d.Transport == UDP {
-			l.packets, err = net.ListenPacket("udp", d.Addr)
-		} else {
-			l.ln, err = net.Listen("tcp", d.Addr)
+func (d Listener) bind() (b bound, err error) {
+	b.Listener = d
+	if d.Transport == UDP {
+		var addr *net.UDPAddr
+		if addr, err = net.ResolveUDPAddr("udp", d.Addr); err == nil {
+			b.packets, err = net.ListenUDP("udp", addr)
 		}
-		if err != nil {
-			closeAll(ls)
-			return nil, fmt.Errorf("center: devices %s: %w", d.Codec, err)
-		}
-		ls = append(ls, l)
+	} else {
+		b.ln, err = net.Listen("tcp", d.Addr)
 	}
-	return ls, nil
+	if err != nil {
+		return b, fmt.Errorf("ingest: devices %s: %w", d.Codec, err)
+	}
+	return b, nil
 }
 
-// serveDevices serves one listener until ctx ends, and those it talks to for a
+// serve serves one listener until ctx ends, and those it talks to for a
 // short while more.
-func (c *Center) serveDevices(ctx context.Context, l boundListener) error {
-	if l.Transport == UDP {
-		return c.serveDatagrams(ctx, l)
+func (s *Server) serve(ctx context.Context, b bound) error {
+	if b.Transport == UDP {
+		return s.serveDatagrams(ctx, b)
 	}
 	srv := &tcp.Server{
-		MaxConns:   l.MaxConns,
-		MaxPerAddr: l.MaxPerAddr,
-		TLSConfig:  l.TLS,
-		Grace:      drain,
-		OnReject:   func(_ net.Addr, reason error) { c.metrics.reject(l.DeviceListener, reason) },
+		MaxConns:   b.MaxConns,
+		MaxPerAddr: b.MaxPerAddr,
+		TLSConfig:  b.TLS,
+		Grace:      Drain,
+		OnReject:   func(_ net.Addr, reason error) { s.metrics.reject(b.Listener, reason) },
 	}
-	if l.mutual() {
+	if b.mutual() {
 		srv.Identify = tcp.CommonName
 	}
 	var err error
 	switch {
-	case l.Transport == HTTP:
-		err = c.serveHTTP(ctx, l, srv)
-	case l.Codec == Auto:
+	case b.Transport == HTTP:
+		err = s.serveHTTP(ctx, b, srv)
+	case b.Codec == Auto:
 		var reg *protocol.Registry
-		if reg, err = c.detectable(l.Codecs); err != nil {
+		if reg, err = s.detectable(b.Codecs); err != nil {
 			return err
 		}
 		detector := tcp.Detector{Devices: reg}
 		srv.Start = func(ctx context.Context, conn net.Conn, done func()) {
-			g := c.gate(ctx, l.DeviceListener, conn.RemoteAddr())
+			g := s.gate(ctx, b.Listener, conn.RemoteAddr())
 			dev, detected, err := detector.Detect(ctx, conn)
 			if err != nil {
-				c.metrics.reject(l.DeviceListener, err)
+				s.metrics.reject(b.Listener, err)
 				g.undetected(ctx, err)
 				done()
 				return
 			}
-			c.start(ctx, g, dev, detected, done)
+			s.start(ctx, g, dev, detected, done)
 		}
-		err = srv.Serve(ctx, l.ln)
+		err = srv.Serve(ctx, b.ln)
 	default:
 		var dev protocol.Device
-		if dev, err = c.opts.Registry.Device(l.Codec); err != nil {
+		if dev, err = s.cfg.Registry.Device(b.Codec); err != nil {
 			return err
 		}
 		srv.Start = func(ctx context.Context, conn net.Conn, done func()) {
-			c.start(ctx, c.gate(ctx, l.DeviceListener, conn.RemoteAddr()), dev, conn, done)
+			s.start(ctx, s.gate(ctx, b.Listener, conn.RemoteAddr()), dev, conn, done)
 		}
-		err = srv.Serve(ctx, l.ln)
+		err = srv.Serve(ctx, b.ln)
 	}
 	if err != nil && !errors.Is(err, tcp.ErrGrace) {
 		return err
@@ -210,46 +201,46 @@ func (c *Center) serveDevices(ctx context.Context, l boundListener) error {
 	return nil
 }
 
-// detectable are the dialects of a shared port: those named, or all.
-func (c *Center) detectable(names []string) (*protocol.Registry, error) {
+// detectable are the dialects of a shared port: those named, or alb.
+func (s *Server) detectable(names []string) (*protocol.Registry, error) {
 	if len(names) == 0 {
-		return c.opts.Registry, nil
+		return s.cfg.Registry, nil
 	}
-	return c.opts.Registry.Only(names...)
+	return s.cfg.Registry.Only(names...)
 }
 
 // talk drives one conversation until it ends.
-func (c *Center) talk(ctx context.Context, g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) {
-	link, closed := c.open(g, dev, conn, limits)
-	c.ended(ctx, link, link.Run(ctx))
+func (s *Server) talk(ctx context.Context, g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) {
+	link, closed := s.open(g, dev, conn, limits)
+	s.ended(ctx, link, link.Run(ctx))
 	closed()
 }
 
 // start is talk for the many that are mostly quiet: it returns, and calls done at
 // the end.
-func (c *Center) start(ctx context.Context, g *gate, dev protocol.Device, conn io.ReadWriteCloser, done func()) {
-	link, closed := c.open(g, dev, conn, protocol.Limits{})
+func (s *Server) start(ctx context.Context, g *gate, dev protocol.Device, conn io.ReadWriteCloser, done func()) {
+	link, closed := s.open(g, dev, conn, protocol.Limits{})
 	link.Start(ctx, func(err error) {
-		c.ended(ctx, link, err)
+		s.ended(ctx, link, err)
 		closed()
 		done()
 	})
 }
 
 // open makes the link of a conversation that is counted until closed is called.
-func (c *Center) open(g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) (link *protocol.Link, closed func()) {
-	link = c.link(g, dev, conn, limits)
-	g.conv = c.conns.open(link)
-	open := c.metrics.connections.WithLabelValues(dev.Name, g.transport)
+func (s *Server) open(g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) (link *protocol.Link, closed func()) {
+	link = s.link(g, dev, conn, limits)
+	g.conv = s.conns.open(link)
+	open := s.metrics.connections.WithLabelValues(dev.Name, g.transport)
 	open.Inc()
 	return link, func() {
 		open.Dec()
-		c.conns.close(g.conv)
+		s.conns.close(g.conv)
 	}
 }
 
 // link is our side of one conversation.
-func (c *Center) link(g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) *protocol.Link {
+func (s *Server) link(g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) *protocol.Link {
 	return &protocol.Link{
 		Device: dev, Session: dev.Sessions(protocol.SessionConfig{Identity: g.identity(dev.Name)}), Conn: conn, Name: g.name, Limits: limits,
 		Commit: g.commit,
@@ -257,10 +248,10 @@ func (c *Center) link(g *gate, dev protocol.Device, conn io.ReadWriteCloser, lim
 }
 
 // ended tells how a conversation ended.
-func (c *Center) ended(ctx context.Context, link *protocol.Link, err error) {
+func (s *Server) ended(ctx context.Context, link *protocol.Link, err error) {
 	if err != nil && ctx.Err() == nil {
 		// The peer's address is all that is told: no identity above debug.
-		c.log.Debug("conversation ended", "codec", link.Device.Name, "peer", link.Name, "error", err)
+		s.log.Debug("conversation ended", "codec", link.Device.Name, "peer", link.Name, "error", err)
 	}
 }
 
@@ -273,6 +264,6 @@ func (g *gate) undetected(ctx context.Context, err error) {
 	}
 	r := &protocol.Report{Conn: g.name, Codec: Auto, Received: time.Now().Round(0).UTC(), Frames: []protocol.ReportFrame{{Raw: slices.Clone(de.Prefix), Err: de.Err}}}
 	if err := g.commit(context.WithoutCancel(ctx), r); err != nil && ctx.Err() == nil {
-		g.c.log.Debug("bytes of an unknown dialect not kept", "peer", g.name, "error", err)
+		g.s.log.Debug("bytes of an unknown dialect not kept", "peer", g.name, "error", err)
 	}
 }

@@ -1,0 +1,148 @@
+package center
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/sargas-em/em/examples/monitoringcenter/center/dispatch"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
+	"github.com/sargas-em/em/protocol"
+)
+
+// GatewayOptions configure a gateway. Registry and Journal are required.
+type GatewayOptions struct {
+	Registry *protocol.Registry // the dialects that Devices and Serial may name
+	Journal  string             // URL of the external log; see journal.Config
+	Replicas int                // 3 by default
+
+	Devices []ingest.Listener
+	Serial  []ingest.SerialPort
+	Rates   ingest.Rates // of one sender, at this gateway
+
+	// Metrics is a loopback address for Prometheus, /healthz, /readyz and
+	// /api/v1/health; none if empty.
+	Metrics string
+	Out     io.Writer    // addresses are printed here; nothing if nil
+	Log     *slog.Logger // never holds a device above debug; discarded if nil
+}
+
+// Gateway is a process that listens to devices, makes durable in an external log
+// what they send, acknowledges it, and gives devices their commands. It has no
+// record and evaluates nothing; any number of them, and one or more Centers, share
+// a log. What was acknowledged does not need the gateway any more. Run it once.
+type Gateway struct {
+	opts    GatewayOptions
+	ingest  *ingest.Server
+	journal *journal.Journal
+	metrics http.Handler
+
+	ran       atomic.Bool
+	ready     chan struct{}
+	addresses Addresses
+}
+
+// NewGateway checks options; it opens nothing yet.
+func NewGateway(opts GatewayOptions) (*Gateway, error) {
+	switch {
+	case opts.Registry == nil:
+		return nil, errors.New("center: no registry of dialects given")
+	case opts.Journal == "":
+		return nil, errors.New("center: a gateway needs the URL of the log that others evaluate")
+	case len(opts.Devices) == 0 && len(opts.Serial) == 0:
+		return nil, errors.New("center: a gateway without an address for devices")
+	}
+	if err := checkMetrics(opts.Metrics); err != nil {
+		return nil, err
+	}
+	opts.Out = cmp.Or(opts.Out, io.Discard)
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	g := &Gateway{opts: opts, metrics: metricsHandler(reg), ready: make(chan struct{})}
+	var err error
+	g.ingest, err = ingest.New(ingest.Config{
+		Registry: opts.Registry, Listeners: opts.Devices, Serial: opts.Serial, Rates: opts.Rates, Metrics: reg, Log: opts.Log,
+		Append: func(ctx context.Context, e *journal.Entry) error { return g.journal.Append(ctx, e) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("center: %w", err)
+	}
+	return g, nil
+}
+
+// Ready is closed when the gateway listens; Addresses is valid then.
+func (g *Gateway) Ready() <-chan struct{} { return g.ready }
+
+// Addresses returns where the gateway listens; it has no page. It is valid once
+// Ready is closed.
+func (g *Gateway) Addresses() Addresses { return g.addresses }
+
+// Run opens the log, listens, and works until ctx ends or a listener fails. While
+// the log cannot be reached nothing is acknowledged.
+func (g *Gateway) Run(ctx context.Context) (err error) {
+	if g.ran.Swap(true) {
+		return errors.New("center: it was run before; make a new one")
+	}
+	if g.journal, err = journal.Open(ctx, journal.Config{URL: g.opts.Journal, Replicas: g.opts.Replicas}); err != nil {
+		return fmt.Errorf("center: %w", err)
+	}
+	defer g.journal.Close()
+	commands, err := dispatch.Serve(g.journal.Conn(), g.journal.Gateway(), g.ingest)
+	if err != nil {
+		return fmt.Errorf("center: %w", err)
+	}
+	defer commands.Close()
+	if err := g.ingest.Listen(); err != nil {
+		return fmt.Errorf("center: %w", err)
+	}
+	var metrics net.Listener
+	if g.opts.Metrics != "" {
+		if metrics, err = net.Listen("tcp", g.opts.Metrics); err != nil {
+			g.ingest.Close()
+			return fmt.Errorf("center: %w", err)
+		}
+	}
+	g.addresses = Addresses{Metrics: announceIngest(g.opts.Out, metrics, g.ingest), Devices: g.ingest.Listeners()}
+	work, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	served := make(chan error, 1)
+	if metrics != nil {
+		go func() {
+			err := serveHTTPUntil(work, metrics, web.HealthHandler(g, g.metrics), g.opts.Log)
+			cancel(err)
+			served <- err
+		}()
+	} else {
+		served <- nil
+	}
+	close(g.ready)
+	err = g.ingest.Serve(work)
+	cancel(nil)
+	return errors.Join(err, <-served)
+}
+
+// Health implements web.Healthy: it is that of the log, and what this process
+// alone listens to.
+func (g *Gateway) Health(ctx context.Context) web.Health {
+	h := web.Health{Status: "ok", Devices: g.ingest.Connections(), Listeners: listenersOf(g.ingest)}
+	var err error
+	if _, h.LogEnd, err = g.journal.Bounds(ctx); err != nil {
+		h.Status, h.Problem = "degraded", "the log does not answer"
+	}
+	h.Ready = err == nil
+	return h
+}
