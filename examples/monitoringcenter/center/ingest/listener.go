@@ -201,7 +201,7 @@ func (s *Server) serve(ctx context.Context, b bound) error {
 	return nil
 }
 
-// detectable are the dialects of a shared port: those named, or alb.
+// detectable are the dialects of a shared port: those named, or all.
 func (s *Server) detectable(names []string) (*protocol.Registry, error) {
 	if len(names) == 0 {
 		return s.cfg.Registry, nil
