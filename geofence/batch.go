@@ -234,6 +234,9 @@ func (t *tree) appendStage(dst []Hit, s *stage, n int, first int32, applies Filt
 	}
 	s.pickAll(n)
 	for open, shift := s.pick(n, slotNode), t.shift; open > 0; open = s.pick(open, slotNode) {
+		for _, i := range s.some[:open] {
+			s.loaded ^= t.nodes[s.slots[i&(stagePoints-1)]&slotMask]
+		}
 		for k, i := range s.some[:open] {
 			i &= stagePoints - 1
 			s.places[k] = t.place(s.slots[i], s.probes[i].e, shift)
@@ -299,12 +302,20 @@ func (t *tree) askEntry(s *stage, k int, at uint32, point uint8) (int, uint32) {
 		s.asks[k] = a
 		return k + 1, at + 3 + 2*r[2]
 	}
-	counts := r[1]
-	lat := s.probes[point&(stagePoints-1)].e.Lat
+	counts := r[2]
+	e := s.probes[point&(stagePoints-1)].e
+	ends := 3 + counts>>countEnds&maxEnds
+	if tiles := r[1] >> tileOf(e, counts>>countTile); tiles&1 == 0 {
+		s.asks[k] = a
+		k += int(tiles >> tileCount & 1)
+		if r[0]&entryKind == entryShort {
+			return k, at + ends + 1
+		}
+		return k, at + ends + 2*(counts>>countRuns)
+	}
 	parity := counts & countParity
-	ends := 2 + counts>>countEnds&maxEnds
-	for _, end := range r[2:ends] {
-		parity ^= uint32(uint64(int64(lat)-int64(int32(end))) >> 63)
+	for _, end := range r[3:ends] {
+		parity ^= uint32(uint64(int64(e.Lat)-int64(int32(end))) >> 63)
 	}
 	a.parity = uint8(parity)
 	if r[0]&entryKind == entryShort {

@@ -805,7 +805,7 @@ func (b *builder) slot(at cell, items []item) (uint32, error) {
 		return slotEmpty, nil
 	}
 	if at.shift < 3 || b.isLeaf(at, items) {
-		return b.record(items)
+		return b.record(at, items)
 	}
 	var slots [64]uint32
 	if err := b.fill(slots[:], at, items, b.slot); err != nil {
@@ -823,7 +823,7 @@ func (b *builder) slot(at cell, items []item) (uint32, error) {
 }
 
 // record compiles a cell that is not divided.
-func (b *builder) record(items []item) (uint32, error) {
+func (b *builder) record(at cell, items []item) (uint32, error) {
 	if len(items) == 1 && items[0].kind == entryWhole {
 		return slotOf(slotZone, items[0].zone), nil
 	}
@@ -851,14 +851,14 @@ func (b *builder) record(items []item) (uint32, error) {
 			continue
 		}
 		short := len(runs) == 1 && runs[0].n <= maxRuns
-		counts := it.parity | uint32(len(ends))<<countEnds
+		counts := it.parity | (max(at.shift, tileShift)-tileShift)<<countTile | uint32(len(ends))<<countEnds
 		if short {
 			b.records[last] = it.zone<<entryBits | entryShort
 			counts |= runs[0].n << countRuns
 		} else {
 			counts |= uint32(len(runs)) << countRuns
 		}
-		b.records = append(b.records, counts)
+		b.records = append(b.records, b.tiles(at, it), counts)
 		for _, lat := range ends {
 			b.records = append(b.records, uint32(lat))
 		}

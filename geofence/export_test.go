@@ -2,6 +2,7 @@ package geofence
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 
 	"github.com/golang/geo/s2"
@@ -50,4 +51,62 @@ func (x *Index) Line(zone int) []s2.Point {
 		}
 	}
 	return line
+}
+
+// TileFaults returns how many tiles of an index have no edges by what entries
+// say, and how many of these are not all on the side that they say: the corners
+// and some points within are looked at, by all edges of the entry. One cell of
+// so many is looked into.
+func (x *Index) TileFaults(r *rand.Rand, every int) (closed, faults int) {
+	t := x.tree
+	record := func(place uint32, at cell) {
+		for r0 := t.records[place:]; ; {
+			w, tiles, rest := r0[0], uint32(tilesOpen), r0[1:]
+			var c cellZone
+			var shift uint32
+			switch w & entryKind {
+			case entryArea, entryShort:
+				tiles, shift = r0[1], r0[2]>>countTile&maxTile
+				c, rest = areaEntry(r0)
+			case entryRound:
+				rest = r0[3+2*r0[2]:]
+			}
+			for range tileCount {
+				x, y := at.x+r.Uint64N(at.size()), at.y+r.Uint64N(at.size())
+				if tile := min(uint64(1)<<shift, at.size()) - 1; r.IntN(2) == 0 { // a corner
+					x, y = x&^tile|tile*r.Uint64N(2), y&^tile|tile*r.Uint64N(2)
+				}
+				e := E7{int32(int64(y) - quarter), int32(int64(x) - half)}
+				if answer := tiles >> tileOf(e, shift); answer&1 == 0 && e.Valid() && !isEdgeOfPlane(e) {
+					closed++
+					if in, near := t.side(&c, e); near || in != answer>>tileCount&1 {
+						faults++
+					}
+				}
+			}
+			if r0 = rest; w&entryLast != 0 {
+				return
+			}
+		}
+	}
+	var visit func(slot uint32, at cell)
+	visit = func(slot uint32, at cell) {
+		switch slot >> slotBits {
+		case slotRecord:
+			if r.IntN(every) == 0 {
+				record(slot&slotMask, at)
+			}
+		case slotNode:
+			for k := range uint32(64) {
+				child := cell{at.x + uint64(deinterleave(k))<<(at.shift-3), at.y + uint64(deinterleave(k>>1))<<(at.shift-3), at.shift - 3}
+				e := E7{int32(int64(child.y) - quarter), int32(int64(child.x) - half)}
+				visit(t.nodes[t.place(slot, e, at.shift)], child)
+			}
+		}
+	}
+	for i, s := range t.root {
+		col, row := t.col+uint32(i)%t.cols, t.row+uint32(i)/t.cols
+		visit(s, cell{uint64(col) << t.shift, uint64(row) << t.shift, t.shift})
+	}
+	return closed, faults
 }

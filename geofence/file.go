@@ -23,7 +23,7 @@ import (
 // and hold the arrays of a tree as they are in memory.
 const (
 	fileMagic   = "EMGEOIDX"
-	fileVersion = 1
+	fileVersion = 2
 	fileAlign   = 64
 
 	headerSize  = len(fileMagic) + 8 + sectionCount*24 + 4
@@ -481,16 +481,16 @@ func (t *tree) checkRecords(inVertices func(first, n uint32) bool) (begins []uin
 			switch r[0] & entryKind {
 			case entryWhole:
 			case entryArea:
-				if len(r) < 2 {
+				if len(r) < 3 {
 					return nil, fmt.Sprintf("record at %d", begin)
 				}
-				runs = uint64(r[1] >> countRuns)
-				words = 2 + uint64(r[1]>>countEnds&maxEnds) + 2*runs
+				runs = uint64(r[2] >> countRuns)
+				words = 3 + uint64(r[2]>>countEnds&maxEnds) + 2*runs
 			case entryShort:
-				if len(r) < 2 {
+				if len(r) < 3 {
 					return nil, fmt.Sprintf("record at %d", begin)
 				}
-				words = 3 + uint64(r[1]>>countEnds&maxEnds)
+				words = 4 + uint64(r[2]>>countEnds&maxEnds)
 			case entryRound:
 				if len(r) < 3 || int(r[1]) >= len(t.rounds) {
 					return nil, fmt.Sprintf("record at %d", begin)
@@ -502,7 +502,7 @@ func (t *tree) checkRecords(inVertices func(first, n uint32) bool) (begins []uin
 				return nil, fmt.Sprintf("record at %d", begin)
 			}
 			if kind := r[0] & entryKind; kind == entryArea && runs == 0 ||
-				kind == entryShort && (r[1]>>countRuns == 0 || !inVertices(r[words-1], r[1]>>countRuns+1)) {
+				kind == entryShort && (r[2]>>countRuns == 0 || !inVertices(r[words-1], r[2]>>countRuns+1)) {
 				return nil, fmt.Sprintf("edges of the record at %d", begin)
 			}
 			for k := words - 2*runs; k < words; k += 2 {

@@ -20,7 +20,7 @@ import (
 //
 // For the first question zones are compiled into a tree of integers; see
 // Append. A vertex takes eight bytes, and a zone of some thirty vertices some
-// 400 in all, besides the Zone itself. What distances need is made when a zone
+// 500 in all, besides the Zone itself. What distances need is made when a zone
 // is first asked for one, and kept: some twenty bytes an edge.
 type Index struct {
 	zones     []Zone

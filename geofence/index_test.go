@@ -521,3 +521,21 @@ func TestOptions(t *testing.T) {
 		t.Errorf("%v, want zone 650 with the ID of 3", err)
 	}
 }
+
+// TestTiles looks into the cells of an index: a tile that has no edges, by what
+// its entry says, must be on one side of them all, and not near any.
+func TestTiles(t *testing.T) {
+	alone(t)
+	for name, zones := range map[string][]Zone{
+		"far and wide": fileZones(),
+		"close":        syntheticZones(9, 300, .05),
+	} {
+		t.Run(name, func(t *testing.T) {
+			seed := uint64(0x711e5)
+			closed, faults := mustIndex(t, zones...).TileFaults(rand.New(rand.NewPCG(seed, 1)), 20)
+			if faults > 0 || closed < 50_000 {
+				t.Errorf("seed %#x: %d of %d points of tiles are not where they are said to be", seed, faults, closed)
+			}
+		})
+	}
+}

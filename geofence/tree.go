@@ -20,7 +20,8 @@ import (
 // quadtree: 8×8 slots in Morton order, of which runs of equal ones are kept
 // once; 64 bits say where a run begins. A record is the zones that have to do
 // with the cell, ascending: those that contain all of it, and those with edges
-// in it, or within pad of it. For these it has the runs of their edges, as
+// in it, or within pad of it. For these it has what the answer is in those parts
+// of the cell that no edge is near, see tiles; and the runs of their edges, as
 // ranges of vertices, and what the answer is where a ray to the west crosses
 // none of them; see cellZone.
 type tree struct {
@@ -85,7 +86,7 @@ func slotOf(kind, v uint32) uint32 { return kind<<slotBits | v }
 // Records: an entry begins with zone<<entryBits | entryLast | kind.
 const (
 	entryWhole = 0 // contains the cell
-	entryArea  = 1 // then word of counts, ends, and pairs of first vertex and number of edges
+	entryArea  = 1 // then tiles, word of counts, ends, and pairs of first vertex and number of edges
 	entryRound = 2 // then round, number of runs, and those: none for a circle
 	entryShort = 3 // an entryArea of one run, of which the word of counts has the number of edges
 	entryKind  = 3
@@ -95,10 +96,13 @@ const (
 	// MaxZones is how many zones an index has at most.
 	MaxZones = 1 << (32 - entryBits - 1)
 
-	// In the word of counts of an entryArea: parity, then ends, then runs.
+	// In the word of counts of an entryArea: parity, then the size of a tile as a
+	// power of two, then ends, then runs.
 	countParity = 1
-	countEnds   = 1
+	countTile   = 1
+	countEnds   = 6
 	countRuns   = 16
+	maxTile     = 1<<(countEnds-countTile) - 1
 	maxEnds     = 1<<(countRuns-countEnds) - 1
 	maxRuns     = 1<<16 - 1
 )
@@ -200,9 +204,15 @@ func (t *tree) appendSlot(dst []Hit, slot, shift uint32, p *probe, point int32, 
 		case entryWhole:
 			r = r[1:]
 		case entryArea, entryShort:
+			k := tileOf(p.e, r[2]>>countTile)
+			tiles := r[1] >> k
 			var c cellZone
 			c, r = areaEntry(r)
-			in = !skip && t.contains(&c, zone, shift, p)
+			if tiles&1 == 0 {
+				in = tiles>>tileCount&1 != 0
+			} else {
+				in = !skip && t.contains(&c, zone, shift, p)
+			}
 		default:
 			round, n := r[1], r[2]
 			runs := r[3 : 3+2*n]
@@ -230,9 +240,9 @@ type cellZone struct {
 }
 
 func areaEntry(r []uint32) (c cellZone, rest []uint32) {
-	counts := r[1]
-	ends := 2 + counts>>countEnds&maxEnds
-	c = cellZone{parity: counts & countParity, first: r[ends], ends: r[2:ends]}
+	counts := r[2]
+	ends := 3 + counts>>countEnds&maxEnds
+	c = cellZone{parity: counts & countParity, first: r[ends], ends: r[3:ends]}
 	if r[0]&entryKind == entryShort {
 		c.n = counts >> countRuns
 		return c, r[ends+1:]
