@@ -2,7 +2,8 @@ package main
 
 import (
 	"context"
-	"io"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -10,29 +11,59 @@ import (
 	"github.com/sargas-em/em/protocol"
 )
 
-// dissector writes a dissector for Wireshark and tshark.
-func (t *tool) dissector(_ context.Context, args []string) error {
+// dissector writes a dissector for Wireshark and tshark: of a dialect, or of a
+// package in a folder, whose kit gives it.
+func (t *tool) dissector(ctx context.Context, args []string) error {
 	fs := t.flags("dissector")
-	codec := fs.String("codec", "", "`dialect`, one of those that list names")
+	codec := fs.String("codec", "", "`dialect`, one of those that list names, or of a folder that has several")
 	port := fs.Uint("port", 0, "`port` of TCP and UDP that is the dialect's; without it, streams that begin like the dialect are taken, and those of Decode As")
-	switch err := program.ParseAll(fs, args); {
+	test := fs.String("run", kitTests, "`pattern` of the tests in a folder that call codectest.Run")
+	rest, err := program.Parse(fs, args)
+	switch {
 	case err != nil:
 		return err
-	case *codec == "":
-		return program.Usagef("dissector: --codec is missing")
+	case len(rest) > 1 || len(rest) == 0 && *codec == "":
+		return program.Usagef("dissector: name a codec by --codec, or the folder of one")
 	case *port > 65535:
 		return program.Usagef("dissector: --port %d is above 65535", *port)
 	}
-	d, err := t.device(*codec)
+	var script []byte
+	if len(rest) == 1 {
+		script, err = t.dissectorOf(ctx, rest[0], *codec, *test, *port)
+	} else {
+		script, err = t.dissectorNamed(*codec, *port)
+	}
 	if err != nil {
 		return err
 	}
+	_, err = t.out.Write(script)
+	return err
+}
+
+func (t *tool) dissectorNamed(codec string, port uint) ([]byte, error) {
+	if codec == "blebeacon" {
+		return nil, program.Usagef("dissector: beacons' payloads come in the frames of other dialects, not by a stream; of Bluetooth captures Wireshark shows them itself")
+	}
+	d, err := t.device(codec)
+	if err != nil {
+		return nil, err
+	}
 	described, ok := d.Codec.(protocol.Described)
 	if !ok {
-		return program.Usagef("dissector: %s has no layout; there are %s", d.Name, strings.Join(t.described(), ", "))
+		return nil, program.Usagef("dissector: %s has no layout; there are %s", d.Name, strings.Join(t.described(), ", "))
 	}
-	_, err = io.WriteString(t.out, described.Layout().Lua(uint16(*port)))
-	return err
+	return []byte(described.Layout().Lua(uint16(port))), nil
+}
+
+func (t *tool) dissectorOf(ctx context.Context, dir, codec, test string, port uint) ([]byte, error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, program.Usagef("dissector: %s is no folder; a codec of the SDK is named by --codec", dir)
+	}
+	script, err := t.kitFile(ctx, "dissector", dir, test, "EM_DISSECTOR", []string{"EM_DIALECT=" + codec, fmt.Sprintf("EM_DISSECTOR_PORT=%d", port)})
+	if err == nil && script == nil {
+		err = program.Usagef("dissector: the codec in %s has no layout (protocol.Described), or no test %s calls codectest.Run", dir, test)
+	}
+	return script, err
 }
 
 // described are the names of the dialects that have a layout.

@@ -12,6 +12,7 @@
 //	emcodec listen --codec rftrack --http 127.0.0.1:8081 --record cap.pcapng
 //	emcodec send --codec laipac --tcp 127.0.0.1:5025 locate
 //	emcodec dissector --codec gt06 > gt06.lua && tshark -X lua_script:gt06.lua -r cap.pcapng
+//	emcodec dissector ./beta/b7 --port 5023 > b7.lua
 //	emcodec replay cap.pcapng --tcp 127.0.0.1:5023 --speed max
 //	emcodec init beta/b7 --profile gps-bracelet
 //	emcodec init beta/t2 --profile breathalyser
@@ -72,7 +73,7 @@ var commands = []command{
 	{"decode", "decode --codec NAME|auto [-o dump|text|jsonl] HEX | --text TEXT | @FILE | - | --in FILE | --pcap FILE", (*tool).decode},
 	{"listen", "listen --codec NAME|auto --tcp ADDR [--tls --cert FILE --key FILE] | --udp ADDR | --http ADDR | --serial PORT [--record FILE]", (*tool).listen},
 	{"send", "send --codec NAME --tcp ADDR | --dial ADDR | --serial PORT COMMAND [--every D] [--on] [--say TEXT] | --message HEX", (*tool).send},
-	{"dissector", "dissector --codec NAME [--port N]", (*tool).dissector},
+	{"dissector", "dissector --codec NAME | DIR [--port N]", (*tool).dissector},
 	{"replay", "replay FILE --tcp ADDR | --serial PORT | --listen ADDR [--speed N|max]", (*tool).replay},
 	{"verify", "verify CODEC|DIR [--profile P] [--vectors FILE] [--junit FILE] [--html FILE] [--json FILE] [--badge FILE]", (*tool).verify},
 	{"init", "init DIR [--profile " + strings.ReplaceAll(variantNames(), ", ", "|") + "] [--sdk DIR]", (*tool).initialize},

@@ -20,6 +20,9 @@ import (
 	"github.com/sargas-em/em/protocol/codectest"
 )
 
+// kitTests are the names that tests of kits have.
+const kitTests = "Conformance$"
+
 // sdk is where the SDK's own dialects stand.
 const sdk = "github.com/sargas-em/em"
 
@@ -30,7 +33,7 @@ func (t *tool) verify(ctx context.Context, args []string) error {
 	fs := t.flags("verify")
 	profile := fs.String("profile", "", "`kind` of device whose demands are to be met; the kit's own where empty")
 	vectors := fs.String("vectors", "", "`file` of composed vectors in place of the kit's own")
-	test := fs.String("run", "Conformance$", "`pattern` of the tests that call codectest.Run")
+	test := fs.String("run", kitTests, "`pattern` of the tests that call codectest.Run")
 	codec := fs.String("codec", "", "`dialect` of a folder that has several")
 	files := map[string]*string{}
 	for _, form := range []string{"junit", "html", "json", "badge"} {
@@ -153,14 +156,27 @@ func goTool(ctx context.Context, dir string, env []string, args ...string) (stri
 
 // runKit runs a package's kit and reads the report that it leaves.
 func (t *tool) runKit(ctx context.Context, dir, test string, env []string) (*codectest.Report, error) {
-	if _, err := regexp.Compile(test); err != nil {
-		return nil, program.Usagef("verify: --run: %w", err)
+	b, err := t.kitFile(ctx, "verify", dir, test, "EM_REPORT", env)
+	switch {
+	case err != nil:
+		return nil, err
+	case b == nil:
+		return nil, program.Errorf(exitConformance, "verify: no test %s in %s calls codectest.Run, or none of the dialect that was asked for", test, dir)
 	}
-	reports, err := os.MkdirTemp("", "emcodec-verify-")
+	return codectest.ReadReport(bytes.NewReader(b))
+}
+
+// kitFile runs a package's kit and returns the one file that it leaves in the folder
+// which a variable names; nil where it leaves none.
+func (t *tool) kitFile(ctx context.Context, command, dir, test, variable string, env []string) ([]byte, error) {
+	if _, err := regexp.Compile(test); err != nil {
+		return nil, program.Usagef("%s: --run: %w", command, err)
+	}
+	folder, err := os.MkdirTemp("", "emcodec-"+command+"-")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(reports)
+	defer os.RemoveAll(folder)
 	meter := t.meter("running the kit, seconds", 0)
 	stop := make(chan struct{})
 	ended := make(chan struct{})
@@ -178,37 +194,32 @@ func (t *tool) runKit(ctx context.Context, dir, test string, env []string) (*cod
 			}
 		}
 	}()
-	_, failure := goTool(ctx, dir, append(env, "EM_REPORT="+reports), "test", "-count=1", "-run", test, ".")
+	_, failure := goTool(ctx, dir, append(env, variable+"="+folder), "test", "-count=1", "-run", test, ".")
 	close(stop)
 	<-ended
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	found, err := filepath.Glob(filepath.Join(reports, "*.json"))
+	found, err := filepath.Glob(filepath.Join(folder, "*.*"))
 	if err != nil {
 		return nil, err
 	}
 	var exit *exec.ExitError
 	switch {
 	case len(found) == 1:
+		return os.ReadFile(found[0])
 	case failure != nil && !errors.As(failure, &exit):
 		return nil, failure // there is no go command
 	case failure != nil:
-		return nil, program.Errorf(exitConformance, "verify: the kit left no report: %w", failure)
+		return nil, program.Errorf(exitConformance, "%s: the kit left no report: %w", command, failure)
 	case len(found) == 0:
-		return nil, program.Errorf(exitConformance, "verify: no test %s in %s calls codectest.Run, or none of the dialect that was asked for", test, dir)
-	default:
-		for i, name := range found {
-			found[i] = strings.TrimSuffix(filepath.Base(name), ".json")
-		}
-		return nil, program.Usagef("verify: %s has the dialects %s: name one with --codec", dir, strings.Join(found, ", "))
+		return nil, nil
 	}
-	f, err := os.Open(found[0])
-	if err != nil {
-		return nil, err
+	for i, name := range found {
+		name = filepath.Base(name)
+		found[i] = strings.TrimSuffix(name, filepath.Ext(name))
 	}
-	defer f.Close()
-	return codectest.ReadReport(f)
+	return nil, program.Usagef("%s: %s has the dialects %s: name one with --codec", command, dir, strings.Join(found, ", "))
 }
 
 // reportText is the report for people.

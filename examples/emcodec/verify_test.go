@@ -84,6 +84,11 @@ func TestInitAndVerify(t *testing.T) {
 			t.Errorf("%s: the report differs:\n%s", zone, differ(first, again))
 		}
 	}
+	// It has a dissector.
+	out, errs, status = emcodec(t, "dissector", dir, "--port", "5023")
+	if status != 0 || !strings.Contains(out, `name="b7",`) || !strings.Contains(out, "port=5023,") || !strings.Contains(out, `name="latitude",`) {
+		t.Errorf("status %d: %.200s%s", status, out, errs)
+	}
 	// Another kind of device asks for other things.
 	out, errs, status = emcodec(t, "verify", dir, "--profile", "breathalyser")
 	if status != exitConformance || !strings.Contains(out, "no vector shows a reading of breath") {
@@ -97,6 +102,11 @@ func TestInitAndVerify(t *testing.T) {
 		t.Errorf("status %d: %s%s", status, out, errs)
 	}
 	// It is told what is broken.
+	replaceIn(t, file("device.go"), "	_ protocol.Described = Codec{}\n", "")
+	replaceIn(t, file("layout.go"), "func (Codec) Layout()", "func (Codec) NoLayout()")
+	if out, errs, status = emcodec(t, "dissector", dir); status != program.Usage || !strings.Contains(errs, "has no layout") {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
 	replaceIn(t, file("tamper.go"), "return &Tamper{h, stamp(c)}", "stamp(c); return &Tamper{Head: h}")
 	if out, errs, status = emcodec(t, "verify", dir); status != exitConformance || !strings.Contains(out, "EM-DEC-01  L1 decodes        failed") || !strings.Contains(errs, "b7 does not meet the contract") {
 		t.Errorf("status %d: %s%s", status, out, errs)

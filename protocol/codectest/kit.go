@@ -41,9 +41,11 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -135,6 +137,12 @@ const (
 	envReport  = "EM_REPORT"
 )
 
+// Environment variables by which a tool asks for a dissector in place of a test.
+const (
+	envDissector     = "EM_DISSECTOR"      // the folder for it
+	envDissectorPort = "EM_DISSECTOR_PORT" // see layout.Layout.Lua
+)
+
 // Environment variables by which a tool that runs a kit's test replaces a part of
 // the kit.
 const (
@@ -191,11 +199,19 @@ func (k Kit) session(t tester) *session {
 // its Report in that folder, under the device's name and ".json"; where several
 // kits are of one device they leave one Report, see [Report.Add]. EM_PROFILE and
 // EM_KIT_VECTORS, where they are set, replace Profile and Vectors, and with
-// EM_DIALECT the kits of devices of other names are skipped.
+// EM_DIALECT the kits of devices of other names are skipped. With EM_DISSECTOR it only
+// leaves the dissector of the device's layout in that folder, under the device's name
+// and ".lua", for the port that EM_DISSECTOR_PORT names, if any.
 func Run(t *testing.T, k Kit) {
 	t.Helper()
 	if name := os.Getenv(envDialect); name != "" && name != k.Device.Name {
 		t.Skipf("SKIPPED: %s asks for %s", envDialect, name)
+	}
+	if dir := os.Getenv(envDissector); dir != "" {
+		if err := leaveDissector(k.Device, dir); err != nil {
+			t.Fatal(err)
+		}
+		return
 	}
 	k.Profile = cmp.Or(os.Getenv(envProfile), k.Profile)
 	k.Vectors = cmp.Or(os.Getenv(envKitVectors), k.Vectors)
@@ -205,6 +221,19 @@ func Run(t *testing.T, k Kit) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// leaveDissector writes the dissector of a device, where its codec has a layout.
+func leaveDissector(d protocol.Device, dir string) error {
+	c, ok := d.Codec.(protocol.Described)
+	if !ok {
+		return nil
+	}
+	port, err := strconv.ParseUint(cmp.Or(os.Getenv(envDissectorPort), "0"), 10, 16)
+	if err != nil {
+		return fmt.Errorf("codectest: %s: %w", envDissectorPort, err)
+	}
+	return os.WriteFile(filepath.Join(dir, d.Name+".lua"), []byte(c.Layout().Lua(uint16(port))), 0o644)
 }
 
 // leave writes a report of a test, or adds it to the one that is there.

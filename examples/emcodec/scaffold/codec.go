@@ -37,12 +37,6 @@ func read(c *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 	}
 	c.Restore(outer)
 	c.U16("check")
-	c.Value("0x%04X", found)
-	if wrong == nil {
-		c.Note("OK %s", algorithm)
-	} else {
-		c.Note("WRONG, expected 0x%04X %s", want, algorithm)
-	}
 	return m, wrong
 }
 
@@ -50,9 +44,6 @@ func read(c *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 func readMessage(c *wire.Cursor) protocol.Message {
 	code := c.U8("type")
 	i := slices.IndexFunc(kinds, func(k kind) bool { return k.code == code })
-	if i >= 0 {
-		c.Value("%s", kinds[i].name)
-	}
 	at := c.Pos()
 	digits := c.BCD(8, "identity")
 	if c.Err() == nil && digits[0] != '0' {
@@ -70,10 +61,7 @@ func readMessage(c *wire.Cursor) protocol.Message {
 
 // stamp reads a Stamp.
 func stamp(c *wire.Cursor) Stamp {
-	s := Stamp{Time: c.U32("time")}
-	c.Value("%s", s.At().Format("2006-01-02T15:04:05Z"))
-	s.Flags = c.U8("flags")
-	return s
+	return Stamp{c.U32("time"), c.U8("flags")}
 }
 
 func (s Stamp) append(dst []byte) []byte {

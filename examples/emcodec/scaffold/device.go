@@ -50,6 +50,7 @@ type Codec struct {
 var (
 	_ protocol.Codec     = Codec{}
 	_ protocol.Dissector = Codec{}
+	_ protocol.Described = Codec{}
 )
 
 // Decode reads one frame. The payload of a type that is not known becomes a
@@ -62,11 +63,8 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) {
 
 // Dissect reads one frame and tells its fields.
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	f := wire.New(frame)
-	f.Record()
-	m, wrong := read(&f, frame)
-	m, err := protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
-	return m, f.Spans(), err
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 func deviceID(identity string) em.DeviceID { return em.DeviceID(name + ":" + identity) }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/layout"
 	"github.com/sargas-em/em/protocol/wire"
 )
 
@@ -15,11 +16,11 @@ const (
 )
 
 var kinds = []kind{
-	{0x01, "position", readPosition},
-	{0x02, "status", readStatus},
-	{0x03, "tamper", readTamper},
-	{0x04, "heartbeat", readHeartbeat},
-	{0x81, "ack", readAck},
+	{0x01, "position", readPosition, stamped(degrees("latitude"), degrees("longitude"))},
+	{0x02, "status", readStatus, stamped(layout.Uint("battery", 1))},
+	{0x03, "tamper", readTamper, stamped()},
+	{0x04, "heartbeat", readHeartbeat, nil},
+	{0x81, "ack", readAck, nil},
 }
 
 var commands []protocol.CommandKind // none; a session that takes some is a protocol.Commander
@@ -73,3 +74,5 @@ func (m *Position) observe() (Stamp, em.Body) {
 func readPosition(h Head, c *wire.Cursor) message {
 	return &Position{h, stamp(c), int32(c.U32("latitude")), int32(c.U32("longitude"))}
 }
+
+func degrees(name string) layout.Node { return layout.Uint(name, 4).Signed().Scale(1e7, 7).Unit("°") }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/layout"
 	"github.com/sargas-em/em/protocol/wire"
 )
 
@@ -24,9 +25,10 @@ type order interface {
 
 // kind is a type of message; kinds lists all.
 type kind struct {
-	code byte
-	name string
-	read func(Head, *wire.Cursor) message // what stands behind the head
+	code   byte
+	name   string
+	read   func(Head, *wire.Cursor) message // what stands behind the head
+	fields []layout.Node                    // the same for people
 }
 
 // Head is what each message begins with.

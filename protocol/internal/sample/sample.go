@@ -116,29 +116,22 @@ func (Codec) Split(b []byte) ([]byte, int, error) {
 
 // Decode reads one line.
 func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	m, _, err := c.decode(frame, false)
-	return m, err
-}
-
-// Dissect reads one line and tells its fields.
-func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
-	return c.decode(frame, true)
-}
-
-func (c Codec) decode(frame []byte, record bool) (protocol.Message, []wire.Span, error) {
 	f := wire.New(frame)
-	if record {
-		f.Record()
-	}
 	m := c.read(&f, frame)
 	if err := f.Err(); err != nil {
 		var sum *protocol.ChecksumError
 		if errors.As(err, &sum) {
 			err = sum
 		}
-		return nil, f.Spans(), err
+		return nil, err
 	}
-	return m, f.Spans(), nil
+	return m, nil
+}
+
+// Dissect reads one line and tells its fields.
+func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
+	m, err := c.Decode(frame)
+	return m, frames().Dissect(frame), err
 }
 
 func (c Codec) read(f *wire.Cursor, frame []byte) protocol.Message {

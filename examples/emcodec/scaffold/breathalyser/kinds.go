@@ -16,9 +16,9 @@ import (
 const title = "Breathalyser of the dialect scaffold"
 
 var kinds = []kind{
-	{name: "reading", read: readReading},
-	{name: "failure", read: readFailure},
-	{name: "battery", read: readBattery},
+	{name: "reading", read: readReading, fields: stamped("value")},
+	{name: "failure", read: readFailure, fields: stamped("reason")},
+	{name: "battery", read: readBattery, fields: stamped("level")},
 	{name: "heartbeat", read: readHeartbeat},
 	{name: "ready", read: readReady},
 	{name: "start", read: readStart},

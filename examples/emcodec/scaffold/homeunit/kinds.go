@@ -9,6 +9,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/layout"
 	"github.com/sargas-em/em/protocol/wire"
 )
 
@@ -18,11 +19,11 @@ const (
 )
 
 var kinds = []kind{
-	{0x01, "contact", readContact},
-	{0x02, "mains", readMains},
-	{0x03, "tamper", readTamper},
-	{0x04, "heartbeat", readHeartbeat},
-	{0x81, "ack", readAck},
+	{0x01, "contact", readContact, stamped(layout.Uint("bracelet", 4).Hex(), layout.Uint("strength", 1).Signed().Unit(" dBm"))},
+	{0x02, "mains", readMains, stamped()},
+	{0x03, "tamper", readTamper, stamped()},
+	{0x04, "heartbeat", readHeartbeat, nil},
+	{0x81, "ack", readAck, nil},
 }
 
 var commands []protocol.CommandKind // none; a session that takes some is a protocol.Commander

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/layout"
 	"github.com/sargas-em/em/protocol/wire"
 )
 
@@ -17,11 +18,13 @@ const (
 )
 
 var kinds = []kind{
-	{0x01, "reading", readReading},
-	{0x02, "status", readStatus},
-	{0x03, "tamper", readTamper},
-	{0x04, "heartbeat", readHeartbeat},
-	{0x81, "ack", readAck},
+	{0x01, "reading", readReading, stamped(
+		layout.Uint("value", 2).Unit(" µg/L"),
+		layout.Uint("temperature", 2).Signed().Names(map[int64]string{unknown: "unknown"}).Scale(10, 1).Unit(" °C"))},
+	{0x02, "status", readStatus, stamped(layout.Uint("battery", 1))},
+	{0x03, "tamper", readTamper, stamped()},
+	{0x04, "heartbeat", readHeartbeat, nil},
+	{0x81, "ack", readAck, nil},
 }
 
 var commands []protocol.CommandKind // none; a session that takes some is a protocol.Commander
