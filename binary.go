@@ -77,6 +77,9 @@ func NewStateReader(b []byte) *StateReader { return &StateReader{b: b} }
 // Err returns the first error.
 func (r *StateReader) Err() error { return r.err }
 
+// More reports whether bytes are left; false after an error.
+func (r *StateReader) More() bool { return len(r.b) > 0 }
+
 // Close returns the first error, or one if bytes are left over.
 func (r *StateReader) Close() error {
 	if r.err == nil && len(r.b) != 0 {

@@ -493,9 +493,13 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 			fed[id] = append(fed[id], o)
 			s.seen(id, o)
 			for _, p := range s.roster.Pairs(string(id)) {
-				if !o.At.Before(p.Order.Since) {
-					fed[p.Subject()] = append(fed[p.Subject()], o)
+				if o.At.Before(p.Order.Since) {
+					continue
 				}
+				if err := s.tx.Copy(o, p.Subject()); err != nil {
+					return err
+				}
+				fed[p.Subject()] = append(fed[p.Subject()], o)
 			}
 			if _, unit := roster.UnitOf(id); !unit {
 				continue
@@ -505,6 +509,9 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 				return err
 			}
 			for _, h := range hearers {
+				if err := s.tx.Copy(o, h); err != nil {
+					return err
+				}
 				fed[h] = append(fed[h], o)
 			}
 		}

@@ -38,6 +38,11 @@ func (s *step) adoptPairs(actor string, waited map[string][]em.Observation, chan
 				}
 			}
 			if obs := slices.Concat(waited[p.Wearer], waited[p.Protected]); len(obs) > 0 {
+				for _, o := range obs {
+					if err := s.tx.Copy(o, id); err != nil {
+						return err
+					}
+				}
 				if err := s.feedSubject(s.subjects[id], obs); err != nil {
 					return err
 				}

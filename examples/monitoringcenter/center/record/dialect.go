@@ -18,11 +18,12 @@ import (
 // with ? or ?1, ?2 … for arguments, and for what both understand: ON CONFLICT
 // with its columns named, RETURNING, CAST, a name for each subquery.
 type dialect struct {
-	name            string // of its folder of migrations
-	goose           goose.Dialect
-	rebind          func(query string) string // to the form of its arguments
-	quoted          bool                      // texts that cannot be stored as they are, are quoted
-	greatest, least string                    // of two values
+	name      string // of its folder of migrations
+	goose     goose.Dialect
+	rebind    func(query string) string             // to the form of its arguments
+	quoted    bool                                  // texts that cannot be stored as they are, are quoted
+	oldLayout string                                // counts the tables of the layout of before
+	newBucket func(name string, day int64) []string // makes its tables
 }
 
 // conn is a transaction or a pool.
@@ -50,9 +51,6 @@ func (q querier) QueryContext(ctx context.Context, query string, args ...any) (*
 func (q querier) QueryRowContext(ctx context.Context, query string, args ...any) row {
 	return row{q.c.QueryRowContext(ctx, q.d.query(query), q.d.args(args)...), q.d}
 }
-
-func (q querier) greatest(a, b string) string { return q.d.greatest + "(" + a + ", " + b + ")" }
-func (q querier) least(a, b string) string    { return q.d.least + "(" + a + ", " + b + ")" }
 
 func (d *dialect) query(query string) string {
 	if d.rebind == nil {

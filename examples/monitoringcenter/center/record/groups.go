@@ -23,7 +23,8 @@ func (s *Store) Units(ctx context.Context) ([]Doc, error) {
 
 // Hear says which units a person's order names from an instant on: other
 // subjects' devices whose reports are evidence about this one too. Those of a pair
-// are the devices of both persons.
+// are the devices of both persons. What a newly named unit has reported as of then is
+// copied; what it reports later is the caller's to Copy.
 func (t *Tx) Hear(person em.SubjectID, since time.Time, units []em.DeviceID) error {
 	old, err := collect(t.ctx, t.tx, func(rows row, d *em.DeviceID) error { return rows.Scan(d) },
 		`SELECT unit FROM hearing WHERE person = ? AND since < ? AND until > ?`, string(person), nanos(since), nanos(since))
@@ -54,6 +55,9 @@ func (t *Tx) Hear(person em.SubjectID, since time.Time, units []em.DeviceID) err
 			continue
 		}
 		if err := t.exec(`INSERT INTO hearing (person, unit, since, until) VALUES (?,?,?,?)`, string(person), string(u), nanos(since), int64(maxNanos)); err != nil {
+			return err
+		}
+		if err := t.copyFrom(u, since, person); err != nil {
 			return err
 		}
 	}

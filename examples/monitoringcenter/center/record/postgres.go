@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +16,18 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-var postgres = dialect{name: "postgres", goose: goose.DialectPostgres, rebind: numbered(), quoted: true, greatest: "greatest", least: "least"}
+var postgres = dialect{name: "postgres", goose: goose.DialectPostgres, rebind: numbered(), quoted: true,
+	oldLayout: `SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'observation'`, newBucket: postgresBucket}
+
+// postgresBucket makes partitions for a day. The record names them itself; whoever
+// asks the whole tables finds them there.
+func postgresBucket(name string, day int64) []string {
+	of := strconv.FormatInt(day, 10)
+	return []string{
+		`CREATE TABLE segment_` + name + ` PARTITION OF segment (day WITH OPTIONS DEFAULT ` + of + `) FOR VALUES IN (` + of + `)`,
+		`CREATE TABLE frames_` + name + ` PARTITION OF frames (day WITH OPTIONS DEFAULT ` + of + `) FOR VALUES IN (` + of + `)`,
+	}
+}
 
 // ErrOwned: another center writes to the database.
 var ErrOwned = errors.New("another center writes to this database")

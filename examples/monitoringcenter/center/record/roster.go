@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -80,13 +79,22 @@ func (s *Store) Zones(ctx context.Context) ([]Doc, error) {
 const quarantineMost = 10_000
 
 // Quarantine notes frames of a device that nobody is known to carry, or of a
-// connection that named none.
+// connection that named none, and keeps the last few of the report's.
 func (t *Tx) Quarantine(r *protocol.Report, device em.DeviceID, reason string, frames int) error {
-	return t.exec(`INSERT INTO quarantine (device, codec, reason, first, last, frames)
-		SELECT ?1, ?2, ?3, CAST(?4 AS BIGINT), CAST(?4 AS BIGINT), CAST(?5 AS BIGINT)
+	var was []byte
+	err := t.tx.QueryRowContext(t.ctx, `SELECT recent FROM quarantine WHERE device = ? AND codec = ?`, string(device), r.Codec).Scan(&was)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("record: %w", err)
+	}
+	last, err := readRecent(was)
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	return t.exec(`INSERT INTO quarantine (device, codec, reason, first, last, frames, recent)
+		SELECT ?1, ?2, ?3, CAST(?4 AS BIGINT), CAST(?4 AS BIGINT), CAST(?5 AS BIGINT), ?7
 		WHERE (SELECT count(*) FROM quarantine) < ?6 OR EXISTS (SELECT 1 FROM quarantine WHERE device = ?1 AND codec = ?2)
-		ON CONFLICT (device, codec) DO UPDATE SET reason = excluded.reason, last = excluded.last, frames = quarantine.frames + excluded.frames`,
-		string(device), r.Codec, reason, nanos(r.Received), frames, quarantineMost)
+		ON CONFLICT (device, codec) DO UPDATE SET reason = excluded.reason, last = excluded.last, frames = quarantine.frames + excluded.frames, recent = excluded.recent`,
+		string(device), r.Codec, reason, nanos(r.Received), frames, quarantineMost, last.add(r).append([]byte{}))
 }
 
 // Strangers returns how many unknown devices there are, and how many fit.
@@ -102,14 +110,6 @@ func (t *Tx) Release(device em.DeviceID) error {
 	return t.exec(`DELETE FROM quarantine WHERE device = ?`, string(device))
 }
 
-// FrameRow is one stored frame.
-type FrameRow struct {
-	Received time.Time
-	Type     string
-	Error    string
-	Raw      []byte
-}
-
 // Quarantined is one unknown device with its last frames.
 type Quarantined struct {
 	Device, Codec, Reason string
@@ -120,57 +120,20 @@ type Quarantined struct {
 
 // Quarantined lists unknown devices, those heard last first, at most n, each
 // with its last few frames.
-func (s *Store) Quarantined(ctx context.Context, n, frames int) ([]Quarantined, error) {
-	all, err := collect(ctx, s.r, func(rows row, q *Quarantined) error {
-		var first, last int64
-		err := rows.Scan(&q.Device, &q.Codec, &q.Reason, &first, &last, &q.Frames)
+func (s *Store) Quarantined(ctx context.Context, n, most int) ([]Quarantined, error) {
+	return collect(ctx, s.r, func(rows row, q *Quarantined) error {
+		var (
+			first, last int64
+			frames      []byte
+		)
+		if err := rows.Scan(&q.Device, &q.Codec, &q.Reason, &first, &last, &q.Frames, &frames); err != nil {
+			return err
+		}
 		q.First, q.Last = fromNanos(first), fromNanos(last)
+		of, err := readRecent(frames)
+		q.LastFrames = of.newestFirst(most)
 		return err
-	}, `SELECT device, codec, reason, first, last, frames FROM quarantine ORDER BY last DESC, device, codec LIMIT ?`, n)
-	if err != nil {
-		return nil, err
-	}
-	for i := range all {
-		all[i].LastFrames, err = s.frames(ctx, `WHERE device = ? AND codec = ? ORDER BY id DESC LIMIT ?`, all[i].Device, all[i].Codec, frames)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", all[i].Codec, err)
-		}
-	}
-	return all, nil
-}
-
-// FramesOf returns the raw frames that observations came in, each once, in the
-// order of the observations.
-func (s *Store) FramesOf(ctx context.Context, ids []em.ObservationID) ([]FrameRow, error) {
-	var numbers []int64
-	for _, id := range ids {
-		one, err := collect(ctx, s.r, func(rows row, n *int64) error { return rows.Scan(n) },
-			`SELECT frame FROM observation WHERE id = ?`, id[:])
-		if err != nil {
-			return nil, err
-		}
-		if len(one) == 1 && !slices.Contains(numbers, one[0]) {
-			numbers = append(numbers, one[0])
-		}
-	}
-	var all []FrameRow
-	for _, n := range numbers {
-		one, err := s.frames(ctx, `WHERE id = ?`, n)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one...)
-	}
-	return all, nil
-}
-
-func (s *Store) frames(ctx context.Context, where string, args ...any) ([]FrameRow, error) {
-	return collect(ctx, s.r, func(rows row, f *FrameRow) error {
-		var received int64
-		err := rows.Scan(&received, &f.Type, &f.Error, &f.Raw)
-		f.Received = fromNanos(received)
-		return err
-	}, `SELECT received, type, error, raw FROM frame `+where, args...)
+	}, `SELECT device, codec, reason, first, last, frames, recent FROM quarantine ORDER BY last DESC, device, codec LIMIT ?`, n)
 }
 
 // Secret returns a key that is made once, by random, and kept.

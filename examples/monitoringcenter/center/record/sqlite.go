@@ -11,7 +11,19 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-var sqlite = dialect{name: "sqlite", goose: goose.DialectSQLite3, greatest: "max", least: "min"}
+var sqlite = dialect{name: "sqlite", goose: goose.DialectSQLite3,
+	oldLayout: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'observation'`, newBucket: sqliteBucket}
+
+// sqliteBucket makes tables for a day: a transaction over files of their own would
+// not be one after a power cut.
+func sqliteBucket(name string, _ int64) []string {
+	return []string{
+		`CREATE TABLE segment_` + name + ` (n INTEGER PRIMARY KEY, stream INTEGER NOT NULL, at_from INTEGER NOT NULL, at_to INTEGER NOT NULL,
+			heard_from INTEGER NOT NULL, heard_to INTEGER NOT NULL, data BLOB NOT NULL) STRICT`,
+		`CREATE INDEX segment_` + name + `_stream ON segment_` + name + ` (stream, at_to)`,
+		`CREATE TABLE frames_` + name + ` (chunk INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT`,
+	}
+}
 
 // fileFull reports whether an error says that there is no room for the file.
 func fileFull(err error) bool {

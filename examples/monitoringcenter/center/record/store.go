@@ -5,6 +5,7 @@
 package record
 
 import (
+	"compress/flate"
 	"context"
 	"database/sql"
 	"embed"
@@ -12,9 +13,12 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/sargas-em/em"
 )
 
 //go:embed migrations
@@ -25,6 +29,41 @@ var migrations embed.FS
 type Store struct {
 	w, readers *sql.DB // one connection; read-only ones
 	r          querier // of the readers
+
+	writing chan struct{} // held by the one transaction
+	sure    bool          // memory is what the database holds
+	limits  limits
+	deflate *flate.Writer // of the writer
+
+	mu     sync.RWMutex // the writer changes memory under it, and reads it without
+	closed bool
+	memory
+}
+
+// limits are of the sizes in bytes; tests make them small.
+type limits struct{ segment, tail int }
+
+// memory is what is known of the evidence without asking the database.
+type memory struct {
+	streams  map[streamKey]*stream // but for nobody's that have not been asked for
+	subjects map[em.SubjectID][]streamKey
+	devices  map[em.DeviceID]carriers
+	buckets  map[int64]bucket
+	oldest   int64 // days before it are not kept
+	latest   int64 // Received of the newest arrival, in seconds
+
+	// Of the writer alone.
+	lastRow, lastStream, lastChunk int64
+	indexes                        map[indexKey]*index
+	tail                           []tailRow // oldest first
+	tailSize                       int
+	firstRow                       int64
+}
+
+// carriers are the streams that hold a device's own observations.
+type carriers struct {
+	own    []streamKey
+	loaded bool // nobody's has been asked for
 }
 
 // maxReaders bounds concurrent reads of the page and the API.
@@ -64,10 +103,36 @@ func Unreachable(err error) bool {
 func newStore(ctx context.Context, d *dialect, w, r *sql.DB) (*Store, error) {
 	w.SetMaxOpenConns(1)
 	r.SetMaxOpenConns(maxReaders)
-	if err := d.migrate(ctx, w); err != nil {
+	s := &Store{w: w, readers: r, r: querier{r, d}, writing: make(chan struct{}, 1)}
+	s.limits = limits{segmentBytes, tailBytes}
+	s.oldest = minSeconds
+	err := d.checkLayout(ctx, w)
+	if err == nil {
+		err = d.migrate(ctx, w)
+	}
+	if err == nil {
+		err = s.Update(ctx, func(*Tx) error { return nil }) // which reads the tail
+	}
+	if err != nil {
 		return nil, errors.Join(err, w.Close(), r.Close())
 	}
-	return &Store{w, r, querier{r, d}}, nil
+	return s, nil
+}
+
+// ErrLayout: the record is of a version before the first release, which kept a row
+// for each observation.
+var ErrLayout = errors.New("this record is of an older layout, which is not read any more: move it away, and a new one takes what the log still holds")
+
+// checkLayout refuses the layout of before.
+func (d *dialect) checkLayout(ctx context.Context, db *sql.DB) error {
+	var n int64
+	if err := db.QueryRowContext(ctx, d.oldLayout).Scan(&n); err != nil {
+		return err
+	}
+	if n > 0 {
+		return ErrLayout
+	}
+	return nil
 }
 
 func (d *dialect) migrate(ctx context.Context, db *sql.DB) error {
@@ -84,17 +149,43 @@ func (d *dialect) migrate(ctx context.Context, db *sql.DB) error {
 }
 
 // Close closes the record.
-func (s *Store) Close() error { return errors.Join(s.readers.Close(), s.w.Close()) }
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	return errors.Join(s.readers.Close(), s.w.Close())
+}
 
 // Tx is one transaction of the writer. It is not safe for concurrent use.
 type Tx struct {
 	tx  querier
 	ctx context.Context
+	s   *Store
+
+	touched    map[streamKey]*stream
+	created    []streamKey // of the touched
+	buckets    map[int64]*bucket
+	chunks     map[int64]*chunk // of frames, by day
+	fed        map[em.ObservationID]arrival
+	cites      map[em.ObservationID]citation
+	ended      []ending
+	begins     []streamKey // whose segments begin in this transaction's row
+	latest     int64
+	newStreams int64
+	newChunks  int64
+	rowSize    int   // of the row of the tail
+	dropped    int64 // rows of the tail before it are deleted
 }
 
 // Update runs f in one transaction and commits it if f succeeds. While f runs
 // no other Update does.
 func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
+	select {
+	case s.writing <- struct{}{}:
+		defer func() { <-s.writing }()
+	case <-ctx.Done():
+		return fmt.Errorf("record: %w", ctx.Err())
+	}
 	tx, err := s.w.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
@@ -103,12 +194,27 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	if s.r.d == &sqlite { // PostgreSQL's driver remembers by itself
 		c = prepare(tx)
 	}
-	if err := f(&Tx{querier{c, s.r.d}, ctx}); err != nil {
+	t := &Tx{tx: querier{c, s.r.d}, ctx: ctx, s: s, touched: map[streamKey]*stream{}, buckets: map[int64]*bucket{}, chunks: map[int64]*chunk{},
+		fed: map[em.ObservationID]arrival{}, cites: map[em.ObservationID]citation{}}
+	if !s.sure {
+		err = t.recover()
+	}
+	if err == nil {
+		s.sure = true
+		err = f(t)
+	}
+	if err == nil {
+		err = t.flush()
+	}
+	if err != nil {
+		s.sure = s.sure && len(t.touched) == 0 // a writer's copy may have been packed
 		return errors.Join(err, tx.Rollback())
 	}
 	if err := tx.Commit(); err != nil {
+		s.sure = false // nobody knows what it did
 		return fmt.Errorf("record: %w", err)
 	}
+	t.publish()
 	return nil
 }
 

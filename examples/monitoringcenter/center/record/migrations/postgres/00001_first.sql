@@ -18,43 +18,64 @@ CREATE TABLE rules (
 	PRIMARY KEY (person, since)
 );
 
--- Everything that came over the wire, as it came.
-CREATE TABLE frame (
-	id       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	seq      BIGINT NOT NULL, -- position in the log
-	received BIGINT NOT NULL,
-	conn     TEXT COLLATE "C" NOT NULL,
-	codec    TEXT COLLATE "C" NOT NULL,
-	device   TEXT COLLATE "C" NOT NULL, -- '' where the connection had no identity yet
-	type     TEXT COLLATE "C" NOT NULL,
-	error    TEXT COLLATE "C" NOT NULL,
-	raw      BYTEA NOT NULL
-);
-CREATE INDEX frame_device ON frame (device, id);
-
-CREATE TABLE observation (
-	id      BYTEA PRIMARY KEY,
+-- What a subject is told of a device: own, its own device's observations, or copies
+-- of another's. '' while nobody is known to carry the device.
+CREATE TABLE stream (
+	n       BIGINT PRIMARY KEY,
+	subject TEXT COLLATE "C" NOT NULL,
 	device  TEXT COLLATE "C" NOT NULL,
-	subject TEXT COLLATE "C" NOT NULL, -- '' while nobody is known to carry the device
-	at      BIGINT NOT NULL,
-	body    TEXT COLLATE "C" NOT NULL,
-	frame   BIGINT NOT NULL,
-	data    BYTEA NOT NULL -- of its earliest reception, but with the at of the one that was stored first
+	own     BIGINT NOT NULL
 );
-CREATE INDEX observation_subject ON observation (subject, at, id);
-CREATE INDEX observation_device ON observation (device, at);
+-- By hash: a device may say any length of itself.
+CREATE INDEX stream_device ON stream USING hash (device);
 
--- Each arrival of an observation: a re-sent one arrives again.
-CREATE TABLE reception (
-	subject  TEXT COLLATE "C" NOT NULL,
-	received BIGINT NOT NULL,
-	id       BYTEA NOT NULL,
-	device   TEXT COLLATE "C" NOT NULL,
-	seq      BIGINT, -- the frame's serial number
-	stored   BOOLEAN NOT NULL,
-	PRIMARY KEY (subject, received, id)
+-- The days that there is evidence of, and one for what has no place in them, each
+-- with two partitions of its own.
+CREATE TABLE bucket (
+	day          BIGINT PRIMARY KEY, -- since 1970
+	arrivals     BIGINT NOT NULL,    -- whether there are any
+	heard_from   BIGINT NOT NULL,    -- seconds since 1970 of their reception
+	heard_to     BIGINT NOT NULL,
+	observations BIGINT NOT NULL,
+	fixes        BIGINT NOT NULL,
+	receptions   BIGINT NOT NULL,
+	frames       BIGINT NOT NULL,
+	frame_errors BIGINT NOT NULL
 );
-CREATE INDEX reception_device ON reception (device, received);
+
+-- Packed arrivals by the day on which they happened, and packed raw frames by the
+-- day of their reception. Seconds are since 1970.
+CREATE TABLE segment (
+	day        BIGINT NOT NULL,
+	stream     BIGINT NOT NULL,
+	at_from    BIGINT NOT NULL,
+	at_to      BIGINT NOT NULL,
+	heard_from BIGINT NOT NULL,
+	heard_to   BIGINT NOT NULL,
+	data       BYTEA NOT NULL
+) PARTITION BY LIST (day);
+CREATE INDEX segment_stream ON segment (stream, at_to);
+ALTER TABLE segment ALTER data SET STORAGE EXTERNAL; -- it does not get smaller
+
+CREATE TABLE frames (day BIGINT NOT NULL, chunk BIGINT NOT NULL, data BYTEA NOT NULL) PARTITION BY LIST (day);
+CREATE INDEX frames_chunk ON frames (chunk);
+ALTER TABLE frames ALTER data SET STORAGE EXTERNAL;
+
+-- The newest arrivals, by transaction, until they are packed.
+CREATE TABLE tail (n BIGINT PRIMARY KEY, data BYTEA NOT NULL);
+ALTER TABLE tail ALTER data SET STORAGE EXTERNAL;
+
+-- What verdicts rest on, with its frame, for as long as they do.
+CREATE TABLE cited (
+	id       BYTEA PRIMARY KEY,
+	subject  TEXT COLLATE "C" NOT NULL,
+	data     BYTEA NOT NULL,
+	frame    BIGINT,
+	received BIGINT,
+	type     TEXT COLLATE "C",
+	error    TEXT COLLATE "C",
+	raw      BYTEA
+);
 
 CREATE TABLE checkpoint (
 	subject TEXT COLLATE "C" NOT NULL,
@@ -106,7 +127,7 @@ CREATE INDEX incident_event ON incident (event, id);
 CREATE INDEX incident_subject ON incident (subject, id);
 
 -- Observations beyond the late limits: kept and shown, never judged.
-CREATE TABLE refused (id BYTEA PRIMARY KEY, subject TEXT COLLATE "C" NOT NULL, known BIGINT NOT NULL, reason TEXT COLLATE "C" NOT NULL);
+CREATE TABLE refused (subject TEXT COLLATE "C" NOT NULL, id BYTEA NOT NULL, known BIGINT NOT NULL, reason TEXT COLLATE "C" NOT NULL, PRIMARY KEY (subject, id));
 
 CREATE TABLE quarantine (
 	device TEXT COLLATE "C" NOT NULL, -- '' for connections that named none
@@ -115,6 +136,7 @@ CREATE TABLE quarantine (
 	first  BIGINT NOT NULL,
 	last   BIGINT NOT NULL,
 	frames BIGINT NOT NULL,
+	recent BYTEA NOT NULL, -- the last few frames
 	PRIMARY KEY (device, codec)
 );
 
@@ -134,5 +156,5 @@ CREATE TABLE feed (n BIGINT PRIMARY KEY, kind TEXT COLLATE "C" NOT NULL, data TE
 
 -- +goose Down
 DROP TABLE feed; DROP TABLE audit; DROP TABLE quarantine; DROP TABLE refused; DROP TABLE incident; DROP TABLE change;
-DROP TABLE event; DROP TABLE checkpoint; DROP TABLE reception; DROP TABLE observation; DROP TABLE frame;
+DROP TABLE event; DROP TABLE checkpoint; DROP TABLE cited; DROP TABLE tail; DROP TABLE frames; DROP TABLE segment; DROP TABLE bucket; DROP TABLE stream;
 DROP TABLE rules; DROP TABLE person; DROP TABLE zone; DROP TABLE position;

@@ -18,43 +18,45 @@ CREATE TABLE rules (
 	PRIMARY KEY (person, since)
 ) STRICT, WITHOUT ROWID;
 
--- Everything that came over the wire, as it came.
-CREATE TABLE frame (
-	id       INTEGER PRIMARY KEY,
-	seq      INTEGER NOT NULL, -- position in the log
-	received INTEGER NOT NULL,
-	conn     TEXT NOT NULL,
-	codec    TEXT NOT NULL,
-	device   TEXT NOT NULL, -- '' where the connection had no identity yet
-	type     TEXT NOT NULL,
-	error    TEXT NOT NULL,
-	raw      BLOB NOT NULL
-) STRICT;
-CREATE INDEX frame_device ON frame (device, id);
-
-CREATE TABLE observation (
-	id      BLOB PRIMARY KEY,
+-- What a subject is told of a device: own, its own device's observations, or copies
+-- of another's. '' while nobody is known to carry the device.
+CREATE TABLE stream (
+	n       INTEGER PRIMARY KEY,
+	subject TEXT NOT NULL,
 	device  TEXT NOT NULL,
-	subject TEXT NOT NULL, -- '' while nobody is known to carry the device
-	at      INTEGER NOT NULL,
-	body    TEXT NOT NULL,
-	frame   INTEGER NOT NULL,
-	data    BLOB NOT NULL -- of its earliest reception, but with the at of the one that was stored first
-) STRICT, WITHOUT ROWID;
-CREATE INDEX observation_subject ON observation (subject, at);
-CREATE INDEX observation_device ON observation (device, at);
+	own     INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX stream_name ON stream (device, subject, own);
 
--- Each arrival of an observation: a re-sent one arrives again.
-CREATE TABLE reception (
+-- The days that there is evidence of, and one for what has no place in them, each
+-- with two tables of its own: segment_<day>, packed arrivals by the day on which
+-- they happened, and frames_<day>, packed raw frames by the day of their reception.
+CREATE TABLE bucket (
+	day          INTEGER PRIMARY KEY, -- since 1970
+	arrivals     INTEGER NOT NULL,    -- whether there are any
+	heard_from   INTEGER NOT NULL,    -- seconds since 1970 of their reception
+	heard_to     INTEGER NOT NULL,
+	observations INTEGER NOT NULL,
+	fixes        INTEGER NOT NULL,
+	receptions   INTEGER NOT NULL,
+	frames       INTEGER NOT NULL,
+	frame_errors INTEGER NOT NULL
+) STRICT;
+
+-- The newest arrivals, by transaction, until they are packed.
+CREATE TABLE tail (n INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+
+-- What verdicts rest on, with its frame, for as long as they do.
+CREATE TABLE cited (
+	id       BLOB PRIMARY KEY,
 	subject  TEXT NOT NULL,
-	received INTEGER NOT NULL,
-	id       BLOB NOT NULL,
-	device   TEXT NOT NULL,
-	seq      INTEGER, -- the frame's serial number
-	stored   INTEGER NOT NULL,
-	PRIMARY KEY (subject, received, id)
+	data     BLOB NOT NULL,
+	frame    INTEGER,
+	received INTEGER,
+	type     TEXT,
+	error    TEXT,
+	raw      BLOB
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX reception_device ON reception (device, received);
 
 CREATE TABLE checkpoint (
 	subject TEXT NOT NULL,
@@ -106,7 +108,7 @@ CREATE INDEX incident_event ON incident (event, id);
 CREATE INDEX incident_subject ON incident (subject, id);
 
 -- Observations beyond the late limits: kept and shown, never judged.
-CREATE TABLE refused (id BLOB PRIMARY KEY, subject TEXT NOT NULL, known INTEGER NOT NULL, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE refused (subject TEXT NOT NULL, id BLOB NOT NULL, known INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (subject, id)) STRICT, WITHOUT ROWID;
 
 CREATE TABLE quarantine (
 	device TEXT NOT NULL, -- '' for connections that named none
@@ -115,6 +117,7 @@ CREATE TABLE quarantine (
 	first  INTEGER NOT NULL,
 	last   INTEGER NOT NULL,
 	frames INTEGER NOT NULL,
+	recent BLOB NOT NULL, -- the last few frames
 	PRIMARY KEY (device, codec)
 ) STRICT, WITHOUT ROWID;
 
@@ -134,5 +137,5 @@ CREATE TABLE feed (n INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, data
 
 -- +goose Down
 DROP TABLE feed; DROP TABLE audit; DROP TABLE quarantine; DROP TABLE refused; DROP TABLE incident; DROP TABLE change;
-DROP TABLE event; DROP TABLE checkpoint; DROP TABLE reception; DROP TABLE observation; DROP TABLE frame;
+DROP TABLE event; DROP TABLE checkpoint; DROP TABLE cited; DROP TABLE tail; DROP TABLE bucket; DROP TABLE stream;
 DROP TABLE rules; DROP TABLE person; DROP TABLE zone; DROP TABLE position;

@@ -1,0 +1,530 @@
+package record
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/sargas-em/em"
+)
+
+// What a Timeline is fed is kept in streams, one for each subject and device: so
+// each row of evidence belongs to one subject. A pair, or a resident whose order
+// names a home unit, has copies of what others' devices reported. What a device
+// reports that nobody carries is in a stream of its own, of no subject.
+//
+// The newest arrivals of a stream are its open segments, one for each bucket that
+// it has lately come to. They are in memory and, as they grow, in the rows of the
+// tail (tail.go); a full one becomes a row of its bucket.
+
+// streamKey names a stream.
+type streamKey struct {
+	subject em.SubjectID // empty: nobody is known to carry the device
+	device  em.DeviceID
+	own     bool // the subject's own device; else copies
+}
+
+// stream is a stream in memory. What is published of it is not changed any more;
+// a transaction changes a copy.
+type stream struct {
+	streamKey
+	n      int64
+	open   []*open
+	packed [2]upTo // of the segments that are rows: of days, and of the far bucket
+}
+
+// upTo is up to where the keys of a stream's rows go: a later arrival is a new
+// observation.
+type upTo struct {
+	known  bool // else it is to be looked up
+	newest time.Time
+}
+
+func (m *upTo) add(t time.Time) {
+	if t.After(m.newest) {
+		m.newest = t
+	}
+}
+
+// open is a segment that is being written.
+type open struct {
+	bucket int64
+	begin  int64 // the row of the tail in which it is whole up to there
+	data   []byte
+	kept   int   // how much of data the tail has
+	full   bool  // to become a row of its bucket
+	coder  coder // of the writer alone; not ready after a start
+}
+
+// ready makes the coder stand at the end of the data.
+func (o *open) ready(device em.DeviceID) error {
+	if o.coder.n > 0 || len(o.data) == 0 {
+		return nil
+	}
+	_, err := o.coder.readAll(o.data, device)
+	return err
+}
+
+func class(bucket int64) int {
+	if bucket == farBucket {
+		return 1
+	}
+	return 0
+}
+
+// segmentBytes is when a segment is full: four rows fill a page of SQLite, eight
+// one of PostgreSQL, and a person's day of a position a minute is some thirty rows.
+const segmentBytes = 920
+
+// look returns a stream as it is now, nil where there is none.
+func (t *Tx) look(k streamKey) *stream {
+	if s := t.touched[k]; s != nil {
+		return s
+	}
+	return t.s.streams[k]
+}
+
+// change returns a stream for change, and creates it if there is none.
+func (t *Tx) change(k streamKey) (*stream, error) {
+	if s := t.touched[k]; s != nil {
+		return s, nil
+	}
+	if k.subject == "" {
+		if err := t.loadNobodys(k.device); err != nil {
+			return nil, err
+		}
+	}
+	if was := t.s.streams[k]; was != nil {
+		s := *was
+		s.open = make([]*open, len(was.open), len(was.open)+1)
+		for i, o := range was.open {
+			own := *o
+			s.open[i] = &own
+		}
+		t.touched[k] = &s
+		return &s, nil
+	}
+	t.newStreams++
+	s := &stream{streamKey: k, n: t.s.lastStream + t.newStreams, packed: [2]upTo{{known: true}, {known: true}}}
+	if err := t.exec(`INSERT INTO stream (n, subject, device, own) VALUES (?,?,?,?)`, s.n, string(k.subject), string(k.device), flag(k.own)); err != nil {
+		return nil, err
+	}
+	t.touched[k] = s
+	t.created = append(t.created, k)
+	return s, nil
+}
+
+// of returns the streams of a subject.
+func (t *Tx) of(subject em.SubjectID) (all []*stream) {
+	for _, k := range t.s.subjects[subject] {
+		all = append(all, t.look(k))
+	}
+	for _, k := range t.created {
+		if k.subject == subject {
+			all = append(all, t.touched[k])
+		}
+	}
+	return all
+}
+
+// carrying returns the streams that hold a device's observations as their own.
+func (t *Tx) carrying(device em.DeviceID) ([]*stream, error) {
+	if err := t.loadNobodys(device); err != nil {
+		return nil, err
+	}
+	var all []*stream
+	for _, k := range t.s.devices[device].own {
+		all = append(all, t.look(k))
+	}
+	for _, k := range t.created {
+		if k.device == device && k.own {
+			all = append(all, t.touched[k])
+		}
+	}
+	return all, nil
+}
+
+// loadNobodys reads the stream of a device that nobody carries, once.
+func (t *Tx) loadNobodys(device em.DeviceID) error {
+	d := t.s.devices[device]
+	if d.loaded {
+		return nil
+	}
+	n, err := collect(t.ctx, t.tx, func(r row, n *int64) error { return r.Scan(n) }, `SELECT n FROM stream WHERE subject = '' AND device = ?`, string(device))
+	if err != nil {
+		return err
+	}
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	for _, n := range n {
+		if k := (streamKey{"", device, true}); t.s.streams[k] == nil { // the tail may have told of it
+			t.s.put(&stream{streamKey: k, n: n})
+		}
+	}
+	d = t.s.devices[device]
+	d.loaded = true
+	t.s.devices[device] = d
+	return nil
+}
+
+// append adds an arrival to a stream.
+func (t *Tx) append(s *stream, a *arrival, in int64) error {
+	i := slices.IndexFunc(s.open, func(o *open) bool { return o.bucket == in && !o.full })
+	if i < 0 {
+		i = len(s.open)
+		s.open = append(s.open, &open{bucket: in, begin: t.row()})
+	}
+	o := s.open[i]
+	if err := o.ready(s.device); err != nil {
+		return err
+	}
+	b, err := t.bucket(in)
+	if err != nil {
+		return err
+	}
+	if o.data, err = o.coder.append(o.data, a); err != nil {
+		return err
+	}
+	o.full = len(o.data) >= t.s.limits.segment
+	b.hear(a.Received)
+	t.latest = max(t.latest, a.Received.Unix())
+	return nil
+}
+
+// known is what a stream knows of an observation.
+type known struct {
+	at    time.Time
+	heard []reception
+}
+
+type reception struct {
+	received time.Time
+	seq      em.Opt[uint64]
+}
+
+// find looks for an observation in a stream; nil where it is new there.
+func (t *Tx) find(s *stream, o *em.Observation) (*known, error) {
+	k := key(o)
+	var found *known
+	take := func(a *em.Observation) {
+		if a.ID == o.ID {
+			if found == nil {
+				found = &known{at: a.At}
+			}
+			found.heard = append(found.heard, reception{a.Received, a.Seq})
+		}
+	}
+	for _, op := range s.open {
+		if err := op.ready(s.device); err != nil {
+			return nil, err
+		}
+		// In the order in which it happened, there is nothing to be read.
+		if k.After(op.coder.newest) || k.Equal(op.coder.newest) && !slices.Contains(op.coder.newestIDs, o.ID) {
+			continue
+		}
+		var again coder
+		all, err := again.readAll(op.data, s.device)
+		if err != nil {
+			return nil, err
+		}
+		for i := range all {
+			take(&all[i].Observation)
+		}
+	}
+	for c := range s.packed {
+		if m := &s.packed[c]; m.known && k.After(m.newest) {
+			continue
+		}
+		near, newest := []int64{farBucket}, upTo{known: true}
+		if c == 0 {
+			d := dayOf(k)
+			near = []int64{d - 1, d, d + 1}
+			// What lies in days before those has an earlier key than this day's.
+			newest.newest = time.Unix(d*secondsPerDay-1, 0)
+			days := t.bucketDays()
+			newest.known = len(days) == 0 || days[len(days)-1] <= d+1
+		}
+		for _, b := range near {
+			index, err := t.index(s, b)
+			if err != nil {
+				return nil, err
+			}
+			if index == nil {
+				continue
+			}
+			newest.add(index.newest)
+			if was := index.ids[o.ID]; was != nil {
+				if found == nil {
+					found = &known{at: was.at}
+				}
+				found.heard = append(found.heard, was.heard...)
+			}
+		}
+		if m := &s.packed[c]; !m.known {
+			*m = newest
+		}
+	}
+	return found, nil
+}
+
+// index is what the rows of a stream in a bucket know.
+type index struct {
+	ids    map[em.ObservationID]*known
+	newest time.Time // key
+}
+
+type indexKey struct{ stream, bucket int64 }
+
+// indexesMost bounds the indexes in memory: each has a day of a device, some
+// hundred kilobytes for a report a minute.
+const indexesMost = 64
+
+func (t *Tx) index(s *stream, bucket int64) (*index, error) {
+	if _, has := t.lookBucket(bucket); !has {
+		return nil, nil
+	}
+	k := indexKey{s.n, bucket}
+	if x, ok := t.s.indexes[k]; ok {
+		return x, nil
+	}
+	all, err := t.view().rows(t.ctx, s, bucket, em.EventTime, span{minSeconds, maxSeconds})
+	if err != nil {
+		return nil, err
+	}
+	x := &index{ids: map[em.ObservationID]*known{}}
+	for i := range all {
+		o := &all[i].Observation
+		of := x.ids[o.ID]
+		if of == nil {
+			of = &known{at: o.At}
+			x.ids[o.ID] = of
+		}
+		of.heard = append(of.heard, reception{o.Received, o.Seq})
+		if k := key(o); k.After(x.newest) {
+			x.newest = k
+		}
+	}
+	if len(t.s.indexes) >= indexesMost {
+		for k := range t.s.indexes { // any one
+			delete(t.s.indexes, k)
+			break
+		}
+	}
+	t.s.indexes[k] = x
+	return x, nil
+}
+
+// AddObservation keeps o as seen by subject, which is empty while nobody is
+// known to carry the device. A known observation is not stored again, but its
+// arrival is: it stays whose it was, and at the At that it had. AddObservation
+// returns o with that At, and whose it is. Frame is the number of the frame that
+// it came in.
+func (t *Tx) AddObservation(o em.Observation, subject em.SubjectID, frame int64) (em.Observation, em.SubjectID, error) {
+	if o.Body == nil {
+		return o, "", fmt.Errorf("record: observation without a body")
+	}
+	streams, err := t.carrying(o.Device)
+	if err != nil {
+		return o, "", err
+	}
+	a := &arrival{o, frame}
+	for _, s := range streams {
+		was, err := t.find(s, &o)
+		if err != nil {
+			return o, "", err
+		}
+		if was == nil {
+			continue
+		}
+		a.At = was.at
+		if s, err = t.change(s.streamKey); err != nil {
+			return o, "", err
+		}
+		return a.Observation, s.subject, t.again(s, a, was)
+	}
+	s, err := t.change(streamKey{subject, o.Device, true})
+	if err != nil {
+		return o, "", err
+	}
+	in := bucketOf(&o, t.s.oldest)
+	if err := t.append(s, a, in); err != nil {
+		return o, "", err
+	}
+	b, err := t.bucket(in)
+	if err != nil {
+		return o, "", err
+	}
+	b.observations++
+	b.receptions++
+	if o.Body.Kind() == em.KindFix {
+		b.fixes++
+	}
+	t.fed[o.ID] = *a
+	return o, subject, nil
+}
+
+// again keeps another arrival of a known observation. Of two at one instant the
+// one with the lower serial number counts.
+func (t *Tx) again(s *stream, a *arrival, was *known) error {
+	count := int64(1)
+	for _, h := range was.heard {
+		if !h.received.Equal(a.Received) {
+			continue
+		}
+		if count = 0; !h.seq.OK || a.Seq.OK && a.Seq.V >= h.seq.V {
+			t.fed[a.ID] = *a
+			return nil
+		}
+	}
+	in := bucketOf(&a.Observation, t.s.oldest)
+	if err := t.append(s, a, in); err != nil {
+		return err
+	}
+	b, err := t.bucket(in)
+	if err != nil {
+		return err
+	}
+	b.receptions += count
+	t.fed[a.ID] = *a
+	return nil
+}
+
+// Copy keeps an arrival that this transaction has added or adopted as evidence
+// about another subject too: a pair, or a person whose order names the unit.
+func (t *Tx) Copy(o em.Observation, subject em.SubjectID) error {
+	s, err := t.change(streamKey{subject, o.Device, false})
+	if err != nil {
+		return err
+	}
+	return t.append(s, &arrival{o, t.fed[o.ID].frame}, bucketOf(&o, t.s.oldest))
+}
+
+// Adopt gives the observations of a device in [from, to) that are nobody's yet
+// to a subject; a zero to is open. It returns all their arrivals in order.
+func (t *Tx) Adopt(d em.DeviceID, subject em.SubjectID, from, to time.Time) ([]em.Observation, error) {
+	if err := t.loadNobodys(d); err != nil {
+		return nil, err
+	}
+	k := streamKey{"", d, true}
+	if t.look(k) == nil {
+		return nil, nil
+	}
+	s, err := t.change(k)
+	if err != nil {
+		return nil, err
+	}
+	var taken []arrival
+	for _, b := range t.bucketDays() {
+		all, err := t.view().load(t.ctx, s, b, em.EventTime, span{minSeconds, maxSeconds})
+		if err != nil {
+			return nil, err
+		}
+		var rest []arrival
+		for _, a := range all {
+			if !a.At.Before(from) && (to.IsZero() || a.At.Before(to)) {
+				taken = append(taken, a)
+			} else {
+				rest = append(rest, a)
+			}
+		}
+		if len(rest) == len(all) {
+			continue
+		}
+		if err := t.empty(s, b); err != nil {
+			return nil, err
+		}
+		for i := range rest {
+			if err := t.append(s, &rest[i], b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(taken) == 0 {
+		return nil, nil
+	}
+	mine, err := t.change(streamKey{subject, d, true})
+	if err != nil {
+		return nil, err
+	}
+	taken = normalize(em.ReceiveTime, taken)
+	slices.SortFunc(taken, func(a, b arrival) int {
+		return cmp.Or(a.Received.Compare(b.Received), slices.Compare(a.ID[:], b.ID[:]))
+	})
+	obs := make([]em.Observation, len(taken))
+	for i := range taken {
+		a := &taken[i]
+		if err := t.append(mine, a, bucketOf(&a.Observation, t.s.oldest)); err != nil {
+			return nil, err
+		}
+		t.fed[a.ID] = *a
+		obs[i] = a.Observation
+	}
+	return obs, nil
+}
+
+// empty removes all that a stream has in a bucket.
+func (t *Tx) empty(s *stream, b int64) error {
+	if err := t.exec(`DELETE FROM `+segmentTable(b)+` WHERE stream = ?`, s.n); err != nil {
+		return err
+	}
+	delete(t.s.indexes, indexKey{s.n, b})
+	s.open = slices.DeleteFunc(s.open, func(o *open) bool {
+		if o.bucket == b && o.begin != t.row() {
+			t.ended = append(t.ended, ending{s, b})
+		}
+		return o.bucket == b
+	})
+	return nil
+}
+
+// copyFrom copies what a device has reported as of an instant to another subject.
+func (t *Tx) copyFrom(device em.DeviceID, since time.Time, subject em.SubjectID) error {
+	from, err := t.carrying(device)
+	if err != nil {
+		return err
+	}
+	for _, s := range from {
+		var all []arrival
+		for _, b := range t.bucketDays() {
+			if b != farBucket && b < dayOf(since) {
+				continue
+			}
+			some, err := t.view().load(t.ctx, s, b, em.EventTime, span{since.Unix(), maxSeconds})
+			if err != nil {
+				return err
+			}
+			all = append(all, some...)
+		}
+		for i := range all {
+			if all[i].At.Before(since) {
+				continue
+			}
+			to, err := t.change(streamKey{subject, device, false})
+			if err == nil {
+				err = t.append(to, &all[i], bucketOf(&all[i].Observation, t.s.oldest))
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lookBucket returns a bucket as it is now.
+func (t *Tx) lookBucket(day int64) (bucket, bool) {
+	if b := t.buckets[day]; b != nil {
+		return *b, true
+	}
+	b, ok := t.s.buckets[day]
+	return b, ok
+}
+
+// bucketDays are the buckets that there are, far first.
+func (t *Tx) bucketDays() []int64 {
+	days := slices.AppendSeq(slices.Collect(maps.Keys(t.buckets)), maps.Keys(t.s.buckets))
+	slices.Sort(days)
+	return slices.Compact(days)
+}
