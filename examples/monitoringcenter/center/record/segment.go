@@ -117,7 +117,7 @@ type number struct {
 
 // scales are by what devices divide the integers that they send. They are part of
 // the form: more may follow at the end.
-var scales = [...]float64{1, 1e7, 1.8e6, 1e6, 1e5, 6e5, 6e6, 10, 100, 3.6, 36, 1000}
+var scales = [...]float64{1, 10, 100, 1000, 3.6, 36, 1e5, 1e6, 1e7, 1.8e6, 6e5, 6e6}
 
 // rawScale stands for a number as it is.
 const rawScale = 63
@@ -128,7 +128,7 @@ func whole(v, scale float64) (int64, bool) {
 	if !(math.Abs(f) < 1<<53) {
 		return 0, false
 	}
-	return int64(f), math.Float64bits(f/scale) == math.Float64bits(v)
+	return int64(f), math.Float64bits(float64(int64(f))/scale) == math.Float64bits(v) // -0 is no integer
 }
 
 func zigzag(n int64) uint64   { return uint64(n)<<1 ^ uint64(n>>63) }

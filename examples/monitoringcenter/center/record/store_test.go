@@ -32,6 +32,22 @@ func TestOpenFromEmpty(t *testing.T) {
 	}
 }
 
+// The layout of before the first release is refused by name, and left as it was.
+func TestOpenOldLayout(t *testing.T) {
+	f := create(t)
+	if _, err := f.tamper().Exec(`CREATE TABLE observation (id TEXT)`); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if s, err := record.Open(t.Context(), f.where); !errors.Is(err, record.ErrLayout) || s != nil {
+		t.Fatalf("it opens: %v", err)
+	}
+	var n int
+	if err := f.tamper().QueryRow(`SELECT count(*) FROM observation`).Scan(&n); err != nil {
+		t.Errorf("its rows: %v", err)
+	}
+}
+
 // The folder may have any name.
 func TestOpenInOddFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "50% of #1? ąž & more=x;y")

@@ -365,40 +365,58 @@ func (t *Tx) AddObservation(o em.Observation, subject em.SubjectID, frame int64)
 	return o, subject, nil
 }
 
-// again keeps another arrival of a known observation. Of two at one instant the
-// one with the lower serial number counts.
+// again keeps another arrival of a known observation.
 func (t *Tx) again(s *stream, a *arrival, was *known) error {
-	count := int64(1)
-	for _, h := range was.heard {
-		if !h.received.Equal(a.Received) {
-			continue
-		}
-		if count = 0; !h.seq.OK || a.Seq.OK && a.Seq.V >= h.seq.V {
-			t.fed[a.ID] = *a
-			return nil
-		}
+	t.fed[a.ID] = *a
+	first, counts := was.takes(a)
+	if !counts {
+		return nil
 	}
 	in := bucketOf(&a.Observation, t.s.oldest)
-	if err := t.append(s, a, in); err != nil {
+	if err := t.append(s, a, in); err != nil || !first {
 		return err
 	}
 	b, err := t.bucket(in)
-	if err != nil {
-		return err
+	if err == nil {
+		b.receptions++
 	}
-	b.receptions += count
-	t.fed[a.ID] = *a
-	return nil
+	return err
+}
+
+// takes says whether an arrival is the first one of its instant, and whether it
+// counts: of two at one instant it is the one with the lower serial number.
+func (k *known) takes(a *arrival) (first, counts bool) {
+	first, counts = true, true
+	for _, h := range k.heard {
+		if h.received.Equal(a.Received) {
+			first = false
+			counts = counts && compareSerial(a.Seq, h.seq) < 0
+		}
+	}
+	return first, counts
 }
 
 // Copy keeps an arrival that this transaction has added or adopted as evidence
 // about another subject too: a pair, or a person whose order names the unit.
 func (t *Tx) Copy(o em.Observation, subject em.SubjectID) error {
-	s, err := t.change(streamKey{subject, o.Device, false})
+	return t.copy(&arrival{o, t.fed[o.ID].frame}, subject)
+}
+
+func (t *Tx) copy(a *arrival, subject em.SubjectID) error {
+	s, err := t.change(streamKey{subject, a.Device, false})
 	if err != nil {
 		return err
 	}
-	return t.append(s, &arrival{o, t.fed[o.ID].frame}, bucketOf(&o, t.s.oldest))
+	was, err := t.find(s, &a.Observation)
+	if err != nil {
+		return err
+	}
+	if was != nil {
+		if _, counts := was.takes(a); !counts {
+			return nil
+		}
+	}
+	return t.append(s, a, bucketOf(&a.Observation, t.s.oldest))
 }
 
 // Adopt gives the observations of a device in [from, to) that are nobody's yet
@@ -501,11 +519,7 @@ func (t *Tx) copyFrom(device em.DeviceID, since time.Time, subject em.SubjectID)
 			if all[i].At.Before(since) {
 				continue
 			}
-			to, err := t.change(streamKey{subject, device, false})
-			if err == nil {
-				err = t.append(to, &all[i], bucketOf(&all[i].Observation, t.s.oldest))
-			}
-			if err != nil {
+			if err := t.copy(&all[i], subject); err != nil {
 				return err
 			}
 		}
