@@ -99,7 +99,7 @@ func (d *sender) run(ctx context.Context) error {
 	defer wg.Wait()
 	done := make(chan attempt, recipientsAtOnce)
 	busy := map[string]bool{} // by recipient
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(min(d.again, time.Second))
 	defer tick.Stop()
 	for {
 		var ended []attempt
@@ -221,7 +221,7 @@ func (s *step) endAttempt(a attempt) error {
 	case a.err == nil:
 		n.State, n.Told, n.Maybe, n.Reason = record.Told, a.at, true, ""
 	case errors.Is(a.err, errShown):
-		n.Next = s.now.Add(time.Second)
+		n.Next = s.now.Add(s.sender.again)
 		return s.tx.MoveNotice(n)
 	default:
 		result = "failed"

@@ -1,13 +1,11 @@
 package delivery_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"mime/quotedprintable"
@@ -22,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sargas-em/em/examples/monitoringcenter/center/delivery"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -106,99 +105,6 @@ func TestPost(t *testing.T) {
 	}
 }
 
-// server is a mail server that takes what comes, or refuses at a command.
-type server struct {
-	addr     string
-	starttls *tls.Config
-	refuse   string
-	mails    chan string
-	auth     chan string
-}
-
-func serve(t *testing.T, implicit bool, starttls *tls.Config, refuse string) *server {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{addr: ln.Addr().String(), starttls: starttls, refuse: refuse, mails: make(chan string, 8), auth: make(chan string, 8)}
-	if implicit {
-		ln, s.starttls = tls.NewListener(ln, starttls), nil
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			s.talk(conn)
-			conn.Close()
-		}
-	}()
-	t.Cleanup(func() { ln.Close(); <-done })
-	return s
-}
-
-func (s *server) talk(conn net.Conn) {
-	r := bufio.NewReader(conn)
-	say := func(line string) { fmt.Fprintf(conn, "%s\r\n", line) }
-	say("220 mail.example.org ESMTP")
-	for {
-		line, err := r.ReadString('\n')
-		if err != nil {
-			return
-		}
-		verb, _, _ := strings.Cut(strings.TrimSpace(strings.ToUpper(line)), " ")
-		if verb == s.refuse {
-			say("550 no such user officer@example.org")
-			continue
-		}
-		switch verb {
-		case "EHLO":
-			say("250-mail.example.org")
-			if s.starttls != nil {
-				say("250-STARTTLS")
-			}
-			say("250 AUTH PLAIN")
-		case "STARTTLS":
-			say("220 go on")
-			c := tls.Server(conn, s.starttls)
-			if c.Handshake() != nil {
-				return
-			}
-			conn, r, s.starttls = c, bufio.NewReader(c), nil
-		case "AUTH":
-			s.auth <- strings.TrimSpace(line)
-			say("235 yes")
-		case "DATA":
-			say("354 go on")
-			var b strings.Builder
-			for {
-				line, err := r.ReadString('\n')
-				if err != nil {
-					return
-				}
-				if line == ".\r\n" {
-					break
-				}
-				b.WriteString(line)
-			}
-			if s.refuse == "." {
-				return // it is not known what became of it
-			}
-			s.mails <- b.String()
-			say("250 taken")
-		case "QUIT":
-			say("221 bye")
-			return
-		default:
-			say("250 ok")
-		}
-	}
-}
-
 // certificate is that of httptest, for example.com and 127.0.0.1.
 func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
 	srv := httptest.NewTLSServer(http.NotFoundHandler())
@@ -236,8 +142,8 @@ func TestSend(t *testing.T) {
 			if c.tls {
 				starttls = config
 			}
-			s := serve(t, c.implicit, starttls, c.refuse)
-			m := delivery.SMTP{Addr: s.addr, Implicit: c.implicit, From: "center@example.org", User: c.user, Roots: c.roots}
+			s := centertest.NewMailServer(t, c.implicit, starttls, c.refuse)
+			m := delivery.SMTP{Addr: s.Addr, Implicit: c.implicit, From: "center@example.org", User: c.user, Roots: c.roots}
 			if c.user != "" {
 				m.Password = "invented"
 			}
@@ -254,7 +160,7 @@ func TestSend(t *testing.T) {
 				}
 				return
 			}
-			got, err := mail.ReadMessage(strings.NewReader(<-s.mails))
+			got, err := mail.ReadMessage(strings.NewReader(<-s.Mails))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -267,7 +173,7 @@ func TestSend(t *testing.T) {
 				t.Errorf("%v", h)
 			}
 			if c.user != "" {
-				if a := <-s.auth; a != "AUTH PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00center\x00invented")) {
+				if a := <-s.Auth; a != "AUTH PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00center\x00invented")) {
 					t.Errorf("%s", a)
 				}
 			}

@@ -105,6 +105,15 @@ func (s *Store) Notices(ctx context.Context, incident int64) ([]Notice, error) {
 	return collect(ctx, s.r, scanNotice, `SELECT `+noticeColumns+` FROM notice WHERE incident = ? ORDER BY n`, incident)
 }
 
+// NoticesTo returns all to a recipient, newest first: at most n with numbers below
+// before (0 for no bound).
+func (s *Store) NoticesTo(ctx context.Context, recipient string, before int64, n int) ([]Notice, error) {
+	if before <= 0 {
+		before = 1<<63 - 1
+	}
+	return collect(ctx, s.r, scanNotice, `SELECT `+noticeColumns+` FROM notice WHERE recipient = ? AND n < ? ORDER BY n DESC LIMIT ?`, recipient, before, n)
+}
+
 // Due returns the notices that may be tried at an instant, one for each
 // recipient: of those tried least often, the oldest.
 func (s *Store) Due(ctx context.Context, now time.Time) ([]Notice, error) {

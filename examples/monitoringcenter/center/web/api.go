@@ -374,7 +374,7 @@ func evidence(ctx context.Context, b Backend, id int64) (Evidence, error) {
 	for _, c := range changes {
 		e.History = append(e.History, VersionView{c.Kind, c.Known, c.Event.Detail.Class, c.Event.Detail.Reason, c.Event.At, c.Event.Until})
 	}
-	if e.Notices, err = noticeViews(ctx, b, id); err != nil {
+	if e.Notices, err = noticeViews(b.Store().Notices(ctx, id)); err != nil {
 		return e, err
 	}
 	audit, err := b.Store().AuditLog(ctx, IncidentTarget(id), mostRows)

@@ -112,9 +112,12 @@ func (n SideNotice) Says() string {
 // NoticeView is who was told of an incident, and how far that has come.
 type NoticeView struct {
 	ID        string    `json:"id"`
+	N         int64     `json:"n"`
+	Incident  int64     `json:"incident,omitempty" doc:"absent for what the side of a pair is told"`
 	Recipient string    `json:"recipient"`
 	Channel   string    `json:"channel" enum:"webhook,mail,device"`
 	Kind      string    `json:"kind"`
+	Says      string    `json:"says" doc:"what of it is news when it changes"`
 	State     string    `json:"state" enum:"pending,told,failed,cancelled,overtaken" doc:"cancelled: nothing was sent, and it is no longer so; overtaken: it may have arrived, and a later notice says what is"`
 	Possibly  bool      `json:"possibly_told,omitempty" doc:"not confirmed, but the recipient may know"`
 	Written   time.Time `json:"written"`
@@ -126,9 +129,8 @@ type NoticeView struct {
 	Cause     string    `json:"cause,omitempty"`
 }
 
-// noticeViews are the notices of an incident, oldest first.
-func noticeViews(ctx context.Context, b Backend, incident int64) ([]NoticeView, error) {
-	all, err := b.Store().Notices(ctx, incident)
+// noticeViews are the views of notices, or the error of reading them.
+func noticeViews(all []record.Notice, err error) ([]NoticeView, error) {
 	views := []NoticeView{}
 	for _, n := range all {
 		var said struct {
@@ -137,7 +139,7 @@ func noticeViews(ctx context.Context, b Backend, incident int64) ([]NoticeView, 
 		if err := json.Unmarshal(n.Body, &said); err != nil {
 			return nil, fmt.Errorf("web: stored notice: %w", err)
 		}
-		views = append(views, NoticeView{ID: n.ID, Recipient: n.Recipient, Channel: n.Channel, Kind: n.Kind, State: string(n.State),
+		views = append(views, NoticeView{ID: n.ID, N: n.N, Incident: n.Incident, Says: n.Says, Recipient: n.Recipient, Channel: n.Channel, Kind: n.Kind, State: string(n.State),
 			Possibly: n.Maybe && n.State != record.Told, Written: n.Created, Tried: n.Tried, Told: n.Told, Attempts: n.Attempts, Reason: n.Reason,
 			Command: n.Command, Cause: said.Cause})
 	}
@@ -151,9 +153,18 @@ func registerNotices(api huma.API, b Backend, problem problems) {
 		if _, err := b.Store().Incident(ctx, in.ID); err != nil {
 			return nil, problem.of(err)
 		}
-		views, err := noticeViews(ctx, b, in.ID)
+		views, err := noticeViews(b.Store().Notices(ctx, in.ID))
 		return &body[[]NoticeView]{views}, problem.of(err)
 	}, summary("list-notices", "Who was told of an incident, when, by which channel, and of its withdrawal"))
+
+	huma.Get(api, "/api/v1/recipients/{recipient}/notices", func(ctx context.Context, in *struct {
+		Recipient string `path:"recipient"`
+		Before    int64  `query:"before" doc:"only numbers below, to page backwards"`
+		Limit     int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
+	}) (*body[[]NoticeView], error) {
+		views, err := noticeViews(b.Store().NoticesTo(ctx, in.Recipient, in.Before, in.Limit))
+		return &body[[]NoticeView]{views}, problem.of(err)
+	}, summary("list-recipient-notices", "What a recipient was told, newest first"))
 
 	huma.Get(api, "/api/v1/recipients", func(ctx context.Context, _ *struct{}) (*body[[]json.RawMessage], error) {
 		docs, err := b.Store().Recipients(ctx)

@@ -90,7 +90,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	for _, op := range operations {
 		method, path, _ := strings.Cut(op, " ")
-		status, answer := c.Call(method, strings.NewReplacer("{id}", "1", "{person}", "p-1", "{date}", "2026-03-02", "{device}", "gt06:"+centertest.IMEI(1)).Replace(path), bodies[op])
+		status, answer := c.Call(method, strings.NewReplacer("{id}", "1", "{recipient}", "desk", "{person}", "p-1", "{date}", "2026-03-02", "{device}", "gt06:"+centertest.IMEI(1)).Replace(path), bodies[op])
 		described := doc.Paths[path][strings.ToLower(method)].Responses
 		if _, said := described[fmt.Sprint(status)]; status >= 300 || !said {
 			t.Errorf("%s: %d %.200s; described are %v", op, status, answer, described)

@@ -26,6 +26,7 @@ CREATE TABLE notice (
 );
 CREATE INDEX notice_due ON notice (state, recipient, attempts, n);
 CREATE INDEX notice_incident ON notice (incident, recipient, n);
+CREATE INDEX notice_recipient ON notice (recipient, n);
 
 -- From when to when the center ran, so that it can tell what it missed.
 CREATE TABLE run (began BIGINT PRIMARY KEY, seen BIGINT NOT NULL);
