@@ -19,6 +19,7 @@ import (
 	"github.com/sargas-em/em/devices/watch3g"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/delivery"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
 )
@@ -45,7 +46,7 @@ func tellPair(t *testing.T, rnd *rand.Rand, grid time.Duration) *pairStory {
 	s.mails = centertest.NewMailServer(t, false, nil, "")
 	s.c = centertest.Start(t, centertest.Config{
 		Options: func(o *center.Options) {
-			o.Devices = append(o.Devices, center.DeviceListener{Codec: "watch3g", Addr: "127.0.0.1:0"})
+			o.Devices = append(o.Devices, ingest.Listener{Codec: "watch3g", Addr: "127.0.0.1:0"})
 			o.Telling.Mail = &delivery.SMTP{Addr: s.mails.Addr, From: "center@example.org"}
 		},
 		Before: func(c *center.Center) { c.Grid(grid); c.Again(10 * time.Millisecond) },
@@ -61,7 +62,7 @@ func tellPair(t *testing.T, rnd *rand.Rand, grid time.Duration) *pairStory {
 	s.c.Put("/api/v1/recipients", s.wearerHook.Recipient("app-of-p-1", "wearer", `,"person":"p-1"`))
 	s.c.Put("/api/v1/recipients", fmt.Sprintf(`{"id":"watch-of-p-1","who":"wearer","person":"p-1","device":{"id":"watch3g:%s"}}`, s.watch))
 	s.wearer, s.phone = s.c.Connect(1), s.c.Connect(2)
-	at := slices.IndexFunc(s.c.Addresses().Devices, func(l center.DeviceListener) bool { return l.Codec == "watch3g" })
+	at := slices.IndexFunc(s.c.Addresses().Devices, func(l ingest.Listener) bool { return l.Codec == "watch3g" })
 	conn, err := net.Dial("tcp", s.c.Addresses().Devices[at].Addr)
 	if err != nil {
 		t.Fatal(err)
