@@ -54,14 +54,21 @@ var frames = sync.OnceValue(func() *layout.Layout {
 			layout.Lit("flag", sign),
 		)
 	}
+	lineEnd := `until(')` // of a line in parentheses: or what stands in none
+	for c := range 256 {
+		if c < ' ' || c >= flag {
+			lineEnd += fmt.Sprintf(`\x%02x`, c)
+		}
+	}
+	lineEnd += "')"
 	return layout.Must(layout.Description{
 		Name:  Name,
 		Title: "JT/T 808",
 		Start: "byte(0) == 0x7E || byte(0) == 0xE7",
 		Frames: []layout.Frame{
-			{If: "byte(0) == 0x7E", Size: `find('\x7E', 1) + 1`},
-			{If: "byte(0) == 0xE7", Size: `find('\xE7', 1) + 1`},
-			{If: "starts('(')", Size: "find(')') + 1"},
+			{If: "byte(0) == 0x7E", Size: `if(find('\x7E', 1) == 1, 0, find('\x7E', 1) + 1)`},
+			{If: "byte(0) == 0xE7 && in(be16(1), " + strings.Join(codes, ", ") + ")", Size: `find('\xE7', 1) + 1`},
+			{If: fmt.Sprintf("byte(0) == 0x28 && %s < %d && byte(%[1]s) == 0x29 && find('(', 1, %[1]s) < 0", lineEnd, maxLine), Size: lineEnd + " + 1"},
 		},
 		Fields: []layout.Node{
 			layout.Let("alt", "byte(0) == 0xE7"),

@@ -19,7 +19,7 @@ var frames = sync.OnceValue(func() *layout.Layout {
 		Name:    name,
 		Title:   "Laipac",
 		Start:   "starts('$AV') || starts('$EAV') || starts('$ECHK,')",
-		Frames:  []layout.Frame{{If: "starts('$')", Size: "find('*') + 3"}},
+		Frames:  []layout.Frame{{If: "starts('$') && find('$', 1, find('*')) < 0", Size: "find('*') + 3"}},
 		Between: "\r\n",
 		Fields: []layout.Node{
 			layout.Lit("start", "$"),

@@ -26,10 +26,10 @@ var frames = sync.OnceValue(func() *layout.Layout {
 		Title: "Megastek",
 		Start: "starts('$MGV') || " + older + " || starts('cmd=aid;') || run('0123456789') == 4 && be32(4) == 0x244D4756",
 		Frames: []layout.Frame{ // by numbers, for which bytes are waited
-			{If: "byte(0) >= 0x30 && byte(0) <= 0x39 && be32(4) == 0x244D4756", Size: "if(find(';!', 0, " + told + ") >= 0, find(';!') + 2, " + told + ")"},
-			{If: "byte(0) == 0x24 && be32(0) == 0x244D4756", Size: `until('!\r\n') + (byte(until('!\r\n')) == 0x21)`},
-			{If: "byte(0) == 0x53 && be16(1) == 0x5458 || byte(0) == 0x4C && be32(0) == 0x4C4F4753 && be16(4) == 0x5458", Size: `if(find('\n', ` + behindID + ", find(';', " + behindID + `)) >= 0, find('\n', ` + behindID + "), find(';', " + behindID + ") + 3)"},
-			{If: "byte(0) == 0x63 && be32(0) == 0x636D643D && be32(4) == 0x6169643B", Size: `if(find('\r', 0, find('\n')) >= 0, find('\r'), find('\n'))`},
+			{If: "byte(0) >= 0x30 && byte(0) <= 0x39 && be32(4) == 0x244D4756", Size: alone("if(find(';!', 0, "+told+") >= 0, find(';!') + 2, "+told+")", "5", "$MGV")},
+			{If: "byte(0) == 0x24 && be32(0) == 0x244D4756", Size: alone(`(until('!\r\n') + (byte(until('!\r\n')) == 0x21))`, "4", "$MGV")},
+			{If: "byte(0) == 0x53 && be16(1) == 0x5458 || byte(0) == 0x4C && be32(0) == 0x4C4F4753 && be16(4) == 0x5458", Size: alone(`if(find('\n', `+behindID+", find(';', "+behindID+`)) >= 0, find('\n', `+behindID+"), find(';', "+behindID+") + 3)", behindName, "$MGV", "STX")},
+			{If: "byte(0) == 0x63 && be32(0) == 0x636D643D && be32(4) == 0x6169643B", Size: alone(`if(find('\r', 0, find('\n')) >= 0, find('\r'), find('\n'))`, "8", "$MGV", "STX")},
 		},
 		Between: "\r\n!",
 		Fields: []layout.Node{
@@ -42,6 +42,15 @@ var frames = sync.OnceValue(func() *layout.Layout {
 		},
 	})
 })
+
+// alone is the size of a frame, or 0 where another one starts in it from there on.
+func alone(size, from string, starts ...string) string {
+	all := size
+	for _, s := range starts {
+		all = "if(find('" + s + "', " + from + ", " + size + ") >= 0, 0, " + all + ")"
+	}
+	return all
+}
 
 func field(name string) layout.Node { return layout.Word(name, ',') }
 

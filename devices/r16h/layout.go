@@ -26,7 +26,7 @@ var frames = sync.OnceValue(func() *layout.Layout {
 		Name:    name,
 		Title:   "R16H",
 		Start:   "starts('@LINK,') || starts('@GPSD,') || starts('@LBSD,')",
-		Frames:  []layout.Frame{{If: "starts('@')", Size: "find('$') + 1"}},
+		Frames:  []layout.Frame{{If: "starts('@') && find('@', 1, find('$')) < 0", Size: "find('$') + 1"}},
 		Between: "\r\n",
 		Fields: []layout.Node{
 			layout.Lit("start", "@"),

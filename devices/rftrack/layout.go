@@ -59,6 +59,7 @@ func startLine() layout.Node {
 
 func headerLine() layout.Node {
 	return line(
+		layout.If("find(':') < 0", layout.Fail()),
 		layout.Let("length", "findfold('content-length:') == pos"),
 		layout.Word("header", ':'),
 		layout.Text("blanks", `run(' \t')`),

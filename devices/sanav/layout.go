@@ -1,6 +1,7 @@
 package sanav
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/sargas-em/em/protocol/layout"
@@ -13,14 +14,29 @@ func (Codec) Layout() *layout.Layout { return frames() }
 // frames says of frames what Decode reads in them; a test holds the two together.
 var frames = sync.OnceValue(func() *layout.Layout {
 	head := "run('0123456789') == 15 && byte(15) == 0x2C && be16(16) == 0x2447"
+	line := "run('" // of what is printable; its end is waited for
+	for c := ' '; c <= '~'; c++ {
+		line += fmt.Sprintf(`\x%02x`, c)
+	}
+	line += "')"
+	begins := "(" + head + " || starts('imei') || starts('" + cota + "')"
+	for _, reply := range []string{"setup ok", "setup fail", "command error"} {
+		begins += " || findfold('" + reply + "', 0, " + line + ") >= 0"
+	}
+	begins += ")"
+	// The first of the places where another report begins inside the line, or its end.
+	whole := line
+	for _, again := range []string{"find('imei=', 1, " + line + ")", "find('imei:', 1, " + line + ")", "find(',$G', 17, " + line + ") - 15"} {
+		whole = "min(" + whole + ", if(" + again + " > 0, " + again + ", " + line + "))"
+	}
 	return layout.Must(layout.Description{
 		Name:  name,
 		Title: "SANAV",
 		Start: "starts('imei=') || starts('imei:') || starts('GET /') && find('?imei=') >= 0 || " + head,
 		Frames: []layout.Frame{ // by numbers, for which bytes are waited
 			{If: "byte(0) == 0x47 && be32(0) == 0x47455420 || byte(0) == 0x48 && be32(0) == 0x48545450", Size: `find('\r\n\r\n') + 4`},
-			{If: "byte(0) == 0x23", Size: "find('*') + 1"},
-			{If: "byte(0) >= 0x20 && byte(0) <= 0x7E", Size: `until('\r\n') + 0 * byte(until('\r\n'))`},
+			{If: "byte(0) == 0x23", Size: "if(find('*', 0, " + line + ") >= 0, find('*') + 1, " + line + " + 0 * byte(" + line + "))"},
+			{If: "byte(0) >= 0x20 && byte(0) <= 0x7E && byte(" + line + ") >= 0 && " + begins, Size: whole},
 		},
 		Between: "\r\n",
 		Fields: []layout.Node{

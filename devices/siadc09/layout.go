@@ -28,8 +28,8 @@ var frames = sync.OnceValue(func() *layout.Layout {
 		Start: "byte(0) == 0x0A && (" + inDigits + " || " + inBytes + " || byte(1) == 0x0A && in(0x22, byte(10), byte(8)))",
 		Frames: []layout.Frame{
 			{If: "starts('\\nSR') && byte(7) == 0x4C || starts('\\n\"ACK\"\\r')", Size: "find('\\r') + 1"},
-			{If: "byte(0) == 0x0A && " + inDigits, Size: "find('\\r', 9) + 1"},
-			{If: "byte(0) == 0x0A && " + inBytes, Size: "find('\\r', 7) + 1"},
+			{If: "byte(0) == 0x0A && " + inDigits, Size: "if(find('\\n', 9, find('\\r', 9)) < 0, find('\\r', 9) + 1, 0)"},
+			{If: "byte(0) == 0x0A && " + inBytes, Size: "if(find('\\n', 7, find('\\r', 7)) < 0, find('\\r', 7) + 1, 0)"},
 		},
 		Between: "\r", // a frame begins with LF
 		Fields: []layout.Node{

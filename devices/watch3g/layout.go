@@ -52,14 +52,14 @@ var frames = sync.OnceValue(func() *layout.Layout {
 		Title: "Watch 3G",
 		Start: "byte(0) == 0x5B && byte(3) == 0x2A && in(byte(" + content + " - 1), 0x2A)",
 		Frames: []layout.Frame{
-			{If: "starts('[') && find('[', " + content + ", find(']', " + content + ")) < 0", Size: "find(']') + 1"},
+			{If: "byte(0) == 0x5B && byte(3) == 0x2A && find('[', " + content + ", find(']', " + content + ")) < 0", Size: "find(']') + 1"},
 			// An opening bracket is in the content. Within the length there is another
 			// closing one that goes with it, or the first is the end all the same.
 			{
-				If:   "starts('[') && find(']', find(']', " + content + ") + 1, " + content + " + " + length + " + 1) >= 0",
+				If:   "byte(0) == 0x5B && byte(3) == 0x2A && find(']', find(']', " + content + ") + 1, " + content + " + " + length + " + 1) >= 0",
 				Size: "find(']', find(']', " + content + ") + 1) + 1",
 			},
-			{If: "starts('[')", Size: "find(']') + 1"},
+			{If: "byte(0) == 0x5B && byte(3) == 0x2A", Size: "find(']') + 1"},
 		},
 		Between: "\r\n",
 		Fields: []layout.Node{

@@ -18,7 +18,7 @@ import (
 	"github.com/sargas-em/em/examples/internal/frames"
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/capture"
-	"github.com/sargas-em/em/protocol/layout"
+	"github.com/sargas-em/em/protocol/wire"
 )
 
 // tshark finds the program; without it the test is skipped, or fails where all
@@ -37,9 +37,10 @@ func tshark(t *testing.T) string {
 
 // The dissectors show in Wireshark what Dissect shows here: the same fields at
 // the same bytes with the same values, of every frame there is, whole and broken.
-// One file has three conversations: all vectors in a stream of small pieces, so
+// One file has four conversations: all vectors in a stream of small pieces, so
 // that frames are put together again, of a port that nobody tells; each vector, and
-// what damage leaves of it, as a datagram; and a serial line.
+// what damage leaves of it, as a datagram; a serial line; and a stream with junk
+// between the vectors, behind which frames are found where the codec finds them.
 func TestDissectors(t *testing.T) {
 	program := tshark(t)
 	for _, d := range devices.All() {
@@ -49,14 +50,20 @@ func TestDissectors(t *testing.T) {
 		}
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
-			wire := vectorBytes(t, d.Name)
-			x := &dissection{t: t, program: program, layout: described.Layout(), dir: t.TempDir()}
+			vectors := vectorBytes(t, d.Name)
+			l := described.Layout()
+			x := &dissection{t: t, program: program, name: l.Name(), script: l.Lua(toldPort), dissect: l.Dissect, dir: t.TempDir()}
 			const seed = 17
-			whole, pieces := streamOf(t, d, wire)
-			broken := datagramsOf(wire, seed)
-			file := x.record(map[capture.Transport][][]byte{capture.TCP: pieces, capture.UDP: broken, capture.Serial: wire[:1]})
-			x.compare(slices.Concat(whole, broken, wire[:1]), x.run(file))
-			t.Logf("%d frames in a stream, %d datagrams, seed %d", len(whole), len(broken), seed)
+			whole, pieces := streamOf(t, d, vectors)
+			broken := datagramsOf(vectors, seed)
+			found, junk := junkBetween(d, whole, pieces[0], seed)
+			file := x.record(
+				sent{capture.TCP, pieces}, sent{capture.UDP, broken}, sent{capture.Serial, vectors[:1]}, sent{capture.TCP, junk})
+			got := x.run(file)
+			n := min(len(got), len(whole)+len(broken)+1)
+			x.compare(slices.Concat(whole, broken, vectors[:1]), got[:n])
+			x.contains(found, got[n:])
+			t.Logf("%d frames in a stream, %d datagrams, %d frames among junk, seed %d", len(whole), len(broken), len(found), seed)
 		})
 	}
 }
@@ -128,13 +135,20 @@ func framesOf(d protocol.Device, b []byte) (frames [][]byte, clean bool) {
 type dissection struct {
 	t       *testing.T
 	program string
-	layout  *layout.Layout
+	name    string // of the dialect
+	script  string
+	dissect func(frame []byte) []wire.Span // what is to be seen
 	dir     string
 }
 
-// record makes a capture file of conversations, each of pieces in the order that
-// they are sent.
-func (x *dissection) record(conversations map[capture.Transport][][]byte) string {
+// sent is the pieces that a device sends, in their order.
+type sent struct {
+	transport capture.Transport
+	pieces    [][]byte
+}
+
+// record makes a capture file of conversations.
+func (x *dissection) record(conversations ...sent) string {
 	x.t.Helper()
 	name := filepath.Join(x.dir, "all.pcapng")
 	f, err := os.Create(name)
@@ -148,12 +162,12 @@ func (x *dissection) record(conversations map[capture.Transport][][]byte) string
 	}
 	device, center := netip.MustParseAddrPort("192.0.2.17:4017"), netip.MustParseAddr("192.0.2.1")
 	at := time.Date(2026, 3, 14, 9, 30, 0, 0, time.UTC)
-	for i, transport := range []capture.Transport{capture.TCP, capture.UDP, capture.Serial} {
-		s, err := w.Open(at, capture.Info{Transport: transport, Device: device, Center: netip.AddrPortFrom(center, toldPort-1+uint16(i)), Name: "/dev/ttyUSB0"})
+	for i, c := range conversations {
+		s, err := w.Open(at, capture.Info{Transport: c.transport, Device: device, Center: netip.AddrPortFrom(center, toldPort-1+uint16(i)), Name: "/dev/ttyUSB0"})
 		if err != nil {
 			x.t.Fatal(err)
 		}
-		for _, p := range conversations[transport] {
+		for _, p := range c.pieces {
 			at = at.Add(time.Millisecond)
 			if err := s.Tap(protocol.Traffic{At: at, Kind: protocol.Received, Data: p}); err != nil {
 				x.t.Fatal(err)
@@ -189,10 +203,10 @@ func fieldText(offset, size int, name, value, note string) string {
 func (x *dissection) run(file string) []seen {
 	x.t.Helper()
 	script := filepath.Join(x.dir, "dissector.lua")
-	if err := os.WriteFile(script, []byte(x.layout.Lua(toldPort)), 0o666); err != nil {
+	if err := os.WriteFile(script, []byte(x.script), 0o666); err != nil {
 		x.t.Fatal(err)
 	}
-	cmd := exec.Command(x.program, "-X", "lua_script:"+script, "-r", file, "-T", "pdml", "-o", x.layout.Name()+".datagrams:TRUE")
+	cmd := exec.Command(x.program, "-X", "lua_script:"+script, "-r", file, "-T", "pdml", "-o", x.name+".datagrams:TRUE")
 	cmd.Env = append(os.Environ(), "HOME="+x.dir, "LC_ALL=C.UTF-8")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -223,12 +237,12 @@ func (x *dissection) run(file string) []seen {
 			if strings.HasPrefix(pr.Name, "_ws.lua") || pr.Name == "_ws.malformed" {
 				x.t.Fatalf("%+v", pr)
 			}
-			if pr.Name != x.layout.Name() {
+			if pr.Name != x.name {
 				continue
 			}
 			s := seen{size: pr.Size}
 			for _, f := range pr.Fields {
-				if !strings.HasPrefix(f.Name, x.layout.Name()+".") {
+				if !strings.HasPrefix(f.Name, x.name+".") {
 					x.t.Errorf("the field %+v", f)
 					continue
 				}
@@ -243,7 +257,7 @@ func (x *dissection) run(file string) []seen {
 // want is a frame as the layout shows it.
 func (x *dissection) want(frame []byte) seen {
 	s := seen{size: len(frame)}
-	for _, f := range x.layout.Dissect(frame) {
+	for _, f := range x.dissect(frame) {
 		s.fields = append(s.fields, strings.Replace(fieldText(f.Offset, f.Len, f.Name, f.Value, f.Note), " ", " : ", 1))
 	}
 	return s
@@ -283,6 +297,28 @@ func (x *dissection) compare(frames [][]byte, got []seen) {
 	}
 }
 
+// contains tells each frame that is not shown, in the order of frames; others may be
+// shown between them.
+func (x *dissection) contains(frames [][]byte, got []seen) {
+	x.t.Helper()
+	missing := 0
+	for i, f := range frames {
+		want := x.want(f)
+		near := got[:min(len(got), 20)] // the same frame comes again further on
+		at := slices.IndexFunc(near, func(s seen) bool { return s.size == want.size && slices.Equal(s.fields, want.fields) })
+		if at < 0 {
+			if missing++; missing <= 5 {
+				x.t.Errorf("frame %d among junk is not shown: %.300q", i, f)
+			}
+			continue
+		}
+		got = got[at+1:]
+	}
+	if missing > 0 {
+		x.t.Errorf("%d of %d frames among junk are not shown", missing, len(frames))
+	}
+}
+
 // streamOf makes one stream of the vectors that decode: their frames, and the pieces.
 func streamOf(t *testing.T, d protocol.Device, wire [][]byte) (frames, pieces [][]byte) {
 	var all []byte
@@ -300,6 +336,47 @@ func streamOf(t *testing.T, d protocol.Device, wire [][]byte) (frames, pieces []
 		t.Fatal("no clean frames")
 	}
 	return frames, append([][]byte{all[:first]}, slices.Collect(slices.Chunk(all[first:], 11))...)
+}
+
+// junkBetween makes a stream with junk between the frames, which begins with the start
+// of one that is known by it: noise, what others send, and beginnings of frames. It
+// returns the frames that the codec finds and reads.
+func junkBetween(d protocol.Device, whole [][]byte, start []byte, seed uint64) (found, pieces [][]byte) {
+	random := rand.New(rand.NewPCG(seed, 1))
+	stream := bytes.Clone(start)
+	for i, f := range slices.Concat(whole, whole) {
+		var junk []byte
+		switch i % 4 {
+		case 0:
+			junk = make([]byte, 1+random.IntN(16))
+			for k := range junk {
+				junk[k] = byte(random.Uint32())
+			}
+		case 1:
+			junk = []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		case 2:
+			junk = f[:random.IntN(len(f))]
+		}
+		stream = slices.Concat(stream, f, []byte("\r\n"), junk)
+	}
+	pieces = slices.Collect(slices.Chunk(stream, 611))
+	s := protocol.NewSplitter(d)
+	for _, p := range pieces {
+		s.Write(p)
+		for {
+			frame, _, ok, err := s.Next()
+			if err != nil {
+				continue
+			}
+			if !ok {
+				break
+			}
+			if _, err := d.Codec.Decode(frame); err == nil {
+				found = append(found, bytes.Clone(frame))
+			}
+		}
+	}
+	return found, pieces
 }
 
 // datagramsOf makes of every vector itself, its beginning, and one with a bit changed.

@@ -720,7 +720,10 @@ local function leaf(r, n)
 	elseif n.op == "check" and n.inhex then
 		size = 2 * n.width
 	end
-	if size > r.stop - r.pos then return false end
+	if size > r.stop - r.pos then
+		r.broken = true
+		return false
+	end
 	local value, note, v = LEAF[n.op](r, n, sub(r.buf, r.pos + 1, r.pos + size))
 	titled(r, n, value)
 	r.number = v
@@ -852,7 +855,7 @@ local function dissect(s, emit)
 	end
 	walk(r, L.fields)
 	close(r)
-	return table.concat(r.titles, ", ")
+	return table.concat(r.titles, ", "), r.broken
 end
 
 -- The stream.
@@ -871,6 +874,29 @@ local function framesize(s, pos)
 			return size > 0 and size or nil
 		end
 		if r.short then return true end
+	end
+	return nil
+end
+
+-- Whether the layout finds something wrong with a frame, or misses a field.
+local function faulty(frame)
+	local bad = false
+	local _, broken = dissect(frame, function(_, _, name, _, note) bad = bad or name == "unparsed" or note:find("^WRONG") ~= nil end)
+	return bad or broken
+end
+
+-- Where in a frame with faults another begins that has none: what is before it is
+-- left of one that was cut off. True where the frame's end mark may be the start of
+-- another one, of which more bytes are needed to tell; nil for neither.
+local function restart(s, pos, size)
+	if not faulty(sub(s, pos + 1, pos + size)) then return nil end
+	for q = pos + 1, pos + size - 1 do
+		local n = framesize(s, q)
+		if n == true or n and n > #s - q then
+			if q > pos + size - 3 then return true end
+		elseif n and not faulty(sub(s, q + 1, q + n)) then
+			return q
+		end
 	end
 	return nil
 end
@@ -940,6 +966,16 @@ local function dissector(tvb, pinfo, tree)
 					return #s
 				end
 				size = #s - pos
+			else
+				local again = restart(s, pos, size)
+				if again == true and pinfo.can_desegment > 0 then
+					pinfo.desegment_offset = pos
+					pinfo.desegment_len = DESEGMENT_ONE_MORE_SEGMENT
+					return #s
+				elseif again and again ~= true then
+					tree:add(junk, tvb(pos, again - pos))
+					pos, size = again, nil
+				end
 			end
 			if size then
 				show(tvb, pos, size, pinfo, tree, first)

@@ -24,8 +24,9 @@ type Description struct {
 // the bytes from a place where a frame may begin; the first Frame whose If is not 0
 // gives the size. Where both need bytes that have not come yet, they are waited
 // for, which byte, its like and find tell; starts, run, until and count take what is
-// there for all. A size of 0 is none: the place is not the start of a frame. Nothing but the
-// Lua dissector needs it, for programs have a Codec.
+// there for all. A size of 0 is none: the place is not the start of a frame. A frame
+// with a fault, in which another begins that has none, is junk up to that one: it was
+// cut off. Nothing but the Lua dissector needs it, for programs have a Codec.
 type Frame struct{ If, Size string }
 
 // Layout is the description of a dialect's frames, checked and ready for use. It
