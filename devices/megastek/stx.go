@@ -63,7 +63,7 @@ func (f *reader) stxFields(stored bool) protocol.Message {
 	m.Stored = stored
 	f.Expect(",", "comma")
 	m.ID = f.text("id")
-	m.RMC = nmea.ReadRMC(&f.Cursor, f.frame)
+	m.RMC.Read(&f.Cursor, f.frame)
 	if f.Len() == 0 {
 		// Cut behind the sentence: then the code is missing too, which is for
 		// the codec to judge; with a code it is no form of ours.
@@ -153,7 +153,7 @@ func (f *reader) stxPadded(stored bool, end int) protocol.Message {
 	if v := f.U8("length"); int(v) != want {
 		f.forgivable(&wire.FieldError{Field: "length", Offset: at + 1, Err: fmt.Errorf("%w: %d, expected %d", wire.ErrValue, v, want)})
 	}
-	m.RMC = nmea.ReadRMC(&f.Cursor, f.frame)
+	m.RMC.Read(&f.Cursor, f.frame)
 	f.Expect(",", "comma")
 	fields := 0
 	if f.Err() == nil {

@@ -228,7 +228,7 @@ func (f *reader) identity(n int) string {
 // rmc reads a sentence and judges its check code.
 func (f *reader) rmc(r *nmea.RMC) (bad bool) {
 	start := f.Pos()
-	*r = nmea.ReadRMC(&f.Cursor, f.frame)
+	r.Read(&f.Cursor, f.frame)
 	if f.Err() != nil {
 		return false
 	}

@@ -7,10 +7,11 @@ import (
 	"github.com/sargas-em/em/protocol/wire"
 )
 
-func ExampleReadRMC() {
+func ExampleRMC_Read() {
 	frame := []byte("$GPRMC,092653.000,A,5441.2320,N,02516.7820,E,1.21,40.90,140326,,,A*52")
 	c := wire.New(frame)
-	r := nmea.ReadRMC(&c, frame)
+	var r nmea.RMC
+	r.Read(&c, frame)
 	p, _ := nmea.LatLng(r.Lat, r.Lng)
 	fmt.Printf("%s %.5f %.5f %s kn\n", r.Time.Format("2006-01-02 15:04:05"), p.Lat, p.Lng, r.Speed.V)
 	// Output: 2026-03-14 09:26:53 54.68720 25.27970 1.21 kn

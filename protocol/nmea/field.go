@@ -29,9 +29,6 @@ func ahead(c *wire.Cursor) []byte {
 	return c.Ahead()
 }
 
-// isEmpty reports whether the next field is empty, and not the last one.
-func isEmpty(b []byte) bool { return len(b) > 0 && b[0] == ',' }
-
 // takes returns how many bytes of b a field of n takes, with its comma; 0 where
 // something else follows, and for an empty last field.
 func takes(b []byte, n int) int {
@@ -74,8 +71,7 @@ func bad(format string, args ...any) error {
 
 // ReadText reads one field as it is, blanks included.
 func ReadText(c *wire.Cursor, name string) string {
-	if isEmpty(ahead(c)) {
-		c.Advance(1)
+	if c.Empty(',') {
 		return ""
 	}
 	return c.FieldText(',', name)
@@ -83,11 +79,11 @@ func ReadText(c *wire.Cursor, name string) string {
 
 // ReadNumber reads one field with a plain decimal number; absent where it is blank.
 func ReadNumber(c *wire.Cursor, name string) em.Opt[em.Decimal] {
-	b := ahead(c)
-	if isEmpty(b) {
-		c.Advance(1)
-		return em.Opt[em.Decimal]{}
+	if coef, scale, n, ok := c.Decimal(','); ok {
+		c.Advance(n + 1)
+		return em.Opt[em.Decimal]{V: em.Decimal{Coef: int64(coef), Scale: uint8(scale)}, OK: n > 0}
 	}
+	b := ahead(c)
 	if d, n := number(b); takes(b, n) > 0 {
 		c.Advance(takes(b, n))
 		return d
@@ -152,13 +148,8 @@ func ReadLetter(c *wire.Cursor, name, letters string, empty bool) byte {
 // ReadUint reads one field with decimal digits of a value up to most; absent
 // where it is blank.
 func ReadUint(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
-	b := ahead(c)
-	if isEmpty(b) {
-		c.Advance(1)
-		return em.Opt[uint64]{}
-	}
-	if v, n := wire.Leading(b); takes(b, n) > 0 && uint64(v) <= most {
-		c.Advance(takes(b, n))
+	if v, scale, n, ok := c.Decimal(','); ok && scale == 0 && uint64(v) <= most {
+		c.Advance(n + 1)
 		return em.Opt[uint64]{V: uint64(v), OK: n > 0}
 	}
 	return readUint(c, name, 10, most)

@@ -2,7 +2,7 @@ package nmea
 
 import "github.com/sargas-em/em/protocol/layout"
 
-// Layout says of a sentence what ReadRMC reads, for the layouts of dialects that
+// Layout says of a sentence what RMC.Read reads, for the layouts of dialects that
 // have one. It sets the variable rmc_star to where the star is; below zero there is
 // none, and then the comma behind the sentence is part of its last field.
 func Layout() layout.Node {

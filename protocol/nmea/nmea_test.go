@@ -219,7 +219,7 @@ func TestWord(t *testing.T) {
 }
 
 // The check codes of the sentences were computed with a python snippet.
-func TestReadRMC(t *testing.T) {
+func TestRMCRead(t *testing.T) {
 	at := time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
 	lat, _ := NewCoord(Latitude, 54.6872, 4)
 	lng, _ := NewCoord(Longitude, 25.2797, 4)
@@ -249,7 +249,8 @@ func TestReadRMC(t *testing.T) {
 			frame := []byte("x" + c.text)
 			cur := wire.New(frame)
 			cur.Text(1, "before")
-			got := ReadRMC(&cur, frame)
+			var got RMC
+			got.Read(&cur, frame)
 			if cur.Err() != nil || got != c.want {
 				t.Fatalf("got %+v, %v", got, cur.Err())
 			}
@@ -267,7 +268,7 @@ func TestReadRMC(t *testing.T) {
 	}
 }
 
-func TestReadRMCRejects(t *testing.T) {
+func TestRMCReadRejects(t *testing.T) {
 	for _, c := range []struct{ name, text, field string }{
 		{"empty", "", "rmc start"},
 		{"another sentence", "$GPGGA,092653.000,A,5441.2320,N,02516.7820,E,1.21,40.90,140326,,,A*52", "rmc name"},
@@ -285,7 +286,8 @@ func TestReadRMCRejects(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			frame := []byte(c.text)
 			cur := wire.New(frame)
-			got := ReadRMC(&cur, frame)
+			var got RMC
+			got.Read(&cur, frame)
 			var fe *wire.FieldError
 			if !errors.As(cur.Err(), &fe) || fe.Field != c.field || got != (RMC{}) {
 				t.Errorf("got %+v, %v; want an error in %q", got, cur.Err(), c.field)
@@ -304,7 +306,8 @@ func FuzzReadRMC(f *testing.F) {
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		c := wire.New(frame)
 		c.Record()
-		r := ReadRMC(&c, frame)
+		var r RMC
+		r.Read(&c, frame)
 		pos := 0
 		for _, s := range c.Spans() {
 			if s.Offset != pos {
@@ -323,7 +326,8 @@ func FuzzReadRMC(f *testing.F) {
 			t.Fatalf("%+v cannot be written: %v", r, err)
 		}
 		c2 := wire.New(b)
-		if again := ReadRMC(&c2, b); again != r || c2.Err() != nil {
+		var again RMC
+		if again.Read(&c2, b); again != r || c2.Err() != nil {
 			t.Fatalf("%q\n%+v becomes %q\n%+v, %v", frame, r, b, again, c2.Err())
 		}
 	})

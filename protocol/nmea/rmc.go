@@ -36,12 +36,20 @@ type RMC struct {
 // rmcFields are the fields behind the name, with the mode.
 const rmcFields = 12
 
-// ReadRMC reads a sentence from its "$" up to its check code, or, where no star
+// Read reads a sentence from its "$" up to its check code, or, where no star
 // follows in frame, up to its mode field. frame is what c reads. Afterwards c is
-// at whatever follows: a comma, or the end. The check code is not judged here.
-func ReadRMC(c *wire.Cursor, frame []byte) (r RMC) {
+// at whatever follows: a comma, or the end. The check code is not judged here. After
+// an error, which c has, r is zero.
+func (r *RMC) Read(c *wire.Cursor, frame []byte) {
+	*r = RMC{}
+	if r.read(c, frame); c.Err() != nil {
+		*r = RMC{}
+	}
+}
+
+func (r *RMC) read(c *wire.Cursor, frame []byte) {
 	if c.Err() != nil {
-		return r
+		return
 	}
 	rest := frame[c.Pos() : c.Pos()+c.Len()]
 	end := bytes.IndexByte(rest, '*')
@@ -68,7 +76,7 @@ func ReadRMC(c *wire.Cursor, frame []byte) (r RMC) {
 		c.FailAt("rmc", start, bad("%d fields", n))
 	}
 	if c.Err() != nil {
-		return RMC{}
+		return
 	}
 	if r.Talker = "GP"; string(name[:2]) != r.Talker {
 		r.Talker = c.TextAt(start, 2)
@@ -106,10 +114,6 @@ func ReadRMC(c *wire.Cursor, frame []byte) (r RMC) {
 			}
 		}
 	}
-	if c.Err() != nil {
-		return RMC{}
-	}
-	return r
 }
 
 // body returns the sentence between "$" and "*".

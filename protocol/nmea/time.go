@@ -90,10 +90,9 @@ func ReadClock(c *wire.Cursor, name string) em.Opt[time.Duration] {
 // ReadDate reads one field with ddmmyy; the zero time where it is blank or the
 // clock was never set.
 func ReadDate(c *wire.Cursor, name string) time.Time {
-	b := ahead(c)
-	if dmy, n := wire.Leading(b); n == 6 && takes(b, n) > 0 {
+	if dmy, scale, n, ok := c.Decimal(','); ok && scale == 0 && n == 6 {
 		if t, ok := date(dmy); ok {
-			c.Advance(takes(b, n))
+			c.Advance(n + 1)
 			return t
 		}
 	}

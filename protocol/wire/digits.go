@@ -36,14 +36,69 @@ func Leading(b []byte) (value uint32, digits int) {
 	// All eight at once: a loop that ends after another digit each time is what a
 	// processor guesses wrong. A byte is no digit if it is above 9 now; a carry
 	// reaches only what follows one of those.
-	w ^= 0x3030303030303030
-	digits = bits.TrailingZeros64((w+0x7676767676767676|w)&0x8080808080808080) / 8
-	w <<= 64 - 8*digits // leading zeros instead of what follows
+	w ^= ones * '0'
+	digits = bits.TrailingZeros64(noDigits(w)) / 8
+	return eight(w << (64 - 8*digits)), digits // leading zeros instead of what follows
+}
+
+const ones, tops = 0x0101010101010101, 0x8080808080808080
+
+// noDigits sets the top bit of each byte that is above 9, up to the first that is far
+// above.
+func noDigits(w uint64) uint64 { return (w + 0x76*ones | w) & tops }
+
+// eight returns the value of eight digits, the first in the lowest byte.
+func eight(w uint64) uint32 {
 	// Neighbours are joined to numbers of two digits, these to four, these to eight.
 	w = w*10 + w>>8
 	const pairs = 0x000000FF_000000FF
-	w = (w&pairs*(100+1_000_000<<32) + w>>16&pairs*(1+10_000<<32)) >> 32
-	return uint32(w), digits
+	return uint32((w&pairs*(100+1_000_000<<32) + w>>16&pairs*(1+10_000<<32)) >> 32)
+}
+
+// Decimal looks at the field that comes next, unread: n bytes and sep behind them. They
+// are a number of up to seven digits, or of six round a point, which scale of them are
+// behind, or none. ok is false for all else, also after an error and where fields are
+// recorded.
+func (c *Cursor) Decimal(sep byte) (coef uint32, scale, n int, ok bool) {
+	at := c.pos
+	if at >= c.plain || len(c.frame) < 8 {
+		return 0, 0, 0, false
+	}
+	start := min(at, len(c.frame)-8) // near the end zeros follow, not another frame's bytes
+	w := binary.LittleEndian.Uint64(c.frame[start:]) >> (8 * (at - start) & 63)
+	digits := w ^ ones*'0'
+	others := noDigits(digits)
+	if others == 0 {
+		return 0, 0, 0, false
+	}
+	end := bits.TrailingZeros64(others) - 7 // in bits
+	if n = end / 8; byte(w>>(end&63)) == '.' && n > 0 {
+		below := uint64(1)<<(end&63) - 1
+		digits = digits&below | digits>>8&^below
+		others &= others - 1
+		end = bits.TrailingZeros64(others) - 7
+		scale = end/8 - n - 1
+		if n = end / 8; scale == 0 || others == 0 {
+			return 0, 0, 0, false
+		}
+	}
+	if byte(w>>(end&63)) != sep || at+n >= c.plain {
+		return 0, 0, 0, false
+	}
+	if n == 0 {
+		return 0, 0, 0, true
+	}
+	count := n - min(scale, 1)
+	return eight(digits << ((64 - 8*count) & 63)), scale, n, true
+}
+
+// Empty reads an empty field, if one with a sep behind it comes next.
+func (c *Cursor) Empty(sep byte) bool {
+	if c.pos < c.plain && c.frame[c.pos] == sep {
+		c.pos++
+		return true
+	}
+	return false
 }
 
 // HexDigit returns the value of a hexadecimal digit in any case, or 255.
