@@ -50,7 +50,11 @@
 // Each crossing is known to lie between two pieces of evidence, and the doubt
 // is the wearer's: an absence runs from the latest possible departure to the
 // earliest possible return. So, of fixes a minute apart, absence counts from
-// the first fix outside to the last one outside. A home unit that reports by
+// the first fix outside to the last one outside, and one alone proves nothing;
+// unless Order.Away says for how long the wearer cannot be back from there: then
+// that long. By the same measure nobody can have come so far so soon after having
+// been home: such a fix, and those that follow it, are false positions and not
+// believed for three times as long, half an hour at most. A home unit that reports by
 // itself proves absence all the time from the loss to the next contact, for as
 // long as it is heard. Being home when ordered to be away is proven in the same
 // way.

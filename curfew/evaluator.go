@@ -220,7 +220,7 @@ func (e *Evaluator) Deadline() time.Time {
 		tr := &s.tracks[k]
 		var level time.Time
 		if s.now == bad(k) {
-			level = e.level(s.now)
+			level = e.proven(s.now)
 		}
 		if tr.returning {
 			due(tr.back.Latest.Add(e.config.Flicker))

@@ -56,6 +56,8 @@ type evidence struct {
 	homeRef    ref
 	awayRef    ref
 	by         string    // key of the unit that gave the last evidence; empty for others
+	odd        time.Time // since when fixes are where nobody can have come from home; zero: they are not
+	gone       time.Time // up to when the last evidence of absence proves it by itself: Order.Away; zero for none
 	sure       time.Time // up to when the last contact proves presence, where a unit reports each; zero for other evidence
 
 	// A loss that may be no more than bad radio: as of when, who told first, and
@@ -129,11 +131,45 @@ func (e *Evaluator) evidence(o *em.Observation) {
 		e.s.dark = 0
 		e.atHome(o, "", time.Time{})
 	case em.Outside:
+		away := e.away(o)
+		if e.jumped(o.At, away) {
+			return
+		}
 		e.s.dark = 0
 		if !e.inContact(o.At) {
 			e.outOfHome(o.At, refOf(o), "")
+			if away > 0 && e.s.now == Away {
+				e.s.gone = o.At.Add(min(away, e.config.MaxGap))
+			}
 		}
 	}
+}
+
+// away is for how long at least the wearer is away by an observation.
+func (e *Evaluator) away(o *em.Observation) time.Duration {
+	if e.order.Away == nil {
+		return 0
+	}
+	return e.order.Away(*o)
+}
+
+// Nobody comes home sooner than Order.Away says, nor out. Evidence of absence that
+// comes sooner after presence, granting clockSlack, is a false position; so is what
+// follows, for jumpTimes as long and maxJump at most. Unverified: false satellite
+// signals may last longer.
+const (
+	clockSlack = 2 * time.Second
+	jumpTimes  = 3
+	maxJump    = 30 * time.Minute
+)
+
+// jumped reports whether evidence of an absence of at least so long is not believed.
+func (e *Evaluator) jumped(t time.Time, away time.Duration) bool {
+	p := &e.s
+	if p.odd.IsZero() && p.now == Home && away > t.Sub(p.home)+clockSlack {
+		p.odd = t
+	}
+	return !p.odd.IsZero() && t.Before(p.odd.Add(min(jumpTimes*away, maxJump)))
 }
 
 // worn reports whether a device that is no unit is on the wearer's body.
@@ -359,6 +395,7 @@ func (e *Evaluator) atHome(o *em.Observation, by string, sure time.Time) {
 		p.turned = Crossing{p.away, o.At}
 	}
 	p.now, p.home, p.homeRef, p.by, p.sure = Home, o.At, refOf(o), by, sure
+	p.gone, p.odd = time.Time{}, time.Time{}
 }
 
 // outOfHome takes evidence of absence. A loss that waits to be believed is
@@ -378,6 +415,7 @@ func (e *Evaluator) outOfHome(t time.Time, r ref, by string) {
 		p.turned = Crossing{p.home, t}
 	}
 	p.now, p.away, p.awayRef, p.by, p.sure = Away, t, r, by, time.Time{}
+	p.gone, p.odd = time.Time{}, time.Time{}
 }
 
 // forget ends what was known: the evidence has lost its worth.
@@ -399,7 +437,7 @@ func (e *Evaluator) forget(t time.Time) {
 	if p.now != Unknown {
 		p.turned = Crossing{later(p.home, p.away), t}
 	}
-	p.now, p.by, p.sure = Unknown, "", time.Time{}
+	p.now, p.by, p.sure, p.gone = Unknown, "", time.Time{}, time.Time{}
 	e.found()
 }
 
@@ -442,6 +480,16 @@ func (e *Evaluator) allLost() (since time.Time, unit string) {
 		}
 	}
 	return since, unit
+}
+
+// proven is until when a side at fault is proven if nothing more is heard; zero if
+// it is not.
+func (e *Evaluator) proven(of Presence) time.Time {
+	until := e.level(of)
+	if of == Away {
+		until = later(until, e.s.gone)
+	}
+	return until
 }
 
 // level is until when units prove presence or absence if nothing more is heard;

@@ -38,6 +38,13 @@ type Order struct {
 	// Units reports. Nil where only units are asked.
 	Where func(em.Observation) em.Side
 
+	// Away tells for how long after an observation that Where puts outside the wearer
+	// cannot be back, as nobody is so fast: so long is an absence, which one
+	// observation alone then proves. Without it, or where it says none, an absence
+	// lasts from its first evidence to its last and is told by the second. Like
+	// Where it must be a function of the observation alone.
+	Away func(em.Observation) time.Duration
+
 	Units []Unit // home units and beacons at the place
 
 	// Worn names the devices on the wearer's body: when one says that it

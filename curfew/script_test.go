@@ -34,6 +34,7 @@ const (
 //	19:04:00 contact         … and hears it again
 //	18:00 beats 08:00 5m     signs of life of the unit
 //	18:00 out 08:00 1m       fixes outside; in: inside; unsure
+//	18:00 gone               a fix that proves ten seconds of absence; far: ten minutes
 //	20:00:00 off             the unit's power; also on, moved, placed
 //	20:00:00 open            the bracelet's strap; also shut, foil and nofoil, jam
 //	                         and nojam, dead and alive (switched off, heard again)
@@ -64,6 +65,12 @@ func where(o em.Observation) em.Side {
 	return em.Outside
 }
 
+// awayFor reads out of a fix for how long it proves absence: ten seconds for each
+// degree south of the first.
+func awayFor(o em.Observation) time.Duration {
+	return time.Duration(max(0, -o.Body.(*em.Fix).Lat-1)*10) * time.Second
+}
+
 func fix(lat float64) em.Body {
 	return &em.Fix{LatLng: em.LatLng{Lat: lat, Lng: 25}, Validity: em.FixCurrent, Source: em.SourceGNSS}
 }
@@ -81,6 +88,8 @@ var bodies = map[string]struct {
 	"placed":  {unitDevice, &em.Tamper{What: em.TamperMoved, Cleared: true}},
 	"in":      {bracelet, fix(1)},
 	"out":     {bracelet, fix(-1)},
+	"gone":    {bracelet, fix(-2)},
+	"far":     {bracelet, fix(-61)},
 	"unsure":  {bracelet, fix(0)},
 	"open":    {bracelet, &em.Tamper{What: em.TamperStrap}},
 	"shut":    {bracelet, &em.Tamper{What: em.TamperStrap, Cleared: true}},
@@ -171,7 +180,7 @@ func newScript(t *testing.T, doc string) *script {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.order.Where = where
+	s.order.Where, s.order.Away = where, awayFor
 	if err := json.Unmarshal(b, &s.order); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/sargas-em/em"
 )
 
-const stateVersion = 2
+const stateVersion = 3
 
 // AppendBinary appends the canonical state. Before the first call it is empty.
 func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
@@ -76,7 +76,7 @@ func appendFields(dst []byte, f fields) []byte {
 
 func (p *evidence) fields() fields {
 	return fields{
-		times: []*time.Time{&p.turned.Earliest, &p.turned.Latest, &p.home, &p.away, &p.sure, &p.lost, &p.lostTold},
+		times: []*time.Time{&p.turned.Earliest, &p.turned.Latest, &p.home, &p.away, &p.odd, &p.gone, &p.sure, &p.lost, &p.lostTold},
 		refs:  []*ref{&p.homeRef, &p.awayRef, &p.lostRef, &p.lostSeen},
 		flags: []*bool{&p.strap},
 		texts: []*string{&p.by, &p.lostBy},

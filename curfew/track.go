@@ -96,7 +96,7 @@ func (e *Evaluator) advance(t time.Time) {
 		switch p.now {
 		case Unknown:
 		case bad(k):
-			if level := e.level(p.now); !level.IsZero() {
+			if level := e.proven(p.now); !level.IsZero() {
 				e.settle(k, spanAway, sooner(level, t))
 			}
 			if expired {
@@ -119,7 +119,7 @@ func (e *Evaluator) advance(t time.Time) {
 	}
 	if expired {
 		p.turned = Crossing{later(p.home, p.away), expiry}
-		p.now, p.sure = Unknown, time.Time{}
+		p.now, p.sure, p.gone = Unknown, time.Time{}, time.Time{}
 	}
 	if p.now == Unknown {
 		for k := range p.tracks {

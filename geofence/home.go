@@ -2,6 +2,7 @@ package geofence
 
 import (
 	"math"
+	"time"
 
 	"github.com/sargas-em/em"
 )
@@ -33,27 +34,75 @@ const homeMoving = 1
 //
 // The function may be used by any number of goroutines.
 func Home(zone Zone, assumed float64) (func(em.Observation) em.Side, error) {
-	c := Config{AssumedAccuracy: assumed, MaxRadius95: math.MaxFloat64}
-	if err := c.complete(); err != nil {
-		return nil, err
-	}
-	x, err := NewIndex(zone)
+	h, err := newHome(zone, assumed)
 	if err != nil {
 		return nil, err
 	}
 	return func(o em.Observation) em.Side {
-		f, ok := o.Body.(*em.Fix)
-		if !ok || !f.Current() {
-			return em.SideUnknown
-		}
-		q, ok := c.read(&o, f)
-		if !ok {
-			return em.SideUnknown
-		}
-		d := x.Distance(0, q.p)
-		if d > 0 && d <= q.r95+homeDrift && q.speed.OK && q.speed.V < homeMoving {
+		q, d, ok := h.read(&o)
+		if !ok || d > 0 && d <= q.r95+homeDrift && q.speed.OK && q.speed.V < homeMoving {
 			return em.SideUnknown
 		}
 		return q.side(d)
 	}, nil
+}
+
+// awayMoving is the speed in m/s from which one fix outside is enough, and awayFar
+// how many metres away the speed does not matter: reflections do not come from so
+// far. benchmarks/verdicts: by 1.2 m/s 97 of 100 absences are told in time and 3 %
+// more false ones than if all take two fixes; by none 99, and half as many more.
+const (
+	awayMoving = 1.2
+	awayFar    = 1000
+)
+
+// AwayFrom returns a function that tells for how long after a fix the wearer cannot
+// be back at the zone, at DefaultMaxSpeed. It is what package curfew asks for as
+// Away, beside Home as Where with the same arguments. It is zero for a fix of a
+// device that says that it goes at less than 1.2 m/s, up to 1,000 m beyond its
+// radius: that may be reflections, and it takes two fixes. It is zero for all but
+// current satellite fixes of which the whole circle lies outside.
+//
+// The function may be used by any number of goroutines.
+func AwayFrom(zone Zone, assumed float64) (func(em.Observation) time.Duration, error) {
+	h, err := newHome(zone, assumed)
+	if err != nil {
+		return nil, err
+	}
+	return func(o em.Observation) time.Duration {
+		q, d, ok := h.read(&o)
+		slow := q.speed.OK && q.speed.V < awayMoving && d <= q.r95+awayFar
+		if !ok || slow || q.side(d) != em.Outside {
+			return 0
+		}
+		return time.Duration((d - q.r95) / DefaultMaxSpeed * float64(time.Second))
+	}, nil
+}
+
+// home is a zone that positions are compared with one by one.
+type home struct {
+	x *Index
+	c Config
+}
+
+func newHome(zone Zone, assumed float64) (*home, error) {
+	h := &home{c: Config{AssumedAccuracy: assumed, MaxRadius95: math.MaxFloat64}}
+	if err := h.c.complete(); err != nil {
+		return nil, err
+	}
+	var err error
+	h.x, err = NewIndex(zone)
+	return h, err
+}
+
+// read returns a current fix and how far from the edge it lies, or false.
+func (h *home) read(o *em.Observation) (q reading, d float64, ok bool) {
+	f, ok := o.Body.(*em.Fix)
+	if !ok || !f.Current() {
+		return q, 0, false
+	}
+	if q, ok = h.c.read(o, f); !ok {
+		return q, 0, false
+	}
+	return q, h.x.Distance(0, q.p), true
 }

@@ -122,7 +122,11 @@ func curfewOf(u *unit, z int, assumed float64, c curfew.Config) (em.Evaluator, e
 	if err != nil {
 		return nil, err
 	}
-	return curfew.NewEvaluator(curfew.Order{ID: "order", Version: "1", Schedule: s, Where: where}, c)
+	away, err := geofence.AwayFrom(u.index.Zone(z), assumed)
+	if err != nil {
+		return nil, err
+	}
+	return curfew.NewEvaluator(curfew.Order{ID: "order", Version: "1", Schedule: s, Where: where, Away: away}, c)
 }
 
 // feed gives all observations to an evaluator, and wakes it when it wants to be.
