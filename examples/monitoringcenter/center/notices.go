@@ -179,10 +179,11 @@ func (s *step) addNotice(r *roster.Recipient, incident int64, kind, says string,
 	return s.tx.AddNotice(n)
 }
 
-// putRecipients takes checked recipients into the record.
-func (s *step) putRecipients(actor string, old, next *roster.Roster, changed []roster.Recipient) error {
+// putRecipients takes those into the record in which the present roster differs
+// from the old one.
+func (s *step) putRecipients(actor string, old *roster.Roster, changed []roster.Recipient) error {
 	for _, c := range changed {
-		r, _ := next.Recipient(c.ID)
+		r, _ := s.engine.roster.Recipient(c.ID)
 		doc, err := roster.RecipientDoc(r)
 		if err != nil {
 			return err
@@ -206,6 +207,11 @@ func (s *step) putRecipients(actor string, old, next *roster.Roster, changed []r
 		}
 		if err := s.tx.Audit(s.now, actor, "put recipient", "recipient "+r.ID, r.Shown()); err != nil {
 			return err
+		}
+		if r.Who == roster.Protected { // what is so already is told at once
+			if err := s.tellSide(&r, false); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

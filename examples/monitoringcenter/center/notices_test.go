@@ -1,6 +1,9 @@
 package center_test
 
 import (
+	"bufio"
+	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -180,6 +183,54 @@ func TestAlertingDown(t *testing.T) {
 	}
 	if n := noticesOf(c, sos)[0]; n.Recipient != "broken" || n.Attempts < len(broken.Posted()) || n.Attempts > len(broken.Posted())+1 || n.Told.IsZero() {
 		t.Errorf("%+v after %d requests", n, len(broken.Posted()))
+	}
+}
+
+// A center that did not run for a while says of what it missed that it was down,
+// with both times, in the incident, on the feed and in the notice; what fell into
+// no downtime is late because of its data.
+func TestLateAfterDowntime(t *testing.T) {
+	l := startLate(t)
+	r := centertest.NewReceiver(t, nil)
+	l.c.Put("/api/v1/recipients", r.Recipient("desk", "desk", `,"kinds":["curfew.absence"]`))
+	l.c.Stop()
+	driver, where := "sqlite", centertest.RecordOf(t, l.c.Dir)
+	if record.IsURL(where) {
+		driver = "pgx"
+	}
+	db, err := sql.Open(driver, where)
+	if err == nil {
+		_, err = db.Exec(`UPDATE run SET began = began - $1, seen = seen - $1`, int64(2*time.Hour)) // as if it had stopped two hours ago
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	l.restart()
+	l.away(-10, -1, 8)
+	i := l.absence()
+	happened := l.start.Add(5 * time.Minute) // grace
+	if i.Late != "the center was down" || i.At.After(happened) || !i.Knowable.After(l.start.Add(30*time.Minute)) || i.Raised.Before(i.Knowable) {
+		t.Errorf("%+v", i)
+	}
+	told(l.c, i.ID, "desk incident.raised told")
+	if p := r.Posted()[0]; p.Body["late"] != "the center was down" || p.Body["knowable"] == nil || p.Body["raised"] == nil || p.Body["at"] == nil {
+		t.Errorf("the notice says %s", p.Raw)
+	}
+	resp, err := (&http.Client{Timeout: 20 * time.Second}).Do(l.c.Request("GET", "/api/v1/feed?after=0", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	feed := bufio.NewScanner(resp.Body)
+	for feed.Scan() && !strings.Contains(feed.Text(), `"late":"the center was down"`) {
+	}
+	if feed.Err() != nil {
+		t.Errorf("the feed: %v", feed.Err())
+	}
+	// What is in time is not late.
+	l.c.Send(l.d, centertest.SOS(now()))
+	if sos := l.c.Incidents("device.sos")[0]; sos.Late != "" || sos.Knowable.IsZero() {
+		t.Errorf("%+v", sos)
 	}
 }
 

@@ -146,6 +146,8 @@ func TestPage(t *testing.T) {
 	c := centertest.Start(t, centertest.Config{})
 	base := now().Add(-time.Hour)
 	c.Put("/api/v1/zones", centertest.School("school-1", "z1", 300))
+	desk := centertest.NewReceiver(t, nil)
+	c.Put("/api/v1/recipients", desk.Recipient("desk-north", "desk", ""))
 	for n := 1; n <= 3; n++ {
 		c.Put("/api/v1/people", centertest.Person(n, base, `"zones":["school-1"],"home":{"lat":54.70,"lon":25.28,"radius_m":80}`))
 	}
@@ -153,6 +155,9 @@ func TestPage(t *testing.T) {
 	c.Send(devices[0], centertest.At(base.Add(time.Minute), 1000), centertest.At(base.Add(2*time.Minute), 100))
 	c.Send(devices[1], centertest.SOS(now()))
 	c.Send(devices[3], centertest.At(now(), 500))
+	for _, i := range append(c.Incidents("device.sos"), c.Incidents("zone.exclusion")...) {
+		told(c, i.ID, "desk-north incident.raised told")
+	}
 
 	p := browse(t, c)
 	p.until("the login is shown", `!!document.getElementById("password")`)
@@ -187,10 +192,13 @@ func TestPage(t *testing.T) {
 	incidents := append(c.Incidents("device.sos"), c.Incidents("zone.exclusion")...)
 	i := slices.IndexFunc(incidents, func(i web.Incident) bool { return i.ID == first })
 	detail := p.text("#detail")
-	for _, want := range []string{incidents[i].Name, incidents[i].Reason, "EVIDENCE", "gt06:" + centertest.IMEI(1+int(first)-1), "7878", "opened"} {
+	for _, want := range []string{incidents[i].Name, incidents[i].Reason, "EVIDENCE", "desk-north", "by webhook · told", "gt06:" + centertest.IMEI(1+int(first)-1), "7878", "opened"} {
 		if !strings.Contains(strings.ToUpper(detail), strings.ToUpper(want)) {
 			t.Errorf("the evidence of incident %d lacks %q: %s", first, want, detail)
 		}
+	}
+	if late := strings.Contains(strings.ToUpper(detail), "LATE: THE DATA CAME LATE"); late != (incidents[i].Kind == "zone.exclusion") {
+		t.Errorf("late is %v of incident %d: %s", late, first, detail)
 	}
 	p.clean("evidence")
 

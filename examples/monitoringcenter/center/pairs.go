@@ -20,6 +20,9 @@ func (s *step) adoptPairs(actor string, waited map[string][]em.Observation, chan
 				continue
 			}
 			done[id] = true
+			if protected, ok := s.engine.roster.Person(p.Protected); ok {
+				s.showPerson(protected)
+			}
 			rules, err := s.engine.roster.PairRules(p)
 			if err != nil {
 				return err

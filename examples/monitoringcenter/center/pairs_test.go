@@ -71,6 +71,9 @@ func TestPair(t *testing.T) {
 		t.Errorf("%+v", pairs)
 	}
 	for _, p := range centertest.Get[[]web.Person](c, "/api/v1/people") {
+		if want := map[string]string{"p-1": "monitored", "p-2": "protected"}[p.ID]; p.Role != want {
+			t.Errorf("the role of %s is %q", p.ID, p.Role)
+		}
 		if p.ID == "p-1" && (p.OpenIncidents == 0 || p.Worst != "critical") {
 			t.Errorf("the wearer's incidents: %+v", p)
 		}

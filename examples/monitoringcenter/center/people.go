@@ -115,13 +115,14 @@ func (s *step) recount(was, is record.Incident) {
 // showPerson makes or renews a person's view from the roster.
 func (s *step) showPerson(p roster.Person) {
 	id := em.SubjectID(p.ID)
+	role := s.engine.roster.Role(p)
 	s.views = append(s.views, func() {
 		v := s.engine.views[id]
 		if v == nil {
 			v = &view{open: map[int64]em.Severity{}}
 			s.engine.views[id] = v
 		}
-		v.ID, v.Name, v.Since, v.Zones = p.ID, p.Name, p.Since, p.Zones
+		v.ID, v.Name, v.Role, v.Since, v.Zones = p.ID, p.Name, role, p.Since, p.Zones
 		v.Devices = nil
 		for _, a := range p.Devices {
 			v.Devices = append(v.Devices, string(a.ID))
@@ -172,7 +173,7 @@ func (s *step) load(f *roster.File) error {
 	if err := s.adopt("center", next, f.Units, f.People); err != nil {
 		return err
 	}
-	return s.putRecipients("center", old, next, f.Recipients)
+	return s.putRecipients("center", old, f.Recipients)
 }
 
 // adopt makes next the roster, stores what changed, brings new and changed

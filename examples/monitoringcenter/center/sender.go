@@ -372,11 +372,8 @@ func (e *engine) putRecipient(ctx context.Context, actor string, doc []byte) err
 		if err != nil {
 			return fmt.Errorf("%w: %w", web.ErrBadInput, err)
 		}
-		if err := s.putRecipients(actor, old, next, []roster.Recipient{r}); err != nil {
-			return err
-		}
 		s.undo = func() { s.engine.roster = old }
 		s.engine.roster = next
-		return nil
+		return s.putRecipients(actor, old, []roster.Recipient{r})
 	})
 }

@@ -71,6 +71,20 @@ func PairOf(s em.SubjectID) (wearer, protected string, ok bool) {
 // Pairs returns all pairs that name a person, on either side, by subject.
 func (r *Roster) Pairs(person string) []Pair { return r.pairs[person] }
 
+// Role says what a person is to the center: "monitored", "protected" by an order
+// that keeps somebody else away, or "both".
+func (r *Roster) Role(p Person) string {
+	protected := slices.ContainsFunc(r.pairs[p.ID], func(k Pair) bool { return k.Protected == p.ID })
+	ordered := p.Curfew != nil || p.Breath != nil || p.Skin != nil || len(p.Zones)+len(p.CheckIns)+len(p.KeepAway) > 0
+	switch {
+	case protected && ordered:
+		return "both"
+	case protected:
+		return "protected"
+	}
+	return "monitored"
+}
+
 // AllPairs returns all pairs by subject.
 func (r *Roster) AllPairs() (all []Pair) {
 	for _, id := range slices.Sorted(maps.Keys(r.people)) {

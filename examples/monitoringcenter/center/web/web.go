@@ -56,10 +56,11 @@ var ErrUnavailable = errors.New("unavailable")
 // ErrBadInput marks errors that the caller can mend.
 var ErrBadInput = errors.New("bad input")
 
-// Person is one monitored person as the page shows him.
+// Person is one person as the page shows him.
 type Person struct {
 	ID            string     `json:"id"`
 	Name          string     `json:"name"`
+	Role          string     `json:"role" enum:"monitored,protected,both" doc:"protected: an order keeps somebody away from this person, who is under none"`
 	Devices       []string   `json:"devices"`
 	LastHeard     time.Time  `json:"last_heard,omitzero"`
 	Position      *Position  `json:"position,omitempty"`

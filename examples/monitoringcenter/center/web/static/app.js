@@ -51,7 +51,8 @@ function drawQueue() {
   $("queue").replaceChildren(...(list.length ? list.map(queueItem) : [el("li", { class: "empty" }, "No open incidents.")]));
   $("n-queue").textContent = list.length;
   const by = Object.groupBy(list.filter((i) => i.verdict === "stands"), (i) => i.severity);
-  $("summary").textContent = `${state.people.size} people · ` +
+  const shielded = [...state.people.values()].filter((p) => p.role === "protected").length;
+  $("summary").textContent = `${state.people.size - shielded} people · ` + (shielded ? `${shielded} protected · ` : "") +
     (["critical", "violation", "warning", "technical"].filter((s) => by[s]).map((s) => `${by[s].length} ${s}`).join(" · ") || "no open incidents");
 }
 
@@ -63,7 +64,8 @@ function queueItem(i) {
   el("div", { class: "row" },
     el("span", {}, el("span", { class: "tag " + i.severity }, words(i.class || i.kind)), " ",
       i.verdict === "withdrawn" && el("span", { class: "tag withdrawn" }, "withdrawn by evidence"), " ",
-      i.handling === "acknowledged" && el("span", { class: "tag acknowledged" }, "acknowledged")),
+      i.handling === "acknowledged" && el("span", { class: "tag acknowledged" }, "acknowledged"), " ",
+      i.late && el("span", { class: "tag late", title: i.late }, "late")),
     el("span", { class: "soft" }, i.verdict === "withdrawn" ? "" : i.until ? "ended" : "going on")));
 }
 
@@ -94,8 +96,9 @@ async function openIncident(id) {
     el("h2", {}, i.name),
     el("p", { class: "soft" }, `Incident ${i.id} · ${words(i.kind)}${i.class ? " · " + words(i.class) : ""} · rule ${i.rule}${i.version ? "@" + i.version : ""}`),
     i.verdict === "withdrawn" && el("p", { class: "notice" }, "Later evidence no longer supports this. It stays here until a person closes it."),
+    i.late && el("p", { class: "notice late" }, `Late: ${i.late}. It could have been known at ${when(i.knowable)}, and was raised at ${when(i.raised)}.`),
     el("p", { class: "reason" }, i.reason),
-    el("dl", {}, el("dt", {}, "From"), el("dd", {}, when(i.at)), el("dt", {}, "Until"), el("dd", {}, i.until ? when(i.until) : "going on"),
+    el("dl", {}, el("dt", {}, "From"), el("dd", {}, when(i.at)), el("dt", {}, "Until"), el("dd", {}, i.until ? when(i.until) : "going on"), el("dt", {}, "Raised"), el("dd", {}, when(i.raised)),
       i.about && [el("dt", {}, "About"), el("dd", {}, i.about)], i.facts.map((f) => [el("dt", {}, factName(f)), el("dd", {}, factText(f))])),
     i.people?.length > 0 && el("p", { class: "reason" }, `Concerns ${i.people.length} people: ` + i.people.map((p) => p.name + (p.covered ? " (another unit is in order)" : "")).join(", ")),
     i.members?.length > 0 && [el("h3", {}, "Incidents that belong to it"), el("ul", {}, i.members.map((n) => el("li", {},
@@ -105,7 +108,12 @@ async function openIncident(id) {
       el("div", { class: "actions" },
         el("button", { id: "acknowledge", disabled: i.handling !== "new", on: { click: act("acknowledge") } }, "Acknowledge"),
         el("button", { id: "close", class: "main", on: { click: act("close") } }, "Close with note"))),
-    el("h3", {}, "What was told"),
+    el("h3", {}, "Who was told"),
+    el("ul", {}, e.notices.length ? e.notices.map((n) => el("li", { data: { notice: n.state } },
+      el("div", { class: "row" }, el("b", {}, n.recipient), clock(n.told ?? n.tried ?? n.written)),
+      el("div", { class: "soft" }, [`${words(n.kind)} by ${n.channel}`, n.state + (n.possibly_told ? ", possibly told" : ""), n.attempts > 1 && `${n.attempts} attempts`, n.reason, n.cause].filter(Boolean).join(" · ")))) :
+      el("li", { class: "soft" }, "Nobody outside this page.")),
+    el("h3", {}, "What was found"),
     el("ul", {}, e.history.map((h) => el("li", {}, el("div", { class: "row" }, el("b", {}, h.change), clock(h.known)), h.reason))),
     el("h3", {}, "Evidence"),
     el("ul", {}, e.observations.map((o) => el("li", {}, el("div", { class: "row" }, el("b", {}, o.body), clock(o.at)), observationText(o)))),
@@ -135,7 +143,8 @@ function drawPeople() {
   $("people").replaceChildren(...[...state.people.values()].map((p) =>
     el("li", { tabindex: 0, data: { severity: p.worst ?? "" }, "aria-current": p.id === state.person && "true",
       on: { click: () => openPerson(p.id), keydown: (e) => e.key === "Enter" && openPerson(p.id) } },
-    el("div", { class: "row" }, el("b", {}, p.name), el("span", { class: "soft" }, p.battery === undefined ? "" : `${Math.round(p.battery * 100)} %`)),
+    el("div", { class: "row" }, el("span", {}, el("b", {}, p.name), " ", p.role !== "monitored" && el("span", { class: "tag protected" }, p.role === "both" ? "monitored and protected" : "protected person")),
+      el("span", { class: "soft" }, p.battery === undefined ? "" : `${Math.round(p.battery * 100)} %`)),
     el("div", { class: "row soft" }, el("span", {}, (p.devices ?? []).join(", ")), el("span", {}, p.last_heard ? "heard " + when(p.last_heard) : "never heard")),
     p.open_incidents > 0 && el("span", { class: "tag " + p.worst }, `${p.open_incidents} open`))));
 }
@@ -233,6 +242,9 @@ function listen() {
     const c = JSON.parse(e.data);
     state.commands.set(c.id, c);
     drawCommands();
+  });
+  feed.addEventListener("notice", (e) => {
+    if (JSON.parse(e.data).incident === state.selected && !$("note")?.value) openIncident(state.selected);
   });
   feed.addEventListener("incident", (e) => {
     const i = JSON.parse(e.data);

@@ -103,7 +103,7 @@ export function createMap(element, onPerson) {
       m.error.setLatLng(at).setRadius(p.position.radius95_m).setStyle({ fillColor: colour });
       m.dot.setLatLng(at).setStyle({ fillColor: colour });
       const tip = document.createElement("span");
-      tip.textContent = `${p.name} ±${Math.round(p.position.radius95_m)} m`;
+      tip.textContent = `${p.name}${p.role === "protected" ? " (protected person)" : ""} ±${Math.round(p.position.radius95_m)} m`;
       m.dot.setTooltipContent(tip);
     }
     for (const [id, m] of markers) {
