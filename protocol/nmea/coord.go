@@ -112,14 +112,14 @@ func ParseCoord(axis Axis, value, hemisphere []byte) (Coord, error) {
 
 // ReadCoord reads the two fields of a coordinate.
 func ReadCoord(c *wire.Cursor, axis Axis, name string) Coord {
-	b := ahead(c)
+	b := c.Ahead()
 	if coord, n := coordinate(axis, b); n > 0 && takes(b, n) > 0 {
 		c.Advance(takes(b, n))
 		return coord
 	}
 	v, off := field(c, name)
 	hemisphere := ""
-	if c.Recording() || c.Len() == 0 { // only then is the name of use
+	if c.Len() == 0 { // only then is the name of use
 		hemisphere = name + " hemisphere"
 	}
 	h, _ := field(c, hemisphere)
@@ -129,8 +129,6 @@ func ReadCoord(c *wire.Cursor, axis Axis, name string) Coord {
 	coord, err := ParseCoord(axis, v, h)
 	if err != nil {
 		c.FailAt(name, off, err)
-	} else if coord.OK() && c.Recording() {
-		c.Note("%.6f°", coord.Deg())
 	}
 	return coord
 }

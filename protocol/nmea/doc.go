@@ -3,9 +3,9 @@
 // ddmmyy, plain numbers between commas, two-digit check codes, and the RMC
 // sentence that many trackers pass on from their receiver.
 //
-// The Read functions take one or two comma-separated fields from a wire.Cursor
-// and give them a span; a field that breaks its format makes the cursor fail
-// with a *wire.FieldError that wraps wire.ErrValue. Values keep the digits that
-// were sent (em.Decimal), so that what was read is written back as it came. An
-// empty or blank field is absent, never zero.
+// The Read functions take one or two comma-separated fields from a wire.Cursor; a
+// field that breaks its format makes the cursor fail with a *wire.FieldError that
+// wraps wire.ErrValue. Values keep the digits that were sent (em.Decimal), so that
+// what was read is written back as it came. An empty or blank field is absent, never
+// zero.
 package nmea

@@ -20,15 +20,6 @@ func field(c *wire.Cursor, name string) (v []byte, offset int) {
 	return v, offset
 }
 
-// ahead returns what is left, for a look at what a field mostly is; nothing where
-// its fields are to be recorded.
-func ahead(c *wire.Cursor) []byte {
-	if c.Recording() {
-		return nil
-	}
-	return c.Ahead()
-}
-
 // takes returns how many bytes of b a field of n takes, with its comma; 0 where
 // something else follows, and for an empty last field.
 func takes(b []byte, n int) int {
@@ -83,7 +74,7 @@ func ReadNumber(c *wire.Cursor, name string) em.Opt[em.Decimal] {
 		c.Advance(n + 1)
 		return em.Opt[em.Decimal]{V: em.Decimal{Coef: int64(coef), Scale: uint8(scale)}, OK: n > 0}
 	}
-	b := ahead(c)
+	b := c.Ahead()
 	if d, n := number(b); takes(b, n) > 0 {
 		c.Advance(takes(b, n))
 		return d
@@ -129,7 +120,7 @@ var pow10 = [...]uint32{1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000
 
 // ReadLetter reads one field of one of these letters; 0 where it is empty and may be.
 func ReadLetter(c *wire.Cursor, name, letters string, empty bool) byte {
-	if b := ahead(c); len(b) > 1 && b[1] == ',' && strings.IndexByte(letters, b[0]) >= 0 {
+	if b := c.Ahead(); len(b) > 1 && b[1] == ',' && strings.IndexByte(letters, b[0]) >= 0 {
 		c.Advance(2)
 		return b[0]
 	}
@@ -158,7 +149,7 @@ func ReadUint(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
 // ReadHex reads one field with hexadecimal digits of a value up to most; absent
 // where it is blank.
 func ReadHex(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
-	b := ahead(c)
+	b := c.Ahead()
 	var v uint64
 	for n := range b[:min(len(b), 16)] {
 		d := wire.HexDigit(b[n])

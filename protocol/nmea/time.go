@@ -70,7 +70,7 @@ func date(dmy uint32) (t time.Time, ok bool) {
 
 // ReadClock reads one field with hhmmss; absent where it is blank.
 func ReadClock(c *wire.Cursor, name string) em.Opt[time.Duration] {
-	b := ahead(c)
+	b := c.Ahead()
 	if d, n := clock(b); n > 0 && takes(b, n) > 0 {
 		c.Advance(takes(b, n))
 		return em.Some(d)

@@ -1,14 +1,11 @@
-// Package wire reads the fields of a frame. A Cursor walks over the bytes once,
-// keeps the first error, and on request records which bytes each field took, so
-// that decoding and the annotated dump of a frame are one piece of code.
+// Package wire reads the fields of a frame. A Cursor walks over the bytes once and
+// keeps the first error. What the bytes are is said for people by package layout.
 package wire
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
 )
 
 // Errors that a FieldError wraps.
@@ -46,11 +43,9 @@ type Cursor struct {
 	frame []byte
 	pos   int
 	end   int // reads stop here
-	plain int // end, as long as there is neither an error nor anything to record: one comparison for the usual read
+	plain int // end, as long as there is no error: one comparison for the usual read
 	empty int // where Field has given the empty last field
 	err   error
-	spans []Span
-	rec   bool
 
 	text   []byte  // the owned copy of the frame, where Own has made it
 	room   []byte  // behind it, for Digits
@@ -66,12 +61,6 @@ func New(frame []byte) Cursor { return Cursor{frame: frame, end: len(frame), pla
 func (c *Cursor) Begin(frame []byte, m *Memory) {
 	c.frame, c.end, c.plain, c.memory = frame, len(frame), len(frame), m
 }
-
-// Record makes the cursor keep a Span for every field that it reads.
-func (c *Cursor) Record() { c.rec, c.plain = true, 0 }
-
-// Recording reports whether spans are kept: only then is text for a Note worth making.
-func (c *Cursor) Recording() bool { return c.rec }
 
 // Err returns the first error, a *FieldError.
 func (c *Cursor) Err() error { return c.err }
@@ -95,7 +84,7 @@ func (c *Cursor) Ahead() []byte {
 	return c.frame[c.pos:c.end:c.end]
 }
 
-// Advance skips n bytes that Ahead has shown, unrecorded.
+// Advance skips n bytes that Ahead has shown.
 func (c *Cursor) Advance(n int) { c.pos += n }
 
 // Limit makes the next n bytes all that is left, and returns the end before it,
@@ -113,7 +102,7 @@ func (c *Cursor) Limit(n int, name string) (outer int) {
 // Restore sets the end back to what it was before Limit.
 func (c *Cursor) Restore(outer int) {
 	c.end = outer
-	if c.err == nil && !c.rec {
+	if c.err == nil {
 		c.plain = outer
 	}
 }
@@ -131,30 +120,6 @@ func (c *Cursor) fail(name string, off int, err error) {
 	}
 }
 
-// Note adds a remark to the field that was read last.
-func (c *Cursor) Note(format string, args ...any) {
-	if c.rec && len(c.spans) > 0 {
-		c.spans[len(c.spans)-1].Note = fmt.Sprintf(format, args...)
-	}
-}
-
-// Value replaces the text of the field that was read last: "login" for 0x01.
-func (c *Cursor) Value(format string, args ...any) {
-	if c.rec && len(c.spans) > 0 {
-		c.spans[len(c.spans)-1].Value = fmt.Sprintf(format, args...)
-	}
-}
-
-// Spans returns the recorded fields. Bytes that were not read are in a last
-// span named "unparsed", so that every byte of the frame is in exactly one.
-func (c *Cursor) Spans() []Span {
-	if c.rec && c.pos < len(c.frame) {
-		c.spans = append(c.spans, Span{c.pos, len(c.frame) - c.pos, "unparsed", hexText(c.frame[c.pos:]), ""})
-		c.pos = len(c.frame)
-	}
-	return c.spans
-}
-
 func (c *Cursor) take(n int, name string) []byte {
 	if c.err != nil {
 		return nil
@@ -168,18 +133,11 @@ func (c *Cursor) take(n int, name string) []byte {
 	return b
 }
 
-func (c *Cursor) span(n int, name, value string) {
-	c.spans = append(c.spans, Span{Offset: c.pos - n, Len: n, Name: name, Value: value})
-}
-
 // bigEndian reads a number of up to eight bytes with all care.
 func (c *Cursor) bigEndian(n int, name string) (v uint64) {
 	b := c.take(n, name)
 	for _, x := range b {
 		v = v<<8 | uint64(x)
-	}
-	if c.rec && b != nil {
-		c.span(n, name, strconv.FormatUint(v, 10))
 	}
 	return v
 }
@@ -189,9 +147,6 @@ func (c *Cursor) littleEndian(n int, name string) (v uint64) {
 	b := c.take(n, name)
 	for i, x := range b {
 		v |= uint64(x) << (8 * i)
-	}
-	if c.rec && b != nil {
-		c.span(n, name, strconv.FormatUint(v, 10))
 	}
 	return v
 }
@@ -260,17 +215,13 @@ func (c *Cursor) LE32(name string) uint32 {
 	return uint32(c.littleEndian(4, name))
 }
 
-// Bytes reads n bytes, shown in hexadecimal. The result aliases the frame.
+// Bytes reads n bytes. The result aliases the frame.
 func (c *Cursor) Bytes(n int, name string) []byte {
 	if at := c.pos; n >= 0 && n <= c.plain-at {
 		c.pos = at + n
 		return c.frame[at:c.pos:c.pos]
 	}
-	b := c.take(n, name)
-	if c.rec && b != nil {
-		c.span(n, name, hexText(b))
-	}
-	return b
+	return c.take(n, name)
 }
 
 // Part is one of the fields that Block reads.
@@ -312,22 +263,13 @@ func (c *Cursor) Text(n int, name string) string {
 }
 
 // Chars reads n bytes of text. The result aliases the frame.
-func (c *Cursor) Chars(n int, name string) []byte {
-	b := c.take(n, name)
-	if c.rec && b != nil {
-		c.span(n, name, strconv.Quote(string(b)))
-	}
-	return b
-}
+func (c *Cursor) Chars(n int, name string) []byte { return c.take(n, name) }
 
 // BCD reads n bytes of two decimal digits each; another digit is ErrValue.
 func (c *Cursor) BCD(n int, name string) string {
 	b := c.take(n, name)
 	if b == nil {
 		return ""
-	}
-	if c.rec {
-		c.span(n, name, hex.EncodeToString(b))
 	}
 	for _, v := range b {
 		if v > 0x99 || v&15 > 9 {
@@ -343,18 +285,17 @@ func (c *Cursor) BCD(n int, name string) string {
 // the frame. Behind a sep that ends the data there is one more, empty field;
 // at the end of the data it fails.
 func (c *Cursor) Field(sep byte, name string) []byte {
-	if b := c.Ahead(); !c.rec {
-		for n, v := range b { // fields are short: a call costs more than the loop
-			if v == sep {
-				c.pos += n + 1
-				return b[:n:n]
-			}
+	b := c.Ahead()
+	for n, v := range b { // fields are short: a call costs more than the loop
+		if v == sep {
+			c.pos += n + 1
+			return b[:n:n]
 		}
 	}
 	return c.field(sep, name)
 }
 
-// field is Field for the last field, and for all that are recorded.
+// field is Field for the last field.
 func (c *Cursor) field(sep byte, name string) []byte {
 	if c.err != nil {
 		return nil
@@ -366,20 +307,9 @@ func (c *Cursor) field(sep byte, name string) []byte {
 		}
 		c.empty = c.pos
 	}
-	rest := c.frame[c.pos:c.end]
-	n := 0
-	for n < len(rest) && rest[n] != sep {
-		n++
-	}
-	v := rest[:n]
-	if n < len(rest) {
-		n++
-	}
-	c.pos += n
-	if c.rec {
-		c.span(n, name, string(v))
-	}
-	return v[:len(v):len(v)]
+	v := c.frame[c.pos:c.end:c.end]
+	c.pos = c.end
+	return v
 }
 
 // FieldText is Field with an owned copy of the text; see Own.
@@ -395,31 +325,7 @@ func (c *Cursor) Expect(want, name string) {
 	if b == nil {
 		return
 	}
-	if c.rec {
-		v := hexText(b)
-		if printable(b) {
-			v = strconv.Quote(string(b))
-		}
-		c.span(len(want), name, v)
-	}
 	if string(b) != want {
 		c.fail(name, off, fmt.Errorf("%w: found %x, expected %x", ErrValue, b, want))
 	}
-}
-
-func printable(b []byte) bool {
-	for _, v := range b {
-		if v < ' ' || v > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-func hexText(b []byte) string {
-	const most = 32 // bytes shown of a long field
-	if len(b) > most {
-		return fmt.Sprintf("%x… (%d bytes)", b[:most], len(b))
-	}
-	return hex.EncodeToString(b)
 }

@@ -16,57 +16,37 @@ var reads = []struct {
 	frame string
 	read  func(*wire.Cursor) any
 	want  any
-	text  string // of the span
 }{
-	{"U8", "\xfe", func(c *wire.Cursor) any { return c.U8("f") }, uint8(254), "254"},
-	{"U16", "\x01\x02", func(c *wire.Cursor) any { return c.U16("f") }, uint16(258), "258"},
-	{"U24", "\x01\x02\x03", func(c *wire.Cursor) any { return c.U24("f") }, uint32(66051), "66051"},
-	{"U32", "\x80\x00\x00\x01", func(c *wire.Cursor) any { return c.U32("f") }, uint32(2147483649), "2147483649"},
-	{"U64", "\x01\x00\x00\x00\x00\x00\x00\x02", func(c *wire.Cursor) any { return c.U64("f") }, uint64(72057594037927938), "72057594037927938"},
-	{"LE16", "\x01\x02", func(c *wire.Cursor) any { return c.LE16("f") }, uint16(513), "513"},
-	{"LE32", "\x01\x00\x00\x80", func(c *wire.Cursor) any { return c.LE32("f") }, uint32(2147483649), "2147483649"},
-	{"Bytes", "\x00\xff\x10", func(c *wire.Cursor) any { return string(c.Bytes(3, "f")) }, "\x00\xff\x10", "00ff10"},
-	{"Bytes, long", strings.Repeat("\xab", 40), func(c *wire.Cursor) any { return len(c.Bytes(40, "f")) }, 40, strings.Repeat("ab", 32) + "… (40 bytes)"},
-	{"Rest", "\x01\x02", func(c *wire.Cursor) any { return string(c.Rest("f")) }, "\x01\x02", "0102"},
-	{"Text", "a\"\xff", func(c *wire.Cursor) any { return c.Text(3, "f") }, "a\"\xff", `"a\"\xff"`},
-	{"Chars", "a\"\xff", func(c *wire.Cursor) any { return string(c.Chars(3, "f")) }, "a\"\xff", `"a\"\xff"`},
-	{"BCD", "\x09\x90\x17", func(c *wire.Cursor) any { return c.BCD(3, "f") }, "099017", "099017"},
-	{"Field to a separator", "ab,", func(c *wire.Cursor) any { return string(c.Field(',', "f")) }, "ab", "ab"},
-	{"Field to the end", "ab", func(c *wire.Cursor) any { return string(c.Field(',', "f")) }, "ab", "ab"},
-	{"Field, empty", ",", func(c *wire.Cursor) any { return string(c.Field(',', "f")) }, "", ""},
-	{"Expect text", "$AV", func(c *wire.Cursor) any { c.Expect("$AV", "f"); return nil }, nil, `"$AV"`},
-	{"Expect bytes", "\x78\x78", func(c *wire.Cursor) any { c.Expect("\x78\x78", "f"); return nil }, nil, `"xx"`},
-	{"Expect binary", "\x0d\x0a", func(c *wire.Cursor) any { c.Expect("\r\n", "f"); return nil }, nil, "0d0a"},
+	{"U8", "\xfe", func(c *wire.Cursor) any { return c.U8("f") }, uint8(254)},
+	{"U16", "\x01\x02", func(c *wire.Cursor) any { return c.U16("f") }, uint16(258)},
+	{"U24", "\x01\x02\x03", func(c *wire.Cursor) any { return c.U24("f") }, uint32(66051)},
+	{"U32", "\x80\x00\x00\x01", func(c *wire.Cursor) any { return c.U32("f") }, uint32(2147483649)},
+	{"U64", "\x01\x00\x00\x00\x00\x00\x00\x02", func(c *wire.Cursor) any { return c.U64("f") }, uint64(72057594037927938)},
+	{"LE16", "\x01\x02", func(c *wire.Cursor) any { return c.LE16("f") }, uint16(513)},
+	{"LE32", "\x01\x00\x00\x80", func(c *wire.Cursor) any { return c.LE32("f") }, uint32(2147483649)},
+	{"Bytes", "\x00\xff\x10", func(c *wire.Cursor) any { return string(c.Bytes(3, "f")) }, "\x00\xff\x10"},
+	{"Bytes, long", strings.Repeat("\xab", 40), func(c *wire.Cursor) any { return len(c.Bytes(40, "f")) }, 40},
+	{"Rest", "\x01\x02", func(c *wire.Cursor) any { return string(c.Rest("f")) }, "\x01\x02"},
+	{"Text", "a\"\xff", func(c *wire.Cursor) any { return c.Text(3, "f") }, "a\"\xff"},
+	{"Chars", "a\"\xff", func(c *wire.Cursor) any { return string(c.Chars(3, "f")) }, "a\"\xff"},
+	{"BCD", "\x09\x90\x17", func(c *wire.Cursor) any { return c.BCD(3, "f") }, "099017"},
+	{"Field to a separator", "ab,", func(c *wire.Cursor) any { return string(c.Field(',', "f")) }, "ab"},
+	{"Field to the end", "ab", func(c *wire.Cursor) any { return string(c.Field(',', "f")) }, "ab"},
+	{"Field, empty", ",", func(c *wire.Cursor) any { return string(c.Field(',', "f")) }, ""},
+	{"Expect text", "$AV", func(c *wire.Cursor) any { c.Expect("$AV", "f"); return nil }, nil},
+	{"Expect bytes", "\x78\x78", func(c *wire.Cursor) any { c.Expect("\x78\x78", "f"); return nil }, nil},
+	{"Expect binary", "\x0d\x0a", func(c *wire.Cursor) any { c.Expect("\r\n", "f"); return nil }, nil},
 }
 
 func TestReads(t *testing.T) {
 	for _, r := range reads {
 		t.Run(r.name, func(t *testing.T) {
-			for _, record := range []bool{false, true} {
-				c := wire.New([]byte(r.frame))
-				if record {
-					c.Record()
-				}
-				if c.Recording() != record {
-					t.Errorf("Recording = %t", c.Recording())
-				}
-				if got := r.read(&c); got != r.want || c.Err() != nil {
-					t.Errorf("got %v, %v; want %v", got, c.Err(), r.want)
-				}
-				if c.Pos() != len(r.frame) || c.Len() != 0 {
-					t.Errorf("at byte %d with %d left", c.Pos(), c.Len())
-				}
-				spans := c.Spans()
-				if !record {
-					if spans != nil {
-						t.Errorf("spans %v without Record", spans)
-					}
-					continue
-				}
-				want := wire.Span{Len: len(r.frame), Name: "f", Value: r.text}
-				if len(spans) != 1 || spans[0] != want {
-					t.Errorf("spans %+v, want %+v", spans, want)
-				}
+			c := wire.New([]byte(r.frame))
+			if got := r.read(&c); got != r.want || c.Err() != nil {
+				t.Errorf("got %v, %v; want %v", got, c.Err(), r.want)
+			}
+			if c.Pos() != len(r.frame) || c.Len() != 0 {
+				t.Errorf("at byte %d with %d left", c.Pos(), c.Len())
 			}
 		})
 	}
@@ -83,7 +63,6 @@ func TestTruncation(t *testing.T) {
 		t.Run(r.name, func(t *testing.T) {
 			for n := range len(r.frame) {
 				c := wire.New([]byte("\x00" + r.frame[:n]))
-				c.Record()
 				c.U8("before")
 				zero := r.read(&c)
 				var fe *wire.FieldError
@@ -100,7 +79,6 @@ func TestTruncation(t *testing.T) {
 				if c.Err() != first || c.Len() != 0 || c.Rest("after") != nil {
 					t.Errorf("the first error does not stay: %v", c.Err())
 				}
-				checkCover(t, c.Spans(), 1+n)
 			}
 		})
 	}
@@ -111,21 +89,6 @@ func TestTruncation(t *testing.T) {
 	c := wire.New([]byte("abc"))
 	if c.Bytes(-1, "f"); !errors.Is(c.Err(), wire.ErrTruncated) {
 		t.Errorf("a negative count gives %v", c.Err())
-	}
-}
-
-// checkCover: every byte is in exactly one span, in order.
-func checkCover(t *testing.T, spans []wire.Span, size int) {
-	t.Helper()
-	pos := 0
-	for _, s := range spans {
-		if s.Offset != pos || s.Len < 0 {
-			t.Errorf("span %+v, expected at %d", s, pos)
-		}
-		pos += s.Len
-	}
-	if pos != size {
-		t.Errorf("spans %+v cover %d of %d bytes", spans, pos, size)
 	}
 }
 
@@ -141,13 +104,11 @@ func TestBadValues(t *testing.T) {
 		{"FailAt", func(c *wire.Cursor) { c.FailAt("sum", 7, wire.ErrValue) }, "sum at byte 7: bad value"},
 	} {
 		cur := wire.New([]byte("-am"))
-		cur.Record()
 		cur.U8("first")
 		c.read(&cur)
 		if err := cur.Err(); err == nil || err.Error() != c.want || !errors.Is(err, wire.ErrValue) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
-		checkCover(t, cur.Spans(), 3)
 	}
 }
 
@@ -165,7 +126,6 @@ func TestFields(t *testing.T) {
 		{",,", "|||"},
 	} {
 		cur := wire.New([]byte(c.frame))
-		cur.Record()
 		got := ""
 		for range 10 {
 			f := cur.Field(',', "f")
@@ -177,13 +137,11 @@ func TestFields(t *testing.T) {
 		if got != c.want || !errors.Is(cur.Err(), wire.ErrTruncated) {
 			t.Errorf("%q: %q, want %q, and then %v", c.frame, got, c.want, cur.Err())
 		}
-		checkCover(t, cur.Spans(), len(c.frame))
 	}
 }
 
 func TestLimit(t *testing.T) {
 	c := wire.New([]byte("abcdef"))
-	c.Record()
 	c.U8("head")
 	outer := c.Limit(3, "body")
 	if c.Len() != 3 {
@@ -204,7 +162,6 @@ func TestLimit(t *testing.T) {
 	if got := c.Text(2, "tail"); got != "ef" || c.Err() != nil {
 		t.Errorf("tail %q, %v", got, c.Err())
 	}
-	checkCover(t, c.Spans(), 6)
 
 	for _, n := range []int{-1, 7} {
 		c := wire.New([]byte("abcdef"))
@@ -219,28 +176,6 @@ func TestLimit(t *testing.T) {
 	within.Limit(1, "body")
 	if within.U16("f"); !errors.Is(within.Err(), wire.ErrTruncated) {
 		t.Errorf("a read beyond the limit gives %v", within.Err())
-	}
-}
-
-func TestRemarks(t *testing.T) {
-	c := wire.New([]byte("\x01\x02"))
-	c.Note("nothing is read yet")
-	c.Record()
-	c.Note("nothing is read yet")
-	c.Value("nothing is read yet")
-	c.U8("type")
-	c.Value("%s", "login")
-	c.Note("expected %#x", 2)
-	spans := c.Spans()
-	want := []wire.Span{
-		{Offset: 0, Len: 1, Name: "type", Value: "login", Note: "expected 0x2"},
-		{Offset: 1, Len: 1, Name: "unparsed", Value: "02"},
-	}
-	if len(spans) != 2 || spans[0] != want[0] || spans[1] != want[1] {
-		t.Errorf("spans %+v", spans)
-	}
-	if again := c.Spans(); len(again) != 2 {
-		t.Errorf("asked again, spans %+v", again)
 	}
 }
 
@@ -263,7 +198,6 @@ func TestDoesNotAllocate(t *testing.T) {
 		c.LE16("b")
 		c.Field(',', "c")
 		c.Field(',', "d")
-		c.Note("a remark that nobody asked for")
 		if c.Err() != nil {
 			t.Fatal(c.Err())
 		}
@@ -272,19 +206,16 @@ func TestDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// FuzzCursor makes reads in any order: none panics, spans cover the frame, and
-// recording changes no result.
+// FuzzCursor makes reads in any order: none panics or goes back, and after an error
+// nothing is read.
 func FuzzCursor(f *testing.F) {
 	f.Add([]byte("\x01\x02,\x03,"), []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
 	f.Fuzz(func(t *testing.T, frame, program []byte) {
-		run := func(record bool) (string, error) {
+		func() {
 			c := wire.New(frame)
-			if record {
-				c.Record()
-			}
-			got := ""
 			for i, op := range program {
-				n := i % 5
+				n, at, failed := i%5, c.Pos(), c.Err() != nil
+				got := ""
 				switch op % 14 {
 				case 0:
 					got += fmt.Sprint(c.U8("f"))
@@ -315,35 +246,21 @@ func FuzzCursor(f *testing.F) {
 				case 13:
 					got += string(c.Rest("f"))
 				}
+				if c.Pos() < at || c.Pos() > len(frame) || failed && (c.Pos() != at || strings.Trim(got, "[]0 ") != "") {
+					t.Fatalf("operation %d from byte %d to %d, after an error %t: %q", op%14, at, c.Pos(), failed, got)
+				}
 			}
-			if spans := c.Spans(); record {
-				checkCover(t, spans, len(frame))
-			}
-			return got, c.Err()
-		}
-		plain, err := run(false)
-		recorded, err2 := run(true)
-		if plain != recorded || fmt.Sprint(err) != fmt.Sprint(err2) {
-			t.Errorf("plain %q, %v; recorded %q, %v", plain, err, recorded, err2)
-		}
+		}()
 	})
 }
 
 func ExampleCursor() {
 	c := wire.New([]byte("\x01\x00\x11\x09\x90OK"))
-	c.Record()
 	typ := c.U8("type")
 	length := c.U16("length")
 	phone := c.BCD(2, "phone")
 	rest := c.Text(8, "status")
 	fmt.Println(typ, length, phone, rest == "", c.Err())
-	for _, s := range c.Spans() {
-		fmt.Printf("%2d +%d %-8s %s\n", s.Offset, s.Len, s.Name, s.Value)
-	}
 	// Output:
 	// 1 17 0990 true status at byte 5: truncated
-	//  0 +1 type     1
-	//  1 +2 length   17
-	//  3 +2 phone    0990
-	//  5 +2 unparsed 4f4b
 }
