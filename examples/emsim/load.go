@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -27,8 +28,8 @@ type loadFlags struct {
 	devices                         int
 	interval, duration, ramp, drain time.Duration
 	seed                            uint64
-	rate, calls                     int
-	secure, json                    bool
+	rate, calls, first              int
+	secure, json, hold              bool
 	out, hist                       string
 }
 
@@ -89,6 +90,8 @@ func runLoad(ctx context.Context, args []string, reg *protocol.Registry, out, er
 	fs.DurationVar(&f.drain, "drain", 10*time.Second, "how long to wait for acknowledgements at the end")
 	fs.IntVar(&f.rate, "connect-rate", 1000, "connections made a second")
 	fs.Uint64Var(&f.seed, "seed", 1, "of schedules and movements")
+	fs.IntVar(&f.first, "first", 0, "`number` of the first device: several processes play devices of their own")
+	fs.BoolVar(&f.hold, "hold", false, "when all are connected, wait for a line on standard input before the schedule begins")
 	fs.IntVar(&f.calls, "calls", 0, "so many devices call for help once, half-way, in place of a report; the result as JSON says when each was to")
 	fs.BoolVar(&f.secure, "tls", false, "over TLS")
 	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
@@ -116,8 +119,8 @@ func (f *loadFlags) check(reg *protocol.Registry) error {
 	switch {
 	case len(f.targets) == 0:
 		return program.Usagef("load: --target is missing")
-	case f.devices < 1 || f.devices > mostDevices-100:
-		return program.Usagef("load: --devices %d is not within 1 and %d", f.devices, mostDevices-100)
+	case f.devices < 1 || f.first < 0 || f.first+f.devices > mostDevices-100:
+		return program.Usagef("load: --devices %d is not within 1 and %d, --first among them", f.devices, mostDevices-100)
 	case f.interval < 10*time.Millisecond || f.duration <= 0 || f.duration > 24*time.Hour:
 		return program.Usagef("load: --interval %v is below 10ms, or --duration %v not within 0 and 24h", f.interval, f.duration)
 	case f.ramp < 0 || f.ramp > f.duration || f.drain < 0:
@@ -199,7 +202,7 @@ func newLoad(f *loadFlags, args []string) (*load, error) {
 	for i := range f.devices {
 		n := f.at(i, weights)
 		t := &f.targets[n]
-		sim, _, err := newSimulator(t.dev, "", i, f.seed)
+		sim, _, err := newSimulator(t.dev, "", f.first+i, f.seed)
 		if err != nil {
 			return nil, err
 		}
@@ -284,7 +287,17 @@ func (l *load) run(ctx context.Context, errs io.Writer) (*result, error) {
 	r.Connect = seconds(time.Since(began))
 	runtime.GC()
 	r.KBPerDevice = float64(memory()-before) / float64(len(l.devices)) / 1024
-	l.start = time.Now().Add(200 * time.Millisecond)
+	fmt.Fprintf(errs, "emsim: all %d devices are connected\n", len(l.devices))
+	if l.hold {
+		if err := enter(ctx, os.Stdin); err != nil {
+			cancel(err)
+			l.start, l.end = time.Now(), time.Now()
+			close(ready)
+			wg.Wait()
+			return nil, fmt.Errorf("load: hold: %w", err)
+		}
+	}
+	l.start = time.Now().Add(2*l.look() + 200*time.Millisecond)
 	l.end = l.start.Add(l.duration)
 	l.meter.start = l.start
 	cpu := cpuTime()
@@ -303,6 +316,27 @@ func (l *load) run(ctx context.Context, errs io.Writer) (*result, error) {
 	r.CPU = seconds(cpuTime() - cpu)
 	r.finish(l)
 	return r, nil
+}
+
+// look is how long a device waits at most before it looks whether to begin, or to
+// stop: all together look some thousand times a second.
+func (l *load) look() time.Duration {
+	return min(10*time.Second, max(100*time.Millisecond, time.Duration(len(l.devices))*time.Second/2000))
+}
+
+// enter waits for a line, or the end of ctx.
+func enter(ctx context.Context, r io.Reader) error {
+	read := make(chan error, 1)
+	go func() {
+		_, err := bufio.NewReader(r).ReadString('\n')
+		read <- err
+	}()
+	select {
+	case err := <-read:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // memory is what this process has for its devices: heap and stacks, in bytes.

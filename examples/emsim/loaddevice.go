@@ -64,7 +64,7 @@ func (d *loadDevice) run(ctx context.Context, connected chan<- error, ready <-ch
 		case <-ready:
 			idle = false
 		default:
-			d.turn(ctx, buf, time.Now().Add(100*time.Millisecond))
+			d.turn(ctx, buf, time.Now().Add(d.look()))
 		}
 	}
 	d.next = d.intended(d.n, 0)
@@ -97,7 +97,7 @@ func (d *loadDevice) turn(ctx context.Context, buf []byte, until time.Time) {
 		if dl := d.sim.Deadline(); !dl.IsZero() && dl.Before(until) {
 			until = dl
 		}
-		if limit := now.Add(time.Second); until.After(limit) {
+		if limit := now.Add(max(time.Second, d.look())); until.After(limit) {
 			until = limit // to see whether to stop
 		}
 		err = d.conn.SetReadDeadline(until)
