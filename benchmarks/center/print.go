@@ -8,36 +8,82 @@ import (
 
 // print writes the report as a table.
 func (r *report) print(out io.Writer) {
-	fmt.Fprintf(out, "%s, %s; %d devices, a report each %g s, for %g s; %d calls for help\n", r.Machine, r.Go, r.Plan.Devices,
-		r.Plan.Seconds.Interval, r.Plan.Seconds.Duration, r.Plan.Calls)
-	fmt.Fprintln(out, "All acknowledged reports are in the record, each once; one incident for each call, and no other.")
+	fmt.Fprintf(out, "%v, %s; load average before %s\n", r.Machine, r.Go, r.Load)
+	fmt.Fprintf(out, "%d devices, a report each %g s, for %g s; %d calls for help; %s\n", r.Plan.Devices, r.Plan.Seconds.Interval, r.Plan.Seconds.Duration, r.Plan.calls(), r.Plan.processes())
+	fmt.Fprintln(out, "All acknowledged reports are stored, each once; one incident for each call, and no other.")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	columns := []*result{r.Center, r.LogOnly}
+	fmt.Fprintf(w, "\tcenter\tlog alone\t")
+	if r.Beside != nil {
+		columns = append(columns, r.Beside)
+		fmt.Fprintf(w, "beside slow ones\t")
+	}
+	fmt.Fprintln(w)
 	row := func(name string, f func(*result) string) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t\n", name, f(r.Center), f(r.LogOnly))
-	}
-	one := func(v float64) string {
-		if v == 0 {
-			return "-"
+		fmt.Fprintf(w, "%s\t", name)
+		for _, c := range columns {
+			fmt.Fprintf(w, "%s\t", f(c))
 		}
-		return fmt.Sprintf("%.3g", v)
+		fmt.Fprintln(w)
 	}
-	ms := func(q quantiles) string { return fmt.Sprintf("%.1f / %.1f / %.1f", q.P50, q.P99, q.P999) }
-	fmt.Fprintf(w, "\tcenter\tlog alone\t\n")
+	row("connections", func(r *result) string { return fmt.Sprint(r.Connections) })
 	row("reports/s", func(r *result) string { return fmt.Sprintf("%.0f", r.Rate) })
-	row("to the acknowledgement, ms p50 / p99 / p99.9", func(r *result) string { return ms(r.Ack) })
+	row("to the acknowledgement, ms p50 / p99 / p99.9", func(r *result) string { return r.Ack.String() })
 	row("to the incident, ms", func(r *result) string {
 		if r.Incident == nil {
 			return "-"
 		}
-		return ms(*r.Incident)
+		return r.Incident.String()
 	})
-	row("of it the generator's delay, ms", func(r *result) string { return ms(r.SendDelay) })
-	row("cores of the center", func(r *result) string { return one(r.Cores) })
-	row("cores of the generator", func(r *result) string { return one(r.Generator) })
-	row("KB a connection", func(r *result) string { return one(r.PerConn) })
-	row("MB resident at the end", func(r *result) string { return one(r.Resident) })
-	row("bytes of log a report", func(r *result) string { return one(r.LogBytes) })
-	row("bytes of record a report", func(r *result) string { return one(r.FixBytes) })
-	row("caught up after, s", func(r *result) string { return one(r.BehindSecs) })
+	row("of it the generator's delay, ms", func(r *result) string { return r.SendDelay.String() })
+	row("cores", func(r *result) string { return r.Cores.String() })
+	row("cores of the generator", func(r *result) string { return figure(r.Generator) })
+	row("KB a connection", func(r *result) string { return figure(r.PerConn) })
+	row("MB resident at the end", func(r *result) string { return r.Resident.String() })
+	row("bytes of log a report", func(r *result) string { return figure(r.LogBytes) })
+	row("bytes of record a fix", func(r *result) string { return figure(r.FixBytes) })
+	row("caught up after, s", func(r *result) string { return figure(r.Behind) })
+	if r.Beside != nil {
+		row("slow connections opened again", func(r *result) string { return fmt.Sprint(r.Reopened) })
+	}
 	w.Flush() // its error is the standard output's
+	if r.Most == nil {
+		return
+	}
+	fmt.Fprintf(out, "\nThe most that is sustained, with %d devices in steps of %g s: %.0f reports/s of a center, %.0f of the log alone: %.0f %%\n",
+		r.Plan.Ramp.Devices, r.Plan.Ramp.Step, r.Most.Center.Rate, r.Most.LogOnly.Rate, 100*r.Most.Ratio)
+	fmt.Fprintf(w, "\treports/s\treached\tms p50 / p99 / p99.9\tlost\tcaught up after, s\tcores\tof the generator\tsustained\t\n")
+	for _, c := range []struct {
+		name string
+		ceiling
+	}{{"center", r.Most.Center}, {"log alone", r.Most.LogOnly}} {
+		for _, s := range c.Steps {
+			fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%v\t%d\t%s\t%v\t%s\t%t\t\n", c.name, s.Rate, s.Reached, s.Ack, s.Lost, figure(s.Behind), s.Cores, figure(s.Generator), s.Sustained)
+		}
+	}
+	w.Flush()
+}
+
+func (p *plan) processes() string {
+	if p.Gateways == 0 {
+		return "the center in one process"
+	}
+	return fmt.Sprintf("%d gateways, the log and what evaluates in processes of their own", p.Gateways)
+}
+
+func (q quantiles) String() string { return fmt.Sprintf("%.1f / %.1f / %.1f", q.P50, q.P99, q.P999) }
+
+// String tells the parts behind the sum: gateways, center, log.
+func (p parts) String() string {
+	if p.Gateways == 0 {
+		return figure(p.Sum)
+	}
+	return fmt.Sprintf("%s (%s + %s + %s)", figure(p.Sum), figure(p.Gateways), figure(p.Center), figure(p.Log))
+}
+
+func figure(v float64) string {
+	if v == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.3g", v)
 }

@@ -1,20 +1,17 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sargas-em/em/examples/monitoringcenter/client"
 )
 
 // TestMain lets the test binary be the command itself, in a process of its own
@@ -30,60 +27,26 @@ func TestMain(m *testing.M) {
 const token = "test-token-0123456789"
 
 // process is a running center.
-type process struct {
-	cmd     *exec.Cmd
-	page    string
-	devices map[string]string // address by codec
-	errs    *bytes.Buffer
-}
+type process struct{ *client.Process }
 
 // launch starts "serve" on a folder and waits until it listens.
 func launch(t *testing.T, dir string) *process {
 	t.Helper()
-	p := &process{devices: map[string]string{}, errs: new(bytes.Buffer)}
-	p.cmd = exec.Command(os.Args[0], "serve", "--data", dir, "--listen", "127.0.0.1:0", "--token", token, "--device", "gt06=127.0.0.1:0")
-	p.cmd.Env = append(os.Environ(), "EM_TEST_RUN_MAIN=1")
-	p.cmd.Stderr = p.errs
-	out, err := p.cmd.StdoutPipe()
+	cmd := exec.Command(os.Args[0], "serve", "--data", dir, "--listen", "127.0.0.1:0", "--token", token, "--device", "gt06=127.0.0.1:0")
+	cmd.Env = append(os.Environ(), "EM_TEST_RUN_MAIN=1")
+	p, err := client.Start(cmd, token, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.cmd.Process.Kill(); p.cmd.Wait() })
-	for sc := bufio.NewScanner(out); sc.Scan(); {
-		f := strings.Fields(sc.Text())
-		switch {
-		case len(f) >= 2 && f[0] == "page":
-			p.page = f[1]
-		case len(f) >= 4 && f[0] == "devices":
-			p.devices[f[1]] = f[3]
-			go io.Copy(io.Discard, out)
-			return p
-		}
-	}
-	p.cmd.Wait()
-	t.Fatalf("the center did not start: %s", p.errs)
-	return nil
+	t.Cleanup(p.Kill)
+	return &process{p}
 }
 
 func (p *process) call(t *testing.T, method, path string, body []byte, into any) {
 	t.Helper()
-	req, err := http.NewRequest(method, p.page+path, bytes.NewReader(body))
+	doc, err := p.Call(t.Context(), method, path, body)
 	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatalf("%v; the center says: %s", err, p.errs)
-	}
-	defer resp.Body.Close()
-	doc, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode >= 300 {
-		t.Fatalf("%s %s: %s %v: %s", method, path, resp.Status, err, doc)
+		t.Fatalf("%v; the center says: %s", err, p.Errs)
 	}
 	if into != nil {
 		if err := json.Unmarshal(doc, into); err != nil {
@@ -95,18 +58,10 @@ func (p *process) call(t *testing.T, method, path string, body []byte, into any)
 // caughtUp waits until all that is in the log is in the record.
 func (p *process) caughtUp(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		var h struct {
-			LogEnd    uint64 `json:"log_end"`
-			Evaluated uint64 `json:"evaluated"`
-		}
-		p.call(t, http.MethodGet, "/api/v1/health", nil, &h)
-		if h.Evaluated >= h.LogEnd {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("evaluation stands at %d of %d", h.Evaluated, h.LogEnd)
-		}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := p.CaughtUp(ctx); err != nil {
+		t.Fatalf("%v; the center says: %s", err, p.Errs)
 	}
 }
 
@@ -114,11 +69,8 @@ func (p *process) caughtUp(t *testing.T) {
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	begin := time.Now()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Wait(); err != nil {
-		t.Errorf("SIGTERM: %v; it says: %s", err, p.errs)
+	if err := p.Stop(); err != nil {
+		t.Error(err)
 	}
 	if d := time.Since(begin); d > 5*time.Second {
 		t.Errorf("it took %v to stop", d)
@@ -144,10 +96,10 @@ func TestKilledWhileDevicesUpload(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); f.upload(ctx, p) }()
 		time.Sleep(time.Duration(50+rnd.IntN(250)) * time.Millisecond)
-		if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		if err := p.Cmd.Process.Signal(syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		p.cmd.Wait()
+		p.Cmd.Wait()
 		cancel()
 		<-done
 		acked, n := f.acknowledged()

@@ -81,12 +81,12 @@ func TestPowerCut(t *testing.T) {
 		go func() { defer close(done); f.upload(ctx, p) }()
 		time.Sleep(time.Duration(50+rnd.IntN(300)) * time.Millisecond)
 		acked, n := f.acknowledged()
-		if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		if err := p.Cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
 		after := d.cut(t)
-		p.cmd.Process.Kill()
-		p.cmd.Wait()
+		p.Cmd.Process.Kill()
+		p.Cmd.Wait()
 		cancel()
 		<-done
 		t.Logf("the power fails with %d of %d acknowledged", n, f.size())
@@ -121,7 +121,7 @@ func TestDiskFull(t *testing.T) {
 	fill := fill(t, filepath.Join(d.dir, "ballast"))
 	// It stands still, or the center says why it ends: it may not go on acknowledging.
 	ended := make(chan error, 1)
-	go func() { ended <- p.cmd.Wait() }()
+	go func() { ended <- p.Cmd.Wait() }()
 	last, since := -1, time.Now()
 	for deadline := time.Now().Add(time.Minute); time.Since(since) < 2*time.Second; time.Sleep(20 * time.Millisecond) {
 		if _, n := f.acknowledged(); n != last {
@@ -141,12 +141,12 @@ func TestDiskFull(t *testing.T) {
 	// It says so and ends; or it waits for room.
 	select {
 	case err := <-ended:
-		t.Logf("it ended with: %v; it says: %s", err, p.errs)
+		t.Logf("it ended with: %v; it says: %s", err, p.Errs)
 	case <-time.After(20 * time.Second):
-		p.cmd.Process.Signal(syscall.SIGQUIT)
+		p.Cmd.Process.Signal(syscall.SIGQUIT)
 		time.Sleep(time.Second)
-		p.cmd.Process.Kill()
-		t.Errorf("it neither ended nor went on: %v, %s", <-ended, p.errs)
+		p.Cmd.Process.Kill()
+		t.Errorf("it neither ended nor went on: %v, %s", <-ended, p.Errs)
 	}
 	if err := os.Remove(fill); err != nil {
 		t.Fatal(err)

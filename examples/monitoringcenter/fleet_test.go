@@ -38,7 +38,7 @@ func newFleet(devices, fixes int) *fleet {
 func (f *fleet) upload(ctx context.Context, p *process) {
 	var wg sync.WaitGroup
 	for d := range f.routes {
-		wg.Go(func() { upload(ctx, p.devices["gt06"], d, f.routes[d], f.acked[d], &f.mu) })
+		wg.Go(func() { upload(ctx, p.Devices["gt06"], d, f.routes[d], f.acked[d], &f.mu) })
 	}
 	wg.Wait()
 }

@@ -93,11 +93,11 @@ func TestKilledWhileTelling(t *testing.T) {
 		var wg sync.WaitGroup
 		for d := range people {
 			wg.Go(func() {
-				if upload(ctx, p.devices["gt06"], d, fixes(54.74, false, -10, -1, 8), acked[d], &mu) != nil || d%2 == 1 {
+				if upload(ctx, p.Devices["gt06"], d, fixes(54.74, false, -10, -1, 8), acked[d], &mu) != nil || d%2 == 1 {
 					return
 				}
 				time.Sleep(pause())
-				upload(ctx, p.devices["gt06"], d, fixes(54.72, true, 7, 9), acked[d], &mu)
+				upload(ctx, p.Devices["gt06"], d, fixes(54.72, true, 7, 9), acked[d], &mu)
 			})
 		}
 		wg.Wait()
@@ -124,10 +124,10 @@ func TestKilledWhileTelling(t *testing.T) {
 		pause := time.Duration(rnd.IntN(400)) * time.Millisecond
 		go func() { defer close(done); play(ctx, p, func() time.Duration { return pause }) }()
 		time.Sleep(time.Duration(50+rnd.IntN(500)) * time.Millisecond)
-		if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		if err := p.Cmd.Process.Signal(syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		p.cmd.Wait()
+		p.Cmd.Wait()
 		cancel()
 		<-done
 	}
@@ -201,7 +201,7 @@ func TestKilledWhileTelling(t *testing.T) {
 	}
 	t.Logf("%d stand, %d were withdrawn after somebody heard, %d before; %d notices", stand, withdrawn, untold, again)
 	p.stop(t)
-	if log := p.errs.String(); strings.Contains(log, "99000000") || strings.Contains(log, "Invented") || strings.Contains(log, srv.URL) {
+	if log := p.Errs.String(); strings.Contains(log, "99000000") || strings.Contains(log, "Invented") || strings.Contains(log, srv.URL) {
 		t.Errorf("the log says %s", log)
 	}
 }
