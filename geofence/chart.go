@@ -111,6 +111,8 @@ type spot struct{ x, y float32 }
 // more than any number.
 var gap = spot{float32(math.NaN()), float32(math.NaN())} // never changed
 
+func (s spot) isGap() bool { return s != s }
+
 // along returns how far along the line from (ax, ay), by (dx, dy), what is
 // nearest to (0, 0) lies, from 0 to 1; without a branch, as nobody could foresee
 // it. The small number is for a line of no length.
@@ -125,6 +127,7 @@ func along(ax, ay, dx, dy float64) float64 {
 // that it has may be.
 type drawing struct {
 	chart
+	round  bool      // a few edges that make one ring
 	spots  []spot    // none that is a multiple of runEdges is a gap, nor the last
 	strays []float32 // from the base; by level, the leaves first. None if there are few edges
 }
@@ -163,6 +166,7 @@ func draw(origin r3.Vector, edges []s2.Edge) drawing {
 		add(e.V1.Vector)
 	}
 	d.spots = slices.Clip(slices.Clone(d.spots))
+	d.round = len(d.spots) <= fewSpots && d.spots[0] == d.spots[len(d.spots)-1] && !slices.ContainsFunc(d.spots, spot.isGap)
 	if n := d.runs(); len(d.spots) > fewSpots {
 		for shift := runShift; ; shift += fanShift {
 			for i := range n {
@@ -194,7 +198,7 @@ func stray(line []spot) float32 {
 	far2 := 0.
 	a, b := line[0], line[len(line)-1]
 	for _, s := range line {
-		if s == s {
+		if !s.isGap() {
 			x, y := float64(a.x)-float64(s.x), float64(a.y)-float64(s.y)
 			dx, dy := float64(b.x)-float64(a.x), float64(b.y)-float64(a.y)
 			t := along(x, y, dx, dy)
@@ -213,6 +217,7 @@ type finder struct {
 	best2  float64 // its square
 	nx, ny float64 // where that is, from (x, y)
 	found  bool
+	odd    uint64 // of the edges looked at, an odd number crosses the way from (x, y) to the west: the lowest bit
 }
 
 // find looks for what is nearer than f.best2.
@@ -280,13 +285,15 @@ func (d *drawing) enter(f *finder, level, start, i int) {
 	d.descend(f, level-1, start-below, i<<fanShift, min((i+1)<<fanShift, below))
 }
 
-// look looks for what is nearer than f.best2 in a run.
+// look looks for what is nearer than f.best2 in a run, and at what of it is to the
+// west.
 func (f *finder) look(run []spot) bool {
 	if len(run) < 2 {
 		return false
 	}
 	x, y, best := f.x, f.y, f.best2
 	var nx, ny float64
+	crossed := uint64(0)
 	ax, ay := float64(run[0].x)-x, float64(run[0].y)-y
 	a2 := ax*ax + ay*ay
 	if a2 < best {
@@ -298,10 +305,15 @@ func (f *finder) look(run []spot) bool {
 		if b2 < best {
 			best, nx, ny = b2, bx, by
 		}
+		// South of the place or not is the sign of what is to the north of it; and
+		// whether it lies to the left of the edge, that of cross.
+		cross := ax*by - ay*bx
+		south, north := math.Float64bits(ay), math.Float64bits(by)
+		crossed ^= (south ^ north) &^ (math.Float64bits(cross) ^ south)
 		// Between its ends the edge is nearer than at both if these are seen
 		// in less than a right angle from each other: few edges are.
 		if ab := ax*bx + ay*by; ab < a2 && ab < b2 {
-			dx, dy, cross := bx-ax, by-ay, ax*by-ay*bx
+			dx, dy := bx-ax, by-ay
 			if length2 := dx*dx + dy*dy; cross*cross < best*length2 {
 				t := (a2 - ab) / length2
 				best, nx, ny = cross*cross/length2, ax+t*dx, ay+t*dy
@@ -309,6 +321,7 @@ func (f *finder) look(run []spot) bool {
 		}
 		ax, ay, a2 = bx, by, b2
 	}
+	f.odd ^= crossed >> 63
 	if !(best < f.best2) {
 		return false
 	}

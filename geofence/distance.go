@@ -116,7 +116,12 @@ type nearest struct {
 	o     *place
 	chord s1.ChordAngle // to the nearest edge so far
 	reach float64       // its length, and a little more
+	side  side
 }
+
+// clear is how many metres from its edge a ring on a chart has a place on the
+// same side as on the ground: charts are good to less than two centimetres.
+const clear = .1
 
 func (n *nearest) found(chord s1.ChordAngle) {
 	if chord < n.chord {
@@ -127,21 +132,33 @@ func (n *nearest) found(chord s1.ChordAngle) {
 
 // distance returns the metres to the nearest edge. There is at least one.
 func (s *edgeSet) distance(o *place) float64 {
+	d, _ := s.distanceAndSide(o)
+	return d
+}
+
+// side is whether a place is in an area, as far as looking for its nearest edge
+// has told.
+type side struct{ known, inside bool }
+
+// distanceAndSide is distance, and the side of an area of these edges.
+func (s *edgeSet) distanceAndSide(o *place) (float64, side) {
 	n := nearest{o: o, chord: s1.StraightChordAngle, reach: 2}
 	s.find(&n)
-	return metres(n.chord)
+	d := metres(n.chord)
+	return d, side{n.side.known && d > clear, n.side.inside}
 }
 
 // distanceWithin is distance, or false if that is more than limit metres: than
 // those and up to half as many more, if they are a large part of the globe.
-func (s *edgeSet) distanceWithin(o *place, limit float64) (float64, bool) {
+func (s *edgeSet) distanceWithin(o *place, limit float64) (float64, side, bool) {
 	chord, reach := s1.StraightChordAngle, 2.
 	if angle := limit/em.EarthRadius*(1+1e-9) + 1e-9; angle < 2 { // and more than its chord
 		chord, reach = s1.ChordAngle(angle*angle), angle+ballSlack
 	}
 	n := nearest{o: o, chord: chord, reach: reach}
 	s.find(&n)
-	return metres(n.chord), n.chord < chord
+	d, near := metres(n.chord), n.chord < chord
+	return d, side{n.side.known && min(d, limit) > clear, n.side.inside}, near
 }
 
 // metres returns the length on the ground of a chord of the unit sphere.
@@ -155,6 +172,7 @@ func metres(c2 s1.ChordAngle) float64 {
 
 func (s *edgeSet) find(n *nearest) {
 	if len(s.sheets) == 1 {
+		n.side.known = s.sheets[0].round
 		s.sheets[0].find(n)
 		return
 	}
@@ -201,6 +219,7 @@ func (s *sheet) find(n *nearest) {
 	x, y, ok := s.projectNear(n.o.p)
 	if !ok {
 		if x, y, ok = s.project(n.o.point().Vector); !ok {
+			n.side.known = false
 			s.findBehind(n)
 			return
 		}
@@ -209,7 +228,9 @@ func (s *sheet) find(n *nearest) {
 	// chart, if it is near its origin; see chord2.
 	f := finder{x: x, y: y}
 	f.best2 = float64(n.chord) * (1 + (x*x+y*y)/4) * (1 + chartReach*chartReach/4)
-	if s.drawing.find(&f); f.found {
+	s.drawing.find(&f)
+	n.side.inside = f.odd == 1
+	if f.found {
 		n.found(chord2(x, y, f.nx, f.ny))
 	}
 }
@@ -219,7 +240,7 @@ func (s *sheet) findBehind(n *nearest) {
 	var last s2.Point
 	known := false
 	for _, v := range s.spots {
-		if v != v {
+		if v.isGap() {
 			known = false
 			continue
 		}

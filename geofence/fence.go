@@ -148,7 +148,8 @@ func (f *fence) distance(o *place) float64 {
 	if f.round.reach > 0 {
 		return f.fromEdge(o)
 	}
-	return signed(f.edges.distance(o), f.settle(o))
+	d, on := f.edges.distanceAndSide(o)
+	return signed(d, on.inside && on.known || !on.known && f.settle(o))
 }
 
 // settle is contains, and asks the boxes first.
@@ -175,14 +176,14 @@ func (f *fence) side(o *place, radius95 float64) em.Side {
 	if f.round.reach > 0 {
 		return sideOf(f.fromEdge(o), radius95)
 	}
-	d, near := f.edges.distanceWithin(o, radius95)
+	d, on, near := f.edges.distanceWithin(o, radius95)
 	if near && d < radius95 {
 		return em.SideUnknown
 	}
 	if !near { // farther than the radius
 		d = math.Inf(1)
 	}
-	return sideOf(signed(d, f.contains(o)), radius95)
+	return sideOf(signed(d, on.inside && on.known || !on.known && f.contains(o)), radius95)
 }
 
 // sideOf is the rule of Index.Classify for a distance.

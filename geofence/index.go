@@ -231,9 +231,12 @@ func (x *Index) Distance(zone int, p em.LatLng) float64 {
 		runtime.KeepAlive(x)
 		return d
 	}
-	var buf [1]Hit
-	in := x.tree.append(buf[:0], &q, 0, func(_, z int) bool { return z == zone })
-	d := signed(x.edgesOf(zone).distance(&q.place), len(in) > 0)
+	d, on := x.edgesOf(zone).distanceAndSide(&q.place)
+	if !on.known {
+		var buf [1]Hit
+		on.inside = len(x.tree.append(buf[:0], &q, 0, func(_, z int) bool { return z == zone })) > 0
+	}
+	d = signed(d, on.inside)
 	runtime.KeepAlive(x)
 	return d
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 
 	"github.com/golang/geo/s2"
 
@@ -93,27 +94,31 @@ func (c config) distance(name string, areas []geofence.Area) (distanceFigures, e
 		}
 		f.Greatest = max(f.Greatest, math.Abs(a-b))
 	}
-	f.Ours = c.timeQueries(len(queries), func(i int) float64 { return ours(&queries[i]) })
-	f.Google = c.timeQueries(len(queries), func(i int) float64 { return theirs(&queries[i]) })
+	times := c.timeQueries(len(queries),
+		func(i int) float64 { return ours(&queries[i]) },
+		func(i int) float64 { return theirs(&queries[i]) })
+	f.Ours, f.Google = times[0], times[1]
 	return f, nil
 }
 
 // timeQueries returns the nanoseconds of one of n calls, the least of some
-// passes.
-func (c config) timeQueries(n int, call func(i int) float64) float64 {
-	best := math.Inf(1)
+// passes, for each of some rivals, which take turns.
+func (c config) timeQueries(n int, calls ...func(i int) float64) []float64 {
+	best := slices.Repeat([]float64{math.Inf(1)}, len(calls))
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	sum := 0.0
 	for range c.passes {
-		start := cputime.Thread()
-		for i := range n {
-			sum += call(i)
+		for k, call := range calls {
+			start := cputime.Thread()
+			for i := range n {
+				sum += call(i)
+			}
+			best[k] = min(best[k], float64(cputime.Thread()-start)/float64(n))
 		}
-		best = min(best, float64(cputime.Thread()-start)/float64(n))
 	}
 	if math.IsNaN(sum) { // so that no call is left out
-		return math.NaN()
+		return nil
 	}
 	return best
 }
