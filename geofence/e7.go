@@ -125,6 +125,25 @@ func exactCrossings(chain []E7, from, to s2.Point) bool {
 	return geodesicCrossings(chain, from, to)
 }
 
+// nearCrossings is exactCrossings between two points, given rounded as well, that
+// are no more than maxNudge from each other, for a chain without breaks. It leaves
+// out edges that lie beyond both: the geodesics keep to their chords but for less
+// than pad.
+func nearCrossings(chain []E7, a, b E7, from, to s2.Point) bool {
+	south, north := min(a.Lat, b.Lat)-pad, max(a.Lat, b.Lat)+pad
+	west, east := min(a.Lng, b.Lng)-pad, max(a.Lng, b.Lng)+pad
+	odd := false
+	v := chain[0]
+	for i, w := range chain[1:] {
+		if min(v.Lat, w.Lat) <= north && max(v.Lat, w.Lat) >= south && min(v.Lng, w.Lng) <= east && max(v.Lng, w.Lng) >= west &&
+			geodesicCrossings(chain[i:i+2], from, to) {
+			odd = !odd
+		}
+		v = w
+	}
+	return odd
+}
+
 func geodesicCrossings(chain []E7, from, to s2.Point) bool {
 	odd := false
 	v := chain[0].point()

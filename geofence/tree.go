@@ -314,9 +314,9 @@ func (t *tree) containsExactly(c *cellZone, zone, shift uint32, p *probe) bool {
 				continue
 			}
 			from, to := r.point(), p.point()
-			odd := (in == 1) != exactCrossings(t.vertices[c.first:c.first+c.n+1], from, to)
-			for r := c.runs; len(r) >= 2; r = r[2:] {
-				if exactCrossings(t.vertices[r[0]:r[0]+r[1]+1], from, to) {
+			odd := (in == 1) != nearCrossings(t.vertices[c.first:c.first+c.n+1], r, p.e, from, to)
+			for k := c.runs; len(k) >= 2; k = k[2:] {
+				if nearCrossings(t.vertices[k[0]:k[0]+k[1]+1], r, p.e, from, to) {
 					odd = !odd
 				}
 			}
