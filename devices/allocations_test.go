@@ -107,7 +107,11 @@ func TestAllocations(t *testing.T) {
 		if !ok {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(d.Name, "testdata", "vectors.jsonl"))
+		file := filepath.Join(d.Name, "testdata", "vectors.jsonl")
+		if d.Name == "skyn" { // a dialect of bactrack
+			file = filepath.Join("bactrack", "testdata", "skyn.jsonl")
+		}
+		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,6 +138,9 @@ func TestAllocations(t *testing.T) {
 			measured++
 			most, least := 1.0, 0.0
 			name := d.Name + ": " + v.Name
+			if bytes.HasPrefix(frame, []byte("EMTUN/")) {
+				most = 2 // a value in hexadecimal digits is made anew in a place of its own first
+			}
 			if _, raw := m.(*protocol.Raw); raw {
 				// What is not known is kept as it came, beside a name that is made
 				// for it: rare, and no stream's load.

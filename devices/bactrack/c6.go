@@ -112,41 +112,48 @@ func (*C6Unit) Type() string           { return "c6 unit" }
 func (*C6Uses) Type() string           { return "c6 uses" }
 func (*C6Battery) Type() string        { return "c6 battery" }
 
-func readC6(cur *wire.Cursor, verb string) protocol.Message {
+func readC6(cur *reader, verb string) protocol.Message {
 	op := cur.U8("code")
 	switch write := verb == verbWrite; {
 	case write && op == 0x00:
 		cur.Expect("\x01", "start")
-		return &C6Start{}
+		return own[C6Start](cur)
 	case write && op == 0x05:
 		cur.Expect("\x0A", "uses")
-		return &C6UsesRequest{}
+		return own[C6UsesRequest](cur)
 	case write && op == 0x08:
-		return &C6BatteryRequest{}
+		return own[C6BatteryRequest](cur)
 	case !write && op == 0x80:
-		m := &C6State{Phase: C6Phase(cur.U8("phase"))}
-		m.Left = cur.U8("left")
-		m.Data = readRest(cur, "data")
+		m := own[C6State](cur)
+		m.Phase, m.Left = C6Phase(cur.U8("phase")), cur.U8("left")
+		m.Data = cur.RestData("data")
 		return m
 	case !write && op == 0x81:
-		m := &C6Result{Unknown: cur.U8("unknown"), BAC: cur.LE16("bac")}
-		m.Extra = readRest(cur, "extra")
+		m := own[C6Result](cur)
+		m.Unknown, m.BAC = cur.U8("unknown"), cur.LE16("bac")
+		m.Extra = cur.RestData("extra")
 		return m
 	case !write && op == 0x85:
 		at := cur.Pos()
 		switch p := cur.U8("setting"); p {
 		case 0x09:
-			return &C6Unit{Unit: cur.U8("unit"), Extra: readRest(cur, "extra")}
+			m := own[C6Unit](cur)
+			m.Unit, m.Extra = cur.U8("unit"), cur.RestData("extra")
+			return m
 		case 0x0A:
-			return &C6Uses{Count: cur.LE16("count"), Extra: readRest(cur, "extra")}
+			m := own[C6Uses](cur)
+			m.Count, m.Extra = cur.LE16("count"), cur.RestData("extra")
+			return m
 		default:
 			cur.FailAt("setting", at, fmt.Errorf("%w: 0x%02X", wire.ErrValue, p))
 			return nil
 		}
 	case !write && op == 0x88:
-		return &C6Battery{Millivolts: cur.LE16("mV"), Extra: readRest(cur, "extra")}
+		m := own[C6Battery](cur)
+		m.Millivolts, m.Extra = cur.LE16("mV"), cur.RestData("extra")
+		return m
 	}
-	return rawValue(DialectC, verb, op, readRest(cur, "data"))
+	return rawValue(DialectC, verb, op, cur.RestData("data"))
 }
 
 func (*C6Start) appendValue(dst []byte) ([]byte, error)          { return append(dst, 0x00, 0x01), nil }

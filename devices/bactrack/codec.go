@@ -22,6 +22,7 @@ type Codec struct {
 var (
 	_ protocol.Codec     = Codec{}
 	_ protocol.Dissector = Codec{}
+	_ protocol.Reuser    = Codec{}
 )
 
 // MaxFrame is the longest frame in bytes: a line of the tunnel that carries a
@@ -60,9 +61,37 @@ func nextStart(b []byte) int {
 }
 
 // Decode implements protocol.Codec.
-func (c Codec) Decode(frame []byte) (protocol.Message, error) {
-	cur := wire.New(frame)
-	return c.decode(frame, &cur)
+func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeReuse(frame, nil) }
+
+// DecodeReuse is Decode with the caller's memory.
+func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
+	var cur reader
+	cur.Begin(frame, memory)
+	if bytes.HasPrefix(frame, []byte(lineStart)) {
+		return c.readLine(frame, &cur)
+	}
+	return c.readVio(frame, &cur)
+}
+
+// reader reads a line, a frame of dialect V or a value. What it reads inside of a
+// result is made together with that.
+type reader struct {
+	wire.Cursor
+	inResult bool
+	result   *TunnelResult // which was made
+}
+
+// own makes a message.
+func own[T any](cur *reader) *T {
+	if !cur.inResult {
+		return wire.Own[T](&cur.Cursor)
+	}
+	both := wire.Own[struct {
+		message T
+		result  TunnelResult
+	}](&cur.Cursor)
+	cur.result = &both.result
+	return &both.message
 }
 
 // Dissect implements protocol.Dissector.
@@ -71,16 +100,8 @@ func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
 	return m, frames().Dissect(frame), err
 }
 
-// decode reads frame, over which cur stands at the start.
-func (c Codec) decode(frame []byte, cur *wire.Cursor) (protocol.Message, error) {
-	if bytes.HasPrefix(frame, []byte(lineStart)) {
-		return c.readLine(frame, cur)
-	}
-	return c.readVio(frame, cur)
-}
-
 // finish returns m if the cursor read all of the frame without an error.
-func finish(cur *wire.Cursor, m protocol.Message) (protocol.Message, error) {
+func finish(cur *reader, m protocol.Message) (protocol.Message, error) {
 	if n := cur.Len(); n > 0 {
 		cur.Fail("end", fmt.Errorf("%w: %d bytes behind it", protocol.ErrMalformed, n))
 	}

@@ -73,18 +73,19 @@ func (toSkyn) route() (Dialect, string)     { return DialectS, verbWrite }
 func (fromSkyn) route() (Dialect, string)   { return DialectS, verbNotify }
 
 // readGATT reads "<dialect> <value>" behind the verb.
-func (c Codec) readGATT(cur *wire.Cursor, verb string) protocol.Message {
+func (c Codec) readGATT(cur *reader, verb string) protocol.Message {
 	off := cur.Pos()
-	d := Dialect(cur.Field(' ', "dialect"))
-	if cur.Err() == nil && d != DialectM && d != DialectC && d != DialectS {
-		cur.FailAt("dialect", off, fmt.Errorf("%w: %q", wire.ErrValue, d))
+	word := cur.Field(' ', "dialect")
+	d := bluetooth(word)
+	if cur.Err() == nil && d == "" {
+		cur.FailAt("dialect", off, fmt.Errorf("%w: %q", wire.ErrValue, word))
 	}
 	off = cur.Pos()
 	text := restOf(cur, "value")
 	if cur.Err() != nil {
 		return nil
 	}
-	m, err := c.readHexValue(d, verb, text)
+	m, err := c.readHexValue(new(reader), cur.Memory(), d, verb, text)
 	if err != nil {
 		cur.FailAt("value", off, err)
 		return nil
@@ -92,23 +93,47 @@ func (c Codec) readGATT(cur *wire.Cursor, verb string) protocol.Message {
 	return m
 }
 
-// readHexValue reads a value.
-func (c Codec) readHexValue(d Dialect, verb, text string) (m protocol.Message, err error) {
-	b, err := hex.DecodeString(text)
-	if err == nil && (len(b) == 0 || len(b) > maxValue || hex.EncodeToString(b) != text) {
-		err = fmt.Errorf("not 1 to %d bytes in lower case", maxValue)
+// bluetooth returns the dialect of a word, which is spoken over Bluetooth; "" for none.
+func bluetooth(word []byte) Dialect {
+	for _, d := range [...]Dialect{DialectM, DialectC, DialectS} {
+		if string(word) == string(d) {
+			return d
+		}
 	}
+	return ""
+}
+
+// readHex returns the bytes that stand in text, in the memory's scratch.
+func readHex(text []byte, memory *wire.Memory) ([]byte, error) {
+	b := memory.Scratch(len(text) / 2)
+	n, err := hex.Decode(b[:cap(b)], text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", wire.ErrValue, err)
 	}
-	in := wire.New(b)
+	return b[:n], nil
+}
+
+// readHexValue reads a value with in, which has not begun.
+func (c Codec) readHexValue(in *reader, memory *wire.Memory, d Dialect, verb string, text []byte) (m protocol.Message, err error) {
+	b, err := readHex(text, memory)
+	lower := byte(0x20) // which digits and small letters have
+	for _, c := range text {
+		lower &= c
+	}
+	if err == nil && (len(b) == 0 || len(b) > maxValue || lower == 0) {
+		err = fmt.Errorf("%w: not 1 to %d bytes in lower case", wire.ErrValue, maxValue)
+	}
+	if err != nil {
+		return nil, err
+	}
+	in.Begin(b, memory)
 	switch d {
 	case DialectM:
-		m = c.readMobile(&in, verb, b)
+		m = c.readMobile(in, verb, b)
 	case DialectC:
-		m = readC6(&in, verb)
+		m = readC6(in, verb)
 	case DialectS:
-		m = readSkyn(&in, verb)
+		m = readSkyn(in, verb)
 	}
 	if n := in.Len(); n > 0 {
 		in.Fail("end", fmt.Errorf("%w: %d bytes behind it", protocol.ErrMalformed, n))
@@ -167,7 +192,7 @@ func appendRawValue(dst []byte, d Dialect, verb string, op byte, data []byte) ([
 	if err != nil {
 		return dst, err
 	}
-	back, err := Codec{}.readHexValue(d, verb, hex.EncodeToString(v))
+	back, err := Codec{}.readHexValue(new(reader), nil, d, verb, []byte(hex.EncodeToString(v)))
 	if err != nil {
 		return dst, unsupported("raw value: %v", err)
 	}

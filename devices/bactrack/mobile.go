@@ -115,7 +115,7 @@ func (*MobileAck) Type() string            { return "mobile ack" }
 func (*MobileNack) Type() string           { return "mobile nack" }
 
 // readMobile reads a value, which is b.
-func (c Codec) readMobile(cur *wire.Cursor, verb string, b []byte) (m protocol.Message) {
+func (c Codec) readMobile(cur *reader, verb string, b []byte) (m protocol.Message) {
 	cur.Expect(mobileStart, "start")
 	cmd := cur.U8("command")
 	end := len(b)
@@ -139,33 +139,46 @@ func (c Codec) readMobile(cur *wire.Cursor, verb string, b []byte) (m protocol.M
 	outer := cur.Limit(data, "data")
 	switch key := verb[0]; { // "write" or "notify"
 	case key == 'w' && cmd == mobileCmdPower:
-		m = &MobilePower{Action: MobileAction(cur.U8("action"))}
+		p := own[MobilePower](cur)
+		p.Action = MobileAction(cur.U8("action"))
+		m = p
 	case key == 'w' && cmd == mobileCmdSetting:
-		m = &MobileSettingRequest{ID: cur.U8("setting")}
+		s := own[MobileSettingRequest](cur)
+		s.ID = cur.U8("setting")
+		m = s
 	case key == 'w' && cmd == mobileCmdWrite:
-		m = &MobileSettingWrite{ID: cur.U8("setting"), Value: cur.U8("value")}
+		s := own[MobileSettingWrite](cur)
+		s.ID, s.Value = cur.U8("setting"), cur.U8("value")
+		m = s
 	case key == 'w' && cmd == mobileCmdUses:
-		m = &MobileUsesRequest{}
+		m = own[MobileUsesRequest](cur)
 	case key == 'n' && cmd == mobileReplyStatus:
-		s := &MobileStatus{State: VioState(cur.U8("state"))}
-		s.BAC = cur.U16("bac")
-		s.Left, s.Uses, s.Extra = cur.U8("left"), cur.U16("uses"), readRest(cur, "extra")
+		s := own[MobileStatus](cur)
+		s.State, s.BAC = VioState(cur.U8("state")), cur.U16("bac")
+		s.Left, s.Uses, s.Extra = cur.U8("left"), cur.U16("uses"), cur.RestData("extra")
 		m = s
 	case key == 'n' && cmd == mobileReplyError:
-		e := &MobileError{Code: VioErrorCode(cur.U8("code"))}
+		e := own[MobileError](cur)
+		e.Code = VioErrorCode(cur.U8("code"))
 		if cur.Len() > 0 {
 			e.Info = cur.U8("info")
 		}
-		e.Extra = readRest(cur, "extra")
+		e.Extra = cur.RestData("extra")
 		m = e
 	case key == 'n' && cmd == mobileReplySetting:
-		m = &MobileSetting{Data: readRest(cur, "data")}
+		s := own[MobileSetting](cur)
+		s.Data = cur.RestData("data")
+		m = s
 	case key == 'n' && cmd == mobileReplyAck:
-		m = &MobileAck{Data: readRest(cur, "data")}
+		a := own[MobileAck](cur)
+		a.Data = cur.RestData("data")
+		m = a
 	case key == 'n' && cmd == mobileReplyNack:
-		m = &MobileNack{Data: readRest(cur, "data")}
+		a := own[MobileNack](cur)
+		a.Data = cur.RestData("data")
+		m = a
 	default:
-		m = rawValue(DialectM, verb, cmd, readRest(cur, "data"))
+		m = rawValue(DialectM, verb, cmd, cur.RestData("data"))
 	}
 	if n := cur.Len(); n > 0 {
 		cur.Fail("data", fmt.Errorf("%w: %d bytes too many", wire.ErrValue, n))

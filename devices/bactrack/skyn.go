@@ -203,45 +203,58 @@ func (*SkynCount) Type() string              { return "skyn count" }
 func (*SkynRecords) Type() string            { return "skyn records" }
 func (*SkynLive) Type() string               { return "skyn live" }
 
-func readSkyn(cur *wire.Cursor, verb string) protocol.Message {
+func readSkyn(cur *reader, verb string) protocol.Message {
 	op := cur.U8("opcode")
 	if verb == verbWrite {
 		switch op {
 		case skynTime:
-			return &SkynTimeRequest{}
+			return own[SkynTimeRequest](cur)
 		case skynSetTime:
-			return &SkynSetTime{Time: readUnix(cur, "time")}
+			m := own[SkynSetTime](cur)
+			m.Time = readUnix(cur, "time")
+			return m
 		case skynBattery:
-			return &SkynBatteryRequest{}
+			return own[SkynBatteryRequest](cur)
 		case skynCalibration:
-			return &SkynCalibrationRequest{Point: cur.U8("point")}
+			m := own[SkynCalibrationRequest](cur)
+			m.Point = cur.U8("point")
+			return m
 		case skynDisconnect:
-			return &SkynDisconnect{}
+			return own[SkynDisconnect](cur)
 		case skynCount:
-			return &SkynCountRequest{}
+			return own[SkynCountRequest](cur)
 		case skynFetch:
-			return &SkynFetch{Count: cur.LE32("count")}
+			m := own[SkynFetch](cur)
+			m.Count = cur.LE32("count")
+			return m
 		case skynRewind:
-			return &SkynRewind{}
+			return own[SkynRewind](cur)
 		case skynDiscard:
-			return &SkynDiscard{}
+			return own[SkynDiscard](cur)
 		case skynRealtime:
 			at := cur.Pos()
 			on := cur.U8("on")
 			if on > 1 {
 				cur.FailAt("on", at, fmt.Errorf("%w: %d", wire.ErrValue, on))
 			}
-			return &SkynRealtime{On: on == 1}
+			m := own[SkynRealtime](cur)
+			m.On = on == 1
+			return m
 		}
-		return rawValue(DialectS, verb, op, readRest(cur, "data"))
+		return rawValue(DialectS, verb, op, cur.RestData("data"))
 	}
 	switch op {
 	case skynTimeReply:
-		return &SkynTime{Time: readUnix(cur, "time")}
+		m := own[SkynTime](cur)
+		m.Time = readUnix(cur, "time")
+		return m
 	case skynBatteryReply:
-		return &SkynBattery{Millivolts: cur.LE16("mV"), Extra: readRest(cur, "extra")}
+		m := own[SkynBattery](cur)
+		m.Millivolts, m.Extra = cur.LE16("mV"), cur.RestData("extra")
+		return m
 	case skynCalibrationReply:
-		m := &SkynCalibration{Point: cur.U8("point"), Version: cur.LE16("version"), LSB: cur.LE16("lsb")}
+		m := own[SkynCalibration](cur)
+		m.Point, m.Version, m.LSB = cur.U8("point"), cur.LE16("version"), cur.LE16("lsb")
 		m.Concentration = math.Float32frombits(cur.LE32("concentration"))
 		if c := float64(m.Concentration); math.IsNaN(c) || math.IsInf(c, 0) {
 			cur.FailAt("concentration", cur.Pos()-4, fmt.Errorf("%w: %v", wire.ErrValue, c))
@@ -249,22 +262,31 @@ func readSkyn(cur *wire.Cursor, verb string) protocol.Message {
 		m.Time = readUnix(cur, "time")
 		return m
 	case skynRateReply:
-		return &SkynRate{Data: readRest(cur, "data")}
+		m := own[SkynRate](cur)
+		m.Data = cur.RestData("data")
+		return m
 	case skynCountReply:
-		return &SkynCount{Count: cur.LE32("count")}
+		m := own[SkynCount](cur)
+		m.Count = cur.LE32("count")
+		return m
 	case skynRecordsReply:
-		return &SkynRecords{Records: readRecords(cur)}
+		m, list := wire.OwnList[SkynRecords, SkynRecord](&cur.Cursor, cur.Len()/len(SkynRecord{}))
+		m.Records = readRecords(cur, list)
+		return m
 	case skynRealtimeReply:
-		return &SkynLive{Records: readRecords(cur)}
+		m, list := wire.OwnList[SkynLive, SkynRecord](&cur.Cursor, cur.Len()/len(SkynRecord{}))
+		m.Records = readRecords(cur, list)
+		return m
 	}
-	return rawValue(DialectS, verb, op, readRest(cur, "data"))
+	return rawValue(DialectS, verb, op, cur.RestData("data"))
 }
 
-func readUnix(cur *wire.Cursor, name string) time.Time {
+func readUnix(cur *reader, name string) time.Time {
 	return unix(cur.LE32(name))
 }
 
-func readRecords(cur *wire.Cursor) (all []SkynRecord) {
+// readRecords appends all records that are left to all, which has room for them.
+func readRecords(cur *reader, all []SkynRecord) []SkynRecord {
 	for {
 		b := cur.Bytes(len(SkynRecord{}), "record")
 		if b == nil {

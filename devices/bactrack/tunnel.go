@@ -1,6 +1,7 @@
 package bactrack
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/checksum"
+	"github.com/sargas-em/em/protocol/nmea"
 	"github.com/sargas-em/em/protocol/wire"
 )
 
@@ -132,25 +134,21 @@ func printable(c byte) bool { return ' ' <= c && c <= '~' }
 // splitLine takes a line up to its CR LF. What is no printable ASCII before
 // that ends the line, as one that was cut off.
 func splitLine(b []byte) (frame []byte, n int, err error) {
-	for i, c := range b {
-		switch {
-		case printable(c):
-			continue
-		case c == '\r' && i+1 == len(b):
-			return nil, 0, nil
-		case c == '\r' && b[i+1] == '\n':
-			n = i + len(lineEnd)
-			return b[:n:n], n, nil
-		}
-		return nil, i, fmt.Errorf("%w: byte %#02x in a line", protocol.ErrMalformed, c)
+	i := wire.Printable(b)
+	switch {
+	case i == len(b), b[i] == '\r' && i+1 == len(b):
+		return nil, 0, nil
+	case b[i] == '\r' && b[i+1] == '\n':
+		n = i + len(lineEnd)
+		return b[:n:n], n, nil
 	}
-	return nil, 0, nil
+	return nil, i, fmt.Errorf("%w: byte %#02x in a line", protocol.ErrMalformed, b[i])
 }
 
 // readLine reads a line. Its last field is all that is left before the check
 // code, so that a line has one spelling only. A wrong code is told before what
 // it made of the fields.
-func (c Codec) readLine(frame []byte, cur *wire.Cursor) (protocol.Message, error) {
+func (c Codec) readLine(frame []byte, cur *reader) (protocol.Message, error) {
 	cur.Expect(lineStart, "start")
 	off := cur.Pos()
 	if v := cur.Field(' ', "version"); cur.Err() == nil && string(v) != lineVersion {
@@ -158,9 +156,15 @@ func (c Codec) readLine(frame []byte, cur *wire.Cursor) (protocol.Message, error
 	}
 	outer := cur.Limit(cur.Len()-lineTail, "end")
 	off = cur.Pos()
-	verb := string(cur.Field(' ', "verb"))
-	if cur.Err() == nil && !isWord(verb) {
-		cur.FailAt("verb", off, fmt.Errorf("%w: %q", wire.ErrValue, verb))
+	word := cur.Field(' ', "verb")
+	verb := "" // one that is known
+	for _, v := range [...]string{verbNotify, verbWrite, verbResult, verbLate, verbOK, verbHello, verbNo} {
+		if string(word) == v {
+			verb = v
+		}
+	}
+	if cur.Err() == nil && verb == "" && !isWord(string(word)) {
+		cur.FailAt("verb", off, fmt.Errorf("%w: %q", wire.ErrValue, word))
 	}
 	var m protocol.Message
 	switch verb {
@@ -171,14 +175,17 @@ func (c Codec) readLine(frame []byte, cur *wire.Cursor) (protocol.Message, error
 	case verbWrite, verbNotify:
 		m = c.readGATT(cur, verb)
 	case verbOK:
-		m = &TunnelAck{readSeq(cur, cur.Pos(), restOf(cur, "seq"))}
+		a := own[TunnelAck](cur)
+		a.Seq = readSeq(cur, cur.Pos(), restOf(cur, "seq"))
+		m = a
 	case verbNo:
 		off := cur.Pos()
-		r := restOf(cur, "reason")
-		if cur.Err() == nil && !isWord(r) {
-			cur.FailAt("reason", off, fmt.Errorf("%w: %q", wire.ErrValue, r))
+		r := own[TunnelRefusal](cur)
+		n := len(restOf(cur, "reason"))
+		if r.Reason = cur.TextAt(off, n); cur.Err() == nil && !isWord(r.Reason) {
+			cur.FailAt("reason", off, fmt.Errorf("%w: %q", wire.ErrValue, r.Reason))
 		}
-		m = &TunnelRefusal{r}
+		m = r
 	default:
 		off := cur.Pos()
 		if cur.Err() == nil && cur.Len() == 0 && frame[off-1] == ' ' {
@@ -191,7 +198,7 @@ func (c Codec) readLine(frame []byte, cur *wire.Cursor) (protocol.Message, error
 				break
 			}
 		}
-		m = &protocol.Raw{Code: verb, Data: data}
+		m = &protocol.Raw{Code: string(word), Data: data}
 	}
 	cur.Restore(outer)
 	sum := c.readLineSum(frame, cur)
@@ -203,18 +210,18 @@ func (c Codec) readLine(frame []byte, cur *wire.Cursor) (protocol.Message, error
 }
 
 // readLineSum reads "*hh" and checks it, also where a field before it is wrong.
-func (c Codec) readLineSum(frame []byte, cur *wire.Cursor) error {
+func (c Codec) readLineSum(frame []byte, cur *reader) error {
 	cur.Expect("*", "mark")
-	text := cur.Text(2, "xor")
+	text := cur.Chars(2, "xor")
 	at := len(frame) - lineTail
 	if at < 0 || frame[at] != '*' || string(frame[at+3:]) != lineEnd {
 		return nil // cut off, which the fields tell
 	}
 	sum := checksum.Xor8(frame[:at])
-	want := fmt.Sprintf("%02X", sum)
-	if string(frame[at+1:at+3]) == want {
+	if code, err := nmea.ParseCheck(frame[at+1 : at+3]); err == nil && code == sum {
 		return nil
 	}
+	want := fmt.Sprintf("%02X", sum)
 	found, err := strconv.ParseUint(string(frame[at+1:at+3]), 16, 8)
 	switch {
 	case err != nil:
@@ -227,7 +234,7 @@ func (c Codec) readLineSum(frame []byte, cur *wire.Cursor) error {
 	return nil
 }
 
-func readHello(cur *wire.Cursor) protocol.Message {
+func readHello(cur *reader) protocol.Message {
 	off := cur.Pos()
 	w := cur.Field(' ', "dialect")
 	d, ok := dialectOf(string(w))
@@ -235,68 +242,98 @@ func readHello(cur *wire.Cursor) protocol.Message {
 		cur.FailAt("dialect", off, fmt.Errorf("%w: %q is no dialect", wire.ErrValue, w))
 	}
 	off = cur.Pos()
-	h := &TunnelHello{Dialect: d, Identity: string(cur.Field(' ', "identity"))}
+	h := own[TunnelHello](cur)
+	h.Dialect, h.Identity = d, cur.FieldText(' ', "identity")
 	if cur.Err() == nil && !ValidIdentity(h.Identity) {
 		cur.FailAt("identity", off, fmt.Errorf("%w: not 1 to %d letters, digits, dots, underscores and hyphens", wire.ErrValue, MaxIdentity))
 	}
 	off = cur.Pos()
-	h.Mode = TunnelMode(restOf(cur, "mode"))
+	switch mode := restOf(cur, "mode"); string(mode) {
+	case string(TunnelRaw):
+		h.Mode = TunnelRaw
+	case string(TunnelKept):
+		h.Mode = TunnelKept
+	default:
+		h.Mode = TunnelMode(mode)
+	}
 	if cur.Err() == nil && h.Mode != TunnelRaw && h.Mode != TunnelKept {
 		cur.FailAt("mode", off, fmt.Errorf("%w: %q, expected %q or %q", wire.ErrValue, h.Mode, TunnelRaw, TunnelKept))
 	}
 	return h
 }
 
-func (c Codec) readResult(cur *wire.Cursor, late bool) protocol.Message {
-	r := &TunnelResult{Late: late}
+func (c Codec) readResult(cur *reader, late bool) protocol.Message {
 	off := cur.Pos()
-	text := string(cur.Field(' ', "time"))
-	if cur.Err() == nil {
-		at, err := time.Parse(lineTime, text)
-		if err != nil || at.IsZero() || at.Format(lineTime) != text {
-			cur.FailAt("time", off, fmt.Errorf("%w: %q is not like %s", wire.ErrValue, text, lineTime))
-		}
-		r.At = at.UTC()
+	text := cur.Field(' ', "time")
+	at, ok := parseLineTime(text)
+	if cur.Err() == nil && (!ok || at.IsZero()) {
+		cur.FailAt("time", off, fmt.Errorf("%w: %q is not like %s", wire.ErrValue, text, lineTime))
 	}
 	off = cur.Pos()
-	r.Seq = readSeq(cur, off, string(cur.Field(' ', "seq")))
+	seq := readSeq(cur, off, cur.Field(' ', "seq"))
 	off = cur.Pos()
 	text = restOf(cur, "frame")
-	if d, v, ok := strings.Cut(text, ":"); ok && cur.Err() == nil {
-		m, err := c.readHexValue(Dialect(d), verbNotify, v)
-		switch {
-		case Dialect(d) != DialectM && Dialect(d) != DialectC:
-			cur.FailAt("frame", off, fmt.Errorf("%w: a result of dialect %q", wire.ErrValue, d))
-		case err != nil:
-			cur.FailAt("frame", off, err)
-		default:
-			r.Frame = m
-		}
-		return r
-	}
-	frame, err := hex.DecodeString(text)
 	if cur.Err() != nil {
-		return r
+		return nil
 	}
+	in := reader{inResult: true}
+	m, err := c.readInResult(&in, cur.Memory(), text)
 	if err != nil {
-		cur.FailAt("frame", off, fmt.Errorf("%w: %w", wire.ErrValue, err))
-		return r
-	}
-	inner := wire.New(frame)
-	if r.Frame, err = c.readVio(frame, &inner); err != nil {
 		cur.FailAt("frame", off, err)
-		return r
+		return nil
 	}
+	r := in.result
+	if r == nil {
+		r = new(TunnelResult)
+	}
+	r.At, r.Seq, r.Late, r.Frame = at, seq, late, m
 	return r
 }
 
+// readInResult reads what a result has, with in, which has not begun.
+func (c Codec) readInResult(in *reader, memory *wire.Memory, text []byte) (protocol.Message, error) {
+	if word, value, ok := bytes.Cut(text, []byte(":")); ok {
+		d := bluetooth(word)
+		if d != DialectM && d != DialectC {
+			return nil, fmt.Errorf("%w: a result of dialect %q", wire.ErrValue, word)
+		}
+		return c.readHexValue(in, memory, d, verbNotify, value)
+	}
+	frame, err := readHex(text, memory)
+	if err != nil {
+		return nil, err
+	}
+	in.Begin(frame, memory)
+	return c.readVio(frame, in)
+}
+
+// parseLineTime reads a time of a line, as lineTime has it.
+func parseLineTime(b []byte) (t time.Time, ok bool) {
+	if len(b) != len(lineTime) {
+		return t, false
+	}
+	number := func(from, n int) int {
+		v, digits := wire.Leading(b[from : from+n])
+		ok = ok && digits == n
+		return int(v)
+	}
+	ok = b[4] == '-' && b[7] == '-' && b[10] == 'T' && b[13] == ':' && b[16] == ':' && b[19] == '.' && b[23] == 'Z'
+	year, month, day := number(0, 4), number(5, 2), number(8, 2)
+	hour, minute, second, milli := number(11, 2), number(14, 2), number(17, 2), number(20, 3)
+	t, date := wire.Date(year, month, day)
+	if !ok || !date || hour > 23 || minute > 59 || second > 59 {
+		return time.Time{}, false
+	}
+	return t.Add(time.Duration((hour*60+minute)*60+second)*time.Second + time.Duration(milli)*time.Millisecond), true
+}
+
 // readSeq checks the number that was read at off.
-func readSeq(cur *wire.Cursor, off int, text string) uint64 {
+func readSeq(cur *reader, off int, text []byte) uint64 {
 	if cur.Err() != nil {
 		return 0
 	}
-	v, err := strconv.ParseUint(text, 10, 64)
-	if err != nil || strconv.FormatUint(v, 10) != text {
+	v, ok := nmea.ParseUint(text)
+	if !ok || text[0] == '0' && len(text) > 1 {
 		cur.FailAt("seq", off, fmt.Errorf("%w: %q is not a plain number", wire.ErrValue, text))
 		return 0
 	}
@@ -304,12 +341,12 @@ func readSeq(cur *wire.Cursor, off int, text string) uint64 {
 }
 
 // restOf reads the last field of a line; it fails where nothing is left.
-func restOf(cur *wire.Cursor, name string) string {
+func restOf(cur *reader, name string) []byte {
 	if cur.Err() == nil && cur.Len() == 0 {
 		cur.Fail(name, wire.ErrTruncated)
-		return ""
+		return nil
 	}
-	return cur.Text(cur.Len(), name)
+	return cur.Chars(cur.Len(), name)
 }
 
 func appendLine(dst []byte, m protocol.Message) ([]byte, error) {

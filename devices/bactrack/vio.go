@@ -2,7 +2,6 @@ package bactrack
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
@@ -254,7 +253,7 @@ func splitVio(b []byte) (frame []byte, n int, err error) {
 
 // readVio reads a frame of dialect V. A wrong XOR is told before what it made
 // of the fields, but all fields are read for the dump.
-func (c Codec) readVio(frame []byte, cur *wire.Cursor) (protocol.Message, error) {
+func (c Codec) readVio(frame []byte, cur *reader) (protocol.Message, error) {
 	cur.Expect(vioStart, "start")
 	length := int(cur.U8("length"))
 	if length == 0 && cur.Err() == nil {
@@ -280,40 +279,57 @@ func (c Codec) readVio(frame []byte, cur *wire.Cursor) (protocol.Message, error)
 	return finish(cur, m)
 }
 
-func readVioPayload(cur *wire.Cursor, cmd byte) protocol.Message {
+func readVioPayload(cur *reader, cmd byte) protocol.Message {
 	var m protocol.Message
 	switch cmd {
 	case cmdID:
-		m = &VioIDRequest{}
+		m = own[VioIDRequest](cur)
 	case cmdStatus:
-		m = &VioStatusRequest{}
+		m = own[VioStatusRequest](cur)
 	case cmdError:
-		m = &VioErrorRequest{}
+		m = own[VioErrorRequest](cur)
 	case cmdSetting:
-		m = &VioSettingRequest{VioParam(cur.U8("param"))}
+		s := own[VioSettingRequest](cur)
+		s.Param = VioParam(cur.U8("param"))
+		m = s
 	case cmdSettingWrite:
-		m = &VioSettingWrite{VioParam(cur.U8("param")), readRest(cur, "value")}
+		s := own[VioSettingWrite](cur)
+		s.Param, s.Value = VioParam(cur.U8("param")), cur.RestData("value")
+		m = s
 	case cmdControl:
-		a := VioAction(cur.U8("action"))
-		m = &VioControl{a}
+		a := own[VioControl](cur)
+		a.Action = VioAction(cur.U8("action"))
+		m = a
 	case replyID:
-		return &VioID{cur.U8("hardware"), cur.U8("hardware version"), cur.U8("software"), cur.U8("software version"), readRest(cur, "extra")}
+		i := own[VioID](cur)
+		i.Hardware, i.HardwareVersion = cur.U8("hardware"), cur.U8("hardware version")
+		i.Software, i.SoftwareVersion = cur.U8("software"), cur.U8("software version")
+		i.Extra = cur.RestData("extra")
+		return i
 	case replyStatus:
 		return readVioStatus(cur)
 	case replyError:
-		e := &VioError{Code: VioErrorCode(cur.U8("code"))}
-		e.Info, e.Extra = cur.U8("info"), readRest(cur, "extra")
+		e := own[VioError](cur)
+		e.Code, e.Info, e.Extra = VioErrorCode(cur.U8("code")), cur.U8("info"), cur.RestData("extra")
 		return e
 	case replySetting:
-		return &VioSetting{VioParam(cur.U8("param")), readRest(cur, "value")}
+		s := own[VioSetting](cur)
+		s.Param, s.Value = VioParam(cur.U8("param")), cur.RestData("value")
+		return s
 	case replySettingWritten:
-		return &VioSettingWritten{readRest(cur, "data")}
+		w := own[VioSettingWritten](cur)
+		w.Data = cur.RestData("data")
+		return w
 	case replyButton:
-		return &VioButton{readRest(cur, "data")}
+		b := own[VioButton](cur)
+		b.Data = cur.RestData("data")
+		return b
 	case replyControl:
-		return &VioControlReply{readRest(cur, "data")}
+		r := own[VioControlReply](cur)
+		r.Data = cur.RestData("data")
+		return r
 	default:
-		return &protocol.Raw{Code: rawCode(cmd), Data: readRest(cur, "payload")}
+		return &protocol.Raw{Code: rawCode(cmd), Data: cur.RestData("payload")}
 	}
 	if n := cur.Len(); n > 0 {
 		cur.Fail("payload", fmt.Errorf("%w: a request with %d bytes too many", wire.ErrValue, n))
@@ -321,16 +337,15 @@ func readVioPayload(cur *wire.Cursor, cmd byte) protocol.Message {
 	return m
 }
 
-func readVioStatus(cur *wire.Cursor) *VioStatus {
+func readVioStatus(cur *reader) *VioStatus {
+	s := own[VioStatus](cur)
 	b := cur.U8("battery and state")
-	s := &VioStatus{Battery: b >> 4, State: VioState(b & 0x0F)}
+	s.Battery, s.State = b>>4, VioState(b&0x0F)
 	s.Heat = cur.U8("heat count")
 	s.BAC = cur.LE16("bac")
-	s.Extra = readRest(cur, "extra")
+	s.Extra = cur.RestData("extra")
 	return s
 }
-
-func readRest(cur *wire.Cursor, name string) []byte { return slices.Clone(cur.Rest(name)) }
 
 func appendVio(dst []byte, m protocol.Message) ([]byte, error) {
 	switch m := m.(type) {
