@@ -133,6 +133,18 @@ func (s *step) notify(was, is record.Incident, c *em.Change, known, again bool) 
 	return nil
 }
 
+// name is what a subject is called as of this step: the page may not have been
+// told of somebody yet.
+func (s *step) name(id em.SubjectID) string {
+	if w, p, ok := roster.PairOf(id); ok {
+		return s.name(em.SubjectID(w)) + " – " + s.name(em.SubjectID(p))
+	}
+	if p, ok := s.engine.roster.Person(string(id)); ok {
+		return p.Name
+	}
+	return s.engine.name(id)
+}
+
 // cause says in words what brought a change.
 func (s *step) cause(c *em.Change) string {
 	received, ok := s.received[c.Cause]

@@ -56,21 +56,31 @@ func Run(ctx context.Context, o center.Options, seed uint64) error {
 			o.Serial = append(o.Serial, ingest.SerialPort{Codec: a.codec, Port: port, Identity: a.identity})
 		}
 	}
-	c, err := center.New(o)
+	desk, recipient, err := openDesk(o.Out)
 	if err != nil {
 		return err
+	}
+	o.Roster.Recipients = []roster.Recipient{recipient}
+	c, err := center.New(o)
+	if err != nil {
+		return errors.Join(err, desk.ln.Close())
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
+		if err := desk.run(ctx); err != nil {
+			cancel(fmt.Errorf("demo: desk: %w", err))
+		}
+	})
+	wg.Go(func() {
 		select {
 		case <-c.Ready():
 		case <-ctx.Done():
 			return
 		}
-		fmt.Fprintln(o.Out, "demo      twenty invented people; within half a minute: a zone entered, a curfew broken, a strap open,\n          breath tests failed, a device silent, and a late upload that withdraws a verdict. Stop with Ctrl-C.")
+		fmt.Fprintln(o.Out, "demo      twenty invented people; within half a minute: a zone entered, a curfew broken, a strap open,\n          breath tests failed, a device silent, and a late upload that withdraws a verdict. What a duty desk\n          is told by webhook is printed here. Stop with Ctrl-C.")
 		addr := map[string]string{}
 		for _, l := range c.Addresses().Devices {
 			addr[l.Codec] = l.Addr
