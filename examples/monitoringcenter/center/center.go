@@ -86,6 +86,12 @@ type Options struct {
 
 	// MaxLate bounds how late an observation may be judged; 7 days by default.
 	MaxLate time.Duration
+
+	// Keep is for how long evidence is kept that no verdict rests on; for ever by
+	// default. Tracks must be kept for MaxLate and two days more. A version of the
+	// software whose states differ judges again what is kept: see that it starts
+	// before what it needs is dropped.
+	Keep record.Retention
 }
 
 // Center is a monitoring center. Run it once.
@@ -156,6 +162,9 @@ func New(opts Options) (*Center, error) {
 	}
 	if opts.MaxLate == 0 {
 		opts.MaxLate = 7 * 24 * time.Hour
+	}
+	if err := opts.checkKeep(); err != nil {
+		return nil, err
 	}
 	if opts.Out == nil {
 		opts.Out = io.Discard

@@ -31,6 +31,7 @@ type engine struct {
 	log     *slog.Logger
 	maxLate time.Duration
 	settle  time.Duration // of the groups; the default of package health if 0
+	keep    record.Retention
 
 	roster   *roster.Roster
 	groups   groups
@@ -46,6 +47,7 @@ type engine struct {
 	clocks   *clocks
 	metrics  *metrics
 	wakes    deadlines
+	dropNext time.Time // when to look for evidence that is kept no longer
 	calls    chan call
 	stopped  chan struct{} // closed when run has ended: nobody answers calls any more
 
@@ -87,7 +89,7 @@ const (
 
 func newEngine(ctx context.Context, c *Center) (*engine, error) {
 	e := &engine{
-		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate, settle: c.settle,
+		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate, settle: c.settle, keep: c.opts.Keep,
 		canary: c.canary, metrics: c.metrics, orders: c.orders, sender: c.sender, clocks: &c.clocks, sides: sides{grid: c.grid},
 		calls: make(chan call), stopped: make(chan struct{}),
 	}
@@ -302,6 +304,9 @@ func (e *engine) work(ctx context.Context) error {
 		case now := <-tick.C:
 			if due := e.woken(now); len(due) > 0 || e.groups.due(now) || e.sides.due(now) {
 				err = e.update(ctx, func(s *step) error { return s.advance(due) })
+			}
+			if err == nil {
+				err = e.drop(ctx, now)
 			}
 		case err = <-readErr:
 			readErr <- err

@@ -96,7 +96,7 @@ func (t *Tx) named(subject em.SubjectID, ids []em.ObservationID) (found []arriva
 	for _, s := range streams {
 		for _, o := range s.open {
 			var c coder
-			all, err := c.readAll(o.data, s.device)
+			all, err := c.readAll(nil, o.data, s.device)
 			if err != nil {
 				return nil, err
 			}

@@ -399,15 +399,18 @@ func (c *coder) readBody(r *em.StateReader, o *em.Observation, isAlike bool) {
 	o.Body = fix
 }
 
-// readAll reads a segment, and leaves c where it can be continued.
-func (c *coder) readAll(data []byte, device em.DeviceID) ([]arrival, error) {
+// usualBytes is about what an arrival takes.
+const usualBytes = 16
+
+// readAll appends the arrivals of a segment, and leaves c where it can be
+// continued.
+func (c *coder) readAll(dst []arrival, data []byte, device em.DeviceID) ([]arrival, error) {
 	r := em.NewStateReader(data)
-	all := make([]arrival, 0, 1+len(data)/16)
 	for r.More() {
-		all = append(all, c.read(r, device))
+		dst = append(dst, c.read(r, device))
 	}
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("record: segment: %w", err)
 	}
-	return all, nil
+	return dst, nil
 }

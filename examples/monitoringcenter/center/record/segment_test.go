@@ -102,7 +102,7 @@ func TestSegmentRoundTrip(t *testing.T) {
 				first = bytes.Clone(data)
 			}
 		}
-		got, err := part.readAll(first, "gt06:1")
+		got, err := part.readAll(nil, first, "gt06:1")
 		if err != nil || len(got) != cut {
 			t.Fatalf("the first %d come back as %d: %v", cut, len(got), err)
 		}
@@ -118,7 +118,7 @@ func TestSegmentRoundTrip(t *testing.T) {
 			t.Fatalf("continued it stands elsewhere:\n%+v\n%+v", part, whole)
 		}
 		var again coder
-		if got, err = again.readAll(data, "gt06:1"); err != nil || len(got) != len(want) {
+		if got, err = again.readAll(nil, data, "gt06:1"); err != nil || len(got) != len(want) {
 			t.Fatalf("%d of %d come back: %v", len(got), len(want), err)
 		}
 		for i := range want {
@@ -195,7 +195,7 @@ func FuzzSegment(f *testing.F) {
 	f.Add(data)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var c coder
-		all, err := c.readAll(data, "gt06:1")
+		all, err := c.readAll(nil, data, "gt06:1")
 		if err != nil {
 			return
 		}
@@ -208,7 +208,7 @@ func FuzzSegment(f *testing.F) {
 			}
 		}
 		var r coder
-		back, err := r.readAll(again, "gt06:1")
+		back, err := r.readAll(nil, again, "gt06:1")
 		if err != nil || len(back) != len(all) {
 			t.Fatalf("%d of %d come back: %v", len(back), len(all), err)
 		}

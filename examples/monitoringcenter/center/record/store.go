@@ -171,6 +171,8 @@ type Tx struct {
 	ended      []ending
 	begins     []streamKey // whose segments begin in this transaction's row
 	latest     int64
+	oldest     int64   // as Drop said; 0 where it did not
+	removed    []int64 // buckets
 	newStreams int64
 	newChunks  int64
 	rowSize    int   // of the row of the tail

@@ -63,7 +63,7 @@ func (o *open) ready(device em.DeviceID) error {
 	if o.coder.n > 0 || len(o.data) == 0 {
 		return nil
 	}
-	_, err := o.coder.readAll(o.data, device)
+	_, err := o.coder.readAll(nil, o.data, device)
 	return err
 }
 
@@ -225,7 +225,7 @@ func (t *Tx) find(s *stream, o *em.Observation) (*known, error) {
 			continue
 		}
 		var again coder
-		all, err := again.readAll(op.data, s.device)
+		all, err := again.readAll(nil, op.data, s.device)
 		if err != nil {
 			return nil, err
 		}
@@ -488,13 +488,18 @@ func (t *Tx) empty(s *stream, b int64) error {
 		return err
 	}
 	delete(t.s.indexes, indexKey{s.n, b})
+	t.end(s, b)
+	return nil
+}
+
+// end ends the open segments that a stream has in a bucket.
+func (t *Tx) end(s *stream, b int64) {
 	s.open = slices.DeleteFunc(s.open, func(o *open) bool {
 		if o.bucket == b && o.begin != t.row() {
 			t.ended = append(t.ended, ending{s, b})
 		}
 		return o.bucket == b
 	})
-	return nil
 }
 
 // copyFrom copies what a device has reported as of an instant to another subject.

@@ -225,6 +225,12 @@ func (t *Tx) publish() {
 	for day, b := range t.buckets {
 		s.buckets[day] = *b
 	}
+	for _, day := range t.removed {
+		delete(s.buckets, day)
+	}
+	if t.oldest != 0 {
+		s.oldest = t.oldest
+	}
 	if t.rowSize > 0 {
 		s.lastRow++
 		s.tail = append(s.tail, tailRow{s.lastRow, t.rowSize, t.begins})

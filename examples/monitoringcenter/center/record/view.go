@@ -64,8 +64,8 @@ func (s *Store) snapshot(subject em.SubjectID) (view, []*stream, error) {
 
 func (v view) has(b int64) bool { _, ok := v.buckets[b]; return ok }
 
-// secondsOf is the instant of an arrival on a clock.
-func secondsOf(c em.Clock, o *em.Observation) time.Time {
+// instant is the instant of an arrival on a clock.
+func instant(c em.Clock, o *em.Observation) time.Time {
 	if c == em.ReceiveTime {
 		return o.Received
 	}
@@ -88,14 +88,16 @@ func (v view) rows(ctx context.Context, s *stream, b int64, c em.Clock, within s
 		}
 		return nil, err
 	}
-	var all []arrival
+	size := 0
+	for _, d := range data {
+		size += len(d)
+	}
+	all := make([]arrival, 0, size/usualBytes)
 	for _, d := range data {
 		var c coder
-		some, err := c.readAll(d, s.device)
-		if err != nil {
+		if all, err = c.readAll(all, d, s.device); err != nil {
 			return nil, err
 		}
-		all = append(all, some...)
 	}
 	return all, nil
 }
@@ -111,11 +113,9 @@ func (v view) load(ctx context.Context, s *stream, b int64, c em.Clock, within s
 			continue
 		}
 		var c coder
-		some, err := c.readAll(o.data, s.device)
-		if err != nil {
+		if all, err = c.readAll(all, o.data, s.device); err != nil {
 			return nil, err
 		}
-		all = append(all, some...)
 	}
 	return all, nil
 }
@@ -210,7 +210,7 @@ func (r *reading) window(i int) ([]arrival, error) {
 	var all []arrival
 	take := func(some []arrival) {
 		for _, a := range some {
-			if at := secondsOf(r.clock, &a.Observation); !at.Before(w.from) && at.Before(w.to) {
+			if at := instant(r.clock, &a.Observation); !at.Before(w.from) && at.Before(w.to) {
 				all = append(all, a)
 			}
 		}
@@ -225,21 +225,36 @@ func (r *reading) window(i int) ([]arrival, error) {
 			take(some)
 		}
 	}
-	all = normalize(r.clock, all)
-	slices.SortFunc(all, func(a, b arrival) int { return em.Compare(r.clock, &a.Observation, &b.Observation) })
-	return all, nil
+	return normalize(r.clock, all), nil
 }
 
-// normalize keeps of the arrivals of one ID and instant the one that counts: the
-// first one, and of those received together the one with the lowest serial number.
+// normalize puts arrivals into Compare order, and keeps of those of one ID and
+// instant the one that counts: the first one, and of those received together the
+// one with the lowest serial number. They mostly are in order already.
 func normalize(c em.Clock, all []arrival) []arrival {
-	same := func(a, b *arrival) int {
-		return cmp.Or(bytes.Compare(a.ID[:], b.ID[:]), secondsOf(c, &a.Observation).Compare(secondsOf(c, &b.Observation)))
+	byInstant := func(a, b arrival) int {
+		return instant(c, &a.Observation).Compare(instant(c, &b.Observation))
 	}
-	slices.SortFunc(all, func(a, b arrival) int {
-		return cmp.Or(same(&a, &b), a.Received.Compare(b.Received), compareSerial(a.Seq, b.Seq))
-	})
-	return slices.CompactFunc(all, func(a, b arrival) bool { return same(&a, &b) == 0 })
+	if !slices.IsSortedFunc(all, byInstant) {
+		slices.SortFunc(all, byInstant)
+	}
+	kept := all[:0]
+	for i := 0; i < len(all); {
+		n := i + 1
+		for n < len(all) && byInstant(all[i], all[n]) == 0 {
+			n++
+		}
+		run := all[i:n]
+		if i = n; len(run) > 1 {
+			slices.SortFunc(run, func(a, b arrival) int {
+				return cmp.Or(bytes.Compare(a.ID[:], b.ID[:]), a.Received.Compare(b.Received), compareSerial(a.Seq, b.Seq))
+			})
+			run = slices.CompactFunc(run, func(a, b arrival) bool { return a.ID == b.ID })
+			slices.SortFunc(run, func(a, b arrival) int { return em.Compare(c, &a.Observation, &b.Observation) })
+		}
+		kept = append(kept, run...)
+	}
+	return kept
 }
 
 func compareSerial(a, b em.Opt[uint64]) int {
@@ -392,7 +407,7 @@ func (t *Tx) Latest(subject em.SubjectID) ([]em.Observation, error) {
 	for _, s := range own(t.of(subject)) {
 		for _, o := range s.open {
 			var c coder
-			all, err := c.readAll(o.data, s.device)
+			all, err := c.readAll(nil, o.data, s.device)
 			if err != nil {
 				return nil, err
 			}
@@ -417,7 +432,7 @@ func (t *Tx) Latest(subject em.SubjectID) ([]em.Observation, error) {
 			}
 			for _, data := range rows {
 				var c coder
-				all, err := c.readAll(data, s.device)
+				all, err := c.readAll(nil, data, s.device)
 				if err != nil {
 					return nil, err
 				}

@@ -1,0 +1,133 @@
+package record_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/internal/pgserver"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+	"github.com/sargas-em/em/protocol"
+)
+
+// fleet reports a position a minute for each of its people, in frames of a usual
+// size, some reports a transaction as the engine's are under load.
+type fleet struct {
+	*record.Store
+	where   string
+	people  int
+	reports int // so far
+}
+
+// together is how many reports share a transaction.
+const together = 100
+
+func newFleet(b *testing.B, people int) *fleet {
+	b.Helper()
+	where := pgserver.Record(b, filepath.Join(b.TempDir(), "record.db"))
+	s, err := record.Open(b.Context(), where)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Close() })
+	return &fleet{Store: s, where: where, people: people}
+}
+
+func person(n int) em.SubjectID { return em.SubjectID(fmt.Sprint("p-", n)) }
+
+// report is the next one of the fleet.
+func (f *fleet) report() (em.SubjectID, *protocol.Report) {
+	n, i := f.reports%f.people, f.reports/f.people
+	f.reports++
+	d := em.DeviceID(fmt.Sprintf("gt06:9900000%08d", n))
+	at := base.Add(time.Duration(i)*time.Minute + time.Duration(n*60/f.people)*time.Second)
+	o := em.Observation{Device: d, DeviceAt: at, Seq: em.Some(uint64(i)), Body: &em.Fix{
+		LatLng:   em.LatLng{Lat: float64(98_460_000+n*1000+i*37%4000) / 1.8e6, Lng: float64(45_504_000+n*700-i*91%4000) / 1.8e6},
+		Validity: em.FixCurrent, Source: em.SourceGNSS, Satellites: em.Some(7 + i%3), Speed: em.Some(float64(i%7) / 3.6), Course: em.Some(float64(i * 13 % 360)),
+	}}.Stamp(at.Add(time.Duration(300_000_000 + f.reports*7919%600_000_000)))
+	raw := make([]byte, 36)
+	for j := range raw {
+		raw[j] = byte(f.reports >> (j % 8 * 4))
+	}
+	return person(n), &protocol.Report{Conn: "tcp:127.0.0.1:40000", Codec: "gt06", Device: d, Received: o.Received,
+		Frames: []protocol.ReportFrame{{Raw: raw, Type: "position", Observations: []em.Observation{o}}}}
+}
+
+// transact stores the next reports in one transaction.
+func (f *fleet) transact(ctx context.Context) error {
+	return f.Update(ctx, func(tx *record.Tx) error {
+		for range together {
+			s, r := f.report()
+			n, err := tx.AddFrame(uint64(f.reports), r, &r.Frames[0])
+			if err != nil {
+				return err
+			}
+			if _, _, err := tx.AddObservation(r.Frames[0].Observations[0], s, n); err != nil {
+				return err
+			}
+		}
+		return tx.SetPosition(uint64(f.reports))
+	})
+}
+
+// bytes is what all tables and indexes take.
+func (f *fleet) bytes(b *testing.B) (n int64) {
+	b.Helper()
+	if !record.IsURL(f.where) {
+		info, err := os.Stat(f.where)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return info.Size()
+	}
+	if err := f.Size(b.Context(), &n); err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+// BenchmarkStore stores positions with their raw frames.
+func BenchmarkStore(b *testing.B) {
+	f := newFleet(b, 1000)
+	for b.Loop() {
+		if err := f.transact(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(f.reports), "ns/report")
+	b.ReportMetric(float64(f.reports)/b.Elapsed().Seconds(), "reports/s")
+	b.ReportMetric(float64(f.bytes(b))/float64(f.reports), "bytes/report")
+}
+
+// BenchmarkTrack reads a day of one person out of EM_FIXES stored positions.
+func BenchmarkTrack(b *testing.B) {
+	fixes := 200_000
+	if s := os.Getenv("EM_FIXES"); s != "" {
+		var err error
+		if fixes, err = strconv.Atoi(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+	f := newFleet(b, max(1, fixes/(3*1440))) // three days
+	for f.reports < fixes {
+		if err := f.transact(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	day := base.Truncate(24 * time.Hour).Add(24 * time.Hour)
+	n := 0
+	for b.Loop() {
+		track, err := f.Track(b.Context(), person(n*7919%f.people), day, day.Add(24*time.Hour), 10_000)
+		if err != nil || len(track) != 1440 {
+			b.Fatalf("%d positions of a day: %v", len(track), err)
+		}
+		n++
+	}
+	b.ReportMetric(float64(f.reports), "stored")
+	b.ReportMetric(float64(f.bytes(b))/float64(f.reports), "bytes/report")
+}
