@@ -27,6 +27,7 @@ import (
 	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 	"github.com/sargas-em/em/examples/monitoringcenter/demo"
 	"github.com/sargas-em/em/examples/monitoringcenter/replay"
@@ -205,12 +206,15 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 		data, people, where string
 		logOnly             bool
 		tell                telling
+		keep                record.Retention
 	)
 	c.register(fs)
 	in.register(fs, "; an embedded server in the folder if absent")
 	tell.register(fs)
 	fs.StringVar(&data, "data", "", "`folder` of log and record; made if missing")
 	fs.StringVar(&where, "record", "", "`URL` of a PostgreSQL database for the record, postgres://…; a file in the folder if absent")
+	fs.DurationVar(&keep.Tracks, "keep-tracks", 0, "`time` to keep what no verdict rests on, 2160h for 90 days; 0 for ever")
+	fs.DurationVar(&keep.Frames, "keep-frames", 0, "`time` to keep raw frames that no verdict rests on; 0 for ever")
 	fs.BoolVar(&logOnly, "log-only", false, "acknowledge what devices send, and evaluate nothing before the next start without this: for measuring")
 	fs.StringVar(&people, "people", "", "people `file` to take at the start: people, devices, orders, zones, and who is told of incidents, in JSON")
 	if err := in.parse(fs, args, errs); err != nil {
@@ -228,7 +232,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 		return err
 	}
 	o.DataDir, o.Journal, o.Replicas, o.Record, o.LogOnly = data, in.log, in.replicas, where, logOnly
-	o.Devices, o.Serial, o.Rates = devices, serials, in.rates
+	o.Devices, o.Serial, o.Rates, o.Keep = devices, serials, in.rates, keep
 	if o.Telling, err = tell.options(); err != nil {
 		return err
 	}
