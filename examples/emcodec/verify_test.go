@@ -2,15 +2,21 @@ package main
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/sargas-em/em/examples/internal/program"
+	"github.com/sargas-em/em/protocol/capture"
+	"github.com/sargas-em/em/protocol/codectest"
+	"github.com/sargas-em/em/protocol/wire"
 )
 
 // emcodec runs a command and returns what it says, and its exit status.
@@ -84,11 +90,7 @@ func TestInitAndVerify(t *testing.T) {
 			t.Errorf("%s: the report differs:\n%s", zone, differ(first, again))
 		}
 	}
-	// It has a dissector.
-	out, errs, status = emcodec(t, "dissector", dir, "--port", "5023")
-	if status != 0 || !strings.Contains(out, `name="b7",`) || !strings.Contains(out, "port=5023,") || !strings.Contains(out, `name="latitude",`) {
-		t.Errorf("status %d: %.200s%s", status, out, errs)
-	}
+	t.Run("dissector", func(t *testing.T) { checkDissector(t, dir, file("r.json")) })
 	// Another kind of device asks for other things.
 	out, errs, status = emcodec(t, "verify", dir, "--profile", "breathalyser")
 	if status != exitConformance || !strings.Contains(out, "no vector shows a reading of breath") {
@@ -136,12 +138,58 @@ func TestInitProfiles(t *testing.T) {
 			if b, err := exec.Command("gofmt", "-l", dir).CombinedOutput(); err != nil || len(b) > 0 {
 				t.Errorf("gofmt: %v\n%s", err, b)
 			}
-			out, errs, status := emcodec(t, "verify", dir, "--profile", v.profile, "--run", "^(TestConformance|FuzzStream)$")
+			report := filepath.Join(dir, "r.json")
+			out, errs, status := emcodec(t, "verify", dir, "--json", report, "--profile", v.profile, "--run", "^(TestConformance|FuzzStream)$")
 			if status != 0 || !strings.HasPrefix(out, "x9: ") || !strings.Contains(out, "("+v.profile+")") || !strings.Contains(out, "level: L3 complete") {
 				t.Errorf("status %d: %s%s", status, out, errs)
 			}
+			checkDissector(t, dir, report)
 		})
 	}
+}
+
+// checkDissector: a package's dissector shows the frames that are in its report as the
+// report shows them.
+func checkDissector(t *testing.T, dir, report string) {
+	t.Helper()
+	x := &dissection{t: t, program: tshark(t), name: filepath.Base(dir), dir: t.TempDir()}
+	var errs string
+	var status int
+	if x.script, errs, status = emcodec(t, "dissector", dir, "--port", strconv.Itoa(toldPort)); status != 0 {
+		t.Fatalf("status %d: %s", status, errs)
+	}
+	b, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := codectest.ReadReport(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [][]byte
+	var stream []byte
+	spans := map[string][]wire.Span{}
+	for _, f := range r.Frames {
+		var frame []byte
+		var fields []wire.Span
+		for _, field := range f.Fields {
+			b, err := hex.DecodeString(field.Hex)
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame = append(frame, b...)
+			fields = append(fields, wire.Span{Offset: field.Offset, Len: len(b), Name: field.Name, Value: field.Value, Note: field.Note})
+		}
+		all = append(all, frame)
+		stream = append(append(stream, frame...), "\r\n"...)
+		spans[string(frame)] = fields
+	}
+	if len(all) < 5 {
+		t.Fatalf("%d frames in the report", len(all))
+	}
+	x.dissect = func(frame []byte) []wire.Span { return spans[string(frame)] }
+	none := sent{transport: capture.UDP} // the next one is to the port that is told
+	x.compare(all, x.run(x.record(none, sent{capture.TCP, slices.Collect(slices.Chunk(stream, 11))})))
 }
 
 // The SDK's own codecs are verified by name.
