@@ -211,11 +211,11 @@ func TestFeed(t *testing.T) {
 	device := "gt06:" + identity(3)
 	f := &feed{seen: map[string]time.Time{}}
 	clock := at
-	body := "event: person\ndata: {\"person\":\"other\"}\n\nevent: incident\ndata: {\"person\":\"" + personOf(device) + "\"}\n\nevent: incident\ndata: {\"person\":\"" + personOf(device) + "\"}\n\n"
+	body := "event: person\ndata: {\"person\":\"other\"}\n\nid: 6\nevent: incident\ndata: {\"person\":\"" + personOf(device) + "\"}\n\nid: 7\nevent: incident\ndata: {\"person\":\"" + personOf(device) + "\"}\n\n"
 	if err := f.read(strings.NewReader(body), func() time.Time { clock = clock.Add(time.Second); return clock }); err != nil {
 		t.Fatal(err)
 	}
-	if len(f.seen) != 1 || !f.seen[personOf(device)].Equal(at.Add(time.Second)) {
+	if len(f.seen) != 1 || f.last != "7" || !f.seen[personOf(device)].Equal(at.Add(time.Second)) {
 		t.Errorf("%v", f.seen)
 	}
 	q, err := since([]call{{device, at.Add(400 * time.Millisecond)}}, f.seen)

@@ -19,34 +19,57 @@ type feed struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	seen   map[string]time.Time // by person; of its goroutine until ended
+	last   string               // the id of the last event, where it had one
 	err    error
 }
 
-// follow listens to the live feed as a page does.
+// follow listens to the live feed as a page does: one that is cut off, because it
+// was slow, comes again and gets what it missed.
 func follow(ctx context.Context, c client.Client) (*feed, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/api/v1/feed", nil)
+	f := &feed{cancel: cancel, ended: make(chan struct{}), seen: map[string]time.Time{}}
+	body, err := f.open(ctx, c)
 	if err != nil {
 		cancel()
+		return nil, err
+	}
+	go func() {
+		defer close(f.ended)
+		for {
+			f.err = f.read(body, time.Now)
+			body.Close()
+			if f.err != nil || ctx.Err() != nil {
+				return
+			}
+			if body, f.err = f.open(ctx, c); f.err != nil {
+				if ctx.Err() != nil {
+					f.err = nil
+				}
+				return
+			}
+		}
+	}()
+	return f, nil
+}
+
+func (f *feed) open(ctx context.Context, c client.Client) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/api/v1/feed", nil)
+	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Token)
-	resp, err := http.DefaultClient.Do(req)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		resp.Body.Close()
-		err = fmt.Errorf("the live feed: %s", resp.Status)
+	if f.last != "" {
+		req.Header.Set("Last-Event-ID", f.last)
 	}
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		cancel()
 		return nil, err
 	}
-	f := &feed{cancel: cancel, ended: make(chan struct{}), seen: map[string]time.Time{}}
-	go func() {
-		defer close(f.ended)
-		defer resp.Body.Close()
-		f.err = f.read(resp.Body, time.Now)
-	}()
-	return f, nil
+	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		return nil, fmt.Errorf("the live feed: %s", resp.Status)
+	}
+	return resp.Body, nil
 }
 
 // read takes the first time at which each person's incident is told.
@@ -63,6 +86,8 @@ func (f *feed) read(body io.Reader, now func() time.Time) error {
 		}
 		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
 		switch {
+		case name == "id":
+			f.last = value
 		case name == "event":
 			event = value
 		case name == "data" && event == "incident":

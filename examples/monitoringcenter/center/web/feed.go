@@ -15,7 +15,11 @@ import (
 // keeps idle connections alive through proxies.
 const (
 	positionPace = time.Second
-	keepAlive    = 20 * time.Second
+	// positionShare is the part of the time that telling the positions takes at
+	// most: of very many people they come less often, so that a page neither has a
+	// processor to itself nor keeps incidents waiting.
+	positionShare = 20
+	keepAlive     = 20 * time.Second
 	// stalled is how long a page may take nothing before it is cut.
 	stalled = 30 * time.Second
 )
@@ -95,17 +99,18 @@ func feed(b Backend, log *slog.Logger) http.HandlerFunc {
 					return // the page reconnects and resumes
 				}
 			case <-people.C:
+				begin := time.Now()
 				now, err := marshal(b.People())
 				if err != nil {
 					return
 				}
-				if now == told {
-					continue
+				if now != told {
+					told = now
+					if _, err := fmt.Fprintf(w, "event: people\ndata: %s\n\n", now); err != nil {
+						return
+					}
 				}
-				told = now
-				if _, err := fmt.Fprintf(w, "event: people\ndata: %s\n\n", now); err != nil {
-					return
-				}
+				people.Reset(max(positionPace, positionShare*time.Since(begin)))
 			case <-alive.C:
 				if _, err := fmt.Fprint(w, ": alive\n\n"); err != nil {
 					return
