@@ -81,13 +81,18 @@ func (b backend) Health(ctx context.Context) web.Health {
 	switch {
 	case err != nil:
 		h.Status, h.Problem = "degraded", "the log does not answer"
-	case b.c.engine.away.Load():
+	case b.c.engine.state.Load() == engineStandby:
+		h.Status, h.Problem = "standby", "another process evaluates; this one takes over when that ends"
+		if h.Owner, err = b.c.store.Owner(ctx); err != nil {
+			h.Problem = "the record cannot be reached; reports are kept in the log"
+		}
+	case b.c.engine.state.Load() == engineAway:
 		h.Status, h.Problem = "degraded", "the record cannot be reached; reports are kept in the log"
 	case b.c.behind(end) > maxLag:
 		h.Status, h.Problem = "degraded", "evaluation is behind the log"
 	}
-	h.Ready = h.Status == "ok"
-	if b.c.canary != nil {
+	h.Ready = h.Status == "ok" || h.Status == "standby"
+	if b.c.canary != nil && h.Status != "standby" {
 		age, _ := b.c.canary.age()
 		seconds := age.Seconds()
 		h.CanaryAge = &seconds

@@ -25,15 +25,33 @@ import (
 // it is committed. The record keeps nothing of it, and nobody else can speak for
 // it: its identity is drawn at random and kept with the record.
 type canary struct {
-	every    time.Duration
-	identity string
+	every time.Duration
 
-	mu   sync.Mutex
-	seen time.Time     // by the monotonic clock; the start where there was none yet
-	lag  time.Duration // of the last one, from its reception to the record
+	mu       sync.Mutex
+	identity string        // empty until the record is loaded
+	id       em.DeviceID   // of it
+	seen     time.Time     // by the monotonic clock; when this process began to evaluate, where there was none yet
+	lag      time.Duration // of the last one, from its reception to the record
 }
 
-func (c *canary) device() em.DeviceID { return em.DeviceID(gt06.Name + ":" + c.identity) }
+func (c *canary) name() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.identity
+}
+
+func (c *canary) device() em.DeviceID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.id
+}
+
+// begin says that from now on this process looks for the canary.
+func (c *canary) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen, c.lag = time.Now(), 0
+}
 
 // of reports whether a device is the canary.
 func (c *canary) of(d em.DeviceID) bool { return c != nil && d == c.device() }
@@ -56,23 +74,23 @@ func (c *canary) age() (age, lag time.Duration) {
 // and a slow disk has had its time.
 func (c *canary) limit() time.Duration { return 3*c.every + 2*time.Second }
 
-// newCanary draws the identity, or takes the one that the record has.
-func newCanary(ctx context.Context, store *record.Store, every time.Duration) (*canary, error) {
-	var secret []byte
-	err := store.Update(ctx, func(tx *record.Tx) (err error) {
-		secret, err = tx.Secret("canary", randomKey)
-		return err
-	})
+// identify draws the identity, or takes the one that the record has.
+func (c *canary) identify(tx *record.Tx) error {
+	secret, err := tx.Secret("canary", randomKey)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	sum := sha256.Sum256(secret)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	// IMEIs of 98… belong to no maker, and 13 digits are not guessed.
-	identity := fmt.Sprintf("98%013d", binary.BigEndian.Uint64(sum[:])%1e13)
-	return &canary{every: every, identity: identity, seen: time.Now()}, nil
+	c.identity = fmt.Sprintf("98%013d", binary.BigEndian.Uint64(sum[:])%1e13)
+	c.id = em.DeviceID(gt06.Name + ":" + c.identity)
+	return nil
 }
 
-// runCanary keeps the canary on the wire until ctx ends.
+// runCanary keeps the canary on the wire until ctx ends, while this process
+// evaluates.
 func (c *Center) runCanary(ctx context.Context) error {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -91,15 +109,20 @@ func (c *Center) runCanary(ctx context.Context) error {
 	served := make(chan error, 1)
 	wg.Go(func() { served <- srv.Serve(ctx, ln) })
 	for ctx.Err() == nil {
-		err := c.canaryLife(ctx, dev, ln.Addr().String())
+		var err error
+		if c.engine.state.Load() != engineStandby {
+			err = c.canaryLife(ctx, dev, ln.Addr().String())
+		}
 		select {
 		case err := <-served:
 			if ctx.Err() == nil {
 				return cmp.Or(err, errors.New("canary: its listener ended"))
 			}
 		case <-ctx.Done():
-		case <-time.After(c.canary.every):
-			c.log.Debug("the canary connects anew", "error", err)
+		case <-time.After(min(c.canary.every, time.Second)):
+			if err != nil {
+				c.log.Debug("the canary connects anew", "error", err)
+			}
 		}
 	}
 	return nil
@@ -107,7 +130,7 @@ func (c *Center) runCanary(ctx context.Context) error {
 
 // canaryLife is the device's side of one connection.
 func (c *Center) canaryLife(ctx context.Context, dev protocol.Device, addr string) error {
-	sim, err := dev.Simulator(c.canary.identity, 1)
+	sim, err := dev.Simulator(c.canary.name(), 1)
 	if err != nil {
 		return err
 	}
@@ -122,7 +145,7 @@ func (c *Center) canaryLife(ctx context.Context, dev protocol.Device, addr strin
 	defer func() { cancel(); <-ended }()
 	tick := time.NewTicker(c.canary.every)
 	defer tick.Stop()
-	for {
+	for c.engine.state.Load() != engineStandby {
 		// No position: an empty fix is a report like any other.
 		o := em.Observation{DeviceAt: time.Now().UTC(), Body: &em.Fix{Validity: em.FixInvalid, Source: em.SourceGNSS}}
 		if err := link.Do(ctx, func(time.Time, protocol.Session, *protocol.Output) error { return sim.Report(o) }); err != nil {
@@ -137,4 +160,5 @@ func (c *Center) canaryLife(ctx context.Context, dev protocol.Device, addr strin
 			return nil
 		}
 	}
+	return nil
 }

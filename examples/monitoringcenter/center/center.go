@@ -23,6 +23,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -227,7 +229,23 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer unlock()
-	if c.store, err = record.Open(ctx, cmp.Or(c.opts.Record, filepath.Join(c.opts.DataDir, "record.db"))); err != nil {
+	// Listen on everything before anything is printed or served.
+	webListener, metricsListener, err := c.listen()
+	if err != nil {
+		return fmt.Errorf("center: %w", err)
+	}
+	served := false
+	defer func() {
+		if !served {
+			c.ingest.Close()
+			webListener.Close()
+			if metricsListener != nil {
+				metricsListener.Close()
+			}
+		}
+	}()
+	where := cmp.Or(c.opts.Record, filepath.Join(c.opts.DataDir, "record.db"))
+	if c.store, err = record.Connect(where, webListener.Addr().String()); err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.store.Close()) }()
@@ -239,9 +257,7 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		c.append = c.journal.Append
 	}
 	if c.opts.Canary > 0 {
-		if c.canary, err = newCanary(ctx, c.store, c.opts.Canary); err != nil {
-			return fmt.Errorf("center: %w", err)
-		}
+		c.canary = &canary{every: c.opts.Canary}
 	}
 	if c.orders.bus, err = dispatch.Open(c.journal.Conn(), c.orders.told); err != nil {
 		return fmt.Errorf("center: %w", err)
@@ -252,30 +268,17 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	}
 	defer gateway.Close()
 	c.metrics.of(c)
-	if c.engine, err = newEngine(ctx, c); err != nil {
-		return err
-	}
-
-	// Listen on everything before anything is printed or served.
-	if err := c.ingest.Listen(); err != nil {
-		return fmt.Errorf("center: %w", err)
-	}
-	webListener, err := net.Listen("tcp", c.opts.Listen)
-	if err != nil {
-		c.ingest.Close()
-		return fmt.Errorf("center: %w", err)
+	c.engine = newEngine(c)
+	loaded := c.engine.load(ctx)
+	if loaded != nil && !errors.Is(loaded, record.ErrOwned) {
+		return loaded
 	}
 	handler, err := web.Handler(backend{c}, web.Config{Secrets: c.secrets, Secure: c.opts.TLS != nil, Basemap: c.opts.Basemap, Version: c.opts.Version, Log: c.log})
-	var metricsListener net.Listener
-	if err == nil && c.opts.Metrics != "" {
-		metricsListener, err = net.Listen("tcp", c.opts.Metrics)
-	}
 	if err != nil {
-		c.ingest.Close()
-		webListener.Close()
 		return fmt.Errorf("center: %w", err)
 	}
 	c.announce(webListener, metricsListener)
+	served = true
 
 	// Stopping goes upstream to downstream: devices, page, then the engine, so
 	// that what was acknowledged is in the log and what is in the log may wait.
@@ -299,12 +302,12 @@ func (c *Center) Run(ctx context.Context) (err error) {
 			return nil
 		}
 	})
-	if c.opts.LogOnly {
+	if c.opts.LogOnly && loaded == nil {
 		close(c.engine.stopped)
 	} else {
-		run(&rest, "engine", func() error { return c.engine.run(engineCtx) })
+		run(&rest, "engine", func() error { return c.engine.run(engineCtx, loaded) })
 	}
-	run(&rest, "web", func() error { return c.serveWeb(work, webListener, handler) })
+	run(&rest, "web", func() error { return c.serveWeb(work, webListener, c.present(handler)) })
 	if !c.opts.LogOnly {
 		run(&devices, "sender", func() error { return c.sender.run(work) })
 	}
@@ -331,6 +334,37 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		return cause
 	}
 	return nil
+}
+
+// listen binds all addresses.
+func (c *Center) listen() (page, metrics net.Listener, err error) {
+	if err := c.ingest.Listen(); err != nil {
+		return nil, nil, err
+	}
+	page, err = net.Listen("tcp", c.opts.Listen)
+	if err == nil && c.opts.Metrics != "" {
+		if metrics, err = net.Listen("tcp", c.opts.Metrics); err != nil {
+			page.Close()
+		}
+	}
+	if err != nil {
+		c.ingest.Close()
+	}
+	return page, metrics, err
+}
+
+// present keeps page and API, but for health and the way in, from showing what
+// another process evaluates, and this one does not know.
+func (c *Center) present(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.Path
+		if c.engine.state.Load() != engineStandby || slices.Contains([]string{"/healthz", "/readyz", "/api/v1/health", "/login", "/logout"}, path) || strings.HasPrefix(path, "/static/") {
+			h.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "Standing by: another process of this center evaluates, and shows page and API. /api/v1/health says which.", http.StatusServiceUnavailable)
+	})
 }
 
 func (c *Center) journalConfig() journal.Config {

@@ -43,9 +43,10 @@ const (
 // the gateway says that the device has not heard of it: a device hears a command
 // once at most, whichever process dies.
 type orders struct {
-	c    *Center
-	kick chan struct{} // holds one
-	bus  *dispatch.Center
+	c     *Center
+	kick  chan struct{} // holds one
+	bus   *dispatch.Center
+	began time.Time
 
 	mu      sync.Mutex
 	all     map[string]*order        // until their end is in the record; by key
@@ -85,8 +86,9 @@ type move struct {
 }
 
 func newOrders(c *Center) *orders {
-	return &orders{c: c, kick: make(chan struct{}, 1), all: map[string]*order{}, waiting: map[em.DeviceID][]*order{},
-		count: map[em.DeviceID]int{}, heard: map[em.DeviceID]bool{}}
+	q := &orders{c: c, kick: make(chan struct{}, 1), began: time.Now()}
+	q.forget()
+	return q
 }
 
 func (q *orders) wake() {
@@ -166,22 +168,28 @@ func (q *orders) report(d em.DeviceID) {
 	}
 }
 
-// loadCommands takes up what was not final at the last stop. What a gateway had
-// then it is asked for; with an embedded log the gateway has ended too, and nobody
-// knows.
+// forget drops all that is in memory. mu is held, or nobody else is there.
+func (q *orders) forget() {
+	q.all, q.waiting, q.count, q.heard = map[string]*order{}, map[em.DeviceID][]*order{}, map[em.DeviceID]int{}, map[em.DeviceID]bool{}
+	q.moves = nil
+}
+
+// loadCommands takes up what is not final in the record, and that alone: while the
+// record was away another process may have gone on with it. Gateways are asked for
+// what they have; with an embedded log the gateway of a start before this one has
+// ended, and nobody knows.
 func (s *step) loadCommands(q *orders) error {
 	open, err := s.tx.OpenCommands()
 	if err != nil {
 		return err
 	}
+	s.views = append(s.views, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.forget()
+	})
 	for _, c := range open {
 		o := &order{Command: c}
-		q.mu.Lock()
-		known := q.all[o.key()] != nil // the record was away, not we
-		q.mu.Unlock()
-		if known {
-			continue
-		}
 		var n web.NewCommand
 		if err := json.Unmarshal(c.Doc, &n); err != nil {
 			return fmt.Errorf("center: stored command: %w", err)
@@ -190,7 +198,7 @@ func (s *step) loadCommands(q *orders) error {
 		o.sent = c.State == commandSent
 		o.handed = o.sent || c.State == commandHanded
 		o.deadline = c.Changed.Add(o.limit() + overdue)
-		if !o.handed || !s.journal.Embedded() {
+		if !o.handed || !s.journal.Embedded() || c.Changed.After(q.began) {
 			s.views = append(s.views, func() { q.add(o) })
 			continue
 		}
@@ -266,7 +274,7 @@ func (q *orders) last(ctx context.Context) error {
 // next time.
 func (q *orders) write(ctx context.Context) error {
 	q.mu.Lock()
-	moves := q.moves
+	moves := slices.DeleteFunc(q.moves, func(m move) bool { return q.all[m.o.key()] != m.o }) // the record was loaded since
 	q.moves = nil
 	q.mu.Unlock()
 	if len(moves) == 0 {
@@ -287,7 +295,7 @@ func (q *orders) write(ctx context.Context) error {
 		return err
 	}
 	for _, m := range moves {
-		if !m.final {
+		if !m.final || q.all[m.o.key()] != m.o {
 			continue
 		}
 		delete(q.all, m.o.key())
@@ -356,7 +364,10 @@ func (q *orders) hand(ctx context.Context, with map[em.DeviceID]string) error {
 	for _, o := range ready {
 		what := o.what
 		what.Timeout = min(o.limit(), o.Expires.Sub(now))
-		err := q.bus.Give(ctx, with[o.Device], dispatch.Order{Key: o.key(), Attempt: o.attempt, Device: o.Device, Command: what})
+		err := dispatch.ErrNotTaken
+		if ctx.Err() == nil { // what has begun is brought to an end, so that it is known how
+			err = q.bus.Give(context.WithoutCancel(ctx), with[o.Device], dispatch.Order{Key: o.key(), Attempt: o.attempt, Device: o.Device, Command: what})
+		}
 		q.mu.Lock()
 		switch {
 		case errors.Is(err, dispatch.ErrNever):
@@ -405,6 +416,9 @@ func (q *orders) poll(ctx context.Context, now time.Time) error {
 
 // back lets a handed order wait again, in its place. mu is held.
 func (q *orders) back(o *order, at time.Time) {
+	if q.all[o.key()] != o { // the record was loaded meanwhile
+		return
+	}
 	o.handed = false
 	q.moves = append(q.moves, move{o, commandQueued, "", at.UTC(), false})
 	w := append(q.waiting[o.Device], o)

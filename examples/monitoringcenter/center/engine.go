@@ -51,9 +51,12 @@ type engine struct {
 	calls    chan call
 	stopped  chan struct{} // closed when run has ended: nobody answers calls any more
 
+	written time.Time // when the last transaction began
+
 	tx *record.Tx // of the present step, through which Timelines read history
 
-	away atomic.Bool // the record cannot be reached
+	file  *roster.File // to take when first loaded
+	state atomic.Int32 // engineRuns, …
 
 	mu    sync.RWMutex // guards what the page reads
 	seq   uint64
@@ -85,23 +88,35 @@ const (
 	// maxAhead is how far ahead of ours a device's clock may be.
 	maxAhead   = 15 * time.Minute
 	gridWindow = 2 * time.Hour
+	// quietAtMost is how long nothing is written: a silent writer loses its
+	// session, and that another has taken over is learned from a write.
+	quietAtMost = 5 * time.Second
 )
 
-func newEngine(ctx context.Context, c *Center) (*engine, error) {
-	e := &engine{
+// States of an engine.
+const (
+	engineLoads int32 = iota // for the first time
+	engineRuns
+	engineAway    // the record cannot be reached
+	engineStandby // another process evaluates
+)
+
+func newEngine(c *Center) *engine {
+	return &engine{
 		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate, settle: c.settle, keep: c.opts.Keep,
 		canary: c.canary, metrics: c.metrics, orders: c.orders, sender: c.sender, clocks: &c.clocks, sides: sides{grid: c.grid},
-		calls: make(chan call), stopped: make(chan struct{}),
+		calls: make(chan call), stopped: make(chan struct{}), file: c.opts.Roster,
 	}
-	if err := e.load(ctx, c.opts.Roster); err != nil {
-		return nil, err
-	}
-	return e, nil
 }
 
-// load takes everything from the record, and then a people file where there is
-// one. After an error the engine is good for nothing but another load.
-func (e *engine) load(ctx context.Context, file *roster.File) error {
+// load makes this process the one that evaluates and takes everything from the
+// record, and the first time the people file where there is one. After an error
+// the engine is good for nothing but another load; record.ErrOwned is wrapped where
+// another process evaluates.
+func (e *engine) load(ctx context.Context) error {
+	if err := e.store.Own(ctx); err != nil {
+		return fmt.Errorf("center: %w", err)
+	}
 	zones, err := e.store.Zones(ctx)
 	if err != nil {
 		return err
@@ -120,7 +135,9 @@ func (e *engine) load(ctx context.Context, file *roster.File) error {
 	}
 	var key []byte
 	if err := e.store.Update(ctx, func(tx *record.Tx) (err error) {
-		key, err = tx.Secret("draws", randomKey)
+		if key, err = tx.Secret("draws", randomKey); err == nil && e.canary != nil {
+			err = e.canary.identify(tx)
+		}
 		return err
 	}); err != nil {
 		return err
@@ -170,13 +187,17 @@ func (e *engine) load(ctx context.Context, file *roster.File) error {
 		if err := s.showStored(); err != nil {
 			return err
 		}
-		if file != nil {
-			return s.load(file)
+		if e.file != nil {
+			return s.load(e.file)
 		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("center: %w", err)
+	}
+	e.file = nil
+	if was := e.state.Swap(engineRuns); was != engineAway && e.canary != nil {
+		e.canary.begin()
 	}
 	return nil
 }
@@ -217,32 +238,41 @@ func (s *step) checkLog(ctx context.Context) error {
 	return s.tx.SetLog(id)
 }
 
-// run works until ctx ends. While the record cannot be reached it waits: devices
-// go on being acknowledged, for what the log holds, and evaluation resumes from
-// the last transaction. Any other error is final: the center must stop, and a new
-// start resumes in the same way.
-func (e *engine) run(ctx context.Context) error {
+// run works until ctx ends; err is what came of the first load. While another
+// process evaluates it stands by. While the record cannot be reached it waits:
+// devices go on being acknowledged, for what the log holds, and evaluation resumes
+// from the last transaction. Any other error is final: the center must stop, and a
+// new start resumes in the same way.
+func (e *engine) run(ctx context.Context, err error) error {
 	defer close(e.stopped)
 	for {
-		err := e.work(ctx)
+		if err == nil {
+			err = e.work(ctx)
+		}
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}
 		for wait := firstRetry; err != nil; wait = min(2*wait, lastRetry) {
-			if !record.Unreachable(err) {
+			switch {
+			case errors.Is(err, record.ErrOwned):
+				wait = firstRetry // Own has waited
+				if e.state.Swap(engineStandby) != engineStandby {
+					e.log.Info("another process evaluates; this one stands by")
+					e.hub.cut()
+				}
+			case !record.Unreachable(err):
 				return err
-			}
-			if !e.away.Swap(true) {
+			case e.state.Swap(engineAway) != engineAway:
 				e.log.Error("the record cannot be written; evaluation waits", "error", err)
 			}
 			if !e.decline(ctx, wait) {
 				return nil
 			}
-			// What the last transaction did is not known: everything is taken anew.
-			err = e.load(ctx, nil)
+			// What the last transaction did, and who wrote since, is not known:
+			// everything is taken anew.
+			err = e.load(ctx)
 		}
-		e.away.Store(false)
-		e.log.Info("the record can be written again")
+		e.log.Info("this process evaluates again", "position", e.position())
 	}
 }
 
@@ -252,17 +282,24 @@ const (
 	lastRetry  = 5 * time.Second
 )
 
-// errAway: the record cannot be reached at present.
-var errAway = fmt.Errorf("%w: the record cannot be reached", web.ErrUnavailable)
+// Why calls are not taken.
+var (
+	errAway    = fmt.Errorf("%w: the record cannot be reached", web.ErrUnavailable)
+	errStandby = fmt.Errorf("%w: another process evaluates; this one stands by", web.ErrUnavailable)
+)
 
-// decline answers calls with errAway for some time; false where ctx has ended.
+// decline refuses calls for some time; false where ctx has ended.
 func (e *engine) decline(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		select {
 		case c := <-e.calls:
-			c.done <- errAway
+			if e.state.Load() == engineStandby {
+				c.done <- errStandby
+			} else {
+				c.done <- errAway
+			}
 		case <-timer.C:
 			return true
 		case <-ctx.Done():
@@ -440,7 +477,7 @@ type step struct {
 }
 
 func (e *engine) newStep(tx *record.Tx, now time.Time) *step {
-	e.tx = tx
+	e.tx, e.written = tx, now
 	return &step{engine: e, tx: tx, now: now.Round(0).UTC(), touched: map[em.SubjectID]bool{}, received: map[em.ObservationID]time.Time{}}
 }
 

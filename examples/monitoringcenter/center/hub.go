@@ -30,6 +30,16 @@ func (h *hub) subscribe() (<-chan record.FeedItem, func()) {
 	}
 }
 
+// cut ends all feeds: what follows is told elsewhere.
+func (h *hub) cut() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for ch := range h.subs {
+		close(ch)
+	}
+	clear(h.subs)
+}
+
 // publish never blocks.
 func (h *hub) publish(items []record.FeedItem) {
 	h.mu.Lock()

@@ -72,16 +72,21 @@ func overlap(from, to time.Time, runs []record.Run) (sum time.Duration) {
 // hours.
 const runsKept = 1000
 
-// loadRuns notes that the center runs, and learns when it did before.
+// loadRuns notes that the center runs, and learns when it did before. Where another
+// process has run since this one began, this one begins anew.
 func (s *step) loadRuns() error {
+	runs, err := s.tx.Runs(s.now.Add(-s.maxLate), runsKept)
+	if err != nil {
+		return err
+	}
 	began := s.began
-	if began.IsZero() {
+	if n := len(runs); began.IsZero() || n > 0 && runs[n-1].Began.After(began) {
 		began = s.now
 	}
 	if err := s.tx.Alive(began, s.now); err != nil {
 		return err
 	}
-	runs, err := s.tx.Runs(s.now.Add(-s.maxLate), runsKept)
+	runs, err = s.tx.Runs(s.now.Add(-s.maxLate), runsKept)
 	// Restoring people raises what fell into the downtime: the runs count at once.
 	s.engine.began, s.engine.runs = began, runs
 	return err

@@ -29,20 +29,29 @@ func postgresBucket(name string, day int64) []string {
 	}
 }
 
-// ErrOwned: another center writes to the database.
+// ErrOwned: another process writes to the database.
 var ErrOwned = errors.New("another center writes to this database")
 
 // writerLock is the advisory lock that the writer of a database holds for as
-// long as its connection lives. The number is any that others do not use.
+// long as its session lasts: the session that writes is the one that holds it, so
+// that a writer which lost the lock cannot write. The number is any that others
+// do not use.
 const writerLock = 0x5a26a5e3
 
-// lockWithin is how long Open waits for another writer's lock: after a crash the
-// server may learn only then that the connection is gone.
-const lockWithin = 10 * time.Second
+const (
+	// lockWithin is how long a session waits for the lock: whoever stands by takes
+	// over at once, and asks for a new session only now and then.
+	lockWithin = 2 * time.Second
+	lockEvery  = 100 * time.Millisecond
+	// silentWriter is after how long the server ends the session of a writer that is
+	// silent, in milliseconds. Its machine is gone, or it is stuck: it writes more
+	// often than that, if only nothing.
+	silentWriter = 30_000
+)
 
-// openPostgres opens a database that exists.
-func openPostgres(ctx context.Context, url string) (*Store, error) {
-	cfg, err := pgx.ParseConfig(url)
+// connectPostgres prepares to use a database that exists.
+func connectPostgres(where, as string) (*Store, error) {
+	cfg, err := pgx.ParseConfig(where)
 	if err != nil {
 		return nil, err // pgx leaves the password out
 	}
@@ -50,16 +59,31 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 	cfg.RuntimeParams["synchronous_commit"] = "on"
 	cfg.RuntimeParams["timezone"] = "UTC"
 	if cfg.RuntimeParams["application_name"] == "" {
-		cfg.RuntimeParams["application_name"] = "monitoringcenter"
+		cfg.RuntimeParams["application_name"] = strings.TrimSpace("monitoringcenter " + as)
 	}
 	reading := cfg.Copy()
 	reading.RuntimeParams["default_transaction_read_only"] = "on"
-	w := stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(lockWriter))
-	return newStore(ctx, &postgres, w, stdlib.OpenDB(*reading))
+	s := new(Store)
+	s.w = stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		if err := lockWriter(ctx, c); err != nil {
+			return errors.Join(err, c.Close(context.WithoutCancel(ctx))) // the pool does not
+		}
+		s.sessions.Add(1)
+		return nil
+	}))
+	s.readers = stdlib.OpenDB(*reading)
+	s.r = querier{s.readers, &postgres}
+	return s, nil
 }
 
-// lockWriter makes a new connection the only one that writes.
+// lockWriter makes a new session the only one that writes.
 func lockWriter(ctx context.Context, c *pgx.Conn) error {
+	for _, name := range []string{"idle_session_timeout", "idle_in_transaction_session_timeout"} {
+		// A server without the setting, before version 14, keeps a silent writer for longer.
+		if _, err := c.Exec(ctx, `SELECT set_config(name, $2, false) FROM pg_settings WHERE name = $1`, name, strconv.Itoa(silentWriter)); err != nil {
+			return err
+		}
+	}
 	for begun := time.Now(); ; {
 		var got bool
 		if err := c.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(writerLock)).Scan(&got); err != nil || got {
@@ -69,11 +93,23 @@ func lockWriter(ctx context.Context, c *pgx.Conn) error {
 			return ErrOwned
 		}
 		select {
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(lockEvery):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// Owner says who writes to the database, as it calls itself; empty where nobody
+// does, and for a file.
+func (s *Store) Owner(ctx context.Context) (string, error) {
+	if s.r.d != &postgres {
+		return "", nil
+	}
+	names, err := collect(ctx, s.r, func(r row, name *string) error { return r.Scan(name) },
+		`SELECT a.application_name FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid JOIN pg_database AS d ON d.oid = l.database
+			WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database() AND l.classid = 0 AND l.objid = ? AND l.objsubid = 1`, int64(writerLock))
+	return strings.Join(names, ", "), err
 }
 
 // serverAway is Unreachable of PostgreSQL.
@@ -84,8 +120,9 @@ func serverAway(err error) bool {
 		network *net.OpError
 	)
 	if errors.As(err, &server) {
-		// 08: the connection; 53: the server lacks room; 57P: it is stopped, or not yet started.
-		return strings.HasPrefix(server.Code, "08") || strings.HasPrefix(server.Code, "53") || strings.HasPrefix(server.Code, "57P")
+		// 08: the connection; 53: the server lacks room; 57P: it is stopped, or not yet
+		// started, or has ended a silent session; 25P03: that in a transaction.
+		return strings.HasPrefix(server.Code, "08") || strings.HasPrefix(server.Code, "53") || strings.HasPrefix(server.Code, "57P") || server.Code == "25P03"
 	}
 	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, ErrOwned)

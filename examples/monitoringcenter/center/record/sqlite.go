@@ -1,7 +1,6 @@
 package record
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"net/url"
@@ -31,8 +30,8 @@ func fileFull(err error) bool {
 	return errors.As(err, &e) && e.Code()&0xFF == sqlite3.SQLITE_FULL
 }
 
-// openSQLite opens or creates a file.
-func openSQLite(ctx context.Context, file string) (*Store, error) {
+// connectSQLite opens or creates a file.
+func connectSQLite(file, _ string) (*Store, error) {
 	// FULL: a commit is on disk when it returns. NORMAL loses commits in a power cut.
 	dsn := func(extra url.Values) string {
 		q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
@@ -49,5 +48,5 @@ func openSQLite(ctx context.Context, file string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
-	return newStore(ctx, &sqlite, w, r)
+	return &Store{w: w, readers: r, r: querier{r, &sqlite}}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -34,6 +35,10 @@ type Store struct {
 	sure    bool          // memory is what the database holds
 	limits  limits
 	deflate *flate.Writer // of the writer
+
+	// The writer's sessions with the server, as they begin, and the one that Own
+	// took. A file has no sessions: 0 is its only one.
+	sessions, owned atomic.Int64
 
 	mu     sync.RWMutex // the writer changes memory under it, and reads it without
 	closed bool
@@ -69,21 +74,71 @@ type carriers struct {
 // maxReaders bounds concurrent reads of the page and the API.
 const maxReaders = 4
 
-// Open opens the record and brings its schema up to date. Where begins with
-// "postgres://" or "postgresql://" for a database that exists; else it is the
-// name of an SQLite file, which is created if missing. ErrOwned is wrapped where
-// another center writes to the database.
+// Open connects to the record and owns it; it waits a while for an owner that has
+// just ended.
 func Open(ctx context.Context, where string) (*Store, error) {
-	open := openSQLite
-	if IsURL(where) {
-		open = openPostgres
+	s, err := Connect(where, "")
+	if err != nil {
+		return nil, err
 	}
-	s, err := open(ctx, where)
+	for begun := time.Now(); ; {
+		if err = s.Own(ctx); err == nil {
+			return s, nil
+		}
+		if !errors.Is(err, ErrOwned) || time.Since(begun) > ownWithin {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+}
+
+// ownWithin is how long Open waits.
+const ownWithin = 10 * time.Second
+
+// Connect prepares to use the record; it can be read where its schema is up to
+// date, and written after Own. Where begins with "postgres://" or "postgresql://"
+// for a database that exists; else it is the name of an SQLite file, which is
+// created if missing. As is what the owner of a database is called to others.
+func Connect(where, as string) (*Store, error) {
+	connect := connectSQLite
+	if IsURL(where) {
+		connect = connectPostgres
+	}
+	s, err := connect(where, as)
 	if err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
+	s.w.SetMaxOpenConns(1)
+	s.readers.SetMaxOpenConns(maxReaders)
+	s.owned.Store(-1)
+	s.writing = make(chan struct{}, 1)
+	s.limits = limits{segmentBytes, tailBytes}
+	s.oldest = minSeconds
 	return s, nil
 }
+
+// Own makes this process the one that writes to the record, for as long as the
+// writer's session with the server lasts, and brings the schema up to date.
+// Whatever was read before is void then. ErrOwned is wrapped where another process
+// is the one. A file has nobody to share it with: whoever opens it sees to that.
+func (s *Store) Own(ctx context.Context) error {
+	err := s.r.d.checkLayout(ctx, s.w)
+	if err == nil {
+		err = s.r.d.migrate(ctx, s.w)
+	}
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	s.writing <- struct{}{}
+	if session := s.sessions.Load(); s.owned.Swap(session) != session {
+		s.sure = false // another process may have written
+	}
+	<-s.writing
+	return s.Update(ctx, func(*Tx) error { return nil }) // which reads the tail
+}
+
+// ErrLost: the session has ended that Own took. Another process may have written
+// since: only after another Own, and with nothing remembered, may this one.
+var ErrLost = errors.New("record: it is not, or no longer, this process that writes")
 
 // IsURL reports whether where names a PostgreSQL database, not a file.
 func IsURL(where string) bool {
@@ -95,28 +150,7 @@ func IsURL(where string) bool {
 // the same may succeed later. What a transaction did whose end fails so is not
 // known; the position in the record tells.
 func Unreachable(err error) bool {
-	return fileFull(err) || serverAway(err)
-}
-
-// newStore brings the schema up to date through the writer and takes both pools;
-// on an error it closes them.
-func newStore(ctx context.Context, d *dialect, w, r *sql.DB) (*Store, error) {
-	w.SetMaxOpenConns(1)
-	r.SetMaxOpenConns(maxReaders)
-	s := &Store{w: w, readers: r, r: querier{r, d}, writing: make(chan struct{}, 1)}
-	s.limits = limits{segmentBytes, tailBytes}
-	s.oldest = minSeconds
-	err := d.checkLayout(ctx, w)
-	if err == nil {
-		err = d.migrate(ctx, w)
-	}
-	if err == nil {
-		err = s.Update(ctx, func(*Tx) error { return nil }) // which reads the tail
-	}
-	if err != nil {
-		return nil, errors.Join(err, w.Close(), r.Close())
-	}
-	return s, nil
+	return fileFull(err) || serverAway(err) || errors.Is(err, ErrLost)
 }
 
 // ErrLayout: the record is of a version before the first release, which kept a row
@@ -180,7 +214,7 @@ type Tx struct {
 }
 
 // Update runs f in one transaction and commits it if f succeeds. While f runs
-// no other Update does.
+// no other Update does. ErrLost is wrapped unless Own has taken the session.
 func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	select {
 	case s.writing <- struct{}{}:
@@ -191,6 +225,9 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	tx, err := s.w.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
+	}
+	if s.sessions.Load() != s.owned.Load() {
+		return errors.Join(ErrLost, tx.Rollback())
 	}
 	var c conn = tx
 	if s.r.d == &sqlite { // PostgreSQL's driver remembers by itself

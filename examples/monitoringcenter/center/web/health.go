@@ -27,7 +27,7 @@ func registerHealth(mux *http.ServeMux, b Healthy) {
 			writeJSON(w, status, well)
 		})
 	}
-	serve("/healthz", func(h Health) (bool, Well) { return h.Status == "ok", Well{} })
+	serve("/healthz", func(h Health) (bool, Well) { return h.Status == "ok" || h.Status == "standby", Well{} })
 	serve("/readyz", func(h Health) (bool, Well) { return h.Ready, Well{Problem: h.Problem, CanaryAge: h.CanaryAge} })
 }
 

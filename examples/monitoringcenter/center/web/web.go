@@ -92,9 +92,10 @@ type Circle struct {
 
 // Health says whether the center works.
 type Health struct {
-	Status    string `json:"status" enum:"ok,degraded"`
+	Status    string `json:"status" enum:"ok,degraded,standby" doc:"standby: another process evaluates, and this one takes over when that ends"`
 	Ready     bool   `json:"ready" doc:"it takes reports, and they reach the record"`
 	Problem   string `json:"problem,omitempty"`
+	Owner     string `json:"owner,omitempty" doc:"of a standby: the process that evaluates, by the address of its page"`
 	LogEnd    uint64 `json:"log_end" doc:"last position written to the log"`
 	Evaluated uint64 `json:"evaluated" doc:"last position in the record"`
 	Devices   int    `json:"connections"`
