@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/sargas-em/em/examples/internal/faults"
 	"github.com/sargas-em/em/examples/monitoringcenter/client"
 )
 
@@ -21,6 +20,9 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	if faults.RunNode() {
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -29,10 +31,17 @@ const token = "test-token-0123456789"
 // process is a running center.
 type process struct{ *client.Process }
 
-// launch starts "serve" on a folder and waits until it listens.
-func launch(t *testing.T, dir string) *process {
+// launch starts "serve" on a folder, with further arguments, and waits until it
+// listens.
+func launch(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "serve", "--data", dir, "--listen", "127.0.0.1:0", "--token", token, "--device", "gt06=127.0.0.1:0")
+	return start(t, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--token", token}, args...)...)
+}
+
+// start starts the command with a listener for devices, and waits until it listens.
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], append(args, "--device", "gt06=127.0.0.1:0")...)
 	cmd.Env = append(os.Environ(), "EM_TEST_RUN_MAIN=1")
 	p, err := client.Start(cmd, token, 1)
 	if err != nil {
@@ -87,7 +96,7 @@ func TestKilledWhileDevicesUpload(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	f := newFleet(4, 800)
 	dir := t.TempDir()
-	for round := range rounds(5) {
+	for round := range faults.Rounds(t, 5) {
 		p := launch(t, dir)
 		if round == 0 {
 			f.enrol(t, p)
@@ -96,10 +105,7 @@ func TestKilledWhileDevicesUpload(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); f.upload(ctx, p) }()
 		time.Sleep(time.Duration(50+rnd.IntN(250)) * time.Millisecond)
-		if err := p.Cmd.Process.Signal(syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		p.Cmd.Wait()
+		p.Kill()
 		cancel()
 		<-done
 		acked, n := f.acknowledged()
@@ -111,13 +117,4 @@ func TestKilledWhileDevicesUpload(t *testing.T) {
 		p.stop(t)
 	}
 	f.ends(t, launch(t, dir))
-}
-
-// rounds returns how many rounds a test of faults makes: n, or as many as
-// EM_ROUNDS says.
-func rounds(n int) int {
-	if s := os.Getenv("EM_ROUNDS"); s != "" {
-		fmt.Sscan(s, &n)
-	}
-	return n
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sargas-em/em/examples/internal/faults"
 )
 
 // disk is a file system of its own in an image file, on which a power cut can be
@@ -71,7 +73,7 @@ func TestPowerCut(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	f := newFleet(4, 400)
 	d := newDisk(t, 256)
-	for round := range rounds(3) {
+	for round := range faults.Rounds(t, 3) {
 		p := launch(t, d.dir)
 		if round == 0 {
 			f.enrol(t, p)

@@ -34,11 +34,12 @@ func newFleet(devices, fixes int) *fleet {
 	return f
 }
 
-// upload plays all devices until ctx ends or all is acknowledged.
-func (f *fleet) upload(ctx context.Context, p *process) {
+// upload plays all devices, which divide the processes among them, until ctx ends,
+// or all is acknowledged, or their processes have ended.
+func (f *fleet) upload(ctx context.Context, to ...*process) {
 	var wg sync.WaitGroup
 	for d := range f.routes {
-		wg.Go(func() { upload(ctx, p.Devices["gt06"], d, f.routes[d], f.acked[d], &f.mu) })
+		wg.Go(func() { upload(ctx, to[d%len(to)].Devices["gt06"], d, f.routes[d], f.acked[d], &f.mu) })
 	}
 	wg.Wait()
 }
@@ -76,10 +77,11 @@ func (f *fleet) has(t *testing.T, p *process, acked []map[time.Time]bool) {
 }
 
 // ends checks that all of it is there once in the end, and that the verdicts are
-// those of a run that nothing disturbed. It stops the center.
-func (f *fleet) ends(t *testing.T, p *process) {
+// those of a run that nothing disturbed. It stops the center. Devices upload to it,
+// or to others.
+func (f *fleet) ends(t *testing.T, p *process, to ...*process) {
 	t.Helper()
-	f.finish(t, p)
+	f.finish(t, p, to...)
 	got := incidents(t, p)
 	p.stop(t)
 
@@ -101,9 +103,12 @@ func (f *fleet) ends(t *testing.T, p *process) {
 }
 
 // finish uploads what is left, and checks that all is there.
-func (f *fleet) finish(t *testing.T, p *process) {
+func (f *fleet) finish(t *testing.T, p *process, to ...*process) {
 	t.Helper()
-	f.upload(t.Context(), p)
+	if len(to) == 0 {
+		to = []*process{p}
+	}
+	f.upload(t.Context(), to...)
 	acked, n := f.acknowledged()
 	if n != f.size() {
 		t.Fatalf("%d fixes are acknowledged of %d", n, f.size())

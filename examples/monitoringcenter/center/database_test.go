@@ -2,7 +2,6 @@ package center_test
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sargas-em/em/examples/internal/faults"
 	"github.com/sargas-em/em/examples/internal/pgserver"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
@@ -60,10 +60,7 @@ func TestDatabaseGoesAndComes(t *testing.T) {
 	acknowledged := func() {
 		c.Eventually("all reports are acknowledged", func() bool { return d.Acks() >= sent+1 }) // and the login
 	}
-	rounds := 4 // more where EM_ROUNDS says so
-	if s := os.Getenv("EM_ROUNDS"); s != "" {
-		fmt.Sscan(s, &rounds)
-	}
+	rounds := faults.Rounds(t, 4)
 	for n := range rounds {
 		down := server.Kill
 		if n%2 == 1 {

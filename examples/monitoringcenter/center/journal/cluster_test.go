@@ -1,126 +1,20 @@
 package journal
 
 import (
-	"encoding/json"
 	"fmt"
-	"net"
-	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
+	"github.com/sargas-em/em/examples/internal/faults"
 )
-
-// nodeVariable makes the test binary a server of a cluster, in a process of its
-// own that can be killed.
-const nodeVariable = "EM_TEST_NODE"
-
-// node is one server of a cluster on loopback.
-type node struct {
-	Name, Dir      string
-	Client, Routes int   // ports
-	Others         []int // their ports for routes
-	cmd            *exec.Cmd
-}
-
-func runNode(doc string) {
-	var n node
-	if err := json.Unmarshal([]byte(doc), &n); err != nil {
-		panic(err)
-	}
-	o := &server.Options{
-		ServerName: n.Name, Host: "127.0.0.1", Port: n.Client, StoreDir: n.Dir, JetStream: true, SyncAlways: true, NoLog: true,
-		Cluster: server.ClusterOpts{Name: "em", Host: "127.0.0.1", Port: n.Routes},
-	}
-	for _, port := range n.Others {
-		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
-	}
-	srv, err := server.NewServer(o)
-	if err != nil {
-		panic(err)
-	}
-	srv.Start()
-	os.Stdin.Read(make([]byte, 1)) // until the test ends
-}
-
-func (n *node) start(t *testing.T) {
-	t.Helper()
-	doc, err := json.Marshal(n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.cmd = exec.Command(os.Args[0])
-	n.cmd.Env = append(os.Environ(), nodeVariable+"="+string(doc))
-	n.cmd.Stderr = os.Stderr
-	if _, err := n.cmd.StdinPipe(); err != nil { // closed when the test's process ends
-		t.Fatal(err)
-	}
-	if err := n.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (n *node) kill() {
-	n.cmd.Process.Kill()
-	n.cmd.Wait()
-}
-
-// cluster starts three servers and returns the URL of all.
-func cluster(t *testing.T) ([]*node, string) {
-	t.Helper()
-	dir := t.TempDir()
-	var (
-		nodes   []*node
-		routes  []int
-		clients []string
-		held    []net.Listener
-	)
-	port := func() int {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		held = append(held, l) // so that no port comes twice
-		return l.Addr().(*net.TCPAddr).Port
-	}
-	for i := range 3 {
-		n := &node{Name: fmt.Sprintf("n%d", i+1), Dir: filepath.Join(dir, fmt.Sprint(i+1)), Client: port(), Routes: port()}
-		nodes, routes, clients = append(nodes, n), append(routes, n.Routes), append(clients, fmt.Sprintf("nats://127.0.0.1:%d", n.Client))
-	}
-	for _, l := range held {
-		l.Close()
-	}
-	for _, n := range nodes {
-		n.Others = routes
-		n.start(t)
-		t.Cleanup(n.kill)
-	}
-	for _, n := range nodes {
-		for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-			conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.Client))
-			if err == nil {
-				conn.Close()
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatal(err)
-			}
-		}
-	}
-	return nodes, strings.Join(clients, ",")
-}
 
 // A cluster of three loses its leader, twice, each time without a word, while
 // reports come in: what was acknowledged is there, in order and once, for a
 // reader who was there all the time and for one who comes later.
 func TestLeaderIsKilled(t *testing.T) {
-	nodes, url := cluster(t)
+	nodes, url := faults.Cluster(t)
 	j := open(t, Config{URL: url})
 	live := make(chan Commit, 1<<16)
 	ended := make(chan error, 1)
@@ -173,7 +67,7 @@ func TestLeaderIsKilled(t *testing.T) {
 		if err != nil || info.Cluster == nil {
 			t.Fatalf("who leads: %+v, %v", info, err)
 		}
-		var leader *node
+		var leader *faults.Node
 		for _, n := range nodes {
 			if n.Name == info.Cluster.Leader {
 				leader = n
@@ -182,9 +76,9 @@ func TestLeaderIsKilled(t *testing.T) {
 		if leader == nil {
 			t.Fatalf("nobody is %q", info.Cluster.Leader)
 		}
-		leader.kill()
+		leader.Kill()
 		grow(200) // the other two go on
-		leader.start(t)
+		leader.Start(t)
 		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 			info, err := j.stream.Info(t.Context())
 			if err == nil && len(info.Cluster.Replicas) == 2 && info.Cluster.Replicas[0].Current && info.Cluster.Replicas[1].Current {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -13,12 +12,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/internal/faults"
 	"github.com/sargas-em/em/protocol"
 )
 
 func TestMain(m *testing.M) {
-	if doc := os.Getenv(nodeVariable); doc != "" {
-		runNode(doc)
+	if faults.RunNode() {
 		return
 	}
 	goleak.VerifyTestMain(m)

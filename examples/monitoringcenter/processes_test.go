@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sargas-em/em/examples/internal/faults"
+	"github.com/sargas-em/em/examples/internal/pgserver"
+)
+
+// site is a center of several processes: two that may evaluate, one of which does
+// while the other stands by, and a gateway, on a log and a record that they share.
+type site struct {
+	log, record string
+	database    *pgserver.Server
+	nodes       []*faults.Node
+	dirs        [2]string
+	centers     [2]*process
+	owner       int // of centers
+	gateway     *process
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{dirs: [2]string{t.TempDir(), t.TempDir()}}
+	var err error
+	if s.database, err = pgserver.Start(); err != nil {
+		if errors.Is(err, pgserver.ErrMissing) && os.Getenv("EM_REQUIRE") == "" {
+			t.Skip(err)
+		}
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.database.Stop() })
+	if s.record, err = s.database.NewDatabase(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.nodes, s.log = faults.Cluster(t)
+	for i := range s.centers {
+		s.start(t, i)
+	}
+	s.gateway = start(t, "gateway", "--log", s.log)
+	if h := s.health(t, 1); h.Status != "standby" || !h.Ready || !strings.Contains(h.Owner, strings.TrimPrefix(s.centers[0].page, "http://")) {
+		t.Fatalf("the second process: %+v", h)
+	}
+	return s
+}
+
+func (s *site) start(t *testing.T, i int) {
+	t.Helper()
+	s.centers[i] = launch(t, s.dirs[i], "--log", s.log, "--record", s.record)
+}
+
+type health struct {
+	Status, Owner, Problem string
+	Ready                  bool
+}
+
+func (s *site) health(t *testing.T, i int) (h health) {
+	t.Helper()
+	s.centers[i].call(t, http.MethodGet, "/api/v1/health", nil, &h)
+	return h
+}
+
+// becomes waits until a process is in a state, and returns how long it took.
+func (s *site) becomes(t *testing.T, i int, status string) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	for s.health(t, i).Status != status {
+		if time.Since(begin) > time.Minute {
+			t.Fatalf("process %d is not %q: %+v; it says: %s", i, status, s.health(t, i), s.centers[i].errs)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return time.Since(begin)
+}
+
+// handOver lets the other process become the owner.
+func (s *site) handOver(t *testing.T) {
+	t.Helper()
+	s.owner = 1 - s.owner
+	t.Logf("handed over within %v", s.becomes(t, s.owner, "ok").Round(time.Millisecond))
+}
+
+// cutSession ends the owner's session with the database, as the server does when it
+// is silent for long.
+func (s *site) cutSession(t *testing.T) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var cut int
+	if err := conn.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted`).Scan(&cut); err != nil || cut != 1 {
+		t.Fatalf("%d sessions are cut: %v", cut, err)
+	}
+}
+
+// settle waits until one process evaluates again, whoever was first to ask, and the
+// other stands by.
+func (s *site) settle(t *testing.T) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var name string
+	for begin := time.Now(); name == ""; time.Sleep(10 * time.Millisecond) {
+		err := conn.QueryRow(t.Context(), `SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted`).Scan(&name)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) || time.Since(begin) > time.Minute {
+			t.Fatalf("nobody owns the record: %v", err)
+		}
+	}
+	s.owner = 0
+	if _, page, _ := strings.Cut(s.centers[1].page, "http://"); strings.HasSuffix(name, page) {
+		s.owner = 1
+	}
+	s.becomes(t, 1-s.owner, "standby")
+	// What it says of itself may be of before: an order that reaches the record is not.
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if status, _ := s.centers[s.owner].ask(t, http.MethodPost, "/api/v1/incidents/999999999/acknowledge", "{}"); status == http.StatusNotFound {
+			return
+		}
+		if time.Since(begin) > time.Minute {
+			t.Fatalf("process %d does not evaluate; it says: %s", s.owner, s.centers[s.owner].errs)
+		}
+	}
+}
+
+func kill(t *testing.T, p *process) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Wait()
+}
+
+// Each process of a center is killed, stopped or paused at random points while
+// devices upload to all of them: what was acknowledged is there, nothing is twice,
+// another process goes on where the owner was, and the verdicts are those of one
+// process that nothing disturbed.
+func TestProcessesKilledWhileDevicesUpload(t *testing.T) {
+	alone(t)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	s := newSite(t)
+	f := newFleet(6, 800)
+	f.enrol(t, s.centers[s.owner])
+	kinds := []struct {
+		name string
+		f    func()
+	}{
+		{"the owner is killed", func() {
+			kill(t, s.centers[s.owner])
+			s.handOver(t)
+			s.start(t, 1-s.owner)
+		}},
+		{"the gateway is killed", func() {
+			kill(t, s.gateway)
+			s.gateway = start(t, "gateway", "--log", s.log)
+		}},
+		{"the owner hangs, loses its session and comes back", func() {
+			old := s.centers[s.owner].cmd.Process
+			if err := old.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			s.cutSession(t)
+			s.handOver(t)
+			if err := old.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			s.becomes(t, 1-s.owner, "standby")
+		}},
+		{"the standby is killed", func() {
+			kill(t, s.centers[1-s.owner])
+			s.start(t, 1-s.owner)
+		}},
+		{"the owner stops", func() {
+			s.centers[s.owner].stop(t)
+			s.handOver(t)
+			s.start(t, 1-s.owner)
+		}},
+		{"the owner's session is cut", func() {
+			s.cutSession(t)
+			s.settle(t)
+		}},
+		{"the database is killed", func() {
+			if err := s.database.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.database.Resume(); err != nil {
+				t.Fatal(err)
+			}
+			s.settle(t)
+		}},
+		{"a server of the log is killed", func() {
+			n := s.nodes[rnd.IntN(len(s.nodes))]
+			n.Kill()
+			n.Start(t)
+		}},
+	}
+	for round := range faults.Rounds(t, 4) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		to := []*process{s.gateway, s.centers[0], s.centers[1]}
+		go func() { defer close(done); f.upload(ctx, to...) }()
+		time.Sleep(time.Duration(50+rnd.IntN(250)) * time.Millisecond)
+		kind := kinds[round%len(kinds)]
+		kind.f()
+		cancel()
+		<-done
+		acked, n := f.acknowledged()
+		t.Logf("%s: %d of %d acknowledged", kind.name, n, f.size())
+		f.has(t, s.centers[s.owner], acked)
+	}
+	// The standby shows nothing of what it does not know.
+	other := s.centers[1-s.owner]
+	if status, doc := other.ask(t, http.MethodGet, "/api/v1/incidents", ""); status != http.StatusServiceUnavailable {
+		t.Errorf("incidents of the standby: %d %s", status, doc)
+	}
+	var audit struct{ Whole bool }
+	if s.centers[s.owner].call(t, http.MethodGet, "/api/v1/audit/verify", nil, &audit); !audit.Whole {
+		t.Error("the audit is not whole")
+	}
+	f.ends(t, s.centers[s.owner], s.gateway, other)
+}
