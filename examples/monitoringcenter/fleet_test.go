@@ -22,6 +22,7 @@ import (
 type fleet struct {
 	base   time.Time
 	routes [][]em.Observation
+	until  int // how many of each route devices upload now; all if 0
 	mu     sync.Mutex
 	acked  []map[time.Time]bool
 }
@@ -39,7 +40,11 @@ func newFleet(devices, fixes int) *fleet {
 func (f *fleet) upload(ctx context.Context, to ...*process) {
 	var wg sync.WaitGroup
 	for d := range f.routes {
-		wg.Go(func() { upload(ctx, to[d%len(to)].Devices["gt06"], d, f.routes[d], f.acked[d], &f.mu) })
+		route := f.routes[d]
+		if f.until > 0 {
+			route = route[:f.until]
+		}
+		wg.Go(func() { upload(ctx, to[d%len(to)].Devices["gt06"], d, route, f.acked[d], &f.mu) })
 	}
 	wg.Wait()
 }
@@ -161,16 +166,16 @@ func (d *tracker) note(out *protocol.Output) {
 	}
 }
 
-// route is the positions of one device: in and out of the zone, a fix every two
-// seconds of its own time.
+// route is the positions of one device: in and out of the zone, by no more than
+// 50 m/s, a fix every 15 seconds of its own time.
 func route(device int, base time.Time, n int) []em.Observation {
 	obs := make([]em.Observation, n)
 	for i := range obs {
-		lat := 54.70
+		lat := 54.7135 // 720 m away
 		if i/40%2 == 1 {
 			lat = 54.72 // inside
 		}
-		obs[i] = em.Observation{DeviceAt: base.Add(time.Duration(i) * 2 * time.Second), Body: &em.Fix{
+		obs[i] = em.Observation{Stored: true, DeviceAt: base.Add(time.Duration(i) * 15 * time.Second), Body: &em.Fix{
 			LatLng:   em.LatLng{Lat: lat + float64(i%40)*1e-6, Lng: 25.28 + float64(device)*1e-4},
 			Validity: em.FixCurrent, Source: em.SourceGNSS,
 		}}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/internal/faults"
 )
 
 // hook is a receiver of notices that sometimes fails, and sometimes takes its
@@ -103,7 +104,7 @@ func TestKilledWhileTelling(t *testing.T) {
 		wg.Wait()
 	}
 	dir := t.TempDir()
-	for round := range rounds(6) {
+	for round := range faults.Rounds(t, 6) {
 		p := launch(t, dir)
 		if round == 0 {
 			var rows []string

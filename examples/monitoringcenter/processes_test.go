@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,13 +32,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{dirs: [2]string{t.TempDir(), t.TempDir()}}
 	var err error
-	if s.database, err = pgserver.Start(); err != nil {
-		if errors.Is(err, pgserver.ErrMissing) && os.Getenv("EM_REQUIRE") == "" {
-			t.Skip(err)
-		}
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.database.Stop() })
+	s.database = pgserver.ForTest(t)
 	if s.record, err = s.database.NewDatabase(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +41,7 @@ func newSite(t *testing.T) *site {
 		s.start(t, i)
 	}
 	s.gateway = start(t, "gateway", "--log", s.log)
-	if h := s.health(t, 1); h.Status != "standby" || !h.Ready || !strings.Contains(h.Owner, strings.TrimPrefix(s.centers[0].page, "http://")) {
+	if h := s.health(t, 1); h.Status != "standby" || !h.Ready || !strings.Contains(h.Owner, strings.TrimPrefix(s.centers[0].URL, "http://")) {
 		t.Fatalf("the second process: %+v", h)
 	}
 	return s
@@ -76,7 +69,7 @@ func (s *site) becomes(t *testing.T, i int, status string) time.Duration {
 	begin := time.Now()
 	for s.health(t, i).Status != status {
 		if time.Since(begin) > time.Minute {
-			t.Fatalf("process %d is not %q: %+v; it says: %s", i, status, s.health(t, i), s.centers[i].errs)
+			t.Fatalf("process %d is not %q: %+v; it says: %s", i, status, s.health(t, i), s.centers[i].Errs)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -122,27 +115,19 @@ func (s *site) settle(t *testing.T) {
 		}
 	}
 	s.owner = 0
-	if _, page, _ := strings.Cut(s.centers[1].page, "http://"); strings.HasSuffix(name, page) {
+	if _, page, _ := strings.Cut(s.centers[1].URL, "http://"); strings.HasSuffix(name, page) {
 		s.owner = 1
 	}
 	s.becomes(t, 1-s.owner, "standby")
 	// What it says of itself may be of before: an order that reaches the record is not.
 	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		if status, _ := s.centers[s.owner].ask(t, http.MethodPost, "/api/v1/incidents/999999999/acknowledge", "{}"); status == http.StatusNotFound {
+		if _, err := s.centers[s.owner].Call(t.Context(), http.MethodPost, "/api/v1/incidents/999999999/acknowledge", []byte("{}")); err != nil && strings.Contains(err.Error(), "404") {
 			return
 		}
 		if time.Since(begin) > time.Minute {
-			t.Fatalf("process %d does not evaluate; it says: %s", s.owner, s.centers[s.owner].errs)
+			t.Fatalf("process %d does not evaluate; it says: %s", s.owner, s.centers[s.owner].Errs)
 		}
 	}
-}
-
-func kill(t *testing.T, p *process) {
-	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	p.cmd.Wait()
 }
 
 // Each process of a center is killed, stopped or paused at random points while
@@ -155,23 +140,24 @@ func TestProcessesKilledWhileDevicesUpload(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	s := newSite(t)
-	f := newFleet(6, 800)
+	rounds := faults.Rounds(t, 4)
+	f := newFleet(6, min(400+100*rounds, 1200))
 	f.enrol(t, s.centers[s.owner])
 	kinds := []struct {
 		name string
 		f    func()
 	}{
 		{"the owner is killed", func() {
-			kill(t, s.centers[s.owner])
+			s.centers[s.owner].Kill()
 			s.handOver(t)
 			s.start(t, 1-s.owner)
 		}},
 		{"the gateway is killed", func() {
-			kill(t, s.gateway)
+			s.gateway.Kill()
 			s.gateway = start(t, "gateway", "--log", s.log)
 		}},
 		{"the owner hangs, loses its session and comes back", func() {
-			old := s.centers[s.owner].cmd.Process
+			old := s.centers[s.owner].Cmd.Process
 			if err := old.Signal(syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
@@ -183,7 +169,7 @@ func TestProcessesKilledWhileDevicesUpload(t *testing.T) {
 			s.becomes(t, 1-s.owner, "standby")
 		}},
 		{"the standby is killed", func() {
-			kill(t, s.centers[1-s.owner])
+			s.centers[1-s.owner].Kill()
 			s.start(t, 1-s.owner)
 		}},
 		{"the owner stops", func() {
@@ -210,12 +196,13 @@ func TestProcessesKilledWhileDevicesUpload(t *testing.T) {
 			n.Start(t)
 		}},
 	}
-	for round := range faults.Rounds(t, 4) {
+	for round := range rounds {
+		f.until = len(f.routes[0]) * (round + 1) / (rounds + 1) // some are left for the end
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		to := []*process{s.gateway, s.centers[0], s.centers[1]}
 		go func() { defer close(done); f.upload(ctx, to...) }()
-		time.Sleep(time.Duration(50+rnd.IntN(250)) * time.Millisecond)
+		time.Sleep(time.Duration(20+rnd.IntN(200)) * time.Millisecond)
 		kind := kinds[round%len(kinds)]
 		kind.f()
 		cancel()
@@ -226,12 +213,13 @@ func TestProcessesKilledWhileDevicesUpload(t *testing.T) {
 	}
 	// The standby shows nothing of what it does not know.
 	other := s.centers[1-s.owner]
-	if status, doc := other.ask(t, http.MethodGet, "/api/v1/incidents", ""); status != http.StatusServiceUnavailable {
-		t.Errorf("incidents of the standby: %d %s", status, doc)
+	if doc, err := other.Call(t.Context(), http.MethodGet, "/api/v1/incidents", nil); err == nil || !strings.Contains(err.Error(), "Standing by") {
+		t.Errorf("incidents of the standby: %s, %v", doc, err)
 	}
 	var audit struct{ Whole bool }
 	if s.centers[s.owner].call(t, http.MethodGet, "/api/v1/audit/verify", nil, &audit); !audit.Whole {
 		t.Error("the audit is not whole")
 	}
+	f.until = 0
 	f.ends(t, s.centers[s.owner], s.gateway, other)
 }

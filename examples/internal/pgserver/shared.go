@@ -1,6 +1,7 @@
 package pgserver
 
 import (
+	"errors"
 	"os"
 	"sync"
 	"testing"
@@ -41,6 +42,26 @@ func Record(t testing.TB, file string) string {
 		t.Fatal(err)
 	}
 	return url
+}
+
+// ForTest starts a server of the test's own, which it may kill, and stops it at the
+// end. The test is skipped where no server is installed, and fails where EM_REQUIRE
+// is set.
+func ForTest(t testing.TB) *Server {
+	t.Helper()
+	s, err := Start()
+	if errors.Is(err, ErrMissing) && os.Getenv("EM_REQUIRE") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
 }
 
 // Tests are the tests of a package; with them ends the server that Record

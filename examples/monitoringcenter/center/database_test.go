@@ -1,10 +1,8 @@
 package center_test
 
 import (
-	"errors"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -21,18 +19,7 @@ import (
 // are acknowledged and the page says what is missing; once it is back evaluation
 // ends as it would have without.
 func TestDatabaseGoesAndComes(t *testing.T) {
-	server, err := pgserver.Start()
-	if errors.Is(err, pgserver.ErrMissing) && os.Getenv("EM_REQUIRE") == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgserver.ForTest(t)
 	url, err := server.NewDatabase(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -339,7 +339,7 @@ func (e *engine) work(ctx context.Context) error {
 				err = cerr
 			}
 		case now := <-tick.C:
-			if due := e.woken(now); len(due) > 0 || e.groups.due(now) || e.sides.due(now) {
+			if due := e.woken(now); len(due) > 0 || e.groups.due(now) || e.sides.due(now) || now.Sub(e.written) > quietAtMost {
 				err = e.update(ctx, func(s *step) error { return s.advance(due) })
 			}
 			if err == nil {

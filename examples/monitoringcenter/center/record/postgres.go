@@ -41,7 +41,7 @@ const writerLock = 0x5a26a5e3
 const (
 	// lockWithin is how long a session waits for the lock: whoever stands by takes
 	// over at once, and asks for a new session only now and then.
-	lockWithin = 2 * time.Second
+	lockWithin = time.Second
 	lockEvery  = 100 * time.Millisecond
 	// silentWriter is after how long the server ends the session of a writer that is
 	// silent, in milliseconds. Its machine is gone, or it is stuck: it writes more
