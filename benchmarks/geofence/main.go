@@ -3,7 +3,7 @@
 // tidwall/rtree, orb with an R-tree, tzf (time zones) and, where g++ and their
 // Debian packages are installed, Google's S2 in C++ and GEOS.
 //
-//	go run ./benchmarks/geofence            all tables; it takes long
+//	go run ./benchmarks/geofence            all tables: half an hour of two idle processors, with the million zones
 //	go run ./benchmarks/geofence -quick     the figures that matter most, under a minute
 //	go run ./benchmarks/geofence -json      JSON instead of tables; -out FILE writes it beside them
 //	go run ./benchmarks/geofence -build-data    builds the data sets that packages bring (make bench-data)
@@ -44,7 +44,7 @@ func main() {
 	build := flag.Bool("build-data", false, "build the data sets that packages bring, and do nothing else")
 	flag.Parse()
 	c.command = append([]string{"go", "run", "./benchmarks/geofence"}, os.Args[1:]...)
-	c.log = os.Stderr
+	c.log = &progress{os.Stderr, time.Now()}
 	c.sources = sources(c.seed, c.cache)
 
 	if *build {
@@ -86,14 +86,27 @@ func (c *config) size() {
 		}
 		c.sources = quick
 	} else {
-		c.points, c.near, c.passes, c.budget, c.threads = 1_000_000, 500_000, 7, 80*time.Millisecond, []int{1, 2}
-		c.subjects, c.distances = 77_000, 100_000
+		c.points, c.near, c.passes, c.budget, c.threads = 300_000, 150_000, 3, 60*time.Millisecond, []int{1, 2}
+		c.subjects, c.distances = 77_000, 50_000
 		c.updates = []int{1_000, 100_000, 1_000_000}
 		c.natives = natives()
 	}
 	if c.only != "" {
 		c.subjects, c.distances, c.updates = 0, 0, nil
 	}
+}
+
+// progress writes lines with the time since the start before them.
+type progress struct {
+	w     io.Writer
+	start time.Time
+}
+
+func (p *progress) Write(line []byte) (int, error) {
+	if _, err := fmt.Fprintf(p.w, "%5.0fs  %s", time.Since(p.start).Seconds(), line); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }
 
 func exit(err error) {

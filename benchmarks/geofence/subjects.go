@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -145,16 +146,25 @@ func askTidwall(zs [][]geofence.Area) (ask, error) {
 		func(z **geometry.Poly, p geometry.Point) bool { return (*z).ContainsPoint(p) })
 }
 
-// visitsOf are the points of the first n subjects: one of each subject a second,
-// or in random order.
-func visitsOf(list []subject, random bool, seed uint64) []visit {
+// Orders of visits.
+const (
+	orderRow    = "a subject's in a row" // as one device reports what it has stored
+	orderTurns  = "a subject in turn"    // as all devices report once a second
+	orderRandom = "random"
+)
+
+// visitsOf are the points of the first n subjects in an order.
+func visitsOf(list []subject, order string, seed uint64) []visit {
 	var visits []visit
 	for k := range subjectPoints {
 		for i := range list {
 			visits = append(visits, visit{int32(i), list[i].pts[k]})
 		}
 	}
-	if random {
+	switch order {
+	case orderRow:
+		slices.SortStableFunc(visits, func(a, b visit) int { return cmp.Compare(a.subject, b.subject) })
+	case orderRandom:
 		r := rand.New(rand.NewPCG(seed, 4))
 		r.Shuffle(len(visits), func(i, j int) { visits[i], visits[j] = visits[j], visits[i] })
 	}
@@ -168,8 +178,8 @@ func (c config) measureSubjects(h *head) ([]subjectFigures, error) {
 	}
 	list := subjects(c.seed, c.subjects)
 	type key struct {
-		n      int
-		random bool
+		n     int
+		order string
 	}
 	want := map[key]answers{}
 	ms := subjectMethods()
@@ -186,12 +196,9 @@ func (c config) measureSubjects(h *head) ([]subjectFigures, error) {
 		if err != nil {
 			return nil, fmt.Errorf("subjects: %s: %w", m.name, err)
 		}
-		for _, random := range []bool{false, true} {
-			visits := visitsOf(list[:n], random, c.seed)
-			f := subjectFigures{Method: m.name, Subjects: n, Order: "as devices report", Points: len(visits), Weight: w}
-			if random {
-				f.Order = "random"
-			}
+		for _, order := range []string{orderRow, orderTurns, orderRandom} {
+			visits := visitsOf(list[:n], order, c.seed)
+			f := subjectFigures{Method: m.name, Subjects: n, Order: order, Points: len(visits), Weight: w}
 			pts := make([]em.LatLng, len(visits))
 			for i, v := range visits {
 				pts[i] = v.at
@@ -205,7 +212,7 @@ func (c config) measureSubjects(h *head) ([]subjectFigures, error) {
 				}
 			}
 			got := collect(c.spoil(m.name, answer(do)), pts)
-			k := key{n, random}
+			k := key{n, order}
 			if _, ok := want[k]; !ok {
 				if want[k], err = c.subjectOracle(list[:n], visits, pts); err != nil {
 					return nil, err
@@ -239,7 +246,7 @@ func (c config) measureSubjects(h *head) ([]subjectFigures, error) {
 // the middle is and its ClosestEdgeQuery how far from the edge.
 func (c config) measureClassify(list []subject, radius float64) (subjectFigures, error) {
 	const compared = 200 // subjects
-	f := subjectFigures{Method: fmt.Sprintf("ours, Set.Classify ±%.0f m", radius), Subjects: len(list), Order: "as devices report", HitRatio: 1}
+	f := subjectFigures{Method: fmt.Sprintf("ours, Set.Classify ±%.0f m", radius), Subjects: len(list), Order: orderRow, HitRatio: 1}
 	fmt.Fprintf(c.log, "subjects: %s\n", f.Method)
 	sets, w, err := weigh(func() [][]geofence.Area {
 		zs := make([][]geofence.Area, len(list))
@@ -282,7 +289,7 @@ func (c config) measureClassify(list []subject, radius float64) (subjectFigures,
 			}
 		}
 	}
-	visits := visitsOf(list, false, c.seed)
+	visits := visitsOf(list, orderRow, c.seed)
 	f.Points, f.Weight = len(visits), w
 	f.NS = c.timeVisits(func(dst []geofence.Hit, visits []visit) []geofence.Hit {
 		for i, v := range visits {
