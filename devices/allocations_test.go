@@ -61,6 +61,10 @@ var dearer = []struct {
 		},
 	},
 	{
+		"JSON in another form than units write it, which encoding/json reads", 10, 9,
+		[]string{"rftrack: percent-encoded"},
+	},
+	{
 		"fields of firmware variants and addresses of access points are text that is made of numbers; lists of cells grow", 10, 9,
 		[]string{
 			"gt06: status of an OBD plug",

@@ -14,7 +14,8 @@ const (
 	path      = "/deviceDataUpload.do"
 	postStart = "POST "
 	httpStart = "HTTP/1.1 "
-	headEnd   = "\r\n\r\n"
+	lineEnd   = "\r\n"
+	headEnd   = lineEnd + lineEnd
 
 	maxHead = 2048 // bytes of request line and headers; known ones have some 200
 	maxBody = 6144 // bytes: the captured one has 700, and each access point 60
@@ -29,6 +30,7 @@ type Codec struct{}
 var (
 	_ protocol.Dissector = Codec{}
 	_ protocol.Described = Codec{}
+	_ protocol.Reuser    = Codec{}
 )
 
 // Split implements protocol.Codec: a frame is a request or a reply, whole.
@@ -48,7 +50,7 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 		}
 		return nil, 0, nil
 	}
-	length, err := contentLength(string(b[:head]))
+	length, err := contentLength(b[:head])
 	if err != nil {
 		return nil, 1, err
 	}
@@ -69,17 +71,20 @@ func begins(b []byte) bool {
 }
 
 // contentLength reads the one length of a body that a head has.
-func contentLength(head string) (int, error) {
+func contentLength(head []byte) (int, error) {
 	length := -1
-	for _, line := range strings.Split(head, "\r\n")[1:] {
-		name, v, ok := strings.Cut(line, ":")
+	_, lines, more := bytes.Cut(head, []byte(lineEnd)) // behind the start line
+	for more {
+		var line []byte
+		line, lines, more = bytes.Cut(lines, []byte(lineEnd))
+		name, v, ok := bytes.Cut(line, []byte(":"))
 		switch {
-		case !ok || name == "" || strings.ContainsAny(line, "\r\n"):
+		case !ok || len(name) == 0 || bytes.ContainsAny(line, lineEnd):
 			return 0, fmt.Errorf("%w: a header without a name", protocol.ErrMalformed)
-		case strings.EqualFold(name, "Transfer-Encoding"):
+		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 			return 0, fmt.Errorf("%w: a body in chunks", protocol.ErrMalformed)
-		case strings.EqualFold(name, "Content-Length"):
-			n, err := strconv.ParseUint(strings.TrimSpace(v), 10, 31)
+		case bytes.EqualFold(name, []byte("Content-Length")):
+			n, err := strconv.ParseUint(string(bytes.TrimSpace(v)), 10, 31)
 			if err != nil || length >= 0 {
 				return 0, fmt.Errorf("%w: the length of the body", protocol.ErrMalformed)
 			}
@@ -95,8 +100,12 @@ func contentLength(head string) (int, error) {
 }
 
 // Decode implements protocol.Codec.
-func (Codec) Decode(frame []byte) (protocol.Message, error) {
-	cur := wire.New(frame)
+func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeReuse(frame, nil) }
+
+// DecodeReuse is Decode with the caller's memory.
+func (Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
+	var cur wire.Cursor
+	cur.Begin(frame, memory)
 	return read(&cur, frame)
 }
 
@@ -112,7 +121,7 @@ func read(cur *wire.Cursor, frame []byte) (protocol.Message, error) {
 		cur.Fail("head", wire.ErrTruncated)
 		return nil, cur.Err()
 	}
-	length, err := contentLength(string(frame[:head]))
+	length, err := contentLength(frame[:head])
 	if err == nil && length != len(frame)-head-len(headEnd) {
 		err = fmt.Errorf("%w: a body of %d bytes, its head says %d", protocol.ErrMalformed, len(frame)-head-len(headEnd), length)
 	}
@@ -120,25 +129,26 @@ func read(cur *wire.Cursor, frame []byte) (protocol.Message, error) {
 		cur.Fail("head", err)
 		return nil, cur.Err()
 	}
-	first := strings.IndexByte(string(frame[:head+2]), '\r')
-	start := strings.Split(cur.Text(first, "start line"), " ")
-	cur.Text(head-first+len(headEnd), "headers")
+	first := bytes.IndexByte(frame[:head+2], '\r')
+	start := cur.Chars(first, "start line")
+	cur.Chars(head-first+len(headEnd), "headers")
+	word, rest, _ := bytes.Cut(start, []byte(" "))
+	target, version, _ := bytes.Cut(rest, []byte(" "))
+	post := string(word) == "POST" && string(version) == "HTTP/1.1"
 	var m protocol.Message
 	switch {
-	case len(start) >= 2 && start[0]+" " == httpStart:
-		status, err := strconv.ParseUint(start[1], 10, 10)
+	case bytes.HasPrefix(start, []byte(httpStart)):
+		status, err := strconv.ParseUint(string(target), 10, 10)
 		if err != nil || status < 100 || status > 599 {
-			cur.FailAt("start line", 0, fmt.Errorf("%w: status %q", wire.ErrValue, start[1]))
+			cur.FailAt("start line", 0, fmt.Errorf("%w: status %q", wire.ErrValue, target))
 		}
-		m = &Reply{Status: int(status), Body: text(cur, cur.Len(), "body")}
-	case len(start) == 3 && start[0] == "POST" && start[2] == "HTTP/1.1" && start[1] == path:
+		r := wire.Own[Reply](cur)
+		r.Status, r.Body = int(status), cur.Text(cur.Len(), "body")
+		m = r
+	case post && string(target) == path:
 		m = readForm(cur, frame)
-	case len(start) == 3 && start[0] == "POST" && start[2] == "HTTP/1.1" && strings.HasPrefix(start[1], "/"):
-		raw := &protocol.Raw{Code: start[1]}
-		if cur.Len() > 0 {
-			raw.Data = []byte(text(cur, cur.Len(), "body"))
-		}
-		m = raw
+	case post && bytes.HasPrefix(target, []byte("/")):
+		m = &protocol.Raw{Code: string(target), Data: cur.RestData("body")}
 	default:
 		cur.FailAt("start line", 0, fmt.Errorf("%w: no request of this dialect", protocol.ErrMalformed))
 	}
@@ -148,19 +158,11 @@ func read(cur *wire.Cursor, frame []byte) (protocol.Message, error) {
 	return m, nil
 }
 
-// text reads n bytes, which may be none.
-func text(cur *wire.Cursor, n int, name string) string {
-	if n == 0 {
-		return ""
-	}
-	return cur.Text(n, name)
-}
-
 // maxFields bounds the fields of a form; twenty are known.
 const maxFields = 64
 
 func readForm(cur *wire.Cursor, frame []byte) *Report {
-	r := &Report{}
+	r, fields := wire.OwnList[Report, Field](cur, min(bytes.Count(cur.Ahead(), []byte("&"))+1, maxFields))
 	for cur.Len() > 0 && cur.Err() == nil {
 		if len(r.Fields) == maxFields {
 			cur.Fail("form", fmt.Errorf("%w: more than %d fields", wire.ErrValue, maxFields))
@@ -168,17 +170,19 @@ func readForm(cur *wire.Cursor, frame []byte) *Report {
 		}
 		at := cur.Pos()
 		n := fieldEnd(frame[at:])
-		name, _, _ := strings.Cut(string(frame[at:at+n]), "=")
-		if name == "" || len(name) == n {
+		eq := bytes.IndexByte(frame[at:at+n], '=')
+		if eq < 1 {
 			cur.Fail("form", fmt.Errorf("%w: no name and value", wire.ErrValue))
 			break
 		}
 		field := cur.Text(n, "field")
-		f := Field{name, field[len(name)+1:]}
+		f := Field{field[:eq], field[eq+1:]}
+		name := f.Name
 		if _, twice := r.Get(name); twice {
 			cur.FailAt(name, at, fmt.Errorf("%w: it comes twice", wire.ErrValue))
 		}
-		r.Fields = append(r.Fields, f)
+		fields = append(fields, f)
+		r.Fields = fields
 		if err := check(f); err != nil {
 			cur.FailAt(name, at, fmt.Errorf("%w: %w", wire.ErrValue, err))
 		}
@@ -196,16 +200,21 @@ func readForm(cur *wire.Cursor, frame []byte) *Report {
 
 // fieldEnd is where a field ends: at an ampersand that is in no text of a JSON value.
 func fieldEnd(b []byte) int {
-	quoted, escaped := false, false
 	eq := bytes.IndexByte(b, '=')
-	json := eq >= 0 && eq+1 < len(b) && (b[eq+1] == '{' || b[eq+1] == '[')
+	if json := eq >= 0 && eq+1 < len(b) && (b[eq+1] == '{' || b[eq+1] == '['); !json {
+		if end := bytes.IndexByte(b, '&'); end >= 0 {
+			return end
+		}
+		return len(b)
+	}
+	quoted, escaped := false, false
 	for i, c := range b {
 		switch {
 		case escaped:
 			escaped = false
 		case c == '\\' && quoted:
 			escaped = true
-		case c == '"' && json:
+		case c == '"':
 			quoted = !quoted
 		case c == '&' && !quoted:
 			return i

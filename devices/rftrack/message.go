@@ -118,6 +118,16 @@ func decodeJSON(v string, to any) error {
 	return json.Unmarshal([]byte(v), to)
 }
 
+// gpsOf reads a GPS.
+func gpsOf(v string) (GPS, error) {
+	if g, ok := plainGPS(v); ok {
+		return g, nil
+	}
+	var g GPS
+	err := decodeJSON(v, &g)
+	return g, err
+}
+
 // latest bounds times, in ms: the year 2200.
 const latest = 7_258_118_400_000
 
@@ -138,19 +148,19 @@ func check(f Field) error {
 		if f.Value == "" {
 			return nil
 		}
-		var g GPS
-		if err := decodeJSON(f.Value, &g); err != nil {
+		g, err := gpsOf(f.Value)
+		if err != nil {
 			return err
 		}
 		if !g.Lat.OK || !g.Lng.OK || !(em.LatLng{Lat: g.Lat.V, Lng: g.Lng.V}).Valid() || g.Time.V < 0 || g.Time.V > latest {
 			return fmt.Errorf("a position or a time that is none")
 		}
 	case "gsm":
-		if f.Value != "" {
+		if f.Value != "" && !isPlainGSM(f.Value) {
 			return decodeJSON(f.Value, new(GSM))
 		}
 	case "wifi":
-		if f.Value != "" {
+		if f.Value != "" && !isPlainWiFi(f.Value) {
 			return decodeJSON(f.Value, new([]AccessPoint))
 		}
 	}

@@ -97,8 +97,9 @@ func (s *session) Handle(_ time.Time, m protocol.Message, out *protocol.Output) 
 }
 
 func (s *session) position(r *Report, at time.Time, out *protocol.Output) {
-	var g GPS
-	if !r.decode("gps", &g) {
+	v, _ := r.Get("gps")
+	g, err := gpsOf(v)
+	if err != nil { // also for a form without
 		out.Observe(s.device, at, &em.Fix{Validity: em.FixInvalid, Source: em.SourceGNSS})
 		return
 	}
