@@ -65,6 +65,17 @@ type Config struct {
 	// an accuracy nor an HDOP; zero is DefaultAssumedAccuracy. DeviceAccuracy
 	// has it for single devices, by em.DeviceID, and for dialects, by the part
 	// of it before the colon: {"gt06": 8, "gt06:990000000000017": 15}.
+	//
+	// What satellite fixes of the dialects in devices/ say, as their decoders have it:
+	//
+	//	accuracy        rftrack, where the sender has one; jt808 of shifted positions alone
+	//	HDOP            eview, megastek, sanav; gt06 in information packets alone
+	//	neither         the others: jt808, laipac, r16h, siadc09, watch3g, xexun2, most of gt06
+	//	no speed        rftrack, siadc09: nothing of theirs is told to be drift
+	//
+	// No specification at hand states an accuracy for those of neither: they get
+	// AssumedAccuracy. Unverified for each; an operator who has measured a model
+	// puts it here.
 	AssumedAccuracy float64
 	DeviceAccuracy  map[string]float64
 

@@ -107,6 +107,9 @@ func (f *figures) conclude(results []result, seed uint64) {
 				{r.set, 0, r.rule, class}, {r.set, 0, r.rule, groupOf(class) + "*"},
 				{r.set, r.every, r.rule, groupOf(class) + "*"}, {"", 0, r.rule, groupOf(class) + "*"}, {"", 0, r.rule, class},
 			} {
+				if k.set == "" && r.set == setMute {
+					continue
+				}
 				if rows[k] == nil {
 					rows[k] = &row{Set: k.set, Every: k.every / second, Rule: k.rule, Group: groupOf(class)}
 					if k.class == class {
@@ -120,7 +123,7 @@ func (f *figures) conclude(results []result, seed uint64) {
 	for k, w := range rows { // times and units, once for each unit
 		for i := range results {
 			r := &results[i]
-			if r.rule != k.rule || k.set != "" && r.set != k.set || k.every != 0 && r.every != k.every {
+			if r.rule != k.rule || k.set == "" && r.set == setMute || k.set != "" && r.set != k.set || k.every != 0 && r.every != k.every {
 				continue
 			}
 			w.Units++
@@ -189,7 +192,7 @@ func (f *figures) ratios(results []result, seed uint64) {
 			}
 			for i := range results {
 				r := &results[i]
-				if set != "" && r.set != set {
+				if set == "" && r.set == setMute || set != "" && r.set != set {
 					continue
 				}
 				u, ok := names[r.name]

@@ -11,6 +11,10 @@ type alert struct {
 	// passing tells that the way between two fixes, at from and until, leads
 	// through the zone: a warning, counted apart.
 	passing bool
+
+	// doubt tells that nothing is known, or not believed: no alert, and only
+	// looked at for violations that are missed.
+	doubt bool
 }
 
 const never = int64(1) << 62
@@ -27,8 +31,9 @@ type tally struct {
 
 	Due         int `json:"due"` // violations of a minute or more
 	Missed      int `json:"missed"`
-	Unseen      int `json:"missed_unseen"` // of them without a satellite fix
-	Plain       int `json:"plain"`         // due, a minute of it 30 m or more beyond the edge, with two satellite fixes there
+	Unseen      int `json:"missed_unseen"`  // of them without a satellite fix
+	Doubted     int `json:"missed_doubted"` // of them while a doubt was told: of a false position, of unknown presence
+	Plain       int `json:"plain"`          // due, a minute of it 30 m or more beyond the edge, with two satellite fixes there
 	PlainMissed int `json:"plain_missed"`
 	Short       int `json:"short"`
 	ShortFound  int `json:"short_found"`
@@ -50,7 +55,8 @@ type tally struct {
 type cause struct {
 	Missed      int `json:"missed"`
 	PlainMissed int `json:"plain_missed"`
-	Late        int `json:"late"` // found, and not in aim
+	Doubted     int `json:"doubted"` // of Missed
+	Late        int `json:"late"`    // found, and not in aim
 }
 
 func (t *tally) blame(why string, c cause) {
@@ -60,6 +66,7 @@ func (t *tally) blame(why string, c cause) {
 	sum := t.Causes[why]
 	sum.Missed += c.Missed
 	sum.PlainMissed += c.PlainMissed
+	sum.Doubted += c.Doubted
 	sum.Late += c.Late
 	t.Causes[why] = sum
 }
@@ -78,6 +85,7 @@ func (t *tally) add(o *tally) {
 	t.Due += o.Due
 	t.Missed += o.Missed
 	t.Unseen += o.Unseen
+	t.Doubted += o.Doubted
 	t.Plain += o.Plain
 	t.PlainMissed += o.PlainMissed
 	t.Passed += o.Passed
@@ -105,6 +113,9 @@ func count(z *zoneTruth, alerts []alert, fixes []int64, every int64, why func(sp
 	slack := max(dueAfter, 2*every)
 
 	for i, a := range alerts {
+		if a.doubt {
+			continue
+		}
 		if a.passing {
 			t.Passed++
 			if has := z.states(a.from, a.until); !has[violation] && !has[ambiguous] && !has[unknown] {
@@ -159,6 +170,12 @@ func count(z *zoneTruth, alerts []alert, fixes []int64, every int64, why func(sp
 		if !found {
 			t.Missed++
 			c := cause{Missed: 1}
+			if slices.ContainsFunc(alerts, func(a alert) bool {
+				return a.doubt && a.from <= e.to && a.until >= e.from && a.told <= e.to+slack
+			}) {
+				t.Doubted++
+				c.Doubted++
+			}
 			if plain {
 				t.PlainMissed++
 				c.PlainMissed++

@@ -100,7 +100,10 @@ func TestCount(t *testing.T) {
 	if got.Plain != 1 || got.PlainMissed != 1 || got.Passed != 2 || got.PassedFalse != 1 || got.Alerts != 0 {
 		t.Errorf("plain, and passed: %+v", got)
 	}
-	if got := count(&z, nil, nil, 60*second, nil); got.Unseen != 1 {
+	if got := count(&z, []alert{{from: 0, told: 0, until: never, doubt: true}}, nil, 60*second, nil); got.Doubted == 0 || got.Doubted != got.Missed || got.Alerts != 0 {
+		t.Errorf("doubted all the time: %+v", got)
+	}
+	if got := count(&z, nil, nil, 60*second, nil); got.Doubted != 0 || got.Unseen != 1 {
 		t.Errorf("without a fix: %+v", got)
 	}
 }

@@ -58,6 +58,7 @@ type device struct {
 	gone  []span // no satellites: jammed
 	false []span // fixes at falseAt
 	where em.LatLng
+	mute  bool // reports no speed
 }
 
 // newDevice draws a device of the mix of METHOD.md.
@@ -185,6 +186,9 @@ func (d *device) reports(p *path, about func(i int) surroundings) []report {
 func (d *device) fix(p em.LatLng, hdop, accuracy float64, sats int, speed, course float64) em.Fix {
 	f := em.Fix{LatLng: p, Validity: em.FixCurrent, Source: em.SourceGNSS, Satellites: em.Some(sats),
 		Speed: em.Some(math.Round(speed*10) / 10), Course: em.Some(math.Round(course))}
+	if d.mute {
+		f.Speed, f.Course = em.Opt[float64]{}, em.Opt[float64]{}
+	}
 	switch d.tells {
 	case tellsAccuracy:
 		f.Accuracy = em.Some(math.Round(accuracy*10) / 10)

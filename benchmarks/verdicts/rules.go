@@ -6,6 +6,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/curfew"
+	"github.com/sargas-em/em/devices/health"
 	"github.com/sargas-em/em/geofence"
 )
 
@@ -71,6 +72,8 @@ func ours(name string, c geofence.Config, cc curfew.Config) rule {
 		}
 		alerts, err := feed(u, t, func(e *em.Event) int {
 			switch e.Detail.Kind {
+			case geofence.EventDoubted:
+				return doubts(u)
 			case geofence.EventExclusion, geofence.EventLeft, geofence.EventBuffer, geofence.EventPassed:
 				if z, ok := u.index.Lookup(e.About); ok {
 					return z
@@ -81,6 +84,22 @@ func ours(name string, c geofence.Config, cc curfew.Config) rule {
 		if err != nil {
 			return nil, err
 		}
+		track, err := health.NewTrack(health.TrackConfig{})
+		if err != nil {
+			return nil, err
+		}
+		odd, err := feed(u, track, func(*em.Event) int { return doubts(u) })
+		if err != nil {
+			return nil, err
+		}
+		said := append(alerts[doubts(u)], untilNext(odd[doubts(u)])...)
+		alerts[doubts(u)] = nil
+		for z := range u.zones {
+			for _, a := range said {
+				a.doubt = true
+				alerts[z] = append(alerts[z], a)
+			}
+		}
 		for z := range u.zones {
 			if u.zones[z].class != classHome {
 				continue
@@ -90,8 +109,11 @@ func ours(name string, c geofence.Config, cc curfew.Config) rule {
 				return nil, err
 			}
 			told, err := feed(u, ev, func(e *em.Event) int {
-				if e.Detail.Kind == curfew.KindAbsence {
+				switch e.Detail.Kind {
+				case curfew.KindAbsence:
 					return z
+				case curfew.KindUnknown:
+					return doubts(u)
 				}
 				return -1
 			})
@@ -99,9 +121,31 @@ func ours(name string, c geofence.Config, cc curfew.Config) rule {
 				return nil, err
 			}
 			alerts[z] = told[z]
+			for _, a := range append(said, told[doubts(u)]...) {
+				a.doubt = true
+				alerts[z] = append(alerts[z], a)
+			}
 		}
 		return alerts, nil
 	}}
+}
+
+// doubts is the place, after the zones, of what is told about all of them.
+func doubts(u *unit) int { return len(u.zones) }
+
+// untilNext makes what is told of single positions last until the next is told, an
+// hour at most: where the way goes on after a jump, nobody knows better.
+func untilNext(odd []alert) []alert {
+	for i := range odd {
+		a := &odd[i]
+		if a.until != never {
+			a.until = max(a.until, a.told+hour)
+			if i+1 < len(odd) {
+				a.until = min(a.until, odd[i+1].told)
+			}
+		}
+	}
+	return odd
 }
 
 // curfewOf is the evaluator of an order to be at home.
@@ -130,14 +174,14 @@ func curfewOf(u *unit, z int, assumed float64, c curfew.Config) (em.Evaluator, e
 }
 
 // feed gives all observations to an evaluator, and wakes it when it wants to be.
-// zone says to which zone an event belongs; negative is none.
+// zone says to which zone an event belongs; negative is none, and doubts all.
 func feed(u *unit, e em.Evaluator, zone func(*em.Event) int) ([][]alert, error) {
 	type key struct {
 		about  string
 		kind   em.EventKind
 		anchor int64
 	}
-	alerts := make([][]alert, len(u.zones))
+	alerts := make([][]alert, len(u.zones)+1)
 	known := map[key]int{}
 	var events []em.Event
 	take := func(at int64) {

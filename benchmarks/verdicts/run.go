@@ -62,7 +62,7 @@ func (c *config) jobs() (jobs []job, data []dataset, skipped []string, err error
 	for _, s := range []struct {
 		set     string
 		persons int
-	}{{setTown, c.persons}, {setJammed, c.persons / 5}, {setSpoofed, c.persons / 5}} {
+	}{{setTown, c.persons}, {setJammed, c.persons / 5}, {setSpoofed, c.persons / 5}, {setMute, c.persons / 5}} {
 		for n, found := 0, 0; found < s.persons; n++ {
 			if c.wants(townName(s.set, c.seed, n)) {
 				found++
@@ -137,5 +137,5 @@ func (c *config) do(j job) ([]result, error) {
 
 // order is the place of a set in tables.
 func order(set string) int {
-	return cmp.Or(slices.Index([]string{setWalks, setWalks + ", degraded", setMonths, setMonths + ", degraded", setReceivers, setTown, setJammed, setSpoofed, setEmsim}, set), 0)
+	return cmp.Or(slices.Index([]string{setWalks, setWalks + ", degraded", setMonths, setMonths + ", degraded", setReceivers, setTown, setJammed, setSpoofed, setMute, setEmsim}, set), 0)
 }

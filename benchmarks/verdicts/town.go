@@ -198,6 +198,7 @@ const (
 	setTown    = "town"
 	setJammed  = "jammed"
 	setSpoofed = "spoofed"
+	setMute    = "no speed" // devices that report none; not part of all
 )
 
 func townName(set string, seed uint64, n int) string { return fmt.Sprintf("%s/%d/%d", set, seed, n) }
@@ -208,7 +209,8 @@ func townUnit(set string, seed uint64, n int) (*unit, error) {
 	r := randFor(seed, "life", name)
 	p, about := townPath(r)
 	d := newDevice(randFor(seed, "device", name))
-	for at := townStart; at < townStart+townLasts && set != setTown; at += day / 2 {
+	d.mute = set == setMute
+	for at := townStart; at < townStart+townLasts && (set == setJammed || set == setSpoofed); at += day / 2 {
 		from := at + r.Int64N(day/2-20*minute)
 		s := span{from, from + 20*minute}
 		if set == setJammed {
