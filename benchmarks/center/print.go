@@ -43,6 +43,7 @@ func (r *report) print(out io.Writer) {
 	row("bytes of log a report", func(r *result) string { return figure(r.LogBytes) })
 	row("bytes of record a fix", func(r *result) string { return figure(r.FixBytes) })
 	row("caught up after, s", func(r *result) string { return figure(r.Behind) })
+	row("connections lost, and made again", func(r *result) string { return fmt.Sprint(r.Lost) })
 	if r.Beside != nil {
 		row("slow connections opened again", func(r *result) string { return fmt.Sprint(r.Reopened) })
 	}

@@ -83,7 +83,8 @@ func (s *session) number(v *view, seq uint64) {
 }
 
 func (s *session) identify(imei string) {
-	s.imei, s.device = imei, em.DeviceID(Name+":"+imei)
+	s.device = em.DeviceID(Name + ":" + imei)
+	s.imei = string(s.device[len(Name)+1:]) // imei itself would keep the whole login
 }
 
 func (s *session) login(m *Login, out *protocol.Output) error {
