@@ -15,7 +15,9 @@
 //
 // This is no protocol.Device and not listed in devices.All: an advertisement has
 // no framing of its own on any stream, no conversation and no time. The dialect
-// that carries it has.
+// that carries it has. For the same reason there is no dissector of it: captures of
+// streams have payloads inside of other dialects' frames alone, and those of Bluetooth
+// Wireshark reads by itself.
 //
 // # Identity
 //

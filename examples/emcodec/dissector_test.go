@@ -206,7 +206,7 @@ func (x *dissection) run(file string) []seen {
 	if err := os.WriteFile(script, []byte(x.script), 0o666); err != nil {
 		x.t.Fatal(err)
 	}
-	cmd := exec.Command(x.program, "-X", "lua_script:"+script, "-r", file, "-T", "pdml", "-o", x.name+".datagrams:TRUE")
+	cmd := exec.Command(x.program, "-X", "lua_script:"+script, "-r", file, "-T", "pdml", "-J", x.name, "-o", x.name+".datagrams:TRUE")
 	cmd.Env = append(os.Environ(), "HOME="+x.dir, "LC_ALL=C.UTF-8")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -234,7 +234,7 @@ func (x *dissection) run(file string) []seen {
 	var all []seen
 	for _, p := range doc.Packets {
 		for _, pr := range p.Protos {
-			if strings.HasPrefix(pr.Name, "_ws.lua") || pr.Name == "_ws.malformed" {
+			if pr.Name == "_ws.malformed" || slices.ContainsFunc(pr.Fields, func(f item) bool { return strings.HasPrefix(f.Show, "Lua Error") }) {
 				x.t.Fatalf("%+v", pr)
 			}
 			if pr.Name != x.name {
