@@ -52,6 +52,10 @@ func (b backend) Track(ctx context.Context, actor string, r web.TrackRequest) ([
 	return b.c.engine.readTrack(ctx, actor, r)
 }
 
+func (b backend) Measures(ctx context.Context, actor, person string, from, to time.Time) (web.Measures, error) {
+	return b.c.engine.measures(ctx, actor, person, from, to)
+}
+
 func (b backend) PutUnit(ctx context.Context, actor string, doc []byte) error {
 	return b.c.engine.putUnit(ctx, actor, doc)
 }

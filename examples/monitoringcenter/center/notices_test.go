@@ -11,10 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
+	"github.com/sargas-em/em/protocol"
 )
 
 // noticesOf are the notices of an incident as the API lists them.
@@ -287,6 +289,45 @@ func TestRecipients(t *testing.T) {
 	c = c.Restart()
 	if all := centertest.Get[[]map[string]any](c, "/api/v1/recipients"); len(all) != 1 || all[0]["severity"] != "critical" {
 		t.Errorf("after a restart: %v", all)
+	}
+}
+
+// How a person stands under the order is shown, also from readings at the skin,
+// and who looked is in the audit.
+func TestMeasures(t *testing.T) {
+	l := startLate(t)
+	l.away(-10, -1, 8, 20)
+	l.absence()
+	l.c.Stop()
+	store, err := record.Open(t.Context(), centertest.RecordOf(t, l.c.Dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := l.start.Add(20 * time.Minute)
+	o := em.Observation{Device: "gt06:" + em.DeviceID(centertest.IMEI(1)), DeviceAt: at, Body: &em.Transdermal{Value: em.Decimal{Coef: 21, Scale: 3}, Unit: em.UnitSkinGPerDL}}.Stamp(at)
+	err = store.Update(t.Context(), func(tx *record.Tx) error {
+		frame, err := tx.AddFrame(1<<40, &protocol.Report{Codec: "gt06", Device: o.Device, Received: at}, &protocol.ReportFrame{Raw: []byte("x")})
+		if err == nil {
+			_, _, err = tx.AddObservation(o, "p-1", frame)
+		}
+		return err
+	})
+	if err = errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	c := l.c.Restart()
+	m := centertest.Get[web.Measures](c, "/api/v1/people/p-1/measures")
+	if len(m.Skin) != 1 || m.Skin[0].Value != "0.021" || !m.Skin[0].At.Equal(at) || m.Random || len(m.CheckIns) > 0 {
+		t.Errorf("%+v", m)
+	}
+	if a := m.Allowance; a == nil || a.Allowance != 120 || a.Total <= 0 || a.Total+a.Left != 120 || !strings.Contains(a.Reason, "left") {
+		t.Errorf("%+v", m.Allowance)
+	}
+	if read := centertest.Get[[]record.Entry](c, "/api/v1/audit?target=person%20p-1"); read[0].Action != "read measures" || read[0].Actor != "api" {
+		t.Errorf("the audit: %+v", read[0])
+	}
+	if status, doc := c.Call("GET", "/api/v1/people/p-9/measures", ""); status != http.StatusUnprocessableEntity {
+		t.Errorf("of nobody: %d %s", status, doc)
 	}
 }
 

@@ -251,5 +251,6 @@ func TestPage(t *testing.T) {
 	p.clean("unknown devices")
 	p.do(chromedp.Click(chromedp.ID("tab-people")))
 	p.do(chromedp.Click(chromedp.CSS("#people > li")))
+	p.until("how the person stands is shown", `document.getElementById("detail").textContent.includes("No check-ins")`)
 	p.clean("people")
 }

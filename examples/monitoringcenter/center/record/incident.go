@@ -134,6 +134,13 @@ func (s *Store) Incident(ctx context.Context, id int64) (Incident, error) {
 	return all[0], nil
 }
 
+// Events returns the present versions of a subject's events that began in
+// [from, to), oldest first, at most n of the newest.
+func (s *Store) Events(ctx context.Context, subject em.SubjectID, from, to time.Time, n int) ([]em.Event, error) {
+	return collect(ctx, s.r, scanEvent, `SELECT data FROM (SELECT at, id, data FROM event WHERE subject = ? AND at >= ? AND at < ?
+		ORDER BY at DESC, id LIMIT ?) AS newest ORDER BY at, id`, string(subject), nanos(from), nanos(to), n)
+}
+
 // ChangeRow is one entry of the ledger.
 type ChangeRow struct {
 	N     int64

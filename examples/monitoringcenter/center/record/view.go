@@ -322,13 +322,19 @@ func (v view) newest(ctx context.Context, streams []*stream, from, to time.Time,
 // Track is the positions of a subject in [from, to), oldest first, at most n of
 // the newest. It reads that subject's rows of those days alone.
 func (s *Store) Track(ctx context.Context, subject em.SubjectID, from, to time.Time, n int) ([]em.Observation, error) {
+	return s.Series(ctx, subject, em.KindFix, from, to, n)
+}
+
+// Series is what a subject's own devices reported of one kind in [from, to),
+// oldest first, at most n of the newest.
+func (s *Store) Series(ctx context.Context, subject em.SubjectID, kind em.BodyKind, from, to time.Time, n int) ([]em.Observation, error) {
 	v, streams, err := s.snapshot(subject)
 	if err != nil {
 		return nil, err
 	}
 	var all []em.Observation
 	err = v.newest(ctx, own(streams), from, to, func(a *arrival) bool {
-		if a.Body.Kind() == em.KindFix && len(all) < n {
+		if a.Body.Kind() == kind && len(all) < n {
 			all = append(all, a.Observation)
 		}
 		return len(all) < n

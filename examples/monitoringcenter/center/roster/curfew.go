@@ -59,6 +59,16 @@ type Review struct {
 	KeepEntire bool      `json:"keep_entire,omitempty"`
 }
 
+// Review returns over what the person's absences are added up; ok is false where
+// there is no curfew.
+func (p *Person) Review() (r curfew.Review, ok bool) {
+	if p.Curfew == nil {
+		return r, false
+	}
+	v := p.Curfew.Review
+	return curfew.Review{From: v.From, Until: v.Until, Allowance: time.Duration(v.Allowance), Single: time.Duration(v.Single), KeepEntire: v.KeepEntire}, true
+}
+
 // curfewName is the Order.ID of everybody's curfew.
 const curfewName = "curfew"
 

@@ -257,6 +257,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 
 	registerCommands(api, b, problem)
 	registerNotices(api, b, problem)
+	registerMeasures(api, b, problem)
 
 	type document struct{ RawBody []byte }
 	huma.Put(api, "/api/v1/people", func(ctx context.Context, in *document) (*struct{}, error) {

@@ -36,6 +36,8 @@ type Backend interface {
 	PutRecipient(ctx context.Context, actor string, doc []byte) error
 	// Track returns a person's positions, and notes who asked for them.
 	Track(ctx context.Context, actor string, r TrackRequest) ([]em.Observation, error)
+	// Measures tells how a person stands under the order, and notes who asked.
+	Measures(ctx context.Context, actor, person string, from, to time.Time) (Measures, error)
 	PutUnit(ctx context.Context, actor string, doc []byte) error
 	PutZones(ctx context.Context, actor string, doc []byte) error
 	Handle(ctx context.Context, actor string, id int64, to record.Handling, note string) (record.Incident, error)

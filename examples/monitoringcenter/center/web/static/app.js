@@ -158,6 +158,39 @@ async function showPerson(id) {
 async function openPerson(id) {
   await showPerson(id);
   drawPeople();
+  const m = await api(`/api/v1/people/${encodeURIComponent(id)}/measures`);
+  if (state.person !== id) return;
+  state.selected = null;
+  drawQueue();
+  const p = state.people.get(id), list = (title, events) => events.length > 0 && [el("h3", {}, title),
+    el("ul", {}, events.toReversed().slice(0, 50).map((e) => el("li", {}, el("div", { class: "row" }, el("b", {}, words(e.class || e.kind)), clock(e.at)), e.reason)))];
+  const a = m.allowance;
+  $("detail").replaceChildren(...shown([
+    el("div", { class: "row" }, el("span", { class: "tag" }, words(p.role)), el("button", { class: "quiet", on: { click: closeDetail } }, "Back")),
+    el("h2", {}, p.name),
+    el("p", { class: "soft" }, "The last seven days. That you look at them is in the audit."),
+    a && [el("h3", {}, "Allowance of absence"), el("p", { class: "reason" }, a.reason), el("p", { class: "soft" }, a.step === "NONE" ? "Nothing is proposed." : `Proposed: ${words(a.step).toLowerCase()}.`)],
+    list("Check-ins", m.checkins), list("Breath tests", m.breath), list("Alcohol at the skin", m.episodes),
+    m.skin.length > 0 && [el("h3", {}, "Readings at the skin"), skinLine(m.skin)],
+    m.random && [el("h3", {}, "Tests drawn at random"), el("p", { class: "soft" }, "Shown by /api/v1/people/…/draws/DATE, once the day is over.")],
+    !a && !m.random && m.checkins.length + m.breath.length + m.episodes.length + m.skin.length === 0 && el("p", { class: "reason" }, "No check-ins, alcohol readings or absences in this time."),
+  ]));
+  $("detail").hidden = false;
+}
+
+// skinLine draws readings as a line; the figures of the highest are its label.
+function skinLine(list) {
+  const svg = (tag, props) => {
+    const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [k, v] of Object.entries(props)) e.setAttribute(k, v);
+    return e;
+  };
+  const t = list.map((r) => Date.parse(r.at)), v = list.map((r) => Number(r.value)), top = Math.max(...v, 1e-9), span = Math.max(t.at(-1) - t[0], 1);
+  const highest = list[v.indexOf(Math.max(...v))], label = `${list.length} readings, the highest ${highest.value} ${highest.unit} at ${when(highest.at)}`;
+  const chart = svg("svg", { viewBox: "0 0 400 80", role: "img", "aria-label": label, class: "chart" });
+  chart.append(svg("polyline", { fill: "none", stroke: "currentColor", "stroke-width": 1.5,
+    points: list.map((_, i) => `${((t[i] - t[0]) / span * 396 + 2).toFixed(1)},${(78 - Math.max(v[i], 0) / top * 74).toFixed(1)}`).join(" ") }));
+  return el("figure", {}, chart, el("figcaption", { class: "soft" }, label));
 }
 
 // Unknown devices
