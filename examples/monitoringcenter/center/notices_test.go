@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,9 +135,9 @@ func TestWithdrawnUntold(t *testing.T) {
 // When it fails for long alerting is down: the others are told, and when it is
 // over.
 func TestAlertingDown(t *testing.T) {
-	works := false
+	var works atomic.Bool
 	broken := centertest.NewReceiver(t, func(int) int {
-		if works {
+		if works.Load() {
 			return http.StatusNoContent
 		}
 		return http.StatusServiceUnavailable
@@ -168,7 +169,7 @@ func TestAlertingDown(t *testing.T) {
 		t.Errorf("%+v", h)
 	}
 	c.Stop()
-	works = true
+	works.Store(true)
 	c = start(c.Dir)
 	told(c, sos, "broken incident.raised told", "other incident.raised told")
 	for _, p := range broken.Posted() {

@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/mail"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,10 +42,10 @@ func TestSign(t *testing.T) {
 
 // Errors say whether the notice may have arrived, and never where it went.
 func TestPost(t *testing.T) {
-	status, hits := http.StatusOK, 0
+	var status, hits atomic.Int64
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		hits++
-		if status == 0 {
+		hits.Add(1)
+		if status.Load() == 0 {
 			conn, _, err := w.(http.Hijacker).Hijack()
 			if err == nil {
 				conn.Close() // it was read, and never answered
@@ -52,7 +53,7 @@ func TestPost(t *testing.T) {
 			return
 		}
 		w.Header().Set("Location", "/elsewhere")
-		w.WriteHeader(status)
+		w.WriteHeader(int(status.Load()))
 	})
 	plain, secure := httptest.NewServer(handler), httptest.NewUnstartedServer(handler)
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -70,7 +71,7 @@ func TestPost(t *testing.T) {
 		w       *delivery.Webhooks
 		url     string
 		status  int
-		hits    int
+		hits    int64
 		notSent bool
 		want    string
 	}{
@@ -85,10 +86,11 @@ func TestPost(t *testing.T) {
 		"no address at all":  {trusting, "http://[", 200, 0, true, "URL"},
 		"nobody may connect": {trusting, "http://127.0.0.1:0", 200, 0, true, ""},
 	} {
-		status, hits = c.status, 0
+		status.Store(int64(c.status))
+		hits.Store(0)
 		err := c.w.Post(t.Context(), c.url+"/secret-path", []byte("key"), "id-1", noon, []byte(`{}`))
-		if (err != nil) != (c.want != "" || c.notSent) || errors.Is(err, delivery.ErrNotSent) != c.notSent || min(hits, 1) != c.hits { // a connection that was kept, and is cut, is made once more
-			t.Errorf("%s: %v after %d requests", name, err, hits)
+		if (err != nil) != (c.want != "" || c.notSent) || errors.Is(err, delivery.ErrNotSent) != c.notSent || min(hits.Load(), 1) != c.hits { // a connection that was kept, and is cut, is made once more
+			t.Errorf("%s: %v after %d requests", name, err, hits.Load())
 		}
 		if err != nil && (!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret-path") || strings.Contains(err.Error(), "127.0.0.1")) {
 			t.Errorf("%s: %v", name, err)
