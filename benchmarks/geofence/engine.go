@@ -250,12 +250,16 @@ func newS2Zone(i int, a geofence.Area) *s2Zone {
 }
 
 func buildGoogle(_ *dataset, areas []geofence.Area) ([]method, error) {
+	return []method{googleMethod(areas)}, nil
+}
+
+func googleMethod(areas []geofence.Area) method {
 	index := s2.NewShapeIndex()
 	for i, a := range areas {
 		index.Add(newS2Zone(i, a))
 	}
 	index.Build()
-	return []method{{name: google, finder: func() finder {
+	return method{name: google, finder: func() finder {
 		q := s2.NewContainsPointQuery(index, s2.VertexModelSemiOpen)
 		return func(dst []geofence.Hit, pts []em.LatLng) []geofence.Hit {
 			for i, p := range pts {
@@ -265,7 +269,7 @@ func buildGoogle(_ *dataset, areas []geofence.Area) ([]method, error) {
 			}
 			return dst
 		}
-	}}}, nil
+	}}
 }
 
 // tree is an R-tree of polygons in the plane.

@@ -241,3 +241,31 @@ func TestSyntheticSetsAreFixed(t *testing.T) {
 		t.Errorf("hash %s, want %s", d.hash, want)
 	}
 }
+
+// A set with too many zones for golang/geo's index in memory is compared with it
+// in parts: the answers are those of the whole, and a run of it is ours alone.
+func TestOracleInParts(t *testing.T) {
+	c := tiny(t)
+	d, err := newDataset("d", "", "", exclusionZones(7, 300), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loads := c.loads(d)
+	parts, whole := oracleInParts(d, loads, 100), oracleInParts(d, loads, 300)
+	for i, l := range loads {
+		if l.name == loadNearEdge && len(whole[i]) == 0 || !slices.Equal(parts[i], whole[i]) {
+			t.Errorf("%s: %d hits in parts, %d of the whole", l.name, len(parts[i]), len(whole[i]))
+		}
+	}
+	c.rivals, c.subjects, c.distances, c.updates = 100, 0, 0, nil
+	r, err := run(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if few, some := r.Sets[0], r.Sets[1]; len(few.Engines) < 3 || len(some.Engines) != 1 || some.Loads[2].Hits == 0 {
+		t.Errorf("%d engines over few zones, %d over some, %+v", len(few.Engines), len(some.Engines), some.Loads)
+	}
+	if err := r.writeText(t.Output()); err != nil {
+		t.Error(err)
+	}
+}

@@ -28,6 +28,7 @@ type config struct {
 	near    int           // of the load near-edge
 	passes  int           // of which the least counts
 	budget  time.Duration // of a pass
+	rivals  int           // zones up to which others are built whole; 0: any
 	threads []int
 	natives []*native
 	log     io.Writer // progress, without speeds
@@ -145,7 +146,18 @@ func (c config) set(d *dataset, tmp string, h *head) (*setFigures, error) {
 	es := engines()
 	oracle := slices.IndexFunc(es, func(e engine) bool { return e.name == google })
 	es[0], es[oracle] = es[oracle], es[0] // it answers first
+	whole := c.rivals == 0 || len(d.split) <= c.rivals
+	if !whole {
+		fmt.Fprintf(c.log, "%s: %s, %d zones at a time\n", d.name, google, c.rivals)
+		for i, got := range oracleInParts(d, loads, c.rivals) {
+			want[i] = got
+			f.Loads = append(f.Loads, loadFigures{loads[i].name, len(loads[i].pts), loads[i].hash, len(got), got.checksum()})
+		}
+	}
 	for _, e := range es {
+		if !whole && e.name != oursSingle {
+			continue
+		}
 		if e.only != nil && !e.only(d) || e.name == google+", not split" && f.Vertices < f.Given+f.Given/100 {
 			continue
 		}
@@ -217,7 +229,7 @@ func (c config) set(d *dataset, tmp string, h *head) (*setFigures, error) {
 		m.NS, m.Points, m.Allocations, m.HitRatio = j.ns, j.points, j.allocations, float64(j.hits)/float64(max(expected, 1))
 	}
 
-	if len(c.natives) == 0 {
+	if len(c.natives) == 0 || !whole {
 		return f, nil
 	}
 	main := loads[:mainLoads]
