@@ -33,26 +33,22 @@ func TestPlainJSON(t *testing.T) {
 		}
 		return s + rapid.SampledFrom([]string{"]", "]", "]", "", "]]", ",]"}).Draw(t, "end")
 	}
-	plain := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		gps := object(t)
 		var want GPS
 		if g, ok := plainGPS(gps); ok {
-			plain["gps"]++
 			if err := json.Unmarshal([]byte(gps), &want); err != nil || g != want {
 				t.Fatalf("%s is %+v, expected %+v, %v", gps, g, want, err)
 			}
 		}
 		gsm := `{"c":246,"b":` + list(t) + `,"n":` + value.Draw(t, "n") + "}"
 		if isPlainGSM(gsm) {
-			plain["gsm"]++
 			if err := json.Unmarshal([]byte(gsm), new(GSM)); err != nil {
 				t.Fatalf("%s: %v", gsm, err)
 			}
 		}
 		wifi := list(t)
 		if isPlainWiFi(wifi) {
-			plain["wifi"]++
 			if err := json.Unmarshal([]byte(wifi), new([]AccessPoint)); err != nil {
 				t.Fatalf("%s: %v", wifi, err)
 			}
@@ -69,11 +65,6 @@ func TestPlainJSON(t *testing.T) {
 	for _, s := range []string{"", "{", `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":01}`, `{"a":1.}`, `{"a":.5}`, `{"a":-}`, `{"a":1e3}`, `{"a":--1}`, `{"s":1.5}`, `{"t":-1}`, `{"A":1}`, `{"a":1}x`} {
 		if _, ok := plainGPS(s); ok {
 			t.Errorf("%s is taken for plain", s)
-		}
-	}
-	for _, what := range []string{"gps", "gsm", "wifi"} {
-		if plain[what] == 0 {
-			t.Errorf("no %s was plain", what)
 		}
 	}
 }
