@@ -1,14 +1,35 @@
 package record
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Small makes segments and the tail so small that a test fills many.
-func (s *Store) Small(segment, tail int) { s.limits = limits{segment, tail} }
+func (s *Store) Small(segment, tail int) { s.limits = limits{segment, tail, s.limits.nobodys} }
 
-// Size asks PostgreSQL what the database's tables and indexes take.
-func (s *Store) Size(ctx context.Context, n *int64) error {
-	return s.r.QueryRowContext(ctx, `SELECT CAST(sum(pg_total_relation_size(c.oid)) AS BIGINT) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')`).Scan(n)
+// Sizes returns what the tables of arrivals, of frames, and all of them take in
+// bytes, with their indexes.
+func (s *Store) Sizes(ctx context.Context) (tracks, frames, all int64, err error) {
+	q := `SELECT name, sum(pgsize) FROM dbstat GROUP BY name`
+	if s.r.d == &postgres {
+		q = `SELECT c.relname, pg_total_relation_size(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind = 'r'`
+	}
+	type table struct {
+		name string
+		n    int64
+	}
+	tables, err := collect(ctx, s.r, func(r row, t *table) error { return r.Scan(&t.name, &t.n) }, q)
+	for _, t := range tables {
+		all += t.n
+		switch {
+		case strings.HasPrefix(t.name, "segment"):
+			tracks += t.n
+		case strings.HasPrefix(t.name, "frames"):
+			frames += t.n
+		}
+	}
+	return tracks, frames, all, err
 }
 
 // Setting is one of the writer's session.
@@ -16,3 +37,6 @@ func (s *Store) Setting(ctx context.Context, name string) (value string, err err
 	err = s.w.QueryRowContext(ctx, `SELECT current_setting($1)`, name).Scan(&value)
 	return value, err
 }
+
+// Forgetful bounds nobody's streams in memory.
+func (s *Store) Forgetful(most int) { s.limits.nobodys = most }

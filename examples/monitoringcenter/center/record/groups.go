@@ -26,6 +26,7 @@ func (s *Store) Units(ctx context.Context) ([]Doc, error) {
 // are the devices of both persons. What a newly named unit has reported as of then is
 // copied; what it reports later is the caller's to Copy.
 func (t *Tx) Hear(person em.SubjectID, since time.Time, units []em.DeviceID) error {
+	t.s.hearings = nil
 	old, err := collect(t.ctx, t.tx, func(rows row, d *em.DeviceID) error { return rows.Scan(d) },
 		`SELECT unit FROM hearing WHERE person = ? AND since < ? AND until > ?`, string(person), nanos(since), nanos(since))
 	if err != nil {
@@ -64,10 +65,31 @@ func (t *Tx) Hear(person em.SubjectID, since time.Time, units []em.DeviceID) err
 	return nil
 }
 
+// hearing is whose order names a unit, in [since, until).
+type hearing struct {
+	person       em.SubjectID
+	since, until int64
+}
+
 // Hearers returns whose order names a unit at an instant.
-func (t *Tx) Hearers(unit em.DeviceID, at time.Time) ([]em.SubjectID, error) {
-	return collect(t.ctx, t.tx, func(rows row, s *em.SubjectID) error { return rows.Scan(s) },
-		`SELECT person FROM hearing WHERE unit = ?1 AND since <= ?2 AND until > ?2 ORDER BY person`, string(unit), nanos(at))
+func (t *Tx) Hearers(unit em.DeviceID, at time.Time) (all []em.SubjectID, err error) {
+	if t.s.hearings == nil {
+		t.s.hearings = map[em.DeviceID][]hearing{}
+	}
+	of, known := t.s.hearings[unit]
+	if !known {
+		if of, err = collect(t.ctx, t.tx, func(r row, h *hearing) error { return r.Scan(&h.person, &h.since, &h.until) },
+			`SELECT person, since, until FROM hearing WHERE unit = ? ORDER BY person`, string(unit)); err != nil {
+			return nil, err
+		}
+		t.s.hearings[unit] = of
+	}
+	for _, h := range of {
+		if n := nanos(at); h.since <= n && n < h.until {
+			all = append(all, h.person)
+		}
+	}
+	return all, nil
 }
 
 // Assignments returns who is monitored with which home unit, but for what ended

@@ -34,7 +34,10 @@ type Store struct {
 	writing chan struct{} // held by the one transaction
 	sure    bool          // memory is what the database holds
 	limits  limits
-	deflate *flate.Writer // of the writer
+
+	statements statements                // of the writer
+	hearings   map[em.DeviceID][]hearing // of the writer; what has been asked for
+	deflate    *flate.Writer             // of the writer
 
 	// The writer's sessions with the server, as they begin, and the one that Own
 	// took. A file has no sessions: 0 is its only one.
@@ -45,8 +48,8 @@ type Store struct {
 	memory
 }
 
-// limits are of the sizes in bytes; tests make them small.
-type limits struct{ segment, tail int }
+// limits are of sizes in bytes, and of nobody's streams; tests make them small.
+type limits struct{ segment, tail, nobodys int }
 
 // memory is what is known of the evidence without asking the database.
 type memory struct {
@@ -61,7 +64,7 @@ type memory struct {
 	lastRow, lastStream, lastChunk int64
 	indexes                        map[indexKey]*index
 	tail                           []tailRow // oldest first
-	tailSize                       int
+	tailSize, openBytes            int
 	firstRow                       int64
 }
 
@@ -111,7 +114,8 @@ func Connect(where, as string) (*Store, error) {
 	s.readers.SetMaxOpenConns(maxReaders)
 	s.owned.Store(-1)
 	s.writing = make(chan struct{}, 1)
-	s.limits = limits{segmentBytes, tailBytes}
+	s.statements = statements{db: s.w, known: map[string]*sql.Stmt{}}
+	s.limits = limits{segmentBytes, tailBytes, nobodysMost}
 	s.oldest = minSeconds
 	return s, nil
 }
@@ -187,7 +191,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
-	return errors.Join(s.readers.Close(), s.w.Close())
+	return errors.Join(s.readers.Close(), s.w.Close()) // and what belongs to them
 }
 
 // Tx is one transaction of the writer. It is not safe for concurrent use.
@@ -207,6 +211,7 @@ type Tx struct {
 	latest     int64
 	oldest     int64   // as Drop said; 0 where it did not
 	removed    []int64 // buckets
+	forgotten  bool    // nobody's streams
 	newStreams int64
 	newChunks  int64
 	rowSize    int   // of the row of the tail
@@ -215,7 +220,7 @@ type Tx struct {
 
 // Update runs f in one transaction and commits it if f succeeds. While f runs
 // no other Update does. ErrLost is wrapped unless Own has taken the session.
-func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
+func (s *Store) Update(ctx context.Context, f func(*Tx) error) (err error) {
 	select {
 	case s.writing <- struct{}{}:
 		defer func() { <-s.writing }()
@@ -231,7 +236,13 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	}
 	var c conn = tx
 	if s.r.d == &sqlite { // PostgreSQL's driver remembers by itself
-		c = prepare(tx)
+		own := s.statements.of(tx)
+		c = own
+		defer func() {
+			if err == nil {
+				s.statements.learn(ctx, own.own)
+			}
+		}()
 	}
 	t := &Tx{tx: querier{c, s.r.d}, ctx: ctx, s: s, touched: map[streamKey]*stream{}, buckets: map[int64]*bucket{}, chunks: map[int64]*chunk{},
 		fed: map[em.ObservationID]arrival{}, cites: map[em.ObservationID]citation{}}
@@ -247,10 +258,11 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	}
 	if err != nil {
 		s.sure = s.sure && len(t.touched) == 0 // a writer's copy may have been packed
+		s.hearings = nil
 		return errors.Join(err, tx.Rollback())
 	}
 	if err := tx.Commit(); err != nil {
-		s.sure = false // nobody knows what it did
+		s.sure, s.hearings = false, nil // nobody knows what it did
 		return fmt.Errorf("record: %w", err)
 	}
 	t.publish()

@@ -78,6 +78,16 @@ func class(bucket int64) int {
 // one of PostgreSQL, and a person's day of a position a minute is some thirty rows.
 const segmentBytes = 920
 
+// openBytes is what the open segments hold; of none nothing.
+func (s *stream) openBytes() (n int) {
+	if s != nil {
+		for _, o := range s.open {
+			n += len(o.data)
+		}
+	}
+	return n
+}
+
 // look returns a stream as it is now, nil where there is none.
 func (t *Tx) look(k streamKey) *stream {
 	if s := t.touched[k]; s != nil {

@@ -91,6 +91,7 @@ func TestRecordIsTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		check++
 		f.Small(rapid.SampledFrom([]int{1, 80, 300, 920}).Draw(t, "segment"), rapid.SampledFrom([]int{0, 400, 4000, 1 << 20}).Draw(t, "tail"))
+		f.Forgetful(rapid.SampledFrom([]int{1, 2, 1 << 20}).Draw(t, "nobodys"))
 		m := newModel()
 		own := []em.SubjectID{"", em.SubjectID(fmt.Sprint("p-", check)), em.SubjectID(fmt.Sprint("q-", check))}
 		pair := em.SubjectID(fmt.Sprint("pair-", check))
@@ -217,6 +218,7 @@ func TestRecordIsTheModel(t *testing.T) {
 			"restart": func(t *rapid.T) {
 				f.reopen()
 				f.Small(300, 1000)
+				f.Forgetful(2)
 			},
 			"": func(t *rapid.T) {
 				c := rapid.SampledFrom([]em.Clock{em.EventTime, em.ReceiveTime}).Draw(t, "clock")

@@ -22,8 +22,12 @@ const (
 	pieceMore         // what follows
 )
 
-// tailBytes bounds the tail, which a start reads as a whole.
-const tailBytes = 128 << 20
+// tailBytes is how long the tail may be whatever there is in it, and tailTimes how
+// many times what the open segments hold now: a start reads it as a whole.
+const (
+	tailBytes = 1 << 20
+	tailTimes = 3
+)
 
 // tailRow is a row of the tail in memory.
 type tailRow struct {
@@ -64,7 +68,7 @@ func readMarks(r *em.StateReader) (m [2]upTo) {
 // oldest row are written anew, or become rows of their buckets.
 func (t *Tx) clean() error {
 	t.s.firstNeeded()
-	if t.s.tailSize <= t.s.limits.tail || len(t.s.tail) == 0 {
+	if t.s.tailSize <= t.s.limits.tail+tailTimes*t.s.openBytes || len(t.s.tail) == 0 {
 		return nil
 	}
 	oldest := &t.s.tail[0]
@@ -95,6 +99,50 @@ func (t *Tx) clean() error {
 	return nil
 }
 
+// nobodysMost bounds the streams of nobody's devices in memory: whoever can reach
+// the port can invent identities.
+const nobodysMost = 16 << 10
+
+// forget packs all streams of nobody's when there are too many, so that publish can
+// forget them: they are asked for again when their devices come again.
+func (t *Tx) forget() error {
+	if len(t.s.subjects[""]) < t.s.limits.nobodys {
+		return nil
+	}
+	t.forgotten = true
+	for _, k := range append(slices.Clone(t.s.subjects[""]), t.created...) {
+		if k.subject != "" {
+			continue
+		}
+		s, err := t.change(k)
+		if err != nil {
+			return err
+		}
+		for _, o := range s.open {
+			if err := o.ready(s.device); err != nil {
+				return err
+			}
+			o.full = true
+		}
+	}
+	return nil
+}
+
+// forget forgets the streams of nobody's.
+func (s *Store) forget() {
+	for _, k := range s.subjects[""] {
+		s.openBytes -= s.streams[k].openBytes()
+		delete(s.streams, k)
+		d := s.devices[k.device]
+		d.own = slices.DeleteFunc(slices.Clone(d.own), func(o streamKey) bool { return o == k })
+		d.loaded = false
+		if s.devices[k.device] = d; len(d.own) == 0 {
+			delete(s.devices, k.device)
+		}
+	}
+	delete(s.subjects, "")
+}
+
 // segmentRow is a full segment on its way into its bucket.
 type segmentRow struct {
 	stream    int64
@@ -111,6 +159,9 @@ func (t *Tx) flush() error {
 		return nil
 	}
 	if err := t.clean(); err != nil {
+		return err
+	}
+	if err := t.forget(); err != nil {
 		return err
 	}
 	n := t.row()
@@ -222,6 +273,9 @@ func (t *Tx) publish() {
 			s.devices[k.device] = d
 		}
 	}
+	if t.forgotten {
+		s.forget()
+	}
 	for day, b := range t.buckets {
 		s.buckets[day] = *b
 	}
@@ -246,7 +300,9 @@ func (t *Tx) publish() {
 
 // put puts a stream in place of what it was.
 func (s *Store) put(st *stream) {
-	if s.streams[st.streamKey] == nil {
+	was := s.streams[st.streamKey]
+	s.openBytes += st.openBytes() - was.openBytes()
+	if was == nil {
 		s.subjects[st.subject] = append(s.subjects[st.subject], st.streamKey)
 		if st.own {
 			d := s.devices[st.device]
