@@ -427,7 +427,7 @@ func (t *Tx) recover() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.memory = fresh
+	s.memory, s.hearings = fresh, nil
 	for _, st := range byNumber {
 		s.put(st)
 	}
