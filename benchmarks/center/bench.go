@@ -70,10 +70,6 @@ func (b *bench) run(ctx context.Context, s setup) (_ *result, err error) {
 		return nil, err
 	}
 	defer st.kill()
-	logBefore, recordBefore, err := st.stored()
-	if err != nil {
-		return nil, err
-	}
 	var told *feed
 	if !s.logOnly {
 		if told, err = follow(ctx, st.center.Client); err != nil {
@@ -146,14 +142,14 @@ func (b *bench) run(ctx context.Context, s setup) (_ *result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.LogBytes = (logAfter - logBefore) / float64(l.Acknowledged)
+	r.LogBytes = (logAfter - st.logBefore) / float64(l.Acknowledged)
 	if !s.logOnly && s.record == "" {
-		r.FixBytes = (recordAfter - recordBefore) / float64(l.Acknowledged)
+		r.FixBytes = (recordAfter - st.recordBefore) / float64(l.Acknowledged)
 	}
 	if err := st.checkLog(ctx, l.Sent, l.Acknowledged, s.slow+r.Reopened); err != nil {
 		return nil, err
 	}
-	progress(fmt.Sprintf("%.0f reports/s over %d connections, acknowledged after %v ms, %v cores, %.3g KB a connection", r.Rate, r.Connections, r.Ack, r.Cores, r.PerConn))
+	progress(fmt.Sprintf("%.0f reports/s over %d connections, acknowledged after %v ms, %v cores, %.3g KB a connection, %.3g bytes a fix", r.Rate, r.Connections, r.Ack, r.Cores, r.PerConn, r.FixBytes))
 	return r, nil
 }
 

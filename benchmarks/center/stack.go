@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,8 @@ type stack struct {
 	gateways []*client.Process // or the one process that is all
 	center   *client.Process   // evaluates; nil where only the log is kept behind gateways
 	addrs    []string          // where devices connect: each a process of its own
+
+	logBefore, recordBefore float64 // bytes, with all people enrolled
 }
 
 // start starts a center on an empty folder.
@@ -58,9 +61,32 @@ func (b *bench) start(ctx context.Context, s setup) (_ *stack, err error) {
 		}
 		return client.Start(exec.CommandContext(ctx, b.program, args...), token, listeners)
 	}
-	serve := []string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--token", token, "--people", people}
+	serve := []string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--token", token}
 	if s.record != "" {
 		serve = append(serve, "--record", s.record)
+	}
+	var log []string
+	if b.Gateways > 0 {
+		if st.log, err = b.role(ctx, "nats "+filepath.Join(dir, "journal")); err != nil {
+			return nil, err
+		}
+		log = []string{"--log", st.log.ready, "--log-replicas", "1"}
+	}
+	// People are enrolled by a center of its own that stops: only a record that is
+	// closed has a size that another can be compared with.
+	first, err := launch(0, slices.Concat(serve, log, []string{"--people", people})...)
+	if err != nil {
+		return nil, err
+	}
+	defer first.Kill()
+	if err := first.CaughtUp(ctx); err != nil {
+		return nil, err
+	}
+	if err := first.Stop(); err != nil {
+		return nil, err
+	}
+	if st.logBefore, st.recordBefore, err = st.stored(); err != nil {
+		return nil, err
 	}
 	if b.Gateways == 0 {
 		if s.logOnly {
@@ -71,19 +97,15 @@ func (b *bench) start(ctx context.Context, s setup) (_ *stack, err error) {
 		}
 		st.gateways = []*client.Process{st.center}
 	} else {
-		if st.log, err = b.role(ctx, "nats "+filepath.Join(dir, "journal")); err != nil {
-			return nil, err
-		}
-		log := []string{"--log", st.log.ready, "--log-replicas", "1"}
 		for range b.Gateways {
-			g, err := launch(1, append([]string{"gateway"}, log...)...)
+			g, err := launch(1, slices.Concat([]string{"gateway"}, log)...)
 			if err != nil {
 				return nil, err
 			}
 			st.gateways = append(st.gateways, g)
 		}
 		if !s.logOnly {
-			if st.center, err = launch(0, append(serve, log...)...); err != nil {
+			if st.center, err = launch(0, slices.Concat(serve, log)...); err != nil {
 				return nil, err
 			}
 		}
