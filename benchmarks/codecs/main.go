@@ -242,21 +242,17 @@ func split(d protocol.Device, stream []byte) (frames [][]byte, err error) {
 	})
 }
 
-// What floor has computed and made, so that no compiler leaves it out.
-var (
-	sum  int
-	made []*byte
-)
-
 // floor does least with frames, and allocates that many words with pointers for
 // each.
 func floor(frames [][]byte, words int) error {
+	sum := 0 // kept alive, so that no compiler leaves it out
 	for _, f := range frames {
 		sum += bytes.Count(f, []byte{','}) + int(checksum.Xor8(f))
 		if words > 0 {
-			made = make([]*byte, words)
+			runtime.KeepAlive(make([]*byte, words))
 		}
 	}
+	runtime.KeepAlive(sum)
 	return nil
 }
 
