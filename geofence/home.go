@@ -75,7 +75,7 @@ func AwayFrom(zone Zone, assumed float64) (func(em.Observation) time.Duration, e
 		if !ok || slow || q.side(d) != em.Outside {
 			return 0
 		}
-		return time.Duration((d - q.r95) / DefaultMaxSpeed * float64(time.Second))
+		return time.Duration((d-q.r95)/DefaultMaxSpeed*1000) * time.Millisecond
 	}, nil
 }
 

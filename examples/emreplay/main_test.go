@@ -115,7 +115,7 @@ func TestShuffle(t *testing.T) {
 	for _, dir := range []string{"testdata/c4b", "testdata/example"} {
 		args := []string{"--orders", dir + "/orders.json", "--observations", dir + "/observations.jsonl", "--at", "2026-11-01T00:00:00Z"}
 		want := runArgs(t, args...)
-		for seed := range 2 { // package em tries all orders of a few
+		for seed := range 3 {
 			if got := runArgs(t, append(args, "--shuffle", fmt.Sprint(seed))...); got != want {
 				t.Errorf("%s: seed %d gives\n%s\nwant\n%s", dir, seed, got, want)
 			}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/paulmach/orb"
-
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/alcohol"
 	"github.com/sargas-em/em/curfew"
@@ -173,19 +171,22 @@ func evaluators(ros *roster.Roster, p roster.Person, x extra) ([]em.Evaluator, e
 	if err != nil {
 		return nil, err
 	}
-	var home func(em.Observation) em.Side
+	var (
+		home func(em.Observation) em.Side
+		away func(em.Observation) time.Duration
+	)
 	if h := p.Home; h != nil {
-		home, err = geofence.Home(geofence.Zone{
-			ID: "home", Version: p.Version, Kind: geofence.KindHome,
-			Shape: geofence.Circle{Center: orb.Point{h.Lon, h.Lat}, Radius: h.Radius},
-		}, roster.AssumedAccuracy)
-		if err != nil {
+		z := p.Place("home", h)
+		if home, err = geofence.Home(z, roster.AssumedAccuracy); err != nil {
+			return nil, err
+		}
+		if away, err = geofence.AwayFrom(z, roster.AssumedAccuracy); err != nil {
 			return nil, err
 		}
 	}
 	for i, c := range x.Curfews {
 		order := c.Order
-		order.Where = home
+		order.Where, order.Away = home, away
 		if order.From.IsZero() {
 			order.From = p.Since
 		}

@@ -99,7 +99,7 @@ func (f *fleet) ends(t *testing.T, p *process, to ...*process) {
 	calm.finish(t, p)
 	want := incidents(t, p)
 	p.stop(t)
-	if n := f.size() / 80; len(want) != n {
+	if n := len(f.routes) * (len(f.routes[0]) / 80); len(want) != n {
 		t.Fatalf("undisturbed: %d incidents, want %d", len(want), n)
 	}
 	if !slices.Equal(got, want) {

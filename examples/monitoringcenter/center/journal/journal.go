@@ -54,7 +54,7 @@ type Config struct {
 	// by default.
 	Replicas int
 
-	// Group is the least time from one group commit to the next; 10 ms by default.
+	// Group is the least time from one group commit to the next; 5 ms by default.
 	// Each costs one fsync, and a transaction of the record. A report that comes
 	// alone does not wait.
 	Group time.Duration
@@ -103,7 +103,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 		return nil, errors.New("journal: it takes a folder or the URL of a server")
 	}
 	if cfg.Group == 0 {
-		cfg.Group = 10 * time.Millisecond
+		cfg.Group = 5 * time.Millisecond
 	}
 	if cfg.MaxAge == 0 {
 		cfg.MaxAge = 30 * 24 * time.Hour

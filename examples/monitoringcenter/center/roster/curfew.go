@@ -80,10 +80,24 @@ func inside(p *Person, id string, h *Home) (func(em.Observation) em.Side, error)
 	if h == nil {
 		return nil, nil
 	}
-	return geofence.Home(geofence.Zone{
+	return geofence.Home(p.Place(id, h), AssumedAccuracy)
+}
+
+// Place is the zone of the home, or of another place of the person's.
+func (p *Person) Place(id string, h *Home) geofence.Zone {
+	return geofence.Zone{
 		ID: id, Version: p.Version, Kind: geofence.KindHome,
 		Shape: geofence.Circle{Center: orb.Point{h.Lon, h.Lat}, Radius: h.Radius},
-	}, AssumedAccuracy)
+	}
+}
+
+// judgeAt makes an order judge by positions whether the wearer is at a place;
+// none, where there is none.
+func judgeAt(o *curfew.Order, p *Person, id string, h *Home) (err error) {
+	if o.Where, err = inside(p, id, h); err == nil && h != nil {
+		o.Away, err = geofence.AwayFrom(p.Place(id, h), AssumedAccuracy)
+	}
+	return err
 }
 
 // order returns the order for one place, without rows, and the config.
@@ -119,8 +133,7 @@ func (ru *rules) order(place string) (curfew.Order, curfew.Config) {
 func curfewOf(ru *rules) (em.Evaluator, error) {
 	p := &ru.Person
 	order, config := ru.order("")
-	var err error
-	if order.Where, err = inside(p, "home", p.Home); err != nil {
+	if err := judgeAt(&order, p, "home", p.Home); err != nil {
 		return nil, err
 	}
 	if order.Where == nil {
@@ -153,8 +166,7 @@ func placesOf(ru *rules) (em.Evaluator, error) {
 		}
 		order, config := ru.order(pl.Name)
 		order.Schedule, order.Units = c.Schedule, pl.Units
-		var err error
-		if order.Where, err = inside(&ru.Person, pl.Name, pl.Area); err != nil {
+		if err := judgeAt(&order, &ru.Person, pl.Name, pl.Area); err != nil {
 			return nil, fmt.Errorf("%q: %w", pl.Name, err)
 		}
 		e, err := curfew.NewEvaluator(order, config)
