@@ -886,14 +886,16 @@ local function faulty(frame)
 end
 
 -- Where in a frame with faults another begins that has none: what is before it is
--- left of one that was cut off. True where the frame's end mark may be the start of
--- another one, of which more bytes are needed to tell; nil for neither.
+-- left of one that was cut off. True where the frame ends as it begins, so that its
+-- end mark may be the start of another one, of which more bytes are needed to tell;
+-- nil for neither.
 local function restart(s, pos, size)
 	if not faulty(sub(s, pos + 1, pos + size)) then return nil end
 	for q = pos + 1, pos + size - 1 do
 		local n = framesize(s, q)
 		if n == true or n and n > #s - q then
-			if q > pos + size - 3 then return true end
+			local tail = sub(s, q + 1, pos + size)
+			if #tail < 3 and tail == sub(s, pos + 1, pos + #tail) then return true end
 		elseif n and not faulty(sub(s, q + 1, q + n)) then
 			return q
 		end
