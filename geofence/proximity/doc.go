@@ -24,6 +24,7 @@
 //     other is time-aligned: where the latest legs of both tracks overlap in time,
 //     both are interpolated, and their closest approach counts. So a wearer who
 //     passed through between two fixes is found, with the first fix that shows it.
+//     A fix whose 95 % radius is beyond R/2, and beyond 100 m, counts for neither.
 //   - EventPreAlert (warning): the worst case is below the pre-alert radius:
 //     d less both 95 % radii, less for each person the speed bound × age. It falls
 //     between fixes, and the event begins at the instant at which it crosses.

@@ -188,7 +188,7 @@ func (e *Evaluator) judge(dst []em.Event, z *zone, now int64) []em.Event {
 	if v.aligned.ok {
 		near = min(near, v.aligned.d)
 	}
-	within := v.aligned.ok && v.aligned.d < z.radius
+	within := v.aligned.ok && v.aligned.d < z.radius && e.sharp(z, true)
 	if i, ok := e.find(z.about, EventAlert); ok {
 		s := &e.spells[i]
 		s.nearest = min(s.nearest, near)
@@ -202,7 +202,7 @@ func (e *Evaluator) judge(dst []em.Event, z *zone, now int64) []em.Event {
 			dst = append(dst, s.told)
 		}
 		dst = e.leave(dst, i, now, near >= z.radius+z.margin)
-	} else if within || v.estimate < z.radius {
+	} else if within || v.estimate < z.radius && e.sharp(z, false) {
 		dst = e.open(dst, spell{told: e.alert(z, now, &v), nearest: near, aligned: within})
 	}
 	e.restart(z, now, v.last)

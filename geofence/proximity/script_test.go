@@ -313,6 +313,18 @@ func TestScripts(t *testing.T) {
 			want:  []string{"stale wearer 300-"},
 		},
 		{
+			// 100 m apart by fixes of 251 m, beyond half of 500: a warning. At 120 by
+			// one of 249 m; the leg before it ends in one of 251.
+			name: "positions too coarse for an alert",
+			obs: []em.Observation{
+				report(phone, 0, at(0, 0), func(f *em.Fix) { f.Accuracy = r95(251) }), report(tag, 0, at(100, 0)),
+				report(tag, 60, at(100, 0), func(f *em.Fix) { f.Accuracy = r95(251) }), report(phone, 60, at(0, 0)),
+				report(phone, 110, at(0, 0)), report(tag, 120, at(100, 0), func(f *em.Fix) { f.Accuracy = r95(249) }),
+			},
+			until: 120,
+			want:  []string{"prealert moving 0- UNCLEAR", "alert moving 120- UNCLEAR"},
+		},
+		{
 			// Of 200 m/s 30 count, and 3 m/s: of 1100 m 1000 are left after 100/33 s.
 			name:   "speed is bounded",
 			obs:    []em.Observation{report(tag, 0, at(1120, 0), speed(200)), report(phone, 0, at(0, 0))},
