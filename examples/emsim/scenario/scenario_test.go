@@ -52,7 +52,7 @@ func valid(t *testing.T, s *jsonschema.Schema, doc string) error {
 // The scenarios that are built in, and those of the tests, keep the schema.
 func TestBuiltin(t *testing.T) {
 	s := schema(t)
-	want := []string{"backlog-after-outage", "breath-tests", "dead-battery", "drinking-episode", "jamming", "night-breach", "spoofed-position", "strap-cut", "tunnel"}
+	want := []string{"approach", "approached", "backlog-after-outage", "breath-tests", "dead-battery", "drinking-episode", "jamming", "night-breach", "spoofed-position", "strap-cut", "tunnel"}
 	if got := Names(); !slices.Equal(got, want) {
 		t.Errorf("scenarios %v, want %v", got, want)
 	}
