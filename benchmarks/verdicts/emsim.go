@@ -20,9 +20,15 @@ func emsimName(scenario string, seed uint64, n int) string {
 	return fmt.Sprintf("%s/%s/%d/%d", setEmsim, scenario, seed, n)
 }
 
-// emsimUnit plays a scenario of the device simulator; its truth is the
-// simulator's own.
-func emsimUnit(name string, seed uint64, n int) (*unit, error) {
+// played is what came of a scenario of the device simulator: the ground truth of
+// the simulator, and what its device told.
+type played struct {
+	path    path
+	reports []report
+	setting scenario.Setting
+}
+
+func play(name string, seed uint64, n int) (*played, error) {
 	s, err := scenario.Builtin(name)
 	if err != nil {
 		return nil, err
@@ -36,26 +42,16 @@ func emsimUnit(name string, seed uint64, n int) (*unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	var (
-		p       path
-		reports []report
-		zones   []laid
-	)
-	p.end = script.End.UnixMilli()
+	var w played
+	p := path{end: script.End.UnixMilli()}
 	for _, t := range script.Truth {
 		switch t.What {
 		case "start":
-			for _, z := range t.Setting.Zones {
-				zones = append(zones, laid{classAt, geofence.Zone{ID: z.ID, Version: "1", Kind: geofence.KindExclusion,
-					Shape: geofence.Circle{Center: orb.Point{z.Lng, z.Lat}, Radius: z.Radius}}})
-			}
-			h := t.Setting.Home
-			zones = append(zones, laid{classHome, geofence.Zone{ID: "home", Version: "1", Kind: geofence.KindHome,
-				Shape: geofence.Circle{Center: orb.Point{h.Lng, h.Lat}, Radius: h.Radius}}})
+			w.setting = *t.Setting
 		case "fix":
 			if t.Told != nil {
 				if f, ok := t.Told.Body.(*em.Fix); ok {
-					reports = append(reports, report{t.At.UnixMilli(), *f})
+					w.reports = append(w.reports, report{t.At.UnixMilli(), *f})
 				}
 			}
 		}
@@ -68,12 +64,29 @@ func emsimUnit(name string, seed uint64, n int) (*unit, error) {
 			}
 		}
 	}
-	p = finer(p)
-	sc, err := newScene(emsimName(name, seed, n), p, zones, nil)
+	w.path = finer(p)
+	return &w, nil
+}
+
+// emsimUnit is a scenario about one person.
+func emsimUnit(name string, seed uint64, n int) (*unit, error) {
+	w, err := play(name, seed, n)
 	if err != nil {
 		return nil, err
 	}
-	return newUnit(sc, setEmsim, 30*second, reports), nil
+	var zones []laid
+	for _, z := range w.setting.Zones {
+		zones = append(zones, laid{classAt, geofence.Zone{ID: z.ID, Version: "1", Kind: geofence.KindExclusion,
+			Shape: geofence.Circle{Center: orb.Point{z.Lng, z.Lat}, Radius: z.Radius}}})
+	}
+	h := w.setting.Home
+	zones = append(zones, laid{classHome, geofence.Zone{ID: "home", Version: "1", Kind: geofence.KindHome,
+		Shape: geofence.Circle{Center: orb.Point{h.Lng, h.Lat}, Radius: h.Radius}}})
+	sc, err := newScene(emsimName(name, seed, n), w.path, zones, nil)
+	if err != nil {
+		return nil, err
+	}
+	return newUnit(sc, setEmsim, 30*second, w.reports), nil
 }
 
 // finer puts a sample at each second of the straight lines between samples.

@@ -22,6 +22,7 @@ type figures struct {
 	Rules    []ruleFigures       `json:"rules"`
 	Rows     []row               `json:"rows"`
 	Ratios   []ratio             `json:"ratios"`
+	Pairs    []pairRow           `json:"pairs"`
 }
 
 type dataset struct {

@@ -87,14 +87,39 @@ func run(c config) (*figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	results := make([][]result, len(jobs))
-	errs := make([]error, len(jobs))
+	todo := make([]func() ([]result, error), len(jobs))
+	for i, j := range jobs {
+		todo[i] = func() ([]result, error) { return c.do(j) }
+	}
+	results, err := parallel(todo)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := parallel(c.pairJobs())
+	if err != nil {
+		return nil, err
+	}
+	f := &figures{
+		Command: c.command, Machine: environment.Describe(), Seed: c.seed, Half: c.half, Data: data, Skipped: skipped,
+		Versions: environment.Versions("github.com/golang/geo", "github.com/paulmach/orb"),
+	}
+	for _, r := range c.rules {
+		f.Rules = append(f.Rules, ruleFigures{r.name, r.what})
+	}
+	f.conclude(results, c.seed)
+	f.Pairs = concludePairs(pairs)
+	return f, nil
+}
+
+// parallel does jobs on all processors; the results are in the order of the jobs.
+func parallel[T any](jobs []func() ([]T, error)) ([]T, error) {
+	results, errs := make([][]T, len(jobs)), make([]error, len(jobs))
 	var wg sync.WaitGroup
 	next := make(chan int)
 	for range runtime.NumCPU() {
 		wg.Go(func() {
 			for i := range next {
-				results[i], errs[i] = c.do(jobs[i])
+				results[i], errs[i] = jobs[i]()
 			}
 		})
 	}
@@ -108,15 +133,7 @@ func run(c config) (*figures, error) {
 			return nil, err
 		}
 	}
-	f := &figures{
-		Command: c.command, Machine: environment.Describe(), Seed: c.seed, Half: c.half, Data: data, Skipped: skipped,
-		Versions: environment.Versions("github.com/golang/geo", "github.com/paulmach/orb"),
-	}
-	for _, r := range c.rules {
-		f.Rules = append(f.Rules, ruleFigures{r.name, r.what})
-	}
-	f.conclude(slices.Concat(results...), c.seed)
-	return f, nil
+	return slices.Concat(results...), nil
 }
 
 func (c *config) do(j job) ([]result, error) {

@@ -66,6 +66,14 @@ func (f *figures) writeText(out io.Writer) error {
 		}
 		p("%s\t%s\t%s\t%d\t%d\t%s%.1f\t%.1f–%s\t\n", r.Group, all(r.Set), r.Rule, r.RuleFalse, r.BaseFalse, sign, r.Times, r.Low, high)
 	}
+	p("\nPairs: who must keep %.0f m away from a person; pre-alerts within twice that\n", pairRadius)
+	p("set\trule\tpairs\tdays\talerts\tfalse\tfalse/pair-day (95 %%)\tundecided\trepeated\tdue\tmissed\tunseen\tplain missed\tdelay s p50/p95/max\tin aim\tpre-alerts\tfalse\ta pair-day\tunprotected\t\n")
+	for i := range f.Pairs {
+		r := &f.Pairs[i]
+		p("%s\t%s\t%d\t%.2f\t%d\t%d\t%.3g (%.3g–%.3g)\t%d\t%d\t%d\t%d\t%d\t%d/%d\t%.0f/%.0f/%.0f\t%.1f %%\t%d\t%d\t%.3g\t%.2f %%\t\n",
+			r.Set, r.Rule, r.Units, r.Days, r.Alerts, r.False, r.FalsePerDay[0], r.FalsePerDay[1], r.FalsePerDay[2], r.Undecided, r.Repeated,
+			r.Due, r.Missed, r.Unseen, r.PlainMissed, r.Plain, r.DelayP50, r.DelayP95, r.DelayMax, 100*r.InAimShare[0], r.PreAlerts, r.PreFalse, r.PrePerDay, 100*r.UnguardedS)
+	}
 	return w.Flush()
 }
 

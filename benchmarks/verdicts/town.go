@@ -46,11 +46,15 @@ type building struct {
 	is     surroundings
 }
 
-// townPath invents the life of a person for two days.
-func townPath(r *rand.Rand) (path, []surroundings) {
+// townPath invents the life of a person for two days, in a town of one's own
+// unless it is given.
+func townPath(r *rand.Rand, town *em.LatLng) (path, []surroundings) {
 	w := &walker{
 		rnd: r, at: townStart, end: townStart + townLasts, speed: 1.2 + .3*r.Float64(),
-		plane: planeAt(em.LatLng{Lat: 54.5 + .5*r.Float64(), Lng: 25 + r.Float64()}), // a town of one's own
+		plane: planeAt(em.LatLng{Lat: 54.5 + .5*r.Float64(), Lng: 25 + r.Float64()}),
+	}
+	if town != nil {
+		w.plane = planeAt(*town)
 	}
 	near := func(v vec, from, to float64) vec {
 		return v.add(direction(r.Float64() * 2 * math.Pi).times(from + (to-from)*r.Float64()))
@@ -207,7 +211,7 @@ func townName(set string, seed uint64, n int) string { return fmt.Sprintf("%s/%d
 func townUnit(set string, seed uint64, n int) (*unit, error) {
 	name := townName(set, seed, n)
 	r := randFor(seed, "life", name)
-	p, about := townPath(r)
+	p, about := townPath(r, nil)
 	d := newDevice(randFor(seed, "device", name))
 	d.mute = set == setMute
 	for at := townStart; at < townStart+townLasts && (set == setJammed || set == setSpoofed); at += day / 2 {

@@ -14,7 +14,7 @@ import (
 
 // Zones lie as METHOD.md says, and again the same for the same seed and name.
 func TestLay(t *testing.T) {
-	p, _ := townPath(randFor(1, "test", "lay"))
+	p, _ := townPath(randFor(1, "test", "lay"), nil)
 	zones := lay(&p, 7, "somebody")
 	if !reflect.DeepEqual(zones, lay(&p, 7, "somebody")) || reflect.DeepEqual(zones, lay(&p, 7, "another")) {
 		t.Error("zones are not of the seed and the name")
@@ -140,7 +140,7 @@ func TestNoise(t *testing.T) {
 // A person of the town lives two days without a jump, and sleeps.
 func TestTownPath(t *testing.T) {
 	for n := range 20 {
-		p, about := townPath(randFor(3, "life", townName(setTown, 3, n)))
+		p, about := townPath(randFor(3, "life", townName(setTown, 3, n)), nil)
 		if len(p.samples) != len(about) || p.known() < townLasts-minute {
 			t.Fatalf("person %d: %d samples, %d surroundings, known for %d ms", n, len(p.samples), len(about), p.known())
 		}
@@ -296,7 +296,7 @@ func TestTruthMethod(t *testing.T) {
 	var right, wrong, open int64
 	for n := range 2 {
 		name := townName(setTown, 5, n)
-		p, about := townPath(randFor(5, "life", name))
+		p, about := townPath(randFor(5, "life", name), nil)
 		zones := lay(&p, 5, name)
 		d := &device{rnd: randFor(5, "device", name), every: second}
 		q := smooth(d.reports(&p, func(i int) surroundings { return min(about[i], street) }))
