@@ -26,7 +26,7 @@ const (
 
 // Devices of a pair.
 const (
-	wearersDevice   = "benchmark:1"
+	wearersDevice   = ownDevice
 	protectedDevice = "benchmark:2"
 )
 
@@ -77,14 +77,7 @@ func pairUnit(set string, seed uint64, n int) (*unit, error) {
 		return nil, err
 	}
 	u := newUnit(s, set, minute, both[0].reports)
-	for i := range both[1].reports {
-		r := &both[1].reports[i]
-		if r.satellites() {
-			u.seen = append(u.seen, r.at)
-		}
-		o := em.Observation{Device: protectedDevice, DeviceAt: instant(r.at), Body: &r.fix}
-		u.obs = append(u.obs, o.Stamp(o.DeviceAt))
-	}
+	u.hear(protectedDevice, both[1].reports)
 	slices.Sort(u.seen)
 	slices.SortFunc(u.obs, func(a, b em.Observation) int { return em.Compare(em.EventTime, &a, &b) })
 	return u, nil

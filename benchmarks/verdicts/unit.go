@@ -50,15 +50,23 @@ type unit struct {
 
 func newUnit(s *scene, set string, every int64, reports []report) *unit {
 	u := &unit{scene: s, set: set, every: every, reports: reports}
-	for i := range u.reports {
-		r := &u.reports[i]
+	u.hear(ownDevice, reports)
+	return u
+}
+
+// ownDevice is that of the person whom a unit is about.
+const ownDevice = "benchmark:1"
+
+// hear adds what a device reported to what evaluators get.
+func (u *unit) hear(device em.DeviceID, reports []report) {
+	for i := range reports {
+		r := &reports[i]
 		if r.satellites() {
 			u.seen = append(u.seen, r.at)
 		}
-		o := em.Observation{Device: "benchmark:1", DeviceAt: instant(r.at), Body: &r.fix}
+		o := em.Observation{Device: device, DeviceAt: instant(r.at), Body: &r.fix}
 		u.obs = append(u.obs, o.Stamp(o.DeviceAt))
 	}
-	return u
 }
 
 // result is what one rule made of one unit.
