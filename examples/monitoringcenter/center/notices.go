@@ -20,9 +20,13 @@ const (
 	noticeChanged   = "incident.changed"   // its severity, class or time is another than was told
 	noticeWithdrawn = "incident.withdrawn" // later evidence no longer supports what was told
 	noticeStands    = "incident.stands"    // it was told as withdrawn, and stands again
+	noticeEnded     = "incident.ended"     // it was told as going on, and does no longer, whatever else is news
 )
 
-const saysWithdrawn = "withdrawn"
+const (
+	saysWithdrawn = "withdrawn"
+	saysEnded     = " ended" // behind the rest
+)
 
 // mostUntold bounds the notices that wait for one recipient, some 2 kB each: one
 // who cannot be told for so long is told the rest by others.
@@ -34,7 +38,11 @@ func saying(i *record.Incident) string {
 		return saysWithdrawn
 	}
 	d := &i.Event.Detail
-	return strings.Join([]string{d.Severity.String(), d.Class, i.Event.At.UTC().Format(time.RFC3339Nano)}, " ")
+	says := strings.Join([]string{d.Severity.String(), d.Class, i.Event.At.UTC().Format(time.RFC3339Nano)}, " ")
+	if !i.Event.Open() {
+		says += saysEnded // when, may still shift by seconds: that is no news
+	}
+	return says
 }
 
 // outcome is what becomes of a recipient's notices when there is something to
@@ -121,9 +129,11 @@ func (s *step) notify(was, is record.Incident, c *em.Change, known, again bool) 
 			}
 		case o.heard.Says == saysWithdrawn:
 			kind = noticeStands
+		case strings.HasSuffix(says, saysEnded) && !strings.HasSuffix(o.heard.Says, saysEnded):
+			kind = noticeEnded
 		}
 		body := web.NewIncidentNotice(kind, is, s.name)
-		if kind == noticeWithdrawn || kind == noticeChanged {
+		if kind != noticeRaised && kind != noticeStands {
 			body.Cause = s.cause(c)
 		}
 		if err := s.addNotice(r, is.ID, kind, says, &body.ID, &body); err != nil {

@@ -105,6 +105,29 @@ func TestToldAndWithdrawn(t *testing.T) {
 		"all incident.stands told", "north incident.stands told", "later incident.raised told")
 }
 
+// Who was told that something goes on is told when it is over, and once, also
+// where the end shifts by late data.
+func TestEndIsTold(t *testing.T) {
+	l := startLate(t)
+	r := centertest.NewReceiver(t, nil)
+	l.c.Put("/api/v1/recipients", r.Recipient("desk", "desk", `,"kinds":["curfew."]`))
+	l.away(-10, -1, 8)
+	i := l.absence()
+	told(l.c, i.ID, "desk incident.raised told")
+	l.home(12, 14)
+	told(l.c, i.ID, "desk incident.raised told", "desk incident.ended told")
+	end := l.absence().Until
+	l.away(10)
+	l.c.Eventually("the absence ends later", func() bool { return l.absence().Until.After(end) })
+	l.restart()
+	l.home(16)
+	told(l.c, i.ID, "desk incident.raised told", "desk incident.ended told")
+	posted := r.Posted()
+	if last := posted[len(posted)-1].Body; len(posted) != 2 || last["type"] != "incident.ended" || last["until"] != end.Format(time.RFC3339Nano) || last["class"] != "RETURN_LATE" {
+		t.Errorf("%d notices, the last says %v; the end was %v", len(posted), last, end)
+	}
+}
+
 // What was withdrawn before anything of it was sent is not told at all: the
 // recipient is busy with another notice.
 func TestWithdrawnUntold(t *testing.T) {

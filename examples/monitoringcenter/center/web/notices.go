@@ -18,7 +18,7 @@ import (
 // the webhook.
 type IncidentNotice struct {
 	ID       string    `json:"id" doc:"the same whenever it comes again"`
-	Type     string    `json:"type" enum:"incident.raised,incident.changed,incident.withdrawn,incident.stands"`
+	Type     string    `json:"type" enum:"incident.raised,incident.changed,incident.withdrawn,incident.stands,incident.ended"`
 	Incident int64     `json:"incident"`
 	Person   string    `json:"person"`
 	Name     string    `json:"name"`
@@ -49,10 +49,13 @@ func NewIncidentNotice(kind string, i record.Incident, name func(em.SubjectID) s
 // person nor place, and says where to look.
 func (n IncidentNotice) Mail() (subject, text string) {
 	what := map[string]string{"incident.raised": "raised", "incident.changed": "changed", "incident.withdrawn": "withdrawn by later evidence",
-		"incident.stands": "stands again"}[n.Type]
+		"incident.stands": "stands again", "incident.ended": "ended"}[n.Type]
 	subject = fmt.Sprintf("Incident %d %s: %s", n.Incident, what, n.Severity)
 	text = fmt.Sprintf("Incident %d, %s, %s: %s.\n\nIt happened at %s and was raised at %s.\n", n.Incident, n.Kind, n.Severity, what,
 		n.At.UTC().Format(time.RFC3339), n.Raised.UTC().Format(time.RFC3339))
+	if !n.Until.IsZero() {
+		text += fmt.Sprintf("It ended at %s.\n", n.Until.UTC().Format(time.RFC3339))
+	}
 	if n.Late != "" {
 		text += fmt.Sprintf("Late: %s. It could have been known at %s.\n", n.Late, n.Knowable.UTC().Format(time.RFC3339))
 	}
