@@ -52,6 +52,10 @@ func (b backend) Track(ctx context.Context, actor string, r web.TrackRequest) ([
 	return b.c.engine.readTrack(ctx, actor, r)
 }
 
+func (b backend) DiscloseEvidence(ctx context.Context, actor string, i record.Incident, observations int) error {
+	return b.c.engine.discloseEvidence(ctx, actor, i, observations)
+}
+
 func (b backend) Measures(ctx context.Context, actor, person string, from, to time.Time) (web.Measures, error) {
 	return b.c.engine.measures(ctx, actor, person, from, to)
 }

@@ -197,7 +197,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 	huma.Get(api, "/api/v1/incidents/{id}", func(ctx context.Context, in *one) (*body[Evidence], error) {
 		e, err := evidence(ctx, b, in.ID)
 		return &body[Evidence]{e}, problem.of(err)
-	}, summary("get-incident", "One incident with its evidence"))
+	}, summary("get-incident", "One incident with its evidence; audited"))
 
 	type handle struct {
 		ID   int64 `path:"id"` // an embedded struct that is not exported would not be filled
@@ -353,8 +353,11 @@ func evidence(ctx context.Context, b Backend, id int64) (Evidence, error) {
 	}
 	e := Evidence{Incident: view, Observations: []json.RawMessage{}, History: []VersionView{}, Audit: []record.Entry{}}
 	obs, err := b.Store().Observations(ctx, i.Event.Because)
+	if err == nil {
+		err = b.DiscloseEvidence(ctx, actorOf(ctx), i, len(obs))
+	}
 	if err != nil {
-		return e, err
+		return Evidence{}, err
 	}
 	for _, o := range obs {
 		doc, err := json.Marshal(o)

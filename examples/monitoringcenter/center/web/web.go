@@ -36,6 +36,8 @@ type Backend interface {
 	PutRecipient(ctx context.Context, actor string, doc []byte) error
 	// Track returns a person's positions, and notes who asked for them.
 	Track(ctx context.Context, actor string, r TrackRequest) ([]em.Observation, error)
+	// DiscloseEvidence notes who reads what an incident rests on, before it is shown.
+	DiscloseEvidence(ctx context.Context, actor string, i record.Incident, observations int) error
 	// Measures tells how a person stands under the order, and notes who asked.
 	Measures(ctx context.Context, actor, person string, from, to time.Time) (Measures, error)
 	PutUnit(ctx context.Context, actor string, doc []byte) error
