@@ -80,8 +80,15 @@ type call struct {
 const (
 	// wakeEvery is how late a deadline may be noticed.
 	wakeEvery = 200 * time.Millisecond
-	// commitsAtOnce bounds the commits of the log that share a transaction.
-	commitsAtOnce = 32
+	// commitEvery is the least time from one transaction to the next that takes
+	// commits of the log: each costs an fsync and what is written once for all, as
+	// much as some ten reports do. A commit that comes alone does not wait.
+	commitEvery = 25 * time.Millisecond
+	// reportsAtOnce ends a transaction that fills earlier: some tens of milliseconds
+	// of work, which calls and deadlines wait for.
+	reportsAtOnce = 1024
+	// commitsAhead is how many commits may be read ahead of the transaction.
+	commitsAhead = 32
 	// Timeline grid: states every half hour, two hours in memory; all else is in
 	// the record.
 	gridEvery = 30 * time.Minute
@@ -311,7 +318,7 @@ func (e *engine) decline(ctx context.Context, wait time.Duration) bool {
 // work takes what the log holds, what is asked and what is due, until ctx ends
 // or one of them fails.
 func (e *engine) work(ctx context.Context) error {
-	commits := make(chan journal.Commit, commitsAtOnce)
+	commits := make(chan journal.Commit, commitsAhead)
 	reading, stop := context.WithCancel(ctx)
 	readErr := make(chan error, 1)
 	from := e.seq
@@ -323,10 +330,7 @@ func (e *engine) work(ctx context.Context) error {
 		var err error
 		select {
 		case c := <-commits:
-			batch := []journal.Commit{c}
-			for len(batch) < commitsAtOnce && len(commits) > 0 {
-				batch = append(batch, <-commits)
-			}
+			batch := e.gather(ctx, c, commits)
 			err = e.update(ctx, func(s *step) error { return s.commits(batch) })
 		case call := <-e.calls:
 			cerr := e.update(ctx, call.f)
@@ -357,6 +361,26 @@ func (e *engine) work(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// gather returns the commits that share the next transaction, from the first one on:
+// those that come until its time, and what waits then.
+func (e *engine) gather(ctx context.Context, first journal.Commit, commits <-chan journal.Commit) []journal.Commit {
+	batch, reports := []journal.Commit{first}, len(first.Entries)
+	timer := time.NewTimer(time.Until(e.written.Add(commitEvery)))
+	defer timer.Stop()
+	for waiting := true; reports < reportsAtOnce && (waiting || len(commits) > 0); {
+		select {
+		case c := <-commits:
+			batch = append(batch, c)
+			reports += len(c.Entries)
+		case <-timer.C:
+			waiting = false
+		case <-ctx.Done():
+			return batch
+		}
+	}
+	return batch
 }
 
 // errStopped: the engine has ended.

@@ -125,10 +125,11 @@ func (d *Device) Report(obs ...em.Observation) {
 func (d *Device) Ended() <-chan struct{} { return d.ended }
 
 // Send reports through a tracker and waits until all is acknowledged and
-// evaluated.
+// evaluated; what the tracker has sent before is not judged together with it.
 func (c *Center) Send(d *Device, obs ...em.Observation) {
 	c.T.Helper()
 	c.Eventually("the login is acknowledged", func() bool { return d.Acks() > 0 })
+	c.CaughtUp()
 	want := d.Acks() + len(obs)
 	d.Report(obs...)
 	c.Eventually("the reports are acknowledged", func() bool { return d.Acks() >= want })

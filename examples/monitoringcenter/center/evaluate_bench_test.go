@@ -1,0 +1,99 @@
+//go:build unix
+
+package center
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
+	"github.com/sargas-em/em/protocol"
+)
+
+// BenchmarkEvaluate takes reports of a position from the log's form to the record:
+// as many in a transaction as its name says. It tells the processor's time of all
+// threads for each, which a busy machine changes little.
+func BenchmarkEvaluate(b *testing.B) {
+	const people = 2000
+	for _, together := range []int{1, 8, 64, 1024} {
+		b.Run(fmt.Sprintf("transaction=%d", together), func(b *testing.B) {
+			e := benchEngine(b, people)
+			b.ReportAllocs()
+			b.ResetTimer()
+			began := processorTime()
+			for n := 0; n < b.N; n += together {
+				b.StopTimer()
+				c := journal.Commit{Seq: uint64(n/together + 1), Gateway: "invented"}
+				for i := range min(together, b.N-n) {
+					c.Entries = append(c.Entries, benchEntry((n+i)%people, n+i))
+				}
+				b.StartTimer()
+				if err := e.update(b.Context(), func(s *step) error { return s.commits([]journal.Commit{c}) }); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64((processorTime()-began).Microseconds())/float64(b.N), "cpu-µs/op")
+			b.StopTimer()
+			if n, err := e.store.Counts(context.Background()); err != nil || n.Fixes != int64(b.N) {
+				b.Fatalf("%d of %d positions are stored, %v", n.Fixes, b.N, err)
+			}
+		})
+	}
+}
+
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func benchDevice(n int) em.DeviceID { return em.DeviceID(fmt.Sprintf("gt06:9900000%08d", n)) }
+
+// benchEntry is report number n, of a device that moves.
+func benchEntry(device, n int) journal.Entry {
+	now := time.Now().UTC()
+	fix := &em.Fix{LatLng: em.LatLng{Lat: 54.6 + float64(n%1000)/1e5, Lng: 25.2 + float64(n/1000)/1e5}, Validity: em.FixCurrent,
+		Speed: em.Some(float64(n%40) / 3.6), Course: em.Some(float64(n % 360)), Satellites: em.Some(9)}
+	o := em.Observation{Device: benchDevice(device), DeviceAt: now.Truncate(time.Second), At: now.Truncate(time.Second), Seq: em.Some(uint64(n % 65536)), Body: fix}
+	return journal.Entry{Conversation: uint64(device + 1), Report: protocol.Report{Conn: "127.0.0.1:1", Codec: "gt06", Device: o.Device, Received: now,
+		Frames: []protocol.ReportFrame{{Type: "location", Raw: make([]byte, 36), Observations: []em.Observation{o.Stamp(now)}}}}}
+}
+
+func benchEngine(b *testing.B, people int) *engine {
+	store, err := record.Open(b.Context(), filepath.Join(b.TempDir(), "record.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { store.Close() })
+	j, err := journal.Open(b.Context(), journal.Config{Dir: filepath.Join(b.TempDir(), "journal")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(j.Close)
+	f := &roster.File{Zones: []byte(`{"type":"FeatureCollection","features":[{"type":"Feature","id":"far","properties":{"kind":"exclusion","version":"1","radius_m":300},
+		"geometry":{"type":"Point","coordinates":[21.1,55.7]}}]}`)}
+	since := time.Now().Add(-time.Hour)
+	for n := range people {
+		f.People = append(f.People, roster.Person{ID: fmt.Sprint("p", n), Name: "Invented", Since: since, Zones: []string{"far"},
+			Devices: []roster.Assignment{{ID: benchDevice(n)}}, Silence: &roster.Silence{From: time.Now()}})
+	}
+	c := &Center{store: store, journal: j, hub: newHub(), log: slog.New(slog.DiscardHandler), metrics: newMetrics()}
+	c.opts.Roster, c.opts.MaxLate = f, 7*24*time.Hour
+	c.orders = newOrders(c)
+	c.sender = newSender(c)
+	e := newEngine(c)
+	if err := e.load(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return e
+}
