@@ -257,9 +257,12 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 func runGateway(ctx context.Context, args []string, reg *protocol.Registry, out, errs io.Writer) error {
 	fs := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	var (
-		p  daemon
-		in intake
+		p    daemon
+		in   intake
+		name string
 	)
+	host, _ := os.Hostname()
+	fs.StringVar(&name, "name", gatewayName(host), "`name` of this gateway, its own alone: when a gateway is silent that was not stopped, the center raises an alarm about the name; empty for no such alarm")
 	p.register(fs)
 	in.register(fs, ", which the process that evaluates reads")
 	if err := in.parse(fs, args, errs); err != nil {
@@ -276,7 +279,7 @@ func runGateway(ctx context.Context, args []string, reg *protocol.Registry, out,
 		return err
 	}
 	g, err := center.NewGateway(center.GatewayOptions{
-		Registry: reg, Journal: in.log, Replicas: in.replicas, Devices: devices, Serial: serials, Rates: in.rates,
+		Registry: reg, Journal: in.log, Replicas: in.replicas, Name: name, Devices: devices, Serial: serials, Rates: in.rates,
 		Metrics: p.metrics, Out: out, Log: p.log(errs),
 	})
 	if err != nil {
@@ -285,6 +288,18 @@ func runGateway(ctx context.Context, args []string, reg *protocol.Registry, out,
 	ctx, cancel := p.limit(ctx)
 	defer cancel()
 	return g.Run(ctx)
+}
+
+// gatewayName makes a gateway's name of a host's.
+func gatewayName(host string) string {
+	host, _, _ = strings.Cut(host, ".")
+	host = strings.Map(func(r rune) rune {
+		if r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, host)
+	return host[:min(len(host), 63)]
 }
 
 func runWatch(ctx context.Context, args []string, errs io.Writer) error {

@@ -1,22 +1,16 @@
 package center
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/devices/gt06"
-	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
-	"github.com/sargas-em/em/protocol"
-	"github.com/sargas-em/em/protocol/tcp"
 )
 
 // canary is a device of the center's own. It reports over a loopback connection
@@ -80,85 +74,24 @@ func (c *canary) identify(tx *record.Tx) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(secret)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// IMEIs of 98… belong to no maker, and 13 digits are not guessed.
-	c.identity = fmt.Sprintf("98%013d", binary.BigEndian.Uint64(sum[:])%1e13)
-	c.id = em.DeviceID(gt06.Name + ":" + c.identity)
+	c.identity, c.id = canaryOf(secret)
 	return nil
+}
+
+// canaryOf is the device that a secret stands for.
+func canaryOf(secret []byte) (identity string, d em.DeviceID) {
+	sum := sha256.Sum256(secret)
+	// IMEIs of 98… belong to no maker, and 13 digits are not guessed.
+	identity = fmt.Sprintf("98%013d", binary.BigEndian.Uint64(sum[:])%1e13)
+	return identity, em.DeviceID(gt06.Name + ":" + identity)
 }
 
 // runCanary keeps the canary on the wire until ctx ends, while this process
 // evaluates.
 func (c *Center) runCanary(ctx context.Context) error {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	dev := gt06.Device()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	srv := &tcp.Server{
-		MaxConns: 8, // its own, and the last one's that has not ended yet; strangers on this machine get no further
-		Grace:    ingest.Drain,
-		Handler: func(ctx context.Context, conn net.Conn) {
-			c.ingest.Converse(ctx, "canary", c.canary.device(), dev, conn, protocol.Limits{First: c.canary.limit()})
-		},
-	}
-	served := make(chan error, 1)
-	wg.Go(func() { served <- srv.Serve(ctx, ln) })
-	for ctx.Err() == nil {
-		var err error
-		if c.engine.state.Load() != engineStandby {
-			err = c.canaryLife(ctx, dev, ln.Addr().String())
-		}
-		select {
-		case err := <-served:
-			if ctx.Err() == nil {
-				return cmp.Or(err, errors.New("canary: its listener ended"))
-			}
-		case <-ctx.Done():
-		case <-time.After(min(c.canary.every, time.Second)):
-			if err != nil {
-				c.log.Debug("the canary connects anew", "error", err)
-			}
-		}
-	}
-	return nil
-}
-
-// canaryLife is the device's side of one connection.
-func (c *Center) canaryLife(ctx context.Context, dev protocol.Device, addr string) error {
-	sim, err := dev.Simulator(c.canary.name(), 1)
-	if err != nil {
-		return err
-	}
-	conn, err := (&tcp.Dialer{Addr: addr}).Dial(ctx)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	link := &protocol.Link{Device: dev, Session: sim, Conn: conn, Limits: protocol.Limits{First: -1, Idle: -1}}
-	ended := make(chan error, 1)
-	go func() { ended <- link.Run(ctx) }()
-	defer func() { cancel(); <-ended }()
-	tick := time.NewTicker(c.canary.every)
-	defer tick.Stop()
-	for c.engine.state.Load() != engineStandby {
-		// No position: an empty fix is a report like any other.
-		o := em.Observation{DeviceAt: time.Now().UTC(), Body: &em.Fix{Validity: em.FixInvalid, Source: em.SourceGNSS}}
-		if err := link.Do(ctx, func(time.Time, protocol.Session, *protocol.Output) error { return sim.Report(o) }); err != nil {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case err := <-ended:
-			ended <- err
-			return err
-		case <-ctx.Done():
-			return nil
-		}
-	}
-	return nil
+	w := cage{ingest: c.ingest, every: c.canary.every, first: c.canary.limit(), log: c.log, identity: c.canary.name,
+		sings: func() bool { return c.engine.state.Load() != engineStandby }}
+	return w.run(ctx)
 }

@@ -38,6 +38,7 @@ type engine struct {
 	subjects map[em.SubjectID]*subject
 	alarms   map[alarm]em.Event // that go on
 	speakers speakers
+	gateways gateways
 	sides    sides
 	began    time.Time    // of this run
 	runs     []record.Run // this one and those before
@@ -158,6 +159,9 @@ func (e *engine) load(ctx context.Context) error {
 	e.mu.Unlock()
 	_, err = e.commit(ctx, func(s *step) error {
 		if err := s.checkLog(ctx); err != nil {
+			return err
+		}
+		if err := s.loadGateways(); err != nil {
 			return err
 		}
 		if err := s.loadRuns(); err != nil {
@@ -510,6 +514,11 @@ func (s *step) commits(batch []journal.Commit) error {
 	fed := map[em.SubjectID][]em.Observation{}
 	for _, c := range batch {
 		for i := range c.Entries {
+			if ok, err := s.gateway(c.Gateway, &c.Entries[i].Report); err != nil {
+				return err
+			} else if ok {
+				continue
+			}
 			if err := s.report(c.Seq, &c.Entries[i].Report, fed); err != nil {
 				return err
 			}

@@ -37,3 +37,12 @@ func (c *Center) Again(d time.Duration) { c.sender.again = d }
 
 // Look makes the center look at itself this often.
 func (c *Center) Look(d time.Duration) { c.self.every, c.self.capacity = d, d }
+
+// Silent shortens the time after which a gateway is silent.
+func (c *Center) Silent(d time.Duration) { c.self.silent = d }
+
+// Sing shortens the time between two reports of the gateway's canary.
+func (g *Gateway) Sing(d time.Duration) { g.canaryEvery = d }
+
+// Forget makes a gateway end as if it were killed: the log is not told.
+func (g *Gateway) Forget() { g.opts.Name = "" }

@@ -9,11 +9,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/sargas-em/em/devices/gt06"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/dispatch"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
@@ -26,6 +29,11 @@ type GatewayOptions struct {
 	Registry *protocol.Registry // the dialects that Devices and Serial may name
 	Journal  string             // URL of the external log; see journal.Config
 	Replicas int                // 3 by default
+
+	// Name is what people call this gateway: letters, digits, "-" and "_", at most 63.
+	// Give each its own. The center raises an alarm when a gateway that has a name
+	// falls silent without having been stopped; none of one without.
+	Name string
 
 	Devices []ingest.Listener
 	Serial  []ingest.SerialPort
@@ -48,10 +56,14 @@ type Gateway struct {
 	journal *journal.Journal
 	metrics http.Handler
 
+	canaryEvery time.Duration // tests shorten it
+
 	ran       atomic.Bool
 	ready     chan struct{}
 	addresses Addresses
 }
+
+var gatewayNames = regexp.MustCompile(`^[A-Za-z0-9_-]{0,63}$`)
 
 // NewGateway checks options; it opens nothing yet.
 func NewGateway(opts GatewayOptions) (*Gateway, error) {
@@ -63,6 +75,9 @@ func NewGateway(opts GatewayOptions) (*Gateway, error) {
 	case len(opts.Devices) == 0 && len(opts.Serial) == 0:
 		return nil, errors.New("center: a gateway without an address for devices")
 	}
+	if !gatewayNames.MatchString(opts.Name) {
+		return nil, fmt.Errorf("center: a gateway's name is at most 63 letters, digits, - and _, not %q", opts.Name)
+	}
 	if err := checkMetrics(opts.Metrics); err != nil {
 		return nil, err
 	}
@@ -72,7 +87,7 @@ func NewGateway(opts GatewayOptions) (*Gateway, error) {
 	}
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	g := &Gateway{opts: opts, metrics: metricsHandler(reg), ready: make(chan struct{})}
+	g := &Gateway{opts: opts, metrics: metricsHandler(reg), canaryEvery: gatewayCanaryEvery, ready: make(chan struct{})}
 	var err error
 	g.ingest, err = ingest.New(ingest.Config{
 		Registry: opts.Registry, Listeners: opts.Devices, Serial: opts.Serial, Rates: opts.Rates, Metrics: reg, Log: opts.Log,
@@ -97,7 +112,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	if g.ran.Swap(true) {
 		return errors.New("center: it was run before; make a new one")
 	}
-	if g.journal, err = journal.Open(ctx, journal.Config{URL: g.opts.Journal, Replicas: g.opts.Replicas}); err != nil {
+	if g.journal, err = journal.Open(ctx, journal.Config{URL: g.opts.Journal, Replicas: g.opts.Replicas, Name: g.opts.Name}); err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
 	defer g.journal.Close()
@@ -129,10 +144,43 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	} else {
 		served <- nil
 	}
+	sung := make(chan error, 1)
+	if g.opts.Name != "" {
+		go func() {
+			err := g.cage().run(work)
+			cancel(err)
+			sung <- err
+		}()
+	} else {
+		sung <- nil
+	}
 	close(g.ready)
 	err = g.ingest.Serve(work)
 	cancel(nil)
-	return errors.Join(err, <-served)
+	if err = errors.Join(err, <-sung, <-served); err == nil && g.opts.Name != "" {
+		g.leave(ctx)
+	}
+	return err
+}
+
+// cage holds the gateway's canary. The name that it has in the log, which nobody
+// guesses, is what its identity comes of.
+func (g *Gateway) cage() *cage {
+	identity, _ := canaryOf([]byte(g.journal.Gateway()))
+	return &cage{ingest: g.ingest, every: g.canaryEvery, first: gatewaySilent, log: g.opts.Log,
+		identity: func() string { return identity }, sings: func() bool { return true }}
+}
+
+// leave tells the log that this gateway ends because it was stopped: its canary
+// reports nothing, and for the last time.
+func (g *Gateway) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_, device := canaryOf([]byte(g.journal.Gateway()))
+	last := journal.Entry{Report: protocol.Report{Conn: canaryConn, Codec: gt06.Name, Device: device, Received: time.Now().UTC()}}
+	if err := g.journal.Append(ctx, &last); err != nil {
+		g.opts.Log.Error("the log does not know that this gateway was stopped: an alarm will follow", "error", err)
+	}
 }
 
 // Health implements web.Healthy: it is that of the log, and what this process

@@ -13,13 +13,14 @@ import (
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
 	"github.com/sargas-em/em/protocol"
 )
 
 // startGateway runs a gateway on a log until the test ends, or stop is called. Its
-// address is that of c's devices from then on.
-func startGateway(t *testing.T, c *centertest.Center, log string) (g *center.Gateway, stop func()) {
+// address is that of c's devices from then on. It may have a name.
+func startGateway(t *testing.T, c *centertest.Center, log string, name ...string) (g *center.Gateway, stop func()) {
 	t.Helper()
 	reg, err := protocol.NewRegistry(devices.All()...)
 	if err != nil {
@@ -27,11 +28,12 @@ func startGateway(t *testing.T, c *centertest.Center, log string) (g *center.Gat
 	}
 	g, err = center.NewGateway(center.GatewayOptions{
 		Registry: reg, Journal: log, Replicas: 1, Metrics: "127.0.0.1:0",
-		Devices: []ingest.Listener{{Codec: "gt06", Addr: "127.0.0.1:0"}},
+		Devices: []ingest.Listener{{Codec: "gt06", Addr: "127.0.0.1:0"}}, Name: strings.Join(name, ""),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.Sing(50 * time.Millisecond)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(ctx) }()
@@ -176,6 +178,54 @@ func TestCommandAtGateway(t *testing.T) {
 	becomes(c, unsent.ID, "acknowledged")
 }
 
+// A gateway that is gone and was not stopped is an alarm, also for a center that
+// starts only then; it is over when one of that name is back. One that is stopped
+// is none, nor is one that takes another's place at once.
+func TestGatewayIsSilent(t *testing.T) {
+	log := startNATS(t, t.TempDir(), -1).ClientURL()
+	silent := 2 * time.Second
+	start := func(dir string) *centertest.Center {
+		return centertest.Start(t, centertest.Config{Dir: dir,
+			Options: func(o *center.Options) { o.Journal, o.Replicas, o.Devices = log, 1, nil },
+			Before:  func(c *center.Center) { c.Look(20 * time.Millisecond); c.Silent(silent) }})
+	}
+	c := start("")
+	heard := func() {
+		t.Helper()
+		end := centertest.Get[web.Health](c, "/api/v1/health").LogEnd
+		c.Eventually("a canary sings", func() bool { return centertest.Get[web.Health](c, "/api/v1/health").Evaluated > end+1 })
+	}
+	_, stop := startGateway(t, c, log, "east")
+	heard()
+	west, kill := startGateway(t, c, log, "west")
+	heard()
+	stop()
+	west.Forget()
+	kill()
+	c.Stop()
+	silent = 300 * time.Millisecond
+	c = start(c.Dir)
+	c.Eventually("it is told", func() bool { return len(c.Incidents("center.canary")) > 0 })
+	if all := c.Incidents("center.canary"); len(all) != 1 || all[0].About != "gateway west" || all[0].Severity != "warning" || !all[0].Until.IsZero() {
+		t.Fatalf("told: %+v", all)
+	}
+	west, kill = startGateway(t, c, log, "west")
+	c.Eventually("it is over", func() bool { return !c.Incidents("center.canary")[0].Until.IsZero() })
+	west.Forget()
+	kill()
+	_, stop = startGateway(t, c, log, "west")
+	heard()
+	time.Sleep(2 * silent) // the one before is silent by then
+	stop()
+	time.Sleep(2 * silent)
+	if all := c.Incidents("center.canary"); len(all) != 1 {
+		t.Errorf("told: %+v", all)
+	}
+	if n := centertest.Get[record.Counts](c, "/api/v1/counts"); n.Frames != 0 || n.Observations != 0 || len(centertest.Get[[]web.QuarantineView](c, "/api/v1/quarantine")) != 0 {
+		t.Errorf("the record has %+v of canaries", n)
+	}
+}
+
 // A gateway's options are checked.
 func TestGatewayOptions(t *testing.T) {
 	reg, err := protocol.NewRegistry(devices.All()...)
@@ -193,6 +243,7 @@ func TestGatewayOptions(t *testing.T) {
 		"no log":        func(o *center.GatewayOptions) { o.Journal = "" },
 		"no devices":    func(o *center.GatewayOptions) { o.Devices = nil },
 		"unknown codec": func(o *center.GatewayOptions) { o.Devices[0].Codec = "none" },
+		"a name":        func(o *center.GatewayOptions) { o.Name = "east of here" },
 		"open metrics":  func(o *center.GatewayOptions) { o.Metrics = "0.0.0.0:9090" },
 	} {
 		o := good()

@@ -1,6 +1,7 @@
 package center
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ const (
 // selfWatch is what the center knows of itself.
 type selfWatch struct {
 	every, capacity time.Duration // selfEvery and capacityEvery if 0; tests shorten them
+	silent          time.Duration // gatewaySilent if 0
 
 	well    atomic.Bool   // as of the last look
 	logEnd  atomic.Uint64 // as of the last look
@@ -49,6 +51,7 @@ func (c *Center) watchSelf(ctx context.Context) error {
 	if w.every == 0 {
 		w.every, w.capacity = selfEvery, capacityEvery
 	}
+	w.silent = cmp.Or(w.silent, gatewaySilent)
 	tick := time.NewTicker(w.every)
 	defer tick.Stop()
 	last := time.Now()
@@ -87,6 +90,7 @@ func (c *Center) watchSelf(ctx context.Context) error {
 			}
 			found = append(found, more...)
 			found = append(found, (*step).alive)
+			found = append(found, func(s *step) error { return s.gatewayAlarms(w.silent) })
 			found = append(found, c.clockAlarm())
 		}
 		_, end, err := c.journal.Bounds(ctx)

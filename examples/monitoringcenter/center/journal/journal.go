@@ -59,6 +59,9 @@ type Config struct {
 	// alone does not wait.
 	Group time.Duration
 
+	// Name is what people call the gateway that writes; see Gateway. Optional.
+	Name string
+
 	// MaxAge is how long the log keeps what the record already holds; 30 days
 	// by default. The record is the archive, the log the buffer before it.
 	MaxAge time.Duration
@@ -111,7 +114,11 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if cfg.Replicas == 0 {
 		cfg.Replicas = 3
 	}
-	j := &Journal{name: rand.Text(), queue: make(chan pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{}), stopped: make(chan struct{})}
+	name := rand.Text()
+	if cfg.Name != "" {
+		name = cfg.Name + "/" + name
+	}
+	j := &Journal{name: name, queue: make(chan pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{}), stopped: make(chan struct{})}
 	if err := j.open(ctx, cfg); err != nil {
 		j.disconnect()
 		return nil, fmt.Errorf("journal: %w", err)
@@ -155,8 +162,9 @@ func (j *Journal) disconnect() {
 // ID names this log for ever: a log that was lost and began anew has another.
 func (j *Journal) ID() string { return j.id }
 
-// Gateway names this writer of the log for as long as it is open; each Open has
-// another.
+// Gateway names this writer of the log for as long as it is open: what people
+// call it and a slash, where it was given a name, and what is drawn at random by
+// each Open.
 func (j *Journal) Gateway() string { return j.name }
 
 // Conn is the connection with the log's server, for messages between the
