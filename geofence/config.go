@@ -44,6 +44,11 @@ const (
 	DefaultDriftReach = 300
 	DefaultDriftHold  = 10 * time.Minute
 
+	// DefaultUnknownSpeed is a quick walk in m/s, and DefaultUnknownReach how many
+	// metres away zones are of interest while nobody knows where the person is.
+	DefaultUnknownSpeed = 2
+	DefaultUnknownReach = 1000
+
 	// DefaultPassGap is how long after each other two fixes may be for the
 	// straight way between them to say something.
 	DefaultPassGap = 2 * time.Minute
@@ -116,6 +121,20 @@ type Config struct {
 	// Alert has a Dwell, passing is allowed and not told.
 	PassGap time.Duration
 
+	// UnknownAfter is for how long the person may have been on the wrong side of a
+	// zone, for all that is known, for EventUnknown to tell so; zero is never. It is
+	// for at most MaxNear zones. See Tracker, and benchmarks/verdicts for what it finds
+	// and costs: with a minute nearly all violations of a minute are told of that no
+	// fix shows, and much that is none.
+	//
+	// The worst case is that from the last position that was not there the person went
+	// on with UnknownSpeed, in m/s, or faster if the device said so; zones further than
+	// UnknownReach metres from that position are not looked at. Zeros are
+	// DefaultUnknownSpeed and DefaultUnknownReach.
+	UnknownAfter time.Duration
+	UnknownSpeed float64
+	UnknownReach float64
+
 	// Buffer is how many metres round each exclusion zone are told as
 	// EventBuffer; zero is none. It is for at most MaxNear zones.
 	Buffer float64
@@ -173,6 +192,8 @@ func (c *Config) complete() error {
 		{"ClearMargin", &c.ClearMargin, DefaultClearMargin, 0},
 		{"MaxSpeed", &c.MaxSpeed, DefaultMaxSpeed, math.Inf(1)},
 		{"DriftReach", &c.DriftReach, DefaultDriftReach, -1},
+		{"UnknownSpeed", &c.UnknownSpeed, DefaultUnknownSpeed, math.NaN()},
+		{"UnknownReach", &c.UnknownReach, DefaultUnknownReach, math.NaN()},
 		{"Buffer", &c.Buffer, 0, math.NaN()},
 	} {
 		switch x := *v.value; {
@@ -223,6 +244,8 @@ func (c *Config) complete() error {
 	switch {
 	case c.OutlierRun < 2 || c.OutlierRun > MaxOutlierRun:
 		return bad("OutlierRun", c.OutlierRun)
+	case c.UnknownAfter < 0:
+		return bad("UnknownAfter", c.UnknownAfter)
 	case c.DriftHold < 0:
 		return bad("DriftHold", c.DriftHold)
 	}

@@ -23,6 +23,7 @@ var (
 		EventExclusion: {em.Violation, "Entered", "In", "left it", "exclusion zone"},
 		EventLeft:      {em.Violation, "Left", "Out of", "returned", "inclusion zone"},
 		EventBuffer:    {em.Warning, "Entered", "In", "left it", "buffer zone"},
+		EventUnknown:   {em.Warning, "May be in", "May have been on the wrong side of", "a fix said where", "zone"},
 		EventStay:      {em.Info, "Came to", "At", "left it", "place"},
 	}
 )

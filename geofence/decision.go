@@ -80,9 +80,10 @@ type visit struct {
 // visit judges a fix by a zone, and by the buffer round it.
 func (t *Tracker) visit(dst []em.Event, v *visit) []em.Event {
 	v.clear, v.settled = abs(v.d), true
-	_, known := t.find(v.zone.ID, false)
+	_, known := t.find(v.zone.ID, edge)
 	open := known && t.isOpen(v.zone.ID)
-	dst = t.decide(dst, v, false, v.d)
+	dst = t.decide(dst, v, edge, v.d)
+	dst = t.cover(dst, v)
 	if v.zone.Kind != KindExclusion {
 		return dst
 	}
@@ -92,13 +93,13 @@ func (t *Tracker) visit(dst []em.Event, v *visit) []em.Event {
 	if t.c.Buffer > 0 {
 		d := v.d - t.c.Buffer
 		v.clear = min(v.clear, abs(d))
-		dst = t.decide(dst, v, true, d)
+		dst = t.decide(dst, v, buffer, d)
 	}
 	return dst
 }
 
 func (t *Tracker) isOpen(zone string) bool {
-	i, ok := t.find(zone, false)
+	i, ok := t.find(zone, edge)
 	return ok && t.entries[i].open
 }
 
@@ -108,9 +109,9 @@ func (t *Tracker) inForce(z *Zone, at time.Time) bool {
 }
 
 // decide judges a fix by one edge, from which it is d metres.
-func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.Event {
+func (t *Tracker) decide(dst []em.Event, v *visit, of face, d float64) []em.Event {
 	z, q := v.zone, v.q
-	i, known := t.find(z.ID, buffer)
+	i, known := t.find(z.ID, of)
 	open := known && t.entries[i].open
 
 	// The side that would change what was told, and whether the fix is on it.
@@ -126,7 +127,7 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 	}
 	side := q.side(d)
 	whole := side == news
-	drift := q.drift && !v.way.rest.on(news, t.edge(v.i, buffer, v.way.rest.p))
+	drift := q.drift && !v.way.rest.on(news, t.edge(v.i, of, v.way.rest.p))
 	v.settled = v.settled && side != news && side != em.SideUnknown
 	if !open && confirm.Sum > 0 && side == em.SideUnknown && !q.coarse {
 		// The best estimate says something, if the circle does not.
@@ -143,7 +144,7 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 	case side != news:
 		if known && side != em.SideUnknown && t.entries[i].run.fixes > 0 {
 			if !open && t.entries[i].run.whole {
-				dst = t.tellDropped(dst, z, buffer, &t.entries[i].run, q)
+				dst = t.tellDropped(dst, z, of, &t.entries[i].run, q)
 			}
 			t.entries[i].run = run{}
 			t.tidy(i)
@@ -157,7 +158,7 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 		return dst // of the instant of the entry: an event is no empty interval
 	}
 	if !known {
-		t.entries = slices.Insert(t.entries, i, entry{zone: z.ID, buffer: buffer})
+		t.entries = slices.Insert(t.entries, i, entry{zone: z.ID, face: of})
 		t.due.known = false
 	}
 	r := &t.entries[i].run
@@ -165,7 +166,7 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 		*r = run{} // it stands by itself, and what began began with it
 	}
 	if r.fixes == 0 {
-		t.begin(r, v, buffer, news)
+		t.begin(r, v, of, news)
 		if open && r.since.Before(t.entries[i].told.At) {
 			r.since = t.entries[i].told.At // by cells or access points
 		}
@@ -177,7 +178,7 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 	if !r.counts(confirm, t.c.DriftHold, q.at) {
 		return dst
 	}
-	c := crossing{zone: z, buffer: buffer, run: *r, distance: d, q: q, confirm: confirm, margin: margin, c: &t.c}
+	c := crossing{zone: z, buffer: of == buffer, run: *r, distance: d, q: q, confirm: confirm, margin: margin, c: &t.c}
 	e := &t.entries[i]
 	e.run = run{}
 	if !open {
@@ -191,23 +192,23 @@ func (t *Tracker) decide(dst []em.Event, v *visit, buffer bool, d float64) []em.
 }
 
 // edge is how far a place is from a zone's edge, or from that of the buffer round it.
-func (t *Tracker) edge(zone int, buffer bool, p em.LatLng) float64 {
+func (t *Tracker) edge(zone int, of face, p em.LatLng) float64 {
 	d := t.x.Distance(zone, p)
-	if buffer {
+	if of == buffer {
 		d -= t.c.Buffer
 	}
 	return d
 }
 
 // begin notes what was before the first fix of a row.
-func (t *Tracker) begin(r *run, v *visit, buffer bool, news em.Side) {
+func (t *Tracker) begin(r *run, v *visit, of face, news em.Side) {
 	last := t.before(v.q.at)
 	if last == nil {
 		return
 	}
 	r.since = last.at
 	if z := v.zone; z.Active != nil && !z.Active.Active(last.at) {
-		r.already = last.side(t.edge(v.i, buffer, last.p)) == news
+		r.already = last.side(t.edge(v.i, of, last.p)) == news
 	}
 }
 

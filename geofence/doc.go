@@ -117,6 +117,13 @@
 // tells of it as a warning: unless it takes more than MaxSpeed, less than 1 m/s,
 // or the speeds that the device measured tell of a way twice as long.
 //
+// What may be? Where Config.UnknownAfter asks for it, EventUnknown tells of each
+// violation that may last for so long unseen: from the last position that lies
+// clear of a zone the person is taken to go straight to it at UnknownSpeed, or as
+// fast as the device said, and to stay there until a position says otherwise. One by
+// cells or access points with an accuracy of its own says so too, until there is
+// one by satellites. Positions that are not believed say nothing.
+//
 // A person with several devices is judged by all of them, each by its own way. The
 // cost of a fix far from all edges is a hundred nanoseconds and no allocation: who
 // is far from them is not looked at zone by zone.

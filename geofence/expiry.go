@@ -29,11 +29,14 @@ func (t *Tracker) horizon() *due {
 			continue
 		}
 		z := t.x.at(zone)
-		if !e.open || t.kindOf(z, e.buffer) != e.told.Detail.Kind {
+		if kind := t.kindOf(z, e.face); kind == "" || e.open && kind != e.told.Detail.Kind {
 			t.due.simple = false
 		}
 		if z.Active == nil {
 			continue
+		}
+		if !e.open {
+			t.due.simple = false
 		}
 		s, ok := z.Active.(Schedule)
 		if !ok {
@@ -93,7 +96,7 @@ func (t *Tracker) expiry(e *entry, since, at time.Time) (end time.Time, how stri
 		return at, "the zone was withdrawn"
 	}
 	z := t.x.at(zone)
-	if kind := t.kindOf(z, e.buffer); kind == "" || e.open && kind != e.told.Detail.Kind {
+	if kind := t.kindOf(z, e.face); kind == "" || e.open && kind != e.told.Detail.Kind {
 		return at, "the rule of the zone changed"
 	}
 	const over = "its rule was no longer in force"
@@ -113,12 +116,14 @@ func (t *Tracker) expiry(e *entry, since, at time.Time) (end time.Time, how stri
 
 // kindOf returns the kind of a zone's events, or of those of the buffer round
 // it; empty if none are told.
-func (t *Tracker) kindOf(z *Zone, buffer bool) em.EventKind {
+func (t *Tracker) kindOf(z *Zone, of face) em.EventKind {
 	switch {
-	case buffer && (z.Kind != KindExclusion || t.c.Buffer == 0), !t.tells(z.Kind):
+	case of == buffer && (z.Kind != KindExclusion || t.c.Buffer == 0), of == coverage && !t.covers(z), !t.tells(z.Kind):
 		return ""
-	case buffer:
+	case of == buffer:
 		return EventBuffer
+	case of == coverage:
+		return EventUnknown
 	}
 	return eventOf[z.Kind]
 }
@@ -144,13 +149,25 @@ func windowEnd(s Schedule, from time.Time) time.Time {
 }
 
 // Deadline is when the first rule with an open event ceases to be in force, for
-// zones whose Active is a Schedule.
+// zones whose Active is a Schedule, or when to look where the person may have come
+// to meanwhile.
 func (t *Tracker) Deadline() time.Time {
 	if len(t.entries) == 0 {
-		return time.Time{}
+		return t.look
 	}
-	return t.horizon().at
+	if at := t.horizon().at; !at.IsZero() && (t.look.IsZero() || at.Before(t.look)) {
+		return at
+	}
+	return t.look
 }
 
-// Wake ends the events whose rule ceases to be in force.
-func (t *Tracker) Wake(dst []em.Event, at time.Time) []em.Event { return t.expire(dst, at) }
+// Wake ends the events whose rule ceases to be in force, and tells in which zones
+// the person may be meanwhile.
+func (t *Tracker) Wake(dst []em.Event, at time.Time) []em.Event {
+	n := len(dst)
+	dst = t.expire(dst, at)
+	if !t.look.IsZero() && !t.look.After(at) || len(dst) > n && t.c.UnknownAfter > 0 {
+		dst = t.missing(dst, at)
+	}
+	return dst
+}

@@ -81,3 +81,111 @@ func TestImpact(t *testing.T) {
 		t.Error("observations in any order are taken")
 	}
 }
+
+// TestImpactDifferences tells one event of the old zones from one of the new ones.
+func TestImpactDifferences(t *testing.T) {
+	zone := func(id string, radius float64, active ...[2]float64) Zone {
+		z := roundZone(KindExclusion)
+		z.ID, z.Shape = id, Circle{orb.Point{place.Lng, place.Lat}, radius}
+		if active != nil {
+			z.Active = scheduled{windows(active)}
+		}
+		return z
+	}
+	// Distances are from the edge of a circle of 100 m.
+	cases := []struct {
+		name    string
+		was, is []Zone
+		walk    [][2]float64
+		until   float64
+		want    []string
+	}{{
+		"a rule that ends unheard", []Zone{zone("z", 100, [2]float64{0, 60})}, []Zone{zone("z", 100, [2]float64{0, 90})},
+		[][2]float64{{49, 500}, {50, -50}}, 80, []string{"updated z 50- was 50-60 told at 60"},
+	}, {
+		"… at the very instant", []Zone{zone("z", 100, [2]float64{0, 60})}, []Zone{zone("z", 100, [2]float64{0, 90})},
+		[][2]float64{{49, 500}, {50, -50}}, 60, []string{"updated z 50- was 50-60 told at 60"},
+	}, {
+		"… and not before", []Zone{zone("z", 100, [2]float64{0, 60})}, []Zone{zone("z", 100, [2]float64{0, 90})},
+		[][2]float64{{49, 500}, {50, -50}}, 59.9, nil,
+	}, {
+		"a rule that ends between two observations", []Zone{zone("z", 100, [2]float64{0, 60})}, []Zone{zone("z", 100, [2]float64{0, 70})},
+		[][2]float64{{49, 500}, {50, -50}, {80, 500}}, 100, []string{"updated z 50-70 was 50-60 told at 60"},
+	}, {
+		"one zone is not another", []Zone{zone("a", 100)}, []Zone{zone("b", 100)},
+		[][2]float64{{1, 500}, {2, -50}, {3, 500}}, 10, []string{"withdrawn a 2-3", "opened b 2-3"},
+	}, {
+		"a class", []Zone{zone("z", 100)}, []Zone{zone("z", 200, [2]float64{9.5, 60})},
+		[][2]float64{{9, 50}, {10, -50}, {11, 500}}, 100, []string{"updated z 10-11 ALREADY was 10-11"},
+	}, {
+		"times that touch do not overlap", []Zone{zone("z", 100, [2]float64{0, 20})}, []Zone{zone("z", 100, [2]float64{20, 60})},
+		[][2]float64{{1, 500}, {10, -50}, {20, -50}, {21, 500}}, 100, []string{"withdrawn z 10-20", "opened z 20-21 ALREADY"},
+	}, {
+		"… either way", []Zone{zone("z", 100, [2]float64{20, 60})}, []Zone{zone("z", 100, [2]float64{0, 20})},
+		[][2]float64{{1, 500}, {10, -50}, {20, -50}, {21, 500}}, 100, []string{"opened z 10-20", "withdrawn z 20-21 ALREADY"},
+	}, {
+		"one that lasts longer than two", []Zone{zone("z", 100)}, []Zone{zone("z", 300)},
+		[][2]float64{{1, 500}, {2, 150}, {3, -50}, {4, 150}, {5, -50}, {6, 500}}, 100, []string{"moved z 2-6 was 3-4", "withdrawn z 5-6"},
+	}, {
+		"two that are open", []Zone{zone("z", 100)}, []Zone{zone("z", 300)},
+		[][2]float64{{1, 500}, {2, 150}, {3, -50}}, 100, []string{"moved z 2- was 3-"},
+	}, {
+		"one that was open long after", []Zone{zone("z", 100, [2]float64{50, 90})}, []Zone{zone("z", 100, [2]float64{0, 10})},
+		[][2]float64{{1, 500}, {2, -50}, {60, -50}}, 70, []string{"opened z 2-10", "withdrawn z 60- ALREADY"},
+	}, {
+		"… and will be", []Zone{zone("z", 100, [2]float64{0, 10})}, []Zone{zone("z", 100, [2]float64{50, 90})},
+		[][2]float64{{1, 500}, {2, -50}, {60, -50}}, 70, []string{"withdrawn z 2-10", "opened z 60- ALREADY"},
+	}, {
+		"zones in the order of their names", nil, []Zone{zone("b", 100), zone("a", 100)},
+		[][2]float64{{1, 500}, {2, -50}, {3, 500}}, 10, []string{"opened a 2-3", "opened b 2-3"},
+	}, {
+		"a word and a version are no difference", []Zone{zone("z", 100)}, []Zone{{ID: "z", Version: "v9", Kind: KindExclusion, Shape: Circle{orb.Point{place.Lng, place.Lat}, 101}}},
+		[][2]float64{{1, 500}, {2, -50}, {3, 500}}, 10, nil,
+	}}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var obs []em.Observation
+			for _, s := range c.walk {
+				obs = append(obs, step{at: s[0], distance: s[1], radius: 20}.observation())
+			}
+			var trackers [2]*Tracker
+			for i, zones := range [][]Zone{c.was, c.is} {
+				var err error
+				if trackers[i], err = NewTracker(mustSet(t, zones...), each(Config{})); err != nil {
+					t.Fatal(err)
+				}
+			}
+			changes, err := Impact("s", sequence(obs, nil), minute(c.until), trackers[0], trackers[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			line := func(e em.Event) string {
+				s := fmt.Sprintf("%v-", e.At.Sub(noon).Minutes())
+				if !e.Open() {
+					s += fmt.Sprint(e.Until.Sub(noon).Minutes())
+				}
+				if e.Detail.Class != "" {
+					s += " " + e.Detail.Class
+				}
+				return s
+			}
+			var got []string
+			for _, c := range changes {
+				s := fmt.Sprintf("%v %s %s", c.Kind, c.Event.About, line(c.Event))
+				if c.Kind == em.Updated || c.Kind == em.Moved {
+					s += " was " + line(c.Was)
+				}
+				if !c.Was.Open() && c.Was.Until.Equal(minute(60)) {
+					s += fmt.Sprintf(" told at %v", c.Was.Concluded.Sub(noon).Minutes())
+				}
+				if c.Event.Subject != "s" {
+					t.Errorf("%s of subject %q", s, c.Event.Subject)
+				}
+				got = append(got, s)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}

@@ -9,19 +9,23 @@ import (
 )
 
 // stateVersion is the first byte of a state. 2: the last fixes of devices; 3: rows
-// that add up; 4: rest as a mean of fixes. A state of another version is refused; em.Timeline passes over such checkpoints
+// that add up; 4: rest as a mean of fixes; 5: coverage. A state of another version is refused; em.Timeline passes over such checkpoints
 // and goes back to the beginning.
-const stateVersion = 4
+const stateVersion = 5
 
 // AppendBinary appends the state: before the first fix it is empty. It holds
 // zones by their ID, so that it may be read by a Tracker over other zones. It
 // implements encoding.BinaryAppender.
 func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
-	if len(t.entries) == 0 && len(t.ways) == 0 {
+	if len(t.entries) == 0 && len(t.ways) == 0 && t.rough.at.IsZero() {
 		return dst, nil
 	}
 	dst = append(dst, stateVersion)
-	dst = em.AppendTime(dst, t.last)
+	dst = em.AppendTime(em.AppendTime(dst, t.last), t.look)
+	rough := !t.rough.at.IsZero()
+	if dst = append(dst, flags(rough)); rough {
+		dst = appendReading(dst, &t.rough)
+	}
 	dst = em.AppendUint(dst, uint64(len(t.ways)))
 	for i := range t.ways {
 		w := &t.ways[i]
@@ -52,7 +56,7 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 		e := &t.entries[i]
 		r := &e.run
 		dst = em.AppendString(dst, e.zone)
-		dst = append(dst, flags(e.buffer, e.open, r.firm, r.sure, r.already, r.whole))
+		dst = append(dst, byte(e.face), flags(e.open, r.firm, r.sure, r.already, r.whole))
 		if e.open {
 			var err error
 			if dst, err = e.told.AppendBinary(dst); err != nil {
@@ -180,7 +184,12 @@ func readWay(r *em.StateReader) way {
 func readEntry(r *em.StateReader) entry {
 	e := entry{zone: r.String()}
 	n := &e.run
-	readFlags(r, &e.buffer, &e.open, &n.firm, &n.sure, &n.already, &n.whole)
+	if b := r.Bytes(1); b != nil {
+		if e.face = face(b[0]); e.face >= faces {
+			r.Fail("an unknown face of a zone")
+		}
+	}
+	readFlags(r, &e.open, &n.firm, &n.sure, &n.already, &n.whole)
 	if e.open {
 		e.told = em.ReadEvent(r)
 		if _, ok := wordsOf[e.told.Detail.Kind]; !ok || e.told.About != e.zone || !e.told.Open() || e.told.At.IsZero() || len(e.told.Because) > maxRun {
@@ -220,7 +229,12 @@ func (t *Tracker) UnmarshalBinary(b []byte) error {
 	if v := r.Bytes(1); v != nil && v[0] != stateVersion {
 		r.Fail(fmt.Sprintf("zones version %d", v[0]))
 	}
-	n.last = r.Time()
+	n.last, n.look = r.Time(), r.Time()
+	rough := false
+	if readFlags(r, &rough); rough {
+		n.rough = readReading(r)
+		n.rough.coarse = true
+	}
 	for left := r.Len(); left > 0 && r.Err() == nil; left-- {
 		w := readWay(r)
 		if k := len(n.ways); k > 0 && n.ways[k-1].device >= w.device || k == maxWays {
@@ -232,12 +246,12 @@ func (t *Tracker) UnmarshalBinary(b []byte) error {
 	for left := r.Len(); left > 0 && r.Err() == nil; left-- {
 		e := readEntry(r)
 		open = open || e.open
-		if k := len(n.entries); k > 0 && n.entries[k-1].compare(e.zone, e.buffer) >= 0 {
+		if k := len(n.entries); k > 0 && n.entries[k-1].compare(e.zone, e.face) >= 0 {
 			r.Fail("zones out of order")
 		}
 		n.entries = append(n.entries, e)
 	}
-	if open == n.last.IsZero() || len(n.entries) == 0 && len(n.ways) == 0 {
+	if open == n.last.IsZero() || len(n.entries) == 0 && len(n.ways) == 0 && !rough {
 		r.Fail("not canonical")
 	}
 	if err := r.Close(); err != nil {

@@ -25,12 +25,13 @@ func TestLateData(t *testing.T) {
 		each(Config{Alert: Confirm{Fixes: 2}, Clear: Confirm{Fixes: 2, Dwell: 2 * time.Minute}, ClearMargin: 10, Stays: true}),
 		{Alert: Confirm{Fixes: 2, Sure: 3}, Clear: Confirm{Fixes: 2}, Stays: true, Unused: true, Buffer: 50, DriftHold: 3 * time.Minute},
 		{Unused: true},
+		{UnknownAfter: 2 * time.Minute},
 	}
 
 	events, moved := map[em.EventKind]int{}, 0
 	for seed := range uint64(180) {
 		tracker := func() *Tracker {
-			tr, err := NewTracker(x, configs[seed%3])
+			tr, err := NewTracker(x, configs[seed%4])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +135,7 @@ func TestLateData(t *testing.T) {
 			events[em.EventKind(e.Detail.Class)]++
 		}
 	}
-	for _, k := range []em.EventKind{EventExclusion, EventLeft, EventStay, EventBuffer, EventPassed, EventDoubted, ClassOutlier, ClassDrift, ClassUnconfirmed, ClassAlready} {
+	for _, k := range []em.EventKind{EventExclusion, EventLeft, EventStay, EventBuffer, EventPassed, EventDoubted, EventUnknown, ClassOutlier, ClassDrift, ClassUnconfirmed, ClassAlready} {
 		if events[k] == 0 {
 			t.Errorf("no event of %s", k)
 		}

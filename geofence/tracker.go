@@ -1,6 +1,7 @@
 package geofence
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +31,13 @@ const (
 	// them, if it was, nobody knows.
 	EventPassed em.EventKind = "zone.passed"
 
+	// EventUnknown is a warning, where Config.UnknownAfter asks for it: for so long the
+	// person may have been in an exclusion zone, or out of an inclusion zone, as no
+	// usable fix came or none lies clear of the edge. It begins when the person may
+	// have come there first, and ends with a fix that lies clear, or by which the
+	// violation itself is told.
+	EventUnknown em.EventKind = "zone.unknown"
+
 	// EventDoubted is a warning about a device, its About: its fixes jumped to
 	// where nobody can have come, and are not believed. While it lasts no zone is
 	// judged by them. It begins with the first of them, and ends when they come
@@ -52,7 +60,7 @@ const (
 // MaxNear is up to how many zones a Tracker looks at all of them when a person
 // comes near the edge of one. It then needs no index, and nothing more until the
 // person may have come to the nearest edge. Of more zones it asks for those that
-// contain a fix; then there is no Config.Buffer.
+// contain a fix; then there is neither Config.Buffer nor Config.UnknownAfter.
 const MaxNear = 256
 
 // Tracker tells one subject's crossings of the edges of zones. It is an
@@ -61,7 +69,8 @@ const MaxNear = 256
 //
 // Its state holds the last fix of each device, some hundred bytes, and the zones
 // that are not as they should be: those with an open event and those about which
-// evidence is being gathered.
+// evidence is being gathered. With Config.UnknownAfter that may be all zones, MaxNear
+// at most, while nobody knows where the person is.
 type Tracker struct {
 	x       Zones
 	c       Config
@@ -72,7 +81,9 @@ type Tracker struct {
 	// The state.
 	last    time.Time // of the last step; kept while an event is open
 	ways    []way     // by device
-	entries []entry   // by zone ID, then part
+	rough   reading   // the last by cells or access points, after which there was none by satellites; none: at the zero time
+	look    time.Time // when it is asked next where the person may have come to
+	entries []entry   // by zone ID, then face
 
 	// What follows from it, and room to work in.
 	calm         calm
@@ -85,14 +96,24 @@ type Tracker struct {
 
 var _ em.Evaluator = (*Tracker)(nil)
 
-// entry is what is known of one zone, or of the buffer round it.
+// entry is what is known of one face of a zone.
 type entry struct {
-	zone   string
-	buffer bool
-	open   bool
-	told   em.Event // where open: as it was emitted
-	run    run
+	zone string
+	face face
+	open bool
+	told em.Event // where open: as it was emitted
+	run  run
 }
+
+// face is what of a zone an entry is about.
+type face uint8
+
+const (
+	edge     face = iota
+	buffer        // that of Config.Buffer round it
+	coverage      // whether the person may be on the wrong side: EventUnknown
+	faces
+)
 
 // NewTracker returns a Tracker in the state before the first observation. Zones
 // that are nil are none. Errors wrap ErrConfig.
@@ -113,6 +134,8 @@ func NewTracker(x Zones, c Config) (*Tracker, error) {
 		}
 	case c.Buffer > 0:
 		return nil, fmt.Errorf("%w: a Buffer round the zones of %d, more than %d: make zones of KindBuffer", ErrConfig, x.Len(), MaxNear)
+	case c.UnknownAfter > 0:
+		return nil, fmt.Errorf("%w: UnknownAfter for %d zones, more than %d", ErrConfig, x.Len(), MaxNear)
 	default:
 		t.outside, t.routes = pervasive(x)
 	}
@@ -142,7 +165,7 @@ func (t *Tracker) Clock() em.Clock { return em.EventTime }
 // in force.
 func (t *Tracker) Observe(dst []em.Event, o em.Observation) []em.Event {
 	t.now = o.At
-	dst = t.expire(dst, o.At)
+	dst = t.Wake(dst, o.At)
 	f, ok := o.Body.(*em.Fix)
 	if !ok || !f.Current() {
 		return dst
@@ -154,6 +177,10 @@ func (t *Tracker) Observe(dst []em.Event, o em.Observation) []em.Event {
 	if t.fix.coarse {
 		if last := t.before(o.At); last == nil || t.c.can(last, &t.fix, false) {
 			dst = t.judge(dst, nil, &t.fix)
+			if t.c.UnknownAfter > 0 {
+				t.rough = t.fix
+			}
+			dst = t.seen(dst, &t.fix)
 		}
 		return inOrder(dst, from)
 	}
@@ -169,6 +196,8 @@ func (t *Tracker) Observe(dst []em.Event, o em.Observation) []em.Event {
 			dst = t.judge(dst, w, q)
 		}
 		w.used(q, &t.c)
+		t.rough = reading{}
+		dst = t.seen(dst, q)
 	}
 	dst = t.doubt(dst, w, &t.fix)
 	return inOrder(dst, from)
@@ -246,28 +275,22 @@ func (t *Tracker) concerned(last, q *reading) []int {
 // tells reports whether there are events about zones of kind k.
 func (t *Tracker) tells(k Kind) bool { return k != KindHome && k != KindPlace || t.c.Stays }
 
-func (t *Tracker) find(zone string, buffer bool) (int, bool) {
+func (t *Tracker) find(zone string, f face) (int, bool) {
 	if len(t.entries) == 0 {
 		return 0, false
 	}
-	return slices.BinarySearchFunc(t.entries, zone, func(e entry, zone string) int { return e.compare(zone, buffer) })
+	return slices.BinarySearchFunc(t.entries, zone, func(e entry, zone string) int { return e.compare(zone, f) })
 }
 
-// compare orders entries by zone; the buffer comes after it.
-func (e *entry) compare(zone string, buffer bool) int {
-	switch c := strings.Compare(e.zone, zone); {
-	case c != 0 || e.buffer == buffer:
-		return c
-	case buffer:
-		return -1
-	}
-	return 1
+// compare orders entries by zone, then face.
+func (e *entry) compare(zone string, f face) int {
+	return cmp.Or(strings.Compare(e.zone, zone), cmp.Compare(e.face, f))
 }
 
 // close forgets the open event of an entry, and with it the evidence against it.
 func (t *Tracker) close(i int) {
 	t.calm = calm{}
-	t.entries[i] = entry{zone: t.entries[i].zone, buffer: t.entries[i].buffer}
+	t.entries[i] = entry{zone: t.entries[i].zone, face: t.entries[i].face}
 	t.tidy(i)
 }
 

@@ -78,8 +78,8 @@ func (t *Tracker) tellRefused(dst []em.Event, w *way, odd, after *reading) []em.
 }
 
 // tellDropped tells of a row of fixes that a later one contradicts.
-func (t *Tracker) tellDropped(dst []em.Event, z *Zone, buffer bool, r *run, after *reading) []em.Event {
-	if !t.c.Unused || buffer || !violates(z) {
+func (t *Tracker) tellDropped(dst []em.Event, z *Zone, of face, r *run, after *reading) []em.Event {
+	if !t.c.Unused || of != edge || !violates(z) {
 		return dst
 	}
 	class, why := ClassUnconfirmed, "the next says otherwise"

@@ -4,6 +4,7 @@
 //
 //	go run ./benchmarks/verdicts            tables; under two minutes on two cores
 //	go run ./benchmarks/verdicts -quick     a smaller town and no real tracks, some seconds
+//	go run ./benchmarks/verdicts -alone     no pairs, and of the rules only the naive one and ours
 //	go run ./benchmarks/verdicts -json      JSON instead of tables; -out FILE writes it beside them
 //	go run ./benchmarks/verdicts -config '{"DriftReach":100}'    another rule with that geofence.Config
 //
@@ -19,7 +20,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/sargas-em/em/curfew"
 	"github.com/sargas-em/em/geofence"
@@ -33,6 +36,8 @@ func rules() []rule {
 		naive("naive, 2 fixes", 2, false),
 		ours("ours, each fix", geofence.EachFix(), curfew.Config{}),
 		ours("ours", geofence.Config{}, curfew.Config{}),
+		ours("ours, may be 1 min", geofence.Config{UnknownAfter: time.Minute}, curfew.Config{}),
+		ours("ours, may be 5 min", geofence.Config{UnknownAfter: 5 * time.Minute}, curfew.Config{}),
 	}
 }
 
@@ -63,6 +68,7 @@ func main() {
 	flag.IntVar(&c.persons, "persons", 200, "of the town; a fifth of it jammed, and as many spoofed")
 	flag.IntVar(&c.plays, "plays", 40, "of each scenario of the simulator")
 	flag.Var(&more, "config", "a further geofence.Config, as JSON; may be given several times")
+	flag.BoolVar(&c.alone, "alone", false, "leave out pairs, and of the rules all but the naive one and ours")
 	quick := flag.Bool("quick", false, "20 persons and no real tracks")
 	asJSON := flag.Bool("json", false, "print JSON instead of tables")
 	out := flag.String("out", "", "file to write JSON to, beside the tables")
@@ -70,7 +76,11 @@ func main() {
 	if *quick {
 		c.persons, c.plays, c.real = 20, 4, false
 	}
-	c.rules = append(rules(), more...)
+	c.rules = rules()
+	if c.alone {
+		c.rules = slices.DeleteFunc(c.rules, func(r rule) bool { return r.name != "naive" && r.name != "ours" })
+	}
+	c.rules = append(c.rules, more...)
 	c.command = append([]string{"go", "run", "./benchmarks/verdicts"}, os.Args[1:]...)
 	if err := c.print(os.Stdout, *asJSON, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "verdicts:", err)

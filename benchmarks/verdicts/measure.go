@@ -12,6 +12,10 @@ type alert struct {
 	// through the zone: a warning, counted apart.
 	passing bool
 
+	// unsure tells that the person may be on the wrong side for all that is known:
+	// no alert, counted apart.
+	unsure bool
+
 	// doubt tells that nothing is known, or not believed: no alert, and only
 	// looked at for violations that are missed.
 	doubt bool
@@ -29,17 +33,24 @@ type tally struct {
 	Undecided int `json:"undecided"`
 	Repeated  int `json:"repeated"`
 
-	Due         int `json:"due"` // violations of a minute or more
-	Missed      int `json:"missed"`
-	Unseen      int `json:"missed_unseen"`  // of them without a satellite fix
-	Doubted     int `json:"missed_doubted"` // of them while a doubt was told: of a false position, of unknown presence
-	Plain       int `json:"plain"`          // due, a minute of it 30 m or more beyond the edge, with two satellite fixes there
-	PlainMissed int `json:"plain_missed"`
-	Short       int `json:"short"`
-	ShortFound  int `json:"short_found"`
+	Due           int `json:"due"` // violations of a minute or more
+	Missed        int `json:"missed"`
+	Unseen        int `json:"missed_unseen"`  // of them without a satellite fix
+	Doubted       int `json:"missed_doubted"` // of them while a doubt was told: of a false position, of unknown presence
+	MissedPassing int `json:"missed_passing"` // of them while a way between fixes was told as passing
+	MissedMayBe   int `json:"missed_may_be"`  // of them while it was told that the person may be there
+	MissedUntold  int `json:"missed_untold"`  // of them with none of these three
+	Plain         int `json:"plain"`          // due, a minute of it 30 m or more beyond the edge, with two satellite fixes there
+	PlainMissed   int `json:"plain_missed"`
+	Short         int `json:"short"`
+	ShortFound    int `json:"short_found"`
 
 	Passed      int `json:"passed"` // ways between fixes
 	PassedFalse int `json:"passed_false"`
+
+	Unknown      int   `json:"unknown"`       // told that the person may be on the wrong side
+	UnknownFalse int   `json:"unknown_false"` // of them while all was compliant
+	UnknownFor   int64 `json:"unknown_ms"`    // how long such were open, of the time judged
 
 	Delayed []delay `json:"-"`
 	InAim   int     `json:"in_aim"` // of Delayed
@@ -56,6 +67,7 @@ type cause struct {
 	Missed      int `json:"missed"`
 	PlainMissed int `json:"plain_missed"`
 	Doubted     int `json:"doubted"` // of Missed
+	Untold      int `json:"untold"`  // of Missed
 	Late        int `json:"late"`    // found, and not in aim
 }
 
@@ -67,6 +79,7 @@ func (t *tally) blame(why string, c cause) {
 	sum.Missed += c.Missed
 	sum.PlainMissed += c.PlainMissed
 	sum.Doubted += c.Doubted
+	sum.Untold += c.Untold
 	sum.Late += c.Late
 	t.Causes[why] = sum
 }
@@ -86,6 +99,12 @@ func (t *tally) add(o *tally) {
 	t.Missed += o.Missed
 	t.Unseen += o.Unseen
 	t.Doubted += o.Doubted
+	t.MissedPassing += o.MissedPassing
+	t.MissedMayBe += o.MissedMayBe
+	t.MissedUntold += o.MissedUntold
+	t.Unknown += o.Unknown
+	t.UnknownFalse += o.UnknownFalse
+	t.UnknownFor += o.UnknownFor
 	t.Plain += o.Plain
 	t.PlainMissed += o.PlainMissed
 	t.Passed += o.Passed
@@ -120,6 +139,16 @@ func count(z *zoneTruth, alerts []alert, fixes []int64, every int64, why func(sp
 			t.Passed++
 			if has := z.states(a.from, a.until); !has[violation] && !has[ambiguous] && !has[unknown] {
 				t.PassedFalse++
+			}
+			continue
+		}
+		if a.unsure {
+			t.Unknown++
+			if has := z.states(a.from, min(a.until, z.end())); !has[violation] && !has[ambiguous] && !has[unknown] {
+				t.UnknownFalse++
+			}
+			for _, s := range []state{ambiguous, compliant, violation} {
+				t.UnknownFor += z.time(s, a.from, a.until)
 			}
 			continue
 		}
@@ -170,11 +199,25 @@ func count(z *zoneTruth, alerts []alert, fixes []int64, every int64, why func(sp
 		if !found {
 			t.Missed++
 			c := cause{Missed: 1}
-			if slices.ContainsFunc(alerts, func(a alert) bool {
-				return a.doubt && a.from <= e.to && a.until >= e.from && a.told <= e.to+slack
-			}) {
+			doubted, passing, unsure := false, false, false
+			for _, a := range alerts {
+				if a.from <= e.to && a.until >= e.from && a.told <= e.to+slack {
+					doubted, passing, unsure = doubted || a.doubt, passing || a.passing, unsure || a.unsure
+				}
+			}
+			switch {
+			case doubted:
 				t.Doubted++
 				c.Doubted++
+			case !passing && !unsure:
+				t.MissedUntold++
+				c.Untold++
+			}
+			if passing {
+				t.MissedPassing++
+			}
+			if unsure {
+				t.MissedMayBe++
 			}
 			if plain {
 				t.PlainMissed++
@@ -208,6 +251,14 @@ func count(z *zoneTruth, alerts []alert, fixes []int64, every int64, why func(sp
 		}
 	}
 	return t
+}
+
+// end is when the truth ends.
+func (z *zoneTruth) end() int64 {
+	if n := len(z.stretches); n > 0 {
+		return z.stretches[n-1].to
+	}
+	return 0
 }
 
 // plain reports whether an episode has a minute deep in the violation, with two

@@ -74,7 +74,7 @@ func ours(name string, c geofence.Config, cc curfew.Config) rule {
 			switch e.Detail.Kind {
 			case geofence.EventDoubted:
 				return doubts(u)
-			case geofence.EventExclusion, geofence.EventLeft, geofence.EventBuffer, geofence.EventPassed:
+			case geofence.EventExclusion, geofence.EventLeft, geofence.EventBuffer, geofence.EventPassed, geofence.EventUnknown:
 				if z, ok := u.index.Lookup(e.About); ok {
 					return z
 				}
@@ -196,12 +196,12 @@ func feed(u *unit, e em.Evaluator, zone func(*em.Event) int) ([][]alert, error) 
 			if !ok {
 				n = len(alerts[z])
 				known[k] = n
-				alerts[z] = append(alerts[z], alert{from: ev.At.UnixMilli(), told: at, until: never, passing: ev.Detail.Kind == geofence.EventPassed})
+				alerts[z] = append(alerts[z], alert{from: ev.At.UnixMilli(), told: at, until: never, passing: ev.Detail.Kind == geofence.EventPassed, unsure: ev.Detail.Kind == geofence.EventUnknown})
 			}
 			switch a := &alerts[z][n]; {
 			case ev.Open():
 				a.until = never
-			case a.passing:
+			case a.passing, a.unsure:
 				a.until = ev.Until.UnixMilli()
 			default:
 				a.until = at

@@ -19,6 +19,7 @@ type config struct {
 	persons int    // of the town
 	plays   int    // of each scenario of emsim
 	real    bool
+	alone   bool // no pairs
 	rules   []rule
 	command []string
 }
@@ -95,7 +96,11 @@ func run(c config) (*figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	pairs, err := parallel(c.pairJobs())
+	var together []func() ([]pairRow, error)
+	if !c.alone {
+		together = c.pairJobs()
+	}
+	pairs, err := parallel(together)
 	if err != nil {
 		return nil, err
 	}
