@@ -10,7 +10,7 @@ import (
 
 func TestEveryStreamIsChecked(t *testing.T) {
 	for _, d := range devices.All() {
-		f, err := measure(d, 300, 7)
+		f, err := measure(d, 300, 0, 7)
 		if err != nil {
 			t.Errorf("%s: %v", d.Name, err)
 		} else if f.Frames < 150 { // samples come two in a frame

@@ -2,6 +2,7 @@ package jt808
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,7 +43,7 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 		case end == 1:
 			return nil, 1, fmt.Errorf("jt808: %w: nothing between two flags", protocol.ErrMalformed)
 		}
-		if err := plausible(b[:end+1]); err != nil {
+		if err := plausible(b[:end+1], bytes.IndexByte(b[1:end], 0x7D) >= 0); err != nil {
 			return nil, junkLen(b), err
 		}
 		return b[: end+1 : end+1], end + 1, nil
@@ -74,7 +75,7 @@ func splitAlt(b []byte) (frame []byte, n int, err error) {
 	case end == 0 || end+1 > limit:
 		return nil, junkLen(b), protocol.ErrJunk
 	}
-	if err := plausible(b[:end+1]); err != nil {
+	if err := plausible(b[:end+1], true); err != nil {
 		return nil, junkLen(b), err
 	}
 	return b[: end+1 : end+1], end + 1, nil
@@ -111,10 +112,10 @@ func junkLen(b []byte) int {
 }
 
 // plausible returns nil for a frame that has a right length or a right check code.
-func plausible(frame []byte) error {
+// escaped says that it may have escapes.
+func plausible(frame []byte, escaped bool) error {
 	n, sum := len(frame), byte(0)
 	var head [2 + 2]byte // type and attributes
-	escaped := escapes(frame)
 	if escaped {
 		// Nothing is kept but the head: what is a frame is unescaped by Decode.
 		n = 0
@@ -314,35 +315,58 @@ func headerLen(alt, wide, longSerial bool) int {
 // longestID is the longest number of a terminal in bytes.
 const longestID = 10
 
+// longestHead is the longest header in bytes, with its flag.
+const longestHead = 1 + 2 + 2 + 1 + longestID + 2 + 2 + 2
+
 // read reads flag and header; size is the body's length as stated, part
 // says whether the body is but a part. The ID, which is text of the message's own
 // memory, is left to whoever has made the message.
 func (h *Header) read(f *wire.Cursor) (id []byte, size int, part bool) {
-	alt := f.Bytes(1, "flag")
-	h.Alternative = len(alt) == 1 && alt[0] == altFlag
-	h.Code = f.U16("type")
-	attr := f.U16("attributes")
+	var short [longestHead]byte // zeros behind the end, so that it can be looked at
+	plain := f.Ahead()
+	b := plain
+	if len(b) < longestHead {
+		copy(short[:], b)
+		b = short[:]
+	}
+	h.Alternative = b[0] == altFlag
+	h.Code = binary.BigEndian.Uint16(b[1:])
+	attr := binary.BigEndian.Uint16(b[3:])
 	size = int(attr & lengthMask)
 	h.Encryption = uint8(attr & encryptBits >> 10)
 	h.Confirm = attr&confirmBit != 0
-	idLen := 6
+	terminal, idLen := 1+2+2, 6
 	if attr&wideBit != 0 {
-		h.Version = em.Some(f.U8("version"))
-		idLen = 10
+		h.Version = em.Some(b[terminal])
+		terminal++
+		idLen = longestID
 	} else if h.Alternative {
 		idLen = 7
 	}
-	id = f.Bytes(idLen, "terminal")
-	if compact(h.Code) {
-		h.Serial = uint16(f.U8("serial"))
-	} else {
-		h.Serial = f.U16("serial")
+	serial := terminal + idLen
+	end := serial + 2
+	if h.Serial = binary.BigEndian.Uint16(b[serial:]); compact(h.Code) {
+		h.Serial >>= 8
+		end--
 	}
+	parts := end
 	if part = attr&partBit != 0; part {
-		h.Total = f.U16("parts")
-		h.Index = f.U16("part")
+		h.Total, h.Index = binary.BigEndian.Uint16(b[end:]), binary.BigEndian.Uint16(b[end+2:])
+		end += 2 + 2
 	}
-	return id, size, part
+	if end <= f.Len() {
+		f.Advance(end)
+		return plain[terminal:serial], size, part
+	}
+	f.Bytes(1, "flag") // and all others, for the error of the one that is cut
+	f.U16("type")
+	f.U16("attributes")
+	f.Bytes(terminal-(1+2+2), "version")
+	f.Bytes(idLen, "terminal")
+	f.Bytes(parts-serial, "serial")
+	f.U16("parts")
+	f.U16("part")
+	return nil, 0, false
 }
 
 // Decode reads a frame. Types that the package does not know become a
@@ -364,7 +388,6 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 	}
 	var f wire.Cursor
 	f.Begin(plain, memory)
-	f.Spare(2 * longestID)
 	m, wrong := read(&f, plain, frame)
 	if err = f.Err(); wrong != nil && !c.RelaxedChecksum {
 		err = wrong // before what the broken bytes look like
@@ -416,20 +439,22 @@ func read(f *wire.Cursor, plain, frame []byte) (m protocol.Message, wrong error)
 	}
 	h.BadCheck = wrong != nil
 	outer := f.Limit(end-f.Pos(), "body")
+	f.Spare(2 * len(id))
+	var known headed
 	if part {
 		p := wire.Own[Part](f)
 		p.Header, p.Data = h, f.RestData("part of the body")
-		m = p
-	} else if m = readBody(f, &h); m == nil {
+		known = p
+	} else {
+		known = readBody(f, &h)
+	}
+	if m = known; known != nil {
+		known.head().ID = f.Digits(id)
+	} else {
 		f.Rest("body")
 		m = &protocol.Raw{Code: fmt.Sprintf("0x%04X", h.Code), Data: slices.Clone(frame)}
 	}
-	if h, ok := m.(headed); ok {
-		h.head().ID = f.Digits(id)
-	}
 	f.Restore(outer)
-	f.U8("checksum")
-	f.Bytes(1, "flag")
 	return m, wrong
 }
 

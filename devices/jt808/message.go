@@ -4,27 +4,28 @@ import (
 	"fmt"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/protocol"
 )
 
 // Header is what all binary frames have.
 type Header struct {
-	// Code is the type. Append fills in a zero where the message has one only.
-	Code uint16
-
 	// ID is the terminal's number as on the wire, in lower-case hexadecimal: 12
 	// digits, 20 in a header of 2019, 14 in the alternative framing. See Identity.
 	ID string
 
+	// Code is the type. Append fills in a zero where the message has one only.
+	Code uint16
+
 	// Serial numbers the sender's frames; one byte in compact reports and their replies.
 	Serial uint16
+
+	// Total and Index (from 1) of a message in parts; see Part.
+	Total, Index uint16
 
 	Version     em.Opt[uint8] // of the protocol; there in headers of 2019 only
 	Alternative bool          // the framing with E7
 	Confirm     bool          // bit 15: a compact report that asks for a reply
 	Encryption  uint8         // 0 none, 1 RSA; in compact reports of unknown meaning
-
-	// Total and Index (from 1) of a message in parts; see Part.
-	Total, Index uint16
 
 	// BadCheck is set where the relaxed codec took a frame with a wrong check
 	// code or length.
@@ -36,7 +37,11 @@ type Header struct {
 
 func (h *Header) head() *Header { return h }
 
-type headed interface{ head() *Header }
+// headed is a message with a header.
+type headed interface {
+	protocol.Message
+	head() *Header
+}
 
 // Identity returns the terminal's number as people know it: the digits of the
 // wire or, where these are not decimal, the IMEI that six bytes hold in binary
@@ -100,10 +105,12 @@ func typeName(code uint16) string {
 }
 
 func known(code uint16) bool {
-	for i := range typeNames {
-		if typeNames[i].code == code {
-			return true
-		}
+	switch code {
+	case typeReply, typeHeartbeat, typeLogout, typeResend, typeRegister, typeAuth, typeAttributes, typeTimeRequest,
+		typeLocation, typeShortBatch, typeSettings, typeWaybill, typeDriver, typeBatch, typeTransparent, typeVendorData,
+		typeVendorReply, typeCompactReply, typeCompact, typeCompactStored, typeVendorText, typePlatformReply,
+		typePlatformAsks, typeRegisterReply, typeParameters, typeControl, typeTimeReply, typeText, typeDownlink:
+		return true
 	}
 	return false
 }

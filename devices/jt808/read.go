@@ -6,16 +6,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/sargas-em/em"
-	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/wire"
 )
 
 // readBody reads the body of a message; nil for an unknown type.
-func readBody(f *wire.Cursor, h *Header) protocol.Message {
+func readBody(f *wire.Cursor, h *Header) headed {
 	if !known(h.Code) {
 		return nil
 	}
-	var m protocol.Message
+	var m headed
 	if h.Encryption != 0 && !compact(h.Code) || h.Code == typeVendorData {
 		o := wire.Own[Opaque](f)
 		o.Header, o.Data = *h, f.RestData("data")
@@ -23,11 +22,11 @@ func readBody(f *wire.Cursor, h *Header) protocol.Message {
 	} else {
 		m = readKnown(f, h)
 	}
-	m.(headed).head().Tail = f.RestData("tail")
+	m.head().Tail = f.RestData("tail")
 	return m
 }
 
-func readKnown(f *wire.Cursor, h *Header) protocol.Message {
+func readKnown(f *wire.Cursor, h *Header) headed {
 	wide := h.Version.OK
 	switch h.Code {
 	case typeRegister:
@@ -63,10 +62,10 @@ func readKnown(f *wire.Cursor, h *Header) protocol.Message {
 		return m
 	case typeBatch:
 		n, kind := int(f.U16("reports")), f.U8("kind")
-		m := makeBatch(f, h, n, 2)
+		m, items := makeBatch(f, h, n, 2)
 		m.Kind = kind
 		for ; n > 0 && f.Err() == nil; n-- {
-			m.Reports = withReport(f, m.Reports, int(f.U16("report length")))
+			m.Reports = withReport(f, m.Reports, int(f.U16("report length")), &items)
 		}
 		return m
 	case typeShortBatch:
@@ -75,15 +74,15 @@ func readKnown(f *wire.Cursor, h *Header) protocol.Message {
 			m.Header, m.Level, m.Clock = *h, f.U8("battery"), readClock(f)
 			return m
 		}
-		m := makeBatch(f, h, f.Len(), 1)
+		m, items := makeBatch(f, h, f.Len(), 1)
 		for f.Len() > 0 {
-			m.Reports = withReport(f, m.Reports, int(f.U8("report length")))
+			m.Reports = withReport(f, m.Reports, int(f.U8("report length")), &items)
 		}
 		return m
 	case typeCompact, typeCompactStored:
 		return readCompact(f, h)
 	case typeAttributes:
-		f.Spare(2 * (longestID + 10)) // and for the ICCID
+		f.Spare(2 * (longestID + 10)) // for the ICCID too
 		m := wire.Own[Attributes](f)
 		m.Header, m.Kind = *h, f.U16("kind")
 		maker, model, terminal := 5, 20, 7
@@ -97,7 +96,7 @@ func readKnown(f *wire.Cursor, h *Header) protocol.Message {
 		m.GNSS, m.Radio = f.U8("gnss"), f.U8("radio")
 		return m
 	case typeDriver:
-		f.Spare(2 * (longestID + 4)) // and for the expiry
+		f.Spare(2 * (longestID + 4)) // for the expiry too
 		m := wire.Own[Driver](f)
 		m.Header, m.Status, m.Clock = *h, f.U8("status"), readClock(f)
 		if m.Status == 1 && f.Len() > 0 {
@@ -270,17 +269,31 @@ func readClock(f *wire.Cursor) (c Clock) {
 	return c
 }
 
-// makeBatch makes a batch of up to n reports, each with a length in front.
-func makeBatch(f *wire.Cursor, h *Header, n, length int) *Batch {
+// makeBatch makes a batch of up to n reports, each with a length of one byte or two
+// in front. items has room for those of all of them.
+func makeBatch(f *wire.Cursor, h *Header, n, length int) (m *Batch, items []Item) {
 	m, reports := wire.OwnList[Batch, Report](f, min(n, f.Len()/(length+reportLen)+1))
 	m.Header, m.Reports = *h, reports
-	return m
+	count := 0
+	for b := f.Ahead(); n > 0 && len(b) >= length; n-- {
+		size := int(b[0])
+		if length == 2 {
+			size = size<<8 | int(b[1])
+		}
+		b = b[length:]
+		size = min(size, len(b))
+		count += countItems(b[:size])
+		b = b[size:]
+	}
+	return m, wire.List[Item](f, count)
 }
 
-// withReport reads a report of n bytes behind others.
-func withReport(f *wire.Cursor, list []Report, n int) []Report {
+// withReport reads a report of n bytes behind others; room is that for items.
+func withReport(f *wire.Cursor, list []Report, n int, room *[]Item) []Report {
 	list = append(list, Report{})
-	items := wire.List[Item](f, countItems(f.Ahead()[:min(n, f.Len())]))
+	count := countItems(f.Ahead()[:min(n, f.Len())])
+	items := (*room)[:0:count]
+	*room = (*room)[count:count:cap(*room)]
 	readReport(f, &list[len(list)-1], n, items)
 	return list
 }
@@ -346,7 +359,12 @@ func itemsFit(b []byte) bool {
 // them and no others.
 func readItems(f *wire.Cursor, list []Item) []Item {
 	for range cap(list) {
-		list = append(list, readItem(f, "item"))
+		b := f.Ahead()
+		if len(b) < 2 {
+			break // after an error
+		}
+		f.Advance(2)
+		list = append(list, Item{b[0], data(f, int(b[1]))})
 	}
 	if len(list) == 0 {
 		return nil

@@ -42,15 +42,17 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 	if b[0] != flag[0] || len(b) > 1 && b[1] != flag[1] {
 		return nil, next(b), protocol.ErrJunk
 	}
-	i := bytes.Index(b[min(len(b), len(flag)):], []byte(flag))
-	if i < 0 {
+	inner := b[min(len(b), len(flag)):]
+	n, escaped := toFlag(inner)
+	switch {
+	case n < 0:
 		return nil, 0, nil
+	case n == 0:
+		return nil, len(flag), protocol.ErrJunk // the end of a message whose start was lost
 	}
-	n = len(flag) + i
-	if i == 0 {
-		return nil, n, protocol.ErrJunk // the end of a message whose start was lost
-	}
-	if err := plausible(b[len(flag):n]); err != nil {
+	inner = inner[:n]
+	n += len(flag)
+	if err := plausible(inner, escaped); err != nil {
 		return nil, n, err
 	}
 	n += len(flag)
@@ -58,21 +60,49 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 }
 
 // plausible is an error where what stands between flags is not as long as it says.
-func plausible(b []byte) error {
-	var head [headLen]byte
-	n := len(b)
-	if bytes.Contains(b, []byte(escape)) {
+func plausible(b []byte, escaped bool) error {
+	var room [headLen]byte
+	head, n := b, len(b)
+	if escaped {
 		var err error
-		if n, err = unescaped(head[:0], b); err != nil {
+		if n, err = unescaped(room[:0], b); err != nil {
 			return err
 		}
-	} else {
-		copy(head[:], b)
+		head = room[:]
 	}
-	if n < headLen || n != headLen+length(head[:]) {
+	if n < headLen || n != headLen+length(head) {
 		return fmt.Errorf("%w: %d bytes between flags are not as long as they say", protocol.ErrMalformed, n)
 	}
 	return nil
+}
+
+// toFlag returns where in b the next flag begins, -1 where none does, and whether
+// there is an escape before it.
+func toFlag(b []byte) (n int, escaped bool) {
+	for {
+		n += toSign(b[n:])
+		switch {
+		case n+1 >= len(b):
+			return -1, escaped
+		case b[n] == flag[0] && b[n+1] == flag[1]:
+			return n, escaped
+		case b[n] == escape[0] && b[n+1] == escape[1]:
+			escaped = true
+		}
+		n++
+	}
+}
+
+// toSign returns where in b the first byte stands that may begin a flag or an escape;
+// its length where there is none.
+func toSign(b []byte) int {
+	if i := bytes.IndexByte(b, flag[0]); i >= 0 {
+		b = b[:i]
+	}
+	if i := bytes.IndexByte(b, escape[0]); i >= 0 {
+		return i
+	}
+	return len(b)
 }
 
 // next returns where, behind the first byte, a flag may start.
@@ -93,7 +123,7 @@ func length(plain []byte) int {
 // unescape returns what stands between flags as it was before it was escaped: b
 // itself, or a copy in the memory's scratch.
 func unescape(b []byte, memory *wire.Memory) ([]byte, error) {
-	if !bytes.Contains(b, []byte(escape)) && !bytes.Contains(b, []byte(flag)) {
+	if n, escaped := toFlag(b); n < 0 && !escaped {
 		return b, nil
 	}
 	plain := memory.Scratch(len(b))
@@ -168,28 +198,30 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) {
 
 // DecodeReuse is Decode with the caller's memory.
 func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
-	outer := wire.New(frame)
-	outer.Expect(flag, "start")
-	if n := len(frame); n < 2*len(flag) || string(frame[n-len(flag):]) != flag {
+	if n := len(frame); n < 2*len(flag) || string(frame[:len(flag)]) != flag || string(frame[n-len(flag):]) != flag {
+		outer := wire.New(frame)
+		outer.Expect(flag, "start")
 		outer.FailAt("end", n, wire.ErrTruncated)
-	}
-	if outer.Err() != nil {
 		return nil, outer.Err()
 	}
 	plain, err := unescape(frame[len(flag):len(frame)-len(flag)], memory)
 	if err != nil {
 		return nil, err
 	}
-	var f reader
-	f.Begin(plain, memory)
-	f.Spare(2 * imeiLen)
-	m, wrong := f.message(plain)
+	h, imei, wrong, err := readHead(plain)
 	switch {
 	case wrong != nil && !c.RelaxedChecksum:
 		wrong.Offset = offsets(frame)[wrong.Offset]
 		return nil, wrong
-	case f.Err() != nil:
-		return nil, moved(f.Err(), frame)
+	case err != nil:
+		return nil, moved(err, frame, 0)
+	}
+	var f reader
+	f.Begin(plain[headLen:], memory)
+	f.Spare(2 * imeiLen)
+	m := f.message(h, imei, plain)
+	if f.Err() != nil {
+		return nil, moved(f.Err(), frame, headLen)
 	}
 	return m, nil
 }
@@ -200,10 +232,11 @@ func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
 	return m, frames().Dissect(frame), err
 }
 
-// moved is an error with its offset in the frame with escapes.
-func moved(err error, frame []byte) error {
+// moved is an error of what begins at base of the message, with its offset in the
+// frame with escapes.
+func moved(err error, frame []byte, base int) error {
 	if fe, ok := errors.AsType[*wire.FieldError](err); ok {
-		return &wire.FieldError{Field: fe.Field, Offset: offsets(frame)[fe.Offset], Err: fe.Err}
+		return &wire.FieldError{Field: fe.Field, Offset: offsets(frame)[base+fe.Offset], Err: fe.Err}
 	}
 	return err
 }
@@ -211,75 +244,75 @@ func moved(err error, frame []byte) error {
 // imeiLen is the bytes that an IMEI takes.
 const imeiLen = 8
 
-// message reads head and payload; wrong is a check code that does not fit.
-func (f *reader) message(plain []byte) (m protocol.Message, wrong *protocol.ChecksumError) {
+// readHead reads the head, but for the IMEI's digits, which are text of the
+// message's own memory. wrong is a check code that does not fit.
+func readHead(plain []byte) (h Header, imei []byte, wrong *protocol.ChecksumError, err error) {
 	if len(plain) < headLen {
-		_, wrong = f.head(&Header{}, plain)
-		return nil, wrong
+		return h, nil, nil, shortHead(plain)
 	}
+	be := binary.BigEndian
+	h.Kind, h.Serial, imei = be.Uint16(plain), be.Uint16(plain[2:]), plain[4:4+imeiLen]
+	attributes, found := be.Uint16(plain[12:]), be.Uint16(plain[14:])
+	h.Flags = attributes &^ lengthMask
+	if !wire.IsBCD(imei) {
+		return h, nil, nil, shortHead(plain)
+	}
+	payload := plain[headLen:]
+	switch {
+	case imei[imeiLen-1]&15 != 0:
+		err = &wire.FieldError{Field: "imei", Offset: 4, Err: fmt.Errorf("%w: the last of 16 digits is not 0", wire.ErrValue)}
+	case len(payload) != int(attributes&lengthMask):
+		err = &wire.FieldError{Field: "attributes", Offset: 12, Err: fmt.Errorf("%w: a payload of %d bytes, not %d", wire.ErrValue, attributes&lengthMask, len(payload))}
+	}
+	if want := checksum.Fold16(payload); found != want {
+		wrong = &protocol.ChecksumError{Algorithm: "FOLD-16", Offset: 14, Found: uint32(found), Expected: uint32(want)}
+	}
+	return h, imei, wrong, err
+}
+
+// shortHead returns what is wrong with a head that ends early, or whose IMEI is
+// not decimal.
+func shortHead(plain []byte) error {
+	f := wire.New(plain)
+	f.U16("type")
+	f.U16("serial")
+	f.BCD(imeiLen, "imei")
+	f.U16("attributes")
+	f.U16("crc")
+	return f.Err()
+}
+
+// message reads the payload.
+func (f *reader) message(h Header, imei, plain []byte) (m protocol.Message) {
 	c := &f.Cursor
 	payload := plain[headLen:]
-	switch kind := binary.BigEndian.Uint16(plain); {
-	case kind == KindCommand:
+	var head *Header
+	switch {
+	case h.Kind == KindCommand:
 		command := wire.Own[Command](c)
-		m = command
-		var ok bool
-		if ok, wrong = f.head(&command.Header, plain); ok {
-			command.Text = f.Text(f.Len(), "text")
-		}
+		m, head = command, &command.Header
+		command.Text = f.Text(f.Len(), "text")
 	case len(payload) == 1 && payload[0] == 1:
 		ack := wire.Own[Ack](c)
-		m = ack
-		var ok bool
-		if ok, wrong = f.head(&ack.Header, plain); ok {
-			f.U8("received")
-		}
-	case kind == KindReport:
-		var count int
+		m, head = ack, &ack.Header
+		f.U8("received")
+	case h.Kind == KindReport:
+		count := 0
 		if len(payload) > 0 {
 			count = min(int(payload[0]), len(payload)/2) // each has a length
 		}
 		report, records := f.report(count)
-		m = report
-		var ok bool
-		if ok, wrong = f.head(&report.Header, plain); ok {
-			report.Records = f.records(records)
-		}
+		m, head = report, &report.Header
+		report.Records = f.records(records)
 	default:
-		var ok bool
-		if ok, wrong = f.head(&Header{}, plain); ok {
-			f.Rest("payload")
-		}
-		m = &protocol.Raw{Code: fmt.Sprintf("0x%04X", kind), Data: bytes.Clone(plain)}
+		return &protocol.Raw{Code: fmt.Sprintf("0x%04X", h.Kind), Data: bytes.Clone(plain)}
 	}
+	*head = h
+	head.IMEI = f.Digits(imei)[:15]
 	if f.Err() == nil && f.Len() > 0 {
 		f.Fail("further bytes", wire.ErrValue)
 	}
-	return m, wrong
-}
-
-// head reads the head; ok is false where the payload is not worth reading.
-func (f *reader) head(h *Header, plain []byte) (ok bool, wrong *protocol.ChecksumError) {
-	h.Kind, h.Serial = f.U16("type"), f.U16("serial")
-	imei := f.BCD(imeiLen, "imei")
-	attributes := f.U16("attributes")
-	h.Flags = attributes &^ lengthMask
-	at := f.Pos()
-	found := f.U16("crc")
-	switch {
-	case f.Err() != nil:
-		return false, nil
-	case imei[15] != '0':
-		f.FailAt("imei", 4, fmt.Errorf("%w: the last of 16 digits is not 0", wire.ErrValue))
-	case f.Len() != int(attributes&lengthMask):
-		f.FailAt("attributes", 12, fmt.Errorf("%w: a payload of %d bytes, not %d", wire.ErrValue, attributes&lengthMask, f.Len()))
-	}
-	h.IMEI = imei[:15]
-	want := checksum.Fold16(plain[headLen:])
-	if found != want {
-		wrong = &protocol.ChecksumError{Algorithm: "FOLD-16", Offset: at, Found: uint32(found), Expected: uint32(want)}
-	}
-	return true, wrong
+	return m
 }
 
 // rawHeader reads the head of an unsupported message.

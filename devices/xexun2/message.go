@@ -18,8 +18,8 @@ const (
 type Header struct {
 	Kind   uint16
 	Serial uint16
-	IMEI   string // 15 digits
 	Flags  uint16 // attributes without the length: bits 10 to 15, of unknown meaning
+	IMEI   string // 15 digits
 }
 
 // Ack says that the message of that type, serial and IMEI was received.
@@ -75,11 +75,11 @@ const (
 
 // Record is what a device knew at one time.
 type Record struct {
-	Index   uint8  // counts records
 	Seconds uint32 // since 1970, UTC; 0 where the clock was never set
-	CSQ     uint8  // 0 to 31; others mean unknown
 	Battery uint16 // bit 15: it is being charged; else percent
-	Mask    uint8  // what follows
+	Index   uint8  // counts records
+	CSQ     uint8  // 0 to 31; others mean unknown
+	Mask    uint8  // which of the following there are
 
 	Alarm       Alarms
 	Positioning Positioning
@@ -147,11 +147,11 @@ const (
 // Positioning is all that says where the device is.
 type Positioning struct {
 	Mask    uint8
+	Motion  Motion
 	GNSS32  GNSS // single precision: some metres
 	WiFi    []Heard
 	Cells   []Cell
 	Ranges  [][12]byte // times of flight, of unknown layout
-	Motion  Motion
 	GNSS64  GNSS
 	Modules []Module
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/sargas-em/em/protocol/wire"
 )
 
-// reader reads one message, not escaped. Its lists are room for those of the records.
+// reader reads one payload. Its lists are room for those of the records.
 type reader struct {
 	wire.Cursor
 	wifi    []Heard
@@ -18,25 +18,57 @@ type reader struct {
 	fuller  []Fuller
 }
 
-// single is a report of one record, as most are, with what most records have, so
-// that it is one allocation.
-type single struct {
+// located is a report with room for the modules of its records, one each, as most
+// have, so that it is one allocation.
+type located[R, M, F any] struct {
 	report  Report
-	record  [1]Record
-	wifi    [6]Heard
-	cells   [4]Cell
-	modules [2]Module
-	fuller  [1]Fuller
+	records R
+	modules M
+	fuller  F
+}
+
+// heard is a report of one record with what most have that were made indoors.
+type heard struct {
+	located[[1]Record, [2]Module, [1]Fuller]
+	wifi  [6]Heard
+	cells [4]Cell
 }
 
 // report makes a report of that many records.
 func (f *reader) report(n int) (*Report, []Record) {
-	if n != 1 || f.Memory() != nil {
-		return wire.OwnList[Report, Record](&f.Cursor, n)
+	c := &f.Cursor
+	switch {
+	case n == 0 || n > 12:
+		return wire.OwnList[Report, Record](c, n)
+	case n == 1 && hears(f.Ahead()):
+		s := wire.Own[heard](c)
+		f.wifi, f.cells, f.modules, f.fuller = s.wifi[:0], s.cells[:0], s.modules[:0], s.fuller[:0]
+		return &s.report, s.records[:0]
+	case n == 1:
+		s := wire.Own[located[[1]Record, [1]Module, [1]Fuller]](c)
+		f.modules, f.fuller = s.modules[:0], s.fuller[:0]
+		return &s.report, s.records[:0]
+	case n <= 4:
+		s := wire.Own[located[[4]Record, [4]Module, [4]Fuller]](c)
+		f.modules, f.fuller = s.modules[:0], s.fuller[:0]
+		return &s.report, s.records[:0]
 	}
-	s := wire.Own[single](&f.Cursor)
-	f.wifi, f.cells, f.modules, f.fuller = s.wifi[:0], s.cells[:0], s.modules[:0], s.fuller[:0]
-	return &s.report, s.record[:0]
+	s := wire.Own[located[[12]Record, [12]Module, [12]Fuller]](c)
+	f.modules, f.fuller = s.modules[:0], s.fuller[:0]
+	return &s.report, s.records[:0]
+}
+
+// hears reports whether the one record of a payload has access points or cells.
+func hears(payload []byte) bool {
+	const mask = 1 + 2 + recordHead - 1 // of the record, behind their number and a length
+	if len(payload) <= mask || payload[mask]&HasPositioning == 0 {
+		return false
+	}
+	at := mask + 1
+	if payload[mask]&HasAlarm != 0 {
+		at += 4
+	}
+	return at < len(payload) && payload[at]&(HasWiFi|HasCells) != 0
 }
 
 // take returns an empty list with room for n elements, of what is left of room
@@ -53,32 +85,38 @@ func take[E any](c *wire.Cursor, room *[]E, n int) []E {
 // records reads a payload: the number of records, their lengths, and they
 // themselves, into the room of list.
 func (f *reader) records(list []Record) []Record {
-	var lengths [math.MaxUint8]int
 	n := int(f.U8("records"))
-	for i := range n {
-		lengths[i] = int(f.U16("record length"))
+	lengths := f.Ahead()
+	for range n {
+		f.U16("record length")
 	}
-	for _, n := range lengths[:n] {
+	if n == 0 || f.Err() != nil {
+		return nil
+	}
+	for i := range n {
+		outer := f.Limit(int(binary.BigEndian.Uint16(lengths[2*i:])), "record")
+		list = list[:i+1]
+		if f.Memory() != nil {
+			list[i] = Record{}
+		}
+		f.record(&list[i])
+		f.Restore(outer)
 		if f.Err() != nil {
 			return nil
 		}
-		outer := f.Limit(n, "record")
-		list = append(list, Record{})
-		f.record(&list[len(list)-1])
-		f.Restore(outer)
-	}
-	if n == 0 {
-		return nil
 	}
 	return list
 }
 
+var recordParts = []wire.Part{{Name: "index", Len: 1}, {Name: "time", Len: 4}, {Name: "csq", Len: 1}, {Name: "battery", Len: 2}, {Name: "mask", Len: 1}}
+
+// recordHead is the length of what all records have.
+const recordHead = 1 + 4 + 1 + 2 + 1
+
 func (f *reader) record(r *Record) {
-	r.Index = f.U8("index")
-	r.Seconds = f.U32("time")
-	r.CSQ = f.U8("csq")
-	r.Battery = f.U16("battery")
-	r.Mask = f.U8("mask")
+	b := f.Block(recordHead, recordParts)[:recordHead]
+	r.Index, r.Seconds, r.CSQ = b[0], binary.BigEndian.Uint32(b[1:]), b[5]
+	r.Battery, r.Mask = binary.BigEndian.Uint16(b[6:]), b[8]
 	if r.Has(HasAlarm) {
 		r.Alarm = Alarms(f.U32("alarm"))
 	}
@@ -157,8 +195,8 @@ func (f *reader) positioning(p *Positioning) {
 		outer := f.Limit(int(f.U16("modules")), "modules")
 		list := take(&f.Cursor, &f.modules, f.countModules())
 		for f.Len() > 0 {
-			list = append(list, f.module())
-			p.Modules = list
+			p.Modules = list[:len(p.Modules)+1]
+			f.module(&p.Modules[len(p.Modules)-1])
 		}
 		f.Restore(outer)
 	}
@@ -179,26 +217,28 @@ func (f *reader) countModules() (n int) {
 // moduleG is the length of a module G.
 const moduleG = 8 + 8 + 1 + 1 + 1 + 2 + 2 + 4
 
-func (f *reader) module() (m Module) {
+// module reads a module; m may have been another's.
+func (f *reader) module(m *Module) {
 	m.Kind = f.U8("module")
 	n := int(f.U16("module length"))
 	if m.Kind != 'G' || n != moduleG {
-		if m.Data = f.Data(n, "module data"); m.Data == nil {
+		if m.Data, m.G = f.Data(n, "module data"), nil; m.Data == nil {
 			m.Data = []byte{}
 		}
-		return m
+		return
 	}
 	g := &take(&f.Cursor, &f.fuller, 1)[:1][0]
-	*g = Fuller{}
-	g.Lng = f.double("longitude")
-	g.Lat = f.double("latitude")
-	g.Valid = f.U8("valid")
-	g.Satellites = f.U8("satellites")
-	g.SNR = f.U8("snr")
-	g.Motion = f.motion()
-	g.Altitude = f.single("altitude")
-	m.G = g
-	return m
+	m.Data, m.G = nil, g
+	be, b := binary.BigEndian, f.Block(moduleG, moduleParts)[:moduleG]
+	g.Lng, g.Lat = finite(math.Float64frombits(be.Uint64(b))), finite(math.Float64frombits(be.Uint64(b[8:])))
+	g.Valid, g.Satellites, g.SNR = b[16], b[17], b[18]
+	g.Motion.Speed, g.Motion.Course = be.Uint16(b[19:]), be.Uint16(b[21:])
+	g.Altitude = finite(float64(math.Float32frombits(be.Uint32(b[23:]))))
+}
+
+var moduleParts = []wire.Part{
+	{Name: "longitude", Len: 8}, {Name: "latitude", Len: 8}, {Name: "valid", Len: 1}, {Name: "satellites", Len: 1},
+	{Name: "snr", Len: 1}, {Name: "speed", Len: 2}, {Name: "course", Len: 2}, {Name: "altitude", Len: 4},
 }
 
 func (f *reader) motion() Motion { return Motion{Speed: f.U16("speed"), Course: f.U16("course")} }

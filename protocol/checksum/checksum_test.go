@@ -52,3 +52,30 @@ func TestCRC16(t *testing.T) {
 		}
 	})
 }
+
+// TestByteByByte compares what is done eight bytes at a time with what is done for
+// each, and each carry, over data that fills what is added at once.
+func TestByteByByte(t *testing.T) {
+	plain := func(b []byte) uint16 {
+		var s uint32
+		for _, v := range b {
+			s += uint32(v)
+			s = s&0xFFFF + s>>16
+		}
+		return ^uint16(s)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		b := rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "data")
+		b = append(bytes.Repeat([]byte{rapid.Byte().Draw(t, "filling")}, rapid.IntRange(0, 3000).Draw(t, "fill")), b...)
+		var x byte
+		for _, v := range b {
+			x ^= v
+		}
+		if got := Xor8(b); got != x {
+			t.Errorf("%x: exclusive or %#x, want %#x", b, got, x)
+		}
+		if got, want := Fold16(b), plain(b); got != want {
+			t.Errorf("%d bytes, the last %x: %#x, want %#x", len(b), b[max(0, len(b)-40):], got, want)
+		}
+	})
+}

@@ -101,6 +101,22 @@ func (c *Cursor) Empty(sep byte) bool {
 	return false
 }
 
+// IsBCD reports whether each byte is two decimal digits.
+func IsBCD(b []byte) bool {
+	for ; len(b) >= 8; b = b[8:] {
+		// A half of a byte is above 9 if it has 8, and 4 or 2.
+		if w := binary.LittleEndian.Uint64(b); w>>3&(w>>2|w>>1)&(0x11*ones) != 0 {
+			return false
+		}
+	}
+	for _, v := range b {
+		if v > 0x99 || v&15 > 9 {
+			return false
+		}
+	}
+	return true
+}
+
 // HexDigit returns the value of a hexadecimal digit in any case, or 255.
 func HexDigit(d byte) byte {
 	switch {

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"testing"
@@ -119,4 +120,27 @@ func TestDecimal(t *testing.T) {
 			t.Errorf("%q: %t", text, ok)
 		}
 	}
+}
+
+// TestHexadecimal compares what is done eight digits at a time with what does one.
+func TestHexadecimal(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "bytes")
+		if rapid.Bool().Draw(t, "decimal") {
+			for i := range b { // or few were
+				b[i] = b[i]%10 | b[i]/16%10<<4
+			}
+			if rapid.Bool().Draw(t, "but one") && len(b) > 0 {
+				b[rapid.IntRange(0, len(b)-1).Draw(t, "at")] = rapid.Byte().Draw(t, "other")
+			}
+		}
+		c := wire.New(b)
+		want := hex.EncodeToString(b)
+		if got := c.Digits(b); got != want {
+			t.Errorf("digits %q, want %q", got, want)
+		}
+		if got := wire.IsBCD(b); got == strings.ContainsAny(want, "abcdef") {
+			t.Errorf("%s is decimal: %v", want, got)
+		}
+	})
 }

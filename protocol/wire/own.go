@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"unsafe"
 )
@@ -19,6 +20,10 @@ func Own[T any](c *Cursor) *T {
 	switch n := len(c.frame) + c.spare; {
 	case n <= 64:
 		o := new(withText[T, [64]byte])
+		c.keep(o.text[:])
+		return &o.message
+	case n <= 96:
+		o := new(withText[T, [96]byte])
 		c.keep(o.text[:])
 		return &o.message
 	case n <= 128:
@@ -50,6 +55,9 @@ func OwnList[T, E any](c *Cursor, n int) (m *T, list []E) {
 	case c.memory != nil || n <= 0 || n > 32:
 		m = Own[T](c)
 		return m, List[E](c, n)
+	case n <= 2:
+		o := Own[withList[T, [2]E]](c)
+		return &o.message, o.list[:0:n]
 	case n <= 4:
 		o := Own[withList[T, [4]E]](c)
 		return &o.message, o.list[:0:n]
@@ -142,8 +150,29 @@ func (c *Cursor) Digits(b []byte) string {
 	} else {
 		c.room = dst[n:]
 	}
-	hex.Encode(dst, b)
+	i := 0
+	for ; i+4 <= len(b); i += 4 {
+		putDigits(dst[2*i:], binary.LittleEndian.Uint32(b[i:]))
+	}
+	switch {
+	case i == len(b):
+	case i > 0: // four bytes again, of which some were done
+		putDigits(dst[n-8:], binary.LittleEndian.Uint32(b[len(b)-4:]))
+	default:
+		hex.Encode(dst, b)
+	}
 	return unsafe.String(unsafe.SliceData(dst), n)
+}
+
+// putDigits writes the digits of four bytes, the first in the lowest of the word.
+func putDigits(dst []byte, b uint32) {
+	// Four bytes apart, then the halves of each, the first in the lowest byte.
+	w := uint64(b)
+	w = (w | w<<16) & 0x0000FFFF_0000FFFF
+	w = (w | w<<8) & 0x00FF00FF_00FF00FF
+	w = (w>>4 | w<<8) & (0x0F * ones)
+	letters := w >> 3 & (w>>2 | w>>1) & ones // of 10 and above
+	binary.LittleEndian.PutUint64(dst, w+'0'*ones+letters*('a'-'0'-10))
 }
 
 // Memory is where messages are made by a caller that is done with each before

@@ -271,11 +271,9 @@ func (c *Cursor) BCD(n int, name string) string {
 	if b == nil {
 		return ""
 	}
-	for _, v := range b {
-		if v > 0x99 || v&15 > 9 {
-			c.fail(name, c.pos-n, fmt.Errorf("%w: %x is not decimal", ErrValue, b))
-			return ""
-		}
+	if !IsBCD(b) {
+		c.fail(name, c.pos-n, fmt.Errorf("%w: %x is not decimal", ErrValue, b))
+		return ""
 	}
 	return c.Digits(b)
 }
