@@ -33,6 +33,11 @@
 //   - Every message to send can be encoded and is one frame of the dialect.
 //   - After Wake(now) the Deadline is zero or after now.
 //
+// A device's clock may run on local time: whoever makes the Device states its lead
+// over UTC then (a field of the dialect's Config). The time zone of the process, and
+// that of the time a session is handed, are never to matter; to see that, the kit
+// runs some of its checks with time.Local set to others.
+//
 // Run's subtests then ask for more; each states its requirement where it is
 // defined, and has a stable id and a level: see Requirements. Panics are caught, and told with the bytes that caused them.
 package codectest
@@ -194,7 +199,8 @@ func (k Kit) session(t tester) *session {
 	return watchSession(t, k.Device, k.Device.Sessions(protocol.SessionConfig{Identity: k.Identity}))
 }
 
-// Run holds the device to the contract. The names of the subtests are stable;
+// Run holds the device to the contract. No other test may run at the same time, for
+// the time zone of the process is changed and set back. The names of the subtests are stable;
 // each is one of Requirements. With the environment variable EM_REPORT it leaves
 // its Report in that folder, under the device's name and ".json"; where several
 // kits are of one device they leave one Report, see [Report.Add]. EM_PROFILE and
@@ -258,7 +264,7 @@ func leave(r *Report, name, test string) error {
 }
 
 // Verify is Run without a test, for tools: it holds the device to the contract
-// and reports. at is the Report's time; all else in it depends on the Kit, and on
+// and reports. Like Run it changes the time zone of the process for a while. at is the Report's time; all else in it depends on the Kit, and on
 // the outside frames where EM_VECTORS names them.
 func Verify(k Kit, at time.Time) *Report {
 	var r *Report

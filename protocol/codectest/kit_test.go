@@ -288,6 +288,35 @@ var mistakes = []struct {
 			return err
 		}})
 	}, "not in UTC"},
+	{"decode takes the clock of the process", func(k *Kit) {
+		k.Device.Codec = codec{decode: func(frame []byte) (protocol.Message, error) {
+			m, err := sample.Codec{}.Decode(frame)
+			if p, ok := m.(*sample.Pos); ok {
+				_, lead := time.Unix(p.At, 0).Zone()
+				p.At -= int64(lead)
+			}
+			return m, err
+		}}
+	}, "another message in the zone"},
+	{"session takes the clock of its caller", func(k *Kit) {
+		withSession(&k.Device, session1{handle: func(s protocol.Session, now time.Time, m protocol.Message, out *protocol.Output) error {
+			err := s.Handle(now, m, out)
+			for i := range out.Observations {
+				y, month, d := now.Date()
+				out.Observations[i].DeviceAt = time.Date(y, month, d, 0, 0, 0, 0, time.UTC)
+			}
+			return err
+		}})
+	}, "the session is another in the zone"},
+	{"simulator tells another clock", func(k *Kit) {
+		withSimulator(&k.Device, simulator1{report: func(s protocol.Simulator, obs []em.Observation) error {
+			for i := range obs {
+				_, lead := obs[i].DeviceAt.Zone()
+				obs[i].DeviceAt = obs[i].DeviceAt.Add(time.Duration(lead) * time.Second)
+			}
+			return s.Report(obs...)
+		}})
+	}, "2026-12-31 14:"},
 	{"session spins", func(k *Kit) {
 		withSession(&k.Device, session1{deadline: func(protocol.Session) time.Time { return time.Unix(1, 0) }})
 	}, "the session would spin"},

@@ -33,10 +33,10 @@ func TestRequirementsAreStable(t *testing.T) {
 	}
 	want := []string{
 		"EM-DEC-01 L1 vectors", "EM-DEC-02 L1 origin", "EM-DEC-03 L1 dissect", "EM-DEC-04 L1 chunking",
-		"EM-ENC-01 L1 reencode", "EM-ENC-02 L1 append",
+		"EM-ENC-01 L1 reencode", "EM-ENC-02 L1 append", "EM-TIM-01 L1 zones",
 		"EM-ROB-01 L2 truncation", "EM-ROB-02 L2 bitflips", "EM-ROB-03 L2 resync", "EM-ROB-04 L2 maxframe",
 		"EM-ROB-05 L2 foreign", "EM-ROB-06 L2 relaxed", "EM-ROB-07 L2 match",
-		"EM-SES-01 L3 session", "EM-SIM-01 L3 simulator", "EM-CMD-01 L3 commands",
+		"EM-SES-01 L3 session", "EM-SIM-01 L3 simulator", "EM-TIM-02 L3 instants", "EM-CMD-01 L3 commands",
 		"EM-PRF-01 L3 profile", "EM-PRF-02 L3 profile commands",
 		"EM-FLD-01 L4 external", "EM-FLD-02 L4 field",
 	}
@@ -210,7 +210,7 @@ func TestReportForms(t *testing.T) {
 	if err := xml.Unmarshal(junit.Bytes(), &suite); err != nil {
 		t.Fatal(err)
 	}
-	if suite.Tests != 20 || suite.Failures != 1 || suite.Skipped != 1 || suite.Cases[7].Name != "EM-ROB-02 bitflips" ||
+	if suite.Tests != 22 || suite.Failures != 1 || suite.Skipped != 1 || suite.Cases[8].Name != "EM-ROB-02 bitflips" ||
 		suite.Cases[7].Failure == nil || !strings.Contains(suite.Cases[7].Failure.Text, "<script>") {
 		t.Errorf("%+v", suite)
 	}
