@@ -3,10 +3,12 @@ package rftrack
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/nmea"
 	"github.com/sargas-em/em/protocol/wire"
 )
 
@@ -43,18 +45,16 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 		}
 		return nil, n, protocol.ErrJunk
 	}
-	head := bytes.Index(b[:min(len(b), maxHead)], []byte(headEnd))
-	if head < 0 {
-		if len(b) >= maxHead {
-			return nil, 1, fmt.Errorf("%w: no end of the head in %d bytes", protocol.ErrFrameTooLong, maxHead)
-		}
+	body, length, err := readHead(b[:min(len(b), maxHead)])
+	switch {
+	case body == 0 && len(b) >= maxHead:
+		return nil, 1, fmt.Errorf("%w: no end of the head in %d bytes", protocol.ErrFrameTooLong, maxHead)
+	case body == 0:
 		return nil, 0, nil
-	}
-	length, err := contentLength(b[:head])
-	if err != nil {
+	case err != nil:
 		return nil, 1, err
 	}
-	if n = head + len(headEnd) + length; n > len(b) {
+	if n = body + length; n > len(b) {
 		return nil, 0, nil
 	}
 	return b[:n:n], n, nil
@@ -70,31 +70,50 @@ func begins(b []byte) bool {
 	return false
 }
 
-// contentLength reads the one length of a body that a head has.
-func contentLength(head []byte) (int, error) {
-	length := -1
-	_, lines, more := bytes.Cut(head, []byte(lineEnd)) // behind the start line
-	for more {
-		var line []byte
-		line, lines, more = bytes.Cut(lines, []byte(lineEnd))
-		name, v, ok := bytes.Cut(line, []byte(":"))
-		switch {
-		case !ok || len(name) == 0 || bytes.ContainsAny(line, lineEnd):
-			return 0, fmt.Errorf("%w: a header without a name", protocol.ErrMalformed)
-		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
-			return 0, fmt.Errorf("%w: a body in chunks", protocol.ErrMalformed)
-		case bytes.EqualFold(name, []byte("Content-Length")):
-			n, err := strconv.ParseUint(string(bytes.TrimSpace(v)), 10, 31)
-			if err != nil || length >= 0 {
-				return 0, fmt.Errorf("%w: the length of the body", protocol.ErrMalformed)
-			}
-			if length = int(n); length > maxBody {
-				return 0, fmt.Errorf("%w: a body of %d bytes, at most %d", protocol.ErrFrameTooLong, n, maxBody)
-			}
-		}
+// readHead returns where the body begins, behind start line, headers and an empty line,
+// or 0 where that has not come, and the length of the body, which the headers say once.
+func readHead(b []byte) (body, length int, err error) {
+	length = -1
+	from := bytes.Index(b, []byte(lineEnd)) + len(lineEnd) // behind the start line
+	if from < len(lineEnd) {
+		return 0, 0, nil
 	}
-	if length < 0 {
-		return 0, fmt.Errorf("%w: no length of the body", protocol.ErrMalformed)
+	for {
+		n := bytes.IndexByte(b[from:], '\n')
+		switch {
+		case n < 0:
+			return 0, 0, nil
+		case n == 1 && string(b[from-2:from+2]) == headEnd:
+			if err == nil && length < 0 {
+				err = fmt.Errorf("%w: no length of the body", protocol.ErrMalformed)
+			}
+			return from + len(lineEnd), length, err
+		case err == nil:
+			length, err = readHeader(b[from:from+n], length)
+		}
+		from += n + 1
+	}
+}
+
+// readHeader reads a header, up to its LF, and returns the length that it says, or the
+// one that is known.
+func readHeader(line []byte, length int) (int, error) {
+	line, whole := bytes.CutSuffix(line, []byte("\r"))
+	colon := bytes.IndexByte(line, ':')
+	switch {
+	case !whole || colon < 1 || bytes.IndexByte(line, '\r') >= 0:
+		return 0, fmt.Errorf("%w: a header without a name", protocol.ErrMalformed)
+	case line[0]|0x20 == 't' && bytes.EqualFold(line[:colon], []byte("Transfer-Encoding")):
+		return 0, fmt.Errorf("%w: a body in chunks", protocol.ErrMalformed)
+	case colon == len("Content-Length") && bytes.EqualFold(line[:colon], []byte("Content-Length")):
+		n, ok := nmea.ParseUint(bytes.TrimSpace(line[colon+1:]))
+		switch {
+		case !ok || n > math.MaxInt32 || length >= 0:
+			return 0, fmt.Errorf("%w: the length of the body", protocol.ErrMalformed)
+		case n > maxBody:
+			return 0, fmt.Errorf("%w: a body of %d bytes, at most %d", protocol.ErrFrameTooLong, n, maxBody)
+		}
+		return int(n), nil
 	}
 	return length, nil
 }
@@ -116,22 +135,20 @@ func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
 }
 
 func read(cur *wire.Cursor, frame []byte) (protocol.Message, error) {
-	head := bytes.Index(frame, []byte(headEnd))
-	if head < 0 {
-		cur.Fail("head", wire.ErrTruncated)
-		return nil, cur.Err()
-	}
-	length, err := contentLength(frame[:head])
-	if err == nil && length != len(frame)-head-len(headEnd) {
-		err = fmt.Errorf("%w: a body of %d bytes, its head says %d", protocol.ErrMalformed, len(frame)-head-len(headEnd), length)
+	body, length, err := readHead(frame)
+	switch {
+	case body == 0:
+		err = wire.ErrTruncated
+	case err == nil && length != len(frame)-body:
+		err = fmt.Errorf("%w: a body of %d bytes, its head says %d", protocol.ErrMalformed, len(frame)-body, length)
 	}
 	if err != nil {
 		cur.Fail("head", err)
 		return nil, cur.Err()
 	}
-	first := bytes.IndexByte(frame[:head+2], '\r')
+	first := bytes.IndexByte(frame, '\r')
 	start := cur.Chars(first, "start line")
-	cur.Chars(head-first+len(headEnd), "headers")
+	cur.Chars(body-first, "headers")
 	word, rest, _ := bytes.Cut(start, []byte(" "))
 	target, version, _ := bytes.Cut(rest, []byte(" "))
 	post := string(word) == "POST" && string(version) == "HTTP/1.1"
@@ -163,53 +180,71 @@ const maxFields = 64
 
 func readForm(cur *wire.Cursor, frame []byte) *Report {
 	r, fields := wire.OwnList[Report, Field](cur, min(bytes.Count(cur.Ahead(), []byte("&"))+1, maxFields))
+	start := cur.Pos()
+	form := cur.TextAt(start, cur.Len())
+	var named uint64 // a bit for names that begin and end alike
 	for cur.Len() > 0 && cur.Err() == nil {
-		if len(r.Fields) == maxFields {
+		if len(fields) == maxFields {
 			cur.Fail("form", fmt.Errorf("%w: more than %d fields", wire.ErrValue, maxFields))
 			break
 		}
 		at := cur.Pos()
-		n := fieldEnd(frame[at:])
-		eq := bytes.IndexByte(frame[at:at+n], '=')
-		if eq < 1 {
+		rest := form[at-start:]
+		eq := 0
+		for eq < len(rest) && rest[eq] != '=' { // names are short: a call costs more
+			eq++
+		}
+		n, err := 0, error(nil)
+		if eq > 0 && eq < len(rest) {
+			n, err = plainField(rest[:eq], rest[eq+1:])
+		}
+		if n > 0 {
+			n += eq + 1
+		} else if n = fieldEnd(rest, eq); eq < 1 || eq >= n {
 			cur.Fail("form", fmt.Errorf("%w: no name and value", wire.ErrValue))
 			break
+		} else {
+			err = check(Field{rest[:eq], rest[eq+1 : n]})
 		}
-		field := cur.Text(n, "field")
-		f := Field{field[:eq], field[eq+1:]}
-		name := f.Name
-		if _, twice := r.Get(name); twice {
-			cur.FailAt(name, at, fmt.Errorf("%w: it comes twice", wire.ErrValue))
+		name := rest[:eq]
+		bit := uint64(1) << ((name[0] ^ name[eq-1]<<1) & 63)
+		if named&bit != 0 {
+			r.Fields = fields
+			if _, twice := r.Get(name); twice {
+				cur.FailAt(name, at, fmt.Errorf("%w: it comes twice", wire.ErrValue))
+			}
 		}
-		fields = append(fields, f)
-		r.Fields = fields
-		if err := check(f); err != nil {
+		named |= bit
+		fields = append(fields, Field{name, rest[eq+1 : n]})
+		if err != nil {
 			cur.FailAt(name, at, fmt.Errorf("%w: %w", wire.ErrValue, err))
 		}
+		cur.Advance(n)
 		if cur.Len() > 0 {
 			if cur.Expect("&", "separator"); cur.Len() == 0 {
 				cur.Fail("form", wire.ErrTruncated)
 			}
 		}
 	}
+	r.Fields = fields
 	if _, ok := r.Get("i"); !ok && cur.Err() == nil {
 		cur.Fail("form", fmt.Errorf("%w: the form does not name the unit", wire.ErrValue))
 	}
 	return r
 }
 
-// fieldEnd is where a field ends: at an ampersand that is in no text of a JSON value.
-func fieldEnd(b []byte) int {
-	eq := bytes.IndexByte(b, '=')
-	if json := eq >= 0 && eq+1 < len(b) && (b[eq+1] == '{' || b[eq+1] == '['); !json {
-		if end := bytes.IndexByte(b, '&'); end >= 0 {
+// fieldEnd is where a field ends, whose first equals sign is at eq: at an ampersand
+// that is in no text of a JSON value.
+func fieldEnd(b string, eq int) int {
+	if json := eq+1 < len(b) && (b[eq+1] == '{' || b[eq+1] == '['); !json {
+		if end := strings.IndexByte(b, '&'); end >= 0 {
 			return end
 		}
 		return len(b)
 	}
 	quoted, escaped := false, false
-	for i, c := range b {
-		switch {
+	for i := range len(b) {
+		switch c := b[i]; {
 		case escaped:
 			escaped = false
 		case c == '\\' && quoted:

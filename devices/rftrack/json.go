@@ -1,14 +1,11 @@
 package rftrack
 
-import (
-	"math"
-	"strconv"
-)
+import "math"
 
-// plainJSON reads values of JSON as the units write them: numbers without exponents,
-// texts of ASCII without escapes, keys of one letter that are known. For all else, right
-// or wrong, ok is false in the end, and encoding/json has to read it: that takes some
-// twenty times as long.
+// plainJSON reads values of JSON as the units write them: numbers of up to 18 digits
+// without exponents, texts of ASCII without escapes, keys of one letter that are known.
+// For all else, right or wrong, ok is false in the end, and encoding/json has to read
+// it: that takes some twenty times as long.
 type plainJSON struct {
 	s  string
 	at int
@@ -26,40 +23,28 @@ func (p *plainJSON) take(c byte) bool {
 
 func (p *plainJSON) need(c byte) { p.ok = p.take(c) && p.ok }
 
-// end reports whether all was read, and was plain.
-func (p *plainJSON) end() bool { return p.ok && p.at == len(p.s) }
-
-// object reads an object, and its values by read.
-func (p *plainJSON) object(read func(key byte)) {
-	p.need('{')
-	for more := p.ok && !p.take('}'); more; more = p.next('}') {
-		p.need('"')
-		key := byte(0)
-		if p.at < len(p.s) {
-			key = p.s[p.at]
-			p.at++
-		}
-		p.need('"')
-		p.need(':')
-		read(key)
-	}
+// begin reads the start of an object or an array, and reports whether something is in it.
+func (p *plainJSON) begin(start, end byte) bool {
+	p.need(start)
+	return p.ok && !p.take(end)
 }
 
-// array reads an array, and its elements by read.
-func (p *plainJSON) array(read func()) {
-	p.need('[')
-	for more := p.ok && !p.take(']'); more; more = p.next(']') {
-		read()
-	}
-}
-
-// next reports whether there is one more behind a comma, or reads the end.
-func (p *plainJSON) next(end byte) bool {
+// more reports whether there is one more behind a comma, or reads the end.
+func (p *plainJSON) more(end byte) bool {
 	if p.ok && p.take(',') {
 		return true
 	}
 	p.need(end)
 	return false
+}
+
+// key reads the key of a member with its colon; 0 for none of one letter.
+func (p *plainJSON) key() byte {
+	if k := p.s[p.at:]; len(k) > 3 && k[0] == '"' && k[2] == '"' && k[3] == ':' {
+		p.at += len(`"k":`)
+		return k[1]
+	}
+	return 0
 }
 
 // text reads a text that nobody needs.
@@ -73,47 +58,61 @@ func (p *plainJSON) text() {
 
 // integer reads a number from least to most without a point.
 func (p *plainJSON) integer(least, most int64) int64 {
-	digits := p.number()
-	v, err := strconv.ParseInt(digits, 10, 64)
-	p.ok = p.ok && err == nil && v >= least && v <= most && digits != "-0" // which encoding/json takes for a float
+	negative := p.take('-')
+	n, _ := p.whole()
+	v := int64(n)
+	if negative {
+		p.ok = p.ok && v != 0 // which encoding/json takes for a float
+		v = -v
+	}
+	p.ok = p.ok && v >= least && v <= most
 	return v
 }
 
 // decimal reads a number.
 func (p *plainJSON) decimal() float64 {
-	from := p.at
-	p.number()
+	negative := p.take('-')
+	n, digits := p.whole()
+	v := float64(n)
 	if p.take('.') {
-		point := p.at
-		p.digits()
-		p.ok = p.ok && p.at > point
+		f, decimals := p.digits()
+		// Two numbers that a float64 holds exactly have the nearest one as their quotient.
+		const exact = 15
+		if p.ok = p.ok && decimals > 0 && digits+decimals <= exact; p.ok {
+			v = float64(n*pow10[decimals]+f) / float64(pow10[decimals])
+		}
 	}
-	v, err := strconv.ParseFloat(p.s[from:p.at], 64)
-	p.ok = p.ok && err == nil
+	if negative {
+		return -v
+	}
 	return v
 }
 
-// number reads and returns a number up to its point, if it has one.
-func (p *plainJSON) number() string {
+var pow10 = [...]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+
+// whole reads the digits of a number in front of its point.
+func (p *plainJSON) whole() (v uint64, n int) {
 	from := p.at
-	p.take('-')
-	whole := p.at
-	p.digits()
-	p.ok = p.ok && (p.at == whole+1 || p.at > whole && p.s[whole] != '0')
-	return p.s[from:p.at]
+	v, n = p.digits()
+	p.ok = p.ok && (n == 1 || n > 1 && p.s[from] != '0')
+	return v, n
 }
 
-func (p *plainJSON) digits() {
-	for p.at < len(p.s) && p.s[p.at] >= '0' && p.s[p.at] <= '9' {
-		p.at++
+// digits reads digits; those that 64 bits may not hold are not plain.
+func (p *plainJSON) digits() (v uint64, n int) {
+	for rest := p.s[p.at:]; n < len(rest) && rest[n]-'0' <= 9; n++ {
+		v = 10*v + uint64(rest[n]-'0')
 	}
+	p.at += n
+	p.ok = p.ok && n <= 18
+	return v, n
 }
 
-// plainGPS reads a GPS; ok is false where that is not plain.
-func plainGPS(s string) (g GPS, ok bool) {
+// plainGPS reads the GPS that s begins with, of n bytes; n is 0 where that is not plain.
+func plainGPS(s string) (g GPS, n int) {
 	p := plainJSON{s: s, ok: true}
-	p.object(func(key byte) {
-		switch key {
+	for more := p.begin('{', '}'); more; more = p.more('}') {
+		switch p.key() {
 		case 'a':
 			g.Accuracy.V, g.Accuracy.OK = p.decimal(), true
 		case 'x':
@@ -127,23 +126,31 @@ func plainGPS(s string) (g GPS, ok bool) {
 		case 't':
 			g.Time.V, g.Time.OK = p.integer(0, math.MaxInt64), true
 		default:
-			p.ok = false
+			return g, 0
 		}
-	})
-	return g, p.end()
+	}
+	return g, p.size()
 }
 
-// isPlainGSM reports whether s is a GSM, and plain.
-func isPlainGSM(s string) bool {
+// size is how many bytes were read; 0 where they were not plain.
+func (p *plainJSON) size() int {
+	if !p.ok {
+		return 0
+	}
+	return p.at
+}
+
+// plainGSM returns how many bytes the GSM has that s begins with; 0 where that is not plain.
+func plainGSM(s string) int {
 	p := plainJSON{s: s, ok: true}
-	p.object(func(key byte) {
-		switch key {
+	for more := p.begin('{', '}'); more; more = p.more('}') {
+		switch p.key() {
 		case 'c', 'n':
 			p.integer(0, math.MaxUint16)
 		case 'b':
-			p.array(func() {
-				p.object(func(key byte) {
-					switch key {
+			for more := p.begin('[', ']'); more; more = p.more(']') {
+				for more := p.begin('{', '}'); more; more = p.more('}') {
+					switch p.key() {
 					case 'l':
 						p.integer(0, math.MaxUint32)
 					case 'c':
@@ -151,31 +158,32 @@ func isPlainGSM(s string) bool {
 					case 'b':
 						p.integer(math.MinInt32, math.MaxInt32)
 					default:
-						p.ok = false
+						return 0
 					}
-				})
-			})
+				}
+			}
 		default:
-			p.ok = false
+			return 0
 		}
-	})
-	return p.end()
+	}
+	return p.size()
 }
 
-// isPlainWiFi reports whether s is a list of AccessPoint, and plain.
-func isPlainWiFi(s string) bool {
+// plainWiFi returns how many bytes the list of AccessPoint has that s begins with; 0
+// where that is not plain.
+func plainWiFi(s string) int {
 	p := plainJSON{s: s, ok: true}
-	p.array(func() {
-		p.object(func(key byte) {
-			switch key {
+	for more := p.begin('[', ']'); more; more = p.more(']') {
+		for more := p.begin('{', '}'); more; more = p.more('}') {
+			switch p.key() {
 			case 'm', 't':
 				p.text()
 			case 'l':
 				p.integer(math.MinInt32, math.MaxInt32)
 			default:
-				p.ok = false
+				return 0
 			}
-		})
-	})
-	return p.end()
+		}
+	}
+	return p.size()
 }

@@ -2,6 +2,7 @@ package rftrack
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -82,11 +83,20 @@ func counter(v uint64, shift int) em.Opt[time.Duration] {
 // number returns a field that is a number of 63 bits.
 func (r *Report) number(name string) em.Opt[uint64] {
 	v, ok := r.Get(name)
-	n, err := strconv.ParseUint(v, 10, 63)
+	n, err := parseNumber(v)
 	if !ok || err != nil {
 		return em.Opt[uint64]{}
 	}
 	return em.Some(n)
+}
+
+// parseNumber reads decimal digits of 63 bits.
+func parseNumber(v string) (uint64, error) {
+	p := plainJSON{s: v, ok: true}
+	if n, digits := p.digits(); p.ok && digits > 0 && digits == len(v) {
+		return n, nil
+	}
+	return strconv.ParseUint(v, 10, 63)
 }
 
 // Unit is the unit's number; see also check.
@@ -120,7 +130,7 @@ func decodeJSON(v string, to any) error {
 
 // gpsOf reads a GPS.
 func gpsOf(v string) (GPS, error) {
-	if g, ok := plainGPS(v); ok {
+	if g, n := plainGPS(v); n > 0 && n == len(v) {
 		return g, nil
 	}
 	var g GPS
@@ -139,7 +149,7 @@ func check(f Field) error {
 			return fmt.Errorf("the unit's number is not 1 to 32 letters, digits and - . _")
 		}
 	case "t", "bat", "rc", "idt", "mt":
-		n, err := strconv.ParseUint(f.Value, 10, 63)
+		n, err := parseNumber(f.Value)
 		if err == nil && f.Name == "t" && n > latest {
 			err = fmt.Errorf("%d ms is after the year 2200", n)
 		}
@@ -152,17 +162,42 @@ func check(f Field) error {
 		if err != nil {
 			return err
 		}
-		if !g.Lat.OK || !g.Lng.OK || !(em.LatLng{Lat: g.Lat.V, Lng: g.Lng.V}).Valid() || g.Time.V < 0 || g.Time.V > latest {
-			return fmt.Errorf("a position or a time that is none")
-		}
+		return g.check()
 	case "gsm":
-		if f.Value != "" && !isPlainGSM(f.Value) {
+		if f.Value != "" {
 			return decodeJSON(f.Value, new(GSM))
 		}
 	case "wifi":
-		if f.Value != "" && !isPlainWiFi(f.Value) {
+		if f.Value != "" {
 			return decodeJSON(f.Value, new([]AccessPoint))
 		}
 	}
 	return nil
+}
+
+func (g *GPS) check() error {
+	if !g.Lat.OK || !g.Lng.OK || !(em.LatLng{Lat: g.Lat.V, Lng: g.Lng.V}).Valid() || g.Time.V < 0 || g.Time.V > latest {
+		return errors.New("a position or a time that is none")
+	}
+	return nil
+}
+
+// plainField returns how many bytes the value of a field has which rest begins with,
+// and what is wrong with it, where that is plain JSON; 0 for all else.
+func plainField(name, rest string) (n int, err error) {
+	switch name {
+	case "gps":
+		var g GPS
+		if g, n = plainGPS(rest); n > 0 {
+			err = g.check()
+		}
+	case "gsm":
+		n = plainGSM(rest)
+	case "wifi":
+		n = plainWiFi(rest)
+	}
+	if n < len(rest) && rest[n] != '&' {
+		return 0, nil
+	}
+	return n, err
 }

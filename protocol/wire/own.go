@@ -30,8 +30,20 @@ func Own[T any](c *Cursor) *T {
 		o := new(withText[T, [128]byte])
 		c.keep(o.text[:])
 		return &o.message
+	case n <= 160:
+		o := new(withText[T, [160]byte])
+		c.keep(o.text[:])
+		return &o.message
+	case n <= 192:
+		o := new(withText[T, [192]byte])
+		c.keep(o.text[:])
+		return &o.message
 	case n <= 256:
 		o := new(withText[T, [256]byte])
+		c.keep(o.text[:])
+		return &o.message
+	case n <= 384:
+		o := new(withText[T, [384]byte])
 		c.keep(o.text[:])
 		return &o.message
 	case n <= 512:
@@ -60,6 +72,9 @@ func OwnList[T, E any](c *Cursor, n int) (m *T, list []E) {
 		return &o.message, o.list[:0:n]
 	case n <= 4:
 		o := Own[withList[T, [4]E]](c)
+		return &o.message, o.list[:0:n]
+	case n <= 8:
+		o := Own[withList[T, [8]E]](c)
 		return &o.message, o.list[:0:n]
 	case n <= 12:
 		o := Own[withList[T, [12]E]](c)
