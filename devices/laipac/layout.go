@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/sargas-em/em/protocol/layout"
+	"github.com/sargas-em/em/protocol/nmea"
 )
 
 // Layout describes the frames; see package layout.
@@ -26,7 +27,7 @@ var frames = sync.OnceValue(func() *layout.Layout {
 			layout.Let("end", "find('*')"),
 			layout.If("end < 0", layout.Fail()),
 			layout.Sub("end - pos",
-				field("sentence").Title(),
+				nmea.Field("sentence").Title(),
 				layout.Switch(
 					sentence("AVRMC", report()),
 					sentence("AVSYS", fields("unit", "firmware", "serial", "memory")),
@@ -38,7 +39,7 @@ var frames = sync.OnceValue(func() *layout.Layout {
 					sentence("AVRESET", fields("unit", "password")),
 					layout.Else(layout.Text("data", "left")),
 				),
-				layout.While("left > 0", field("extra")),
+				layout.While("left > 0", nmea.Field("extra")),
 			),
 			layout.Lit("star", "*"),
 			layout.Check("checksum", layout.Xor8, "1", "end").InHex(),
@@ -46,26 +47,24 @@ var frames = sync.OnceValue(func() *layout.Layout {
 	})
 })
 
-func field(name string) layout.Node { return layout.Word(name, ',') }
-
 // report is what stands behind AVRMC.
 func report() layout.Node {
 	return layout.Seq(
-		field("unit"),
-		field("time").Date("hhmmss"),
-		field("status").Meanings(map[string]string{
+		nmea.Field("unit"),
+		nmea.Field("time").Date("hhmmss"),
+		nmea.Field("status").Meanings(map[string]string{
 			"A": "fix", "R": "last fix, sent again", "P": "parked", "V": "no fix",
 			"a": "fix, waits for an ack", "r": "last fix, sent again, waits for an ack", "p": "parked, waits for an ack", "v": "no fix, waits for an ack",
 		}),
 		layout.DegMin("latitude", ','),
 		layout.DegMin("longitude", ','),
-		field("speed"), field("course"),
-		field("date").Date("DDMMYY"),
-		field("event").Meanings(map[string]string{
+		nmea.Field("speed"), nmea.Field("course"),
+		nmea.Field("date").Date("DDMMYY"),
+		nmea.Field("event").Meanings(map[string]string{
 			"3": "SOS", "4": "fence out", "5": "power cut", "6": "overspeed", "7": "fence out", "8": "vibration", "H": "power off",
 			"S": "tamper", "T": "tamper", "X": "fence in", "Y": "towing", "Z": "low battery",
 		}),
-		field("battery"), field("mileage"), field("gps on"), field("analog 1"), field("analog 2"),
-		field("cell"), field("network"),
+		nmea.Field("battery"), nmea.Field("mileage"), nmea.Field("gps on"), nmea.Field("analog 1"), nmea.Field("analog 2"),
+		nmea.Field("cell"), nmea.Field("network"),
 	)
 }

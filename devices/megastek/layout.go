@@ -52,8 +52,6 @@ func alone(size, from string, starts ...string) string {
 	return all
 }
 
-func field(name string) layout.Node { return layout.Word(name, ',') }
-
 // list is fields one after the other.
 func list(names ...string) layout.Node { return layout.Words(',', names...) }
 
@@ -72,21 +70,21 @@ func report() layout.Node {
 			layout.Switch(
 				layout.Case("version == '"+version+"'",
 					list("imei", "name"),
-					field("live or stored").Meanings(map[string]string{"R": "live", "S": "stored"}),
-					field("date").Date("DDMMYY"), field("time").Date("hhmmss"),
-					field("status").Meanings(map[string]string{"A": "fix", "V": "no fix"}),
+					nmea.Field("live or stored").Meanings(map[string]string{"R": "live", "S": "stored"}),
+					nmea.Field("date").Date("DDMMYY"), nmea.Field("time").Date("hhmmss"),
+					nmea.Field("status").Meanings(map[string]string{"A": "fix", "V": "no fix"}),
 					layout.DegMin("latitude", ','), layout.DegMin("longitude", ','),
 					list("field 10", "satellites", "field 12", "hdop", "speed", "course", "altitude", "odometer"),
-					cellFields(), field("gsm level"),
+					cellFields(), nmea.Field("gsm level"),
 					layout.If("count(',') >= 11 && until(',') == 3 && run('0123456789') == 3 && byte(pos + 8) == 0x2C && in(byte(pos + 4), 0x30, 0x31) && in(byte(pos + 5), 0x30, 0x31) && in(byte(pos + 6), 0x30, 0x31) && in(byte(pos + 7), 0x30, 0x31)",
-						field("heart rate")),
+						nmea.Field("heart rate")),
 					layout.Switch(
 						layout.Case("until(',') == run(' ') || "+bits, list("inputs", "outputs", "adc 1", "adc 2", "adc 3")),
 						layout.Else(list("heart rate", "steps", "activity", "light sleep", "deep sleep")),
 					),
 					list("temperature 1", "temperature 2", "rfid", "charging and belt", "battery"),
-					field("alert").Title(),
-					layout.While("left > 0", field("tail")),
+					nmea.Field("alert").Title(),
+					layout.While("left > 0", nmea.Field("tail")),
 				),
 				layout.Else(layout.While("left > 0", layout.Text("data", "min(left, 100)"))), // Wireshark shows no more at once
 			),
@@ -122,14 +120,14 @@ func olderForms() layout.Node {
 
 func stx() layout.Node {
 	return layout.Seq(
-		layout.Lit("comma", ","), field("id"), sentence(),
+		layout.Lit("comma", ","), nmea.Field("id"), sentence(),
 		layout.Let("fields", "count(',') + 1"),
-		field("fix").Meanings(map[string]string{"F": "fix", "L": "last known fix"}),
-		field("alert").Title(),
-		layout.If("starts('imei:')", layout.Lit("imei key", "imei:")), field("imei"),
+		nmea.Field("fix").Meanings(map[string]string{"F": "fix", "L": "last known fix"}),
+		nmea.Field("alert").Title(),
+		layout.If("starts('imei:')", layout.Lit("imei key", "imei:")), nmea.Field("imei"),
 		list("satellites", "altitude", "battery"),
-		layout.If("fields > 11", field("gap")),
-		field("charging"), cellFields(),
+		layout.If("fields > 11", nmea.Field("gap")),
+		nmea.Field("charging"), cellFields(),
 	)
 }
 
@@ -142,8 +140,8 @@ func stxPadded() layout.Node {
 		sentence(),
 		layout.Let("fields", "count(',') + 1"),
 		cellFields(), list("gsm level", "battery", "flags", "inputs"),
-		layout.Repeat("fields - 9", field("value")),
-		field("alert").Title(),
+		layout.Repeat("fields - 9", nmea.Field("value")),
+		nmea.Field("alert").Title(),
 	)
 }
 

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/sargas-em/em/protocol/layout"
+	"github.com/sargas-em/em/protocol/nmea"
 )
 
 // Layout describes the frames; see package layout.
@@ -12,15 +13,15 @@ func (Codec) Layout() *layout.Layout { return frames() }
 // frames says of messages what Decode reads in them; a test holds the two together.
 var frames = sync.OnceValue(func() *layout.Layout {
 	begin := layout.Seq(
-		field("imei"),
-		field("real time or stored").Meanings(map[string]string{"R": "real time", "S": "stored"}),
-		field("date").Date("CCYYMMDD"),
-		field("time").Date("hhmmss"),
+		nmea.Field("imei"),
+		nmea.Field("real time or stored").Meanings(map[string]string{"R": "real time", "S": "stored"}),
+		nmea.Field("date").Date("CCYYMMDD"),
+		nmea.Field("time").Date("hhmmss"),
 	)
 	end := layout.Seq(
-		field("battery"),
-		field("strap").Meanings(map[string]string{"L": "locked", "R": "released"}),
-		field("alarm").Meanings(map[string]string{"SOS": "SOS", "LBT": "low battery", "ULK": "unlocked"}),
+		nmea.Field("battery"),
+		nmea.Field("strap").Meanings(map[string]string{"L": "locked", "R": "released"}),
+		nmea.Field("alarm").Meanings(map[string]string{"SOS": "SOS", "LBT": "low battery", "ULK": "unlocked"}),
 	)
 	return layout.Must(layout.Description{
 		Name:    name,
@@ -32,16 +33,16 @@ var frames = sync.OnceValue(func() *layout.Layout {
 			layout.Lit("start", "@"),
 			layout.If("byte(size - 1) != 0x24", layout.Text("message", "left")), // no "$"
 			layout.If("left > 0", layout.Sub("left - 1",
-				field("name").Title(),
+				nmea.Field("name").Title(),
 				layout.Switch(
-					layout.Case("name == 'LINK'", field("imei")),
+					layout.Case("name == 'LINK'", nmea.Field("imei")),
 					layout.Case("name == 'GPSD'",
 						begin,
-						field("latitude"), field("latitude hemisphere"),
-						field("longitude"), field("longitude hemisphere"),
-						field("speed"), field("course"), field("altitude"),
+						nmea.Field("latitude"), nmea.Field("latitude hemisphere"),
+						nmea.Field("longitude"), nmea.Field("longitude hemisphere"),
+						nmea.Field("speed"), nmea.Field("course"), nmea.Field("altitude"),
 						end),
-					layout.Case("name == 'LBSD'", begin, field("cell"), field("cell"), field("cell"), end),
+					layout.Case("name == 'LBSD'", begin, nmea.Field("cell"), nmea.Field("cell"), nmea.Field("cell"), end),
 					layout.Else(layout.Text("data", "left")),
 				),
 				layout.If("left > 0", layout.Text("further fields", "left")),
@@ -50,5 +51,3 @@ var frames = sync.OnceValue(func() *layout.Layout {
 		},
 	})
 })
-
-func field(name string) layout.Node { return layout.Word(name, ',') }

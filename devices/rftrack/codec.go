@@ -105,7 +105,7 @@ func readHeader(line []byte, length int) (int, error) {
 		return 0, fmt.Errorf("%w: a header without a name", protocol.ErrMalformed)
 	case line[0]|0x20 == 't' && bytes.EqualFold(line[:colon], []byte("Transfer-Encoding")):
 		return 0, fmt.Errorf("%w: a body in chunks", protocol.ErrMalformed)
-	case colon == len("Content-Length") && bytes.EqualFold(line[:colon], []byte("Content-Length")):
+	case string(line[:colon]) == "Content-Length", colon == len("Content-Length") && bytes.EqualFold(line[:colon], []byte("Content-Length")):
 		n, ok := nmea.ParseUint(bytes.TrimSpace(line[colon+1:]))
 		switch {
 		case !ok || n > math.MaxInt32 || length >= 0:

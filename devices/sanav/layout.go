@@ -49,12 +49,12 @@ var frames = sync.OnceValue(func() *layout.Layout {
 				layout.Case("starts('#')",
 					layout.Lit("start", "#"),
 					layout.Sub("left - (byte(size - 1) == 0x2A)",
-						field("username"), field("password"), field("function").Title(),
-						layout.While("left > 0", field("argument"))),
+						nmea.Field("username"), nmea.Field("password"), nmea.Field("function").Title(),
+						layout.While("left > 0", nmea.Field("argument"))),
 					layout.Lit("end", "*")),
 				layout.Case("starts('"+cota+"')",
-					layout.Lit("start", cota), field("function").Title(),
-					layout.While("left > 0", field("argument"))),
+					layout.Lit("start", cota), nmea.Field("function").Title(),
+					layout.While("left > 0", nmea.Field("argument"))),
 				layout.Case("starts('imei')", legacy()),
 				layout.Else(layout.Text("reply", "min(left, 100)").Title(), text("reply")),
 			),
@@ -62,8 +62,6 @@ var frames = sync.OnceValue(func() *layout.Layout {
 		},
 	})
 })
-
-func field(name string) layout.Node { return layout.Word(name, ',') }
 
 // text is all that is left, in parts that Wireshark shows whole.
 func text(name string) layout.Node {
@@ -78,15 +76,15 @@ func separator() layout.Node {
 func report() layout.Node {
 	nodes := []layout.Node{
 		nmea.Layout(), separator(),
-		field("event").Meanings(map[string]string{"AUTO": "periodic", "ST": "strap", "TT": "tamper switch of the home unit"}).Title(),
+		nmea.Field("event").Meanings(map[string]string{"AUTO": "periodic", "ST": "strap", "TT": "tamper switch of the home unit"}).Title(),
 	}
 	for _, n := range []string{
 		"bracelet", "reserved", "reserved", "reserved", "counter", "csq", "battery", "gps sensitivity", "hdop",
 		"mcc", "mnc", "lac", "cid", "level",
 	} {
-		nodes = append(nodes, field(n))
+		nodes = append(nodes, nmea.Field(n))
 	}
-	nodes = append(nodes, layout.While("left > 0", field("neighbour")))
+	nodes = append(nodes, layout.While("left > 0", nmea.Field("neighbour")))
 	return layout.Seq(
 		layout.Text("imei", "15"), layout.Lit("separator", ","),
 		layout.Switch(
@@ -132,7 +130,7 @@ func legacy() layout.Node {
 				layout.If("colon", layout.Lit("rmc", "rmc:")),
 				layout.If("!colon", layout.Lit("rmc", "&rmc=")),
 				nmea.Layout(), separator(),
-				layout.While("left > 0", field("field")),
+				layout.While("left > 0", nmea.Field("field")),
 			),
 		),
 	)

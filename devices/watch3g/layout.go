@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/sargas-em/em/protocol/layout"
+	"github.com/sargas-em/em/protocol/nmea"
 )
 
 // Layout describes the frames; see package layout.
@@ -46,7 +47,7 @@ var frames = sync.OnceValue(func() *layout.Layout {
 	for _, k := range slices.Sorted(maps.Keys(sensors)) {
 		anyCase = append(anyCase, k, strings.ToUpper(k))
 	}
-	rest := func(name string) layout.Node { return layout.While("left > 0", field(name)) }
+	rest := func(name string) layout.Node { return layout.While("left > 0", nmea.Field(name)) }
 	return layout.Must(layout.Description{
 		Name:  name,
 		Title: "Watch 3G",
@@ -73,12 +74,12 @@ var frames = sync.OnceValue(func() *layout.Layout {
 				layout.Text("length", "4").Hex().Expect("left - 5"), layout.Lit("star", "*"),
 				layout.Switch(
 					layout.Case("left == 2 && starts('AL') || left == 7 && starts('JXTKR,1')", layout.Text("content", "left").Title()),
-					layout.Case(is("UD2", "UD", "AL", "WT"), field("keyword").Title(), position(), rest("radio")),
-					layout.Case(is("LK", "INIT"), field("keyword").Title(), rest("field")),
-					layout.Case(is("TKQ"), field("keyword").Title()),
-					layout.Case(is("TK", "JXTK"), field("keyword").Title(), layout.Rest("sound")),
+					layout.Case(is("UD2", "UD", "AL", "WT"), nmea.Field("keyword").Title(), position(), rest("radio")),
+					layout.Case(is("LK", "INIT"), nmea.Field("keyword").Title(), rest("field")),
+					layout.Case(is("TKQ"), nmea.Field("keyword").Title()),
+					layout.Case(is("TK", "JXTK"), nmea.Field("keyword").Title(), layout.Rest("sound")),
 					layout.Else(
-						field("keyword").Title(),
+						nmea.Field("keyword").Title(),
 						layout.Switch(
 							layout.Case(among(anyCase), rest("value")),
 							layout.Case(among(commands), rest("argument")),
@@ -92,17 +93,15 @@ var frames = sync.OnceValue(func() *layout.Layout {
 	})
 })
 
-func field(name string) layout.Node { return layout.Word(name, ',') }
-
 // position is what stands behind UD and its like, up to the bits.
 func position() layout.Node {
 	return layout.Seq(
-		field("date").Date("DDMMYY"), field("time").Date("hhmmss"),
-		field("status").Meanings(map[string]string{"A": "fix", "V": "no fix"}),
-		field("latitude"), field("north or south"),
-		field("longitude"), field("east or west"),
-		field("speed"), field("course"), field("altitude"),
-		field("satellites"), field("gsm"), field("battery"), field("steps"), field("tumbles"),
-		field("bits"),
+		nmea.Field("date").Date("DDMMYY"), nmea.Field("time").Date("hhmmss"),
+		nmea.Field("status").Meanings(map[string]string{"A": "fix", "V": "no fix"}),
+		nmea.Field("latitude"), nmea.Field("north or south"),
+		nmea.Field("longitude"), nmea.Field("east or west"),
+		nmea.Field("speed"), nmea.Field("course"), nmea.Field("altitude"),
+		nmea.Field("satellites"), nmea.Field("gsm"), nmea.Field("battery"), nmea.Field("steps"), nmea.Field("tumbles"),
+		nmea.Field("bits"),
 	)
 }

@@ -61,23 +61,14 @@ func bad(format string, args ...any) error {
 }
 
 // ReadText reads one field as it is, blanks included.
-func ReadText(c *wire.Cursor, name string) string {
-	if c.Empty(',') {
-		return ""
-	}
-	return c.FieldText(',', name)
-}
+func ReadText(c *wire.Cursor, name string) string { return c.FieldText(',', name) }
 
 // ReadNumber reads one field with a plain decimal number; absent where it is blank.
 func ReadNumber(c *wire.Cursor, name string) em.Opt[em.Decimal] {
-	if coef, scale, n, ok := c.Decimal(','); ok {
-		c.Advance(n + 1)
-		return em.Opt[em.Decimal]{V: em.Decimal{Coef: int64(coef), Scale: uint8(scale)}, OK: n > 0}
-	}
 	b := c.Ahead()
-	if d, n := number(b); takes(b, n) > 0 {
-		c.Advance(takes(b, n))
-		return d
+	if d, n := number(b); n < len(b) && b[n] == ',' {
+		c.Advance(n + 1)
+		return em.Opt[em.Decimal]{V: d, OK: n > 0}
 	}
 	v, off := field(c, name)
 	if len(v) == 0 {
@@ -91,27 +82,31 @@ func ReadNumber(c *wire.Cursor, name string) em.Opt[em.Decimal] {
 	return em.Some(d)
 }
 
-// number reads the plain number that b begins with, which has eight digits at most
-// on each side of its point; n is how many bytes it takes.
-func number(b []byte) (d em.Opt[em.Decimal], n int) {
+// number reads the plain number of up to 17 signs that b begins with; n is how many
+// bytes it takes. It goes digit by digit: most have too few of them for more at once to
+// be faster.
+func number(b []byte) (d em.Decimal, n int) {
+	b = b[:min(len(b), 18)]
 	negative := len(b) > 0 && b[0] == '-'
 	if negative {
 		n = 1
 	}
-	whole, digits := wire.Leading(b[n:])
-	if digits == 0 {
-		return d, 0
+	from := n
+	for ; n < len(b) && b[n]-'0' <= 9; n++ {
+		d.Coef = 10*d.Coef + int64(b[n]-'0')
 	}
-	n += digits
-	d = em.Some(em.Decimal{Coef: int64(whole)})
-	if n < len(b) && b[n] == '.' {
-		if fraction, scale := wire.Leading(b[n+1:]); scale > 0 {
-			d.V = em.Decimal{Coef: int64(whole)*int64(pow10[scale]) + int64(fraction), Scale: uint8(scale)}
-			n += 1 + scale
+	if n == from {
+		return em.Decimal{}, 0
+	}
+	if n+1 < len(b) && b[n] == '.' && b[n+1]-'0' <= 9 {
+		point := n
+		for n++; n < len(b) && b[n]-'0' <= 9; n++ {
+			d.Coef = 10*d.Coef + int64(b[n]-'0')
 		}
+		d.Scale = uint8(n - 1 - point)
 	}
 	if negative {
-		d.V.Coef = -d.V.Coef
+		d.Coef = -d.Coef
 	}
 	return d, n
 }
@@ -120,9 +115,13 @@ var pow10 = [...]uint32{1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000
 
 // ReadLetter reads one field of one of these letters; 0 where it is empty and may be.
 func ReadLetter(c *wire.Cursor, name, letters string, empty bool) byte {
-	if b := c.Ahead(); len(b) > 1 && b[1] == ',' && strings.IndexByte(letters, b[0]) >= 0 {
-		c.Advance(2)
-		return b[0]
+	if b := c.Ahead(); len(b) > 1 && b[1] == ',' {
+		for i := range len(letters) { // they are few: a call costs more
+			if b[0] == letters[i] {
+				c.Advance(2)
+				return b[0]
+			}
+		}
 	}
 	at := c.Pos()
 	s := c.Field(',', name)
@@ -139,9 +138,17 @@ func ReadLetter(c *wire.Cursor, name, letters string, empty bool) byte {
 // ReadUint reads one field with decimal digits of a value up to most; absent
 // where it is blank.
 func ReadUint(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
-	if v, scale, n, ok := c.Decimal(','); ok && scale == 0 && uint64(v) <= most {
-		c.Advance(n + 1)
-		return em.Opt[uint64]{V: uint64(v), OK: n > 0}
+	b := c.Ahead()
+	var v uint64
+	for n, d := range b[:min(len(b), 19)] { // which 64 bits hold
+		if d -= '0'; d > 9 {
+			if b[n] == ',' && v <= most {
+				c.Advance(n + 1)
+				return em.Opt[uint64]{V: v, OK: n > 0}
+			}
+			break
+		}
+		v = 10*v + uint64(d)
 	}
 	return readUint(c, name, 10, most)
 }
@@ -187,6 +194,15 @@ func ParseUint(digits []byte) (n uint64, ok bool) {
 
 // parseUint reads digits of base 10 or 16; ok is false where they are more than 64 bits.
 func parseUint(v []byte, base uint64) (n uint64, ok bool) {
+	if len(v) <= 15 { // which 64 bits hold in either base
+		for _, d := range v {
+			if d = wire.HexDigit(d); uint64(d) >= base {
+				return 0, false
+			}
+			n = n*base + uint64(d)
+		}
+		return n, true
+	}
 	for _, d := range v {
 		if d = wire.HexDigit(d); uint64(d) >= base {
 			return 0, false

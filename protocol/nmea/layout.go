@@ -6,19 +6,18 @@ import "github.com/sargas-em/em/protocol/layout"
 // have one. It sets the variable rmc_star to where the star is; below zero there is
 // none, and then the comma behind the sentence is part of its last field.
 func Layout() layout.Node {
-	field := func(name string) layout.Node { return layout.Word(name, ',') }
 	sentence := layout.Seq(
 		layout.Lit("rmc start", "$"),
 		layout.If("until(',') == 5 && byte(pos + 2) == 0x52 && be16(pos + 3) == 0x4D43 && (rmc_commas < 11 || rmc_commas > 12)",
 			layout.Text("rmc", "left")),
-		field("rmc name"),
-		field("rmc time").Date("hhmmss"),
-		field("rmc status").Meanings(map[string]string{"A": "fix", "V": "no fix"}),
+		Field("rmc name"),
+		Field("rmc time").Date("hhmmss"),
+		Field("rmc status").Meanings(map[string]string{"A": "fix", "V": "no fix"}),
 		layout.DegMin("rmc latitude", ','), layout.DegMin("rmc longitude", ','),
-		field("rmc speed"), field("rmc course"),
-		field("rmc date").Date("DDMMYY"),
-		field("rmc variation"), field("rmc variation direction"),
-		layout.If("rmc_commas >= 12", field("rmc mode")),
+		Field("rmc speed"), Field("rmc course"),
+		Field("rmc date").Date("DDMMYY"),
+		Field("rmc variation"), Field("rmc variation direction"),
+		layout.If("rmc_commas >= 12", Field("rmc mode")),
 	)
 	return layout.Seq(
 		layout.Let("rmc_start", "pos + 1"),
@@ -33,3 +32,6 @@ func Layout() layout.Node {
 		),
 	)
 }
+
+// Field is a field of text up to its comma, as ReadText reads it.
+func Field(name string) layout.Node { return layout.Word(name, ',') }

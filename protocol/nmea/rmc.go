@@ -41,7 +41,6 @@ const rmcFields = 12
 // at whatever follows: a comma, or the end. The check code is not judged here. After
 // an error, which c has, r is zero.
 func (r *RMC) Read(c *wire.Cursor, frame []byte) {
-	*r = RMC{}
 	if r.read(c, frame); c.Err() != nil {
 		*r = RMC{}
 	}
@@ -95,6 +94,7 @@ func (r *RMC) read(c *wire.Cursor, frame []byte) {
 	r.Time = Join(ReadDate(c, "rmc date"), clock)
 	r.Variation = ReadText(c, "rmc variation")
 	r.VariationDir = ReadText(c, "rmc variation direction")
+	r.Mode, r.Check = "", ""
 	if r.HasMode = n == rmcFields; r.HasMode {
 		r.Mode = ReadText(c, "rmc mode")
 	}

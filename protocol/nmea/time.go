@@ -90,9 +90,10 @@ func ReadClock(c *wire.Cursor, name string) em.Opt[time.Duration] {
 // ReadDate reads one field with ddmmyy; the zero time where it is blank or the
 // clock was never set.
 func ReadDate(c *wire.Cursor, name string) time.Time {
-	if dmy, scale, n, ok := c.Decimal(','); ok && scale == 0 && n == 6 {
+	b := c.Ahead()
+	if dmy, n := wire.Leading(b); n == 6 && takes(b, n) > 0 {
 		if t, ok := date(dmy); ok {
-			c.Advance(n + 1)
+			c.Advance(takes(b, n))
 			return t
 		}
 	}

@@ -8,11 +8,15 @@ import (
 
 // Printable returns how many bytes of printable ASCII b begins with.
 func Printable(b []byte) (n int) {
+	for ; len(b)-n >= 32; n += 32 { // as mostly, nothing else is in any of them
+		w := b[n : n+32]
+		if notPrintable(binary.LittleEndian.Uint64(w))|notPrintable(binary.LittleEndian.Uint64(w[8:]))|
+			notPrintable(binary.LittleEndian.Uint64(w[16:]))|notPrintable(binary.LittleEndian.Uint64(w[24:])) != 0 {
+			break
+		}
+	}
 	for ; len(b)-n >= 8; n += 8 {
-		w := binary.LittleEndian.Uint64(b[n:])
-		// The top bit of a byte is set in the first difference below a blank, in the
-		// sum above a tilde. A borrow or carry reaches only what follows such a byte.
-		if other := ((w - 0x2020202020202020) | (w + 0x0101010101010101) | w) & 0x8080808080808080; other != 0 {
+		if other := notPrintable(binary.LittleEndian.Uint64(b[n:])); other != 0 {
 			return n + bits.TrailingZeros64(other)/8
 		}
 	}
@@ -21,6 +25,11 @@ func Printable(b []byte) (n int) {
 	}
 	return n
 }
+
+// notPrintable sets the top bit of each byte that is not printable, up to the first.
+// It is set in the difference below a blank, in the sum above a tilde; a borrow or
+// carry reaches only what follows such a byte.
+func notPrintable(w uint64) uint64 { return ((w - ' '*ones) | (w + 0x01*ones) | w) & tops }
 
 // Leading reads the decimal digits that b begins with, the first eight of them at
 // most: their value, and how many they are.
@@ -55,52 +64,6 @@ func eight(w uint64) uint32 {
 	return uint32((w&pairs*(100+1_000_000<<32) + w>>16&pairs*(1+10_000<<32)) >> 32)
 }
 
-// Decimal looks at the field that comes next, unread: n bytes and sep behind them. They
-// are a number of up to seven digits, or of six round a point, which scale of them are
-// behind, or none. ok is false for all else, also after an error and where fields are
-// recorded.
-func (c *Cursor) Decimal(sep byte) (coef uint32, scale, n int, ok bool) {
-	at := c.pos
-	if at >= c.plain || len(c.frame) < 8 {
-		return 0, 0, 0, false
-	}
-	start := min(at, len(c.frame)-8) // near the end zeros follow, not another frame's bytes
-	w := binary.LittleEndian.Uint64(c.frame[start:]) >> (8 * (at - start) & 63)
-	digits := w ^ ones*'0'
-	others := noDigits(digits)
-	if others == 0 {
-		return 0, 0, 0, false
-	}
-	end := bits.TrailingZeros64(others) - 7 // in bits
-	if n = end / 8; byte(w>>(end&63)) == '.' && n > 0 {
-		below := uint64(1)<<(end&63) - 1
-		digits = digits&below | digits>>8&^below
-		others &= others - 1
-		end = bits.TrailingZeros64(others) - 7
-		scale = end/8 - n - 1
-		if n = end / 8; scale == 0 || others == 0 {
-			return 0, 0, 0, false
-		}
-	}
-	if byte(w>>(end&63)) != sep || at+n >= c.plain {
-		return 0, 0, 0, false
-	}
-	if n == 0 {
-		return 0, 0, 0, true
-	}
-	count := n - min(scale, 1)
-	return eight(digits << ((64 - 8*count) & 63)), scale, n, true
-}
-
-// Empty reads an empty field, if one with a sep behind it comes next.
-func (c *Cursor) Empty(sep byte) bool {
-	if c.pos < c.plain && c.frame[c.pos] == sep {
-		c.pos++
-		return true
-	}
-	return false
-}
-
 // IsBCD reports whether each byte is two decimal digits.
 func IsBCD(b []byte) bool {
 	for ; len(b) >= 8; b = b[8:] {
@@ -118,15 +81,17 @@ func IsBCD(b []byte) bool {
 }
 
 // HexDigit returns the value of a hexadecimal digit in any case, or 255.
-func HexDigit(d byte) byte {
-	switch {
-	case d-'0' <= 9:
-		return d - '0'
-	case d|0x20 >= 'a' && d|0x20 <= 'f':
-		return d | 0x20 - 'a' + 10
+func HexDigit(d byte) byte { return hexDigits[d] }
+
+var hexDigits = func() (values [256]byte) {
+	for i := range values {
+		values[i] = 255
 	}
-	return 255
-}
+	for i, d := range "0123456789ABCDEF" {
+		values[d], values[d|0x20] = byte(i), byte(i)
+	}
+	return values
+}()
 
 // Date returns midnight UTC of a day from year 0 to 9999; ok is false where there
 // is no such day. It is time.Date without what a date of the wire never has, and a

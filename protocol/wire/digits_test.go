@@ -94,34 +94,6 @@ func TestDate(t *testing.T) {
 	}
 }
 
-// TestDecimal compares with the plain way, at each place of a frame and of a limit.
-func TestDecimal(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.OneOf(rapid.StringMatching(`[0-9]{0,9}`), rapid.StringMatching(`[0-9]{0,7}\.[0-9]{0,7}`), rapid.StringMatching(`[ -~]{0,9}`)).Draw(t, "field")
-		frame := rapid.StringN(0, 9, 9).Draw(t, "before") + text + rapid.SampledFrom([]string{",", "", ";", ",1234567"}).Draw(t, "behind")
-		c := wire.New([]byte(frame))
-		at := rapid.IntRange(0, len(frame)).Draw(t, "at")
-		c.Advance(at)
-		c.Limit(rapid.IntRange(0, len(frame)-at).Draw(t, "limit"), "limit")
-		coef, scale, n, ok := c.Decimal(',')
-		if !ok {
-			return
-		}
-		field, _, found := strings.Cut(string(c.Ahead()), ",")
-		whole, fraction, _ := strings.Cut(field, ".")
-		want, err := strconv.ParseUint("0"+whole+fraction, 10, 32)
-		if !found || n != len(field) || n > 7 || uint64(coef) != want || err != nil || scale != len(fraction) || (whole == "") != (field == "") || strings.Contains(field, ".") != (scale > 0) {
-			t.Fatalf("%q is %d, %d behind the point, of %d bytes", c.Ahead(), coef, scale, n)
-		}
-	})
-	for text, want := range map[string]bool{"12345678,": false, "1234567,": true, "123.456,": true, ",......,": true, ".1,.....": false, "1.,.....": false, "1.2.3,..": false, "-1,.....": false, "1,": false} {
-		c := wire.New([]byte(text))
-		if _, _, _, ok := c.Decimal(','); ok != want {
-			t.Errorf("%q: %t", text, ok)
-		}
-	}
-}
-
 // TestHexadecimal compares what is done eight digits at a time with what does one.
 func TestHexadecimal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -42,9 +42,9 @@ type Span struct {
 type Cursor struct {
 	frame []byte
 	pos   int
-	end   int // reads stop here
-	plain int // end, as long as there is no error: one comparison for the usual read
-	empty int // where Field has given the empty last field
+	end   int    // reads stop here
+	plain []byte // the frame up to end, as long as there is no error: one comparison for the usual read
+	empty int    // where Field has given the empty last field
 	err   error
 
 	text   []byte  // the owned copy of the frame, where Own has made it
@@ -54,12 +54,14 @@ type Cursor struct {
 }
 
 // New returns a cursor over frame, which it never changes.
-func New(frame []byte) Cursor { return Cursor{frame: frame, end: len(frame), plain: len(frame)} }
+func New(frame []byte) Cursor {
+	return Cursor{frame: frame, end: len(frame), plain: frame[:len(frame):len(frame)]}
+}
 
 // Begin is New for the zero Cursor, which is too large to be copied where time is
 // of the essence, and makes Own take its memory from m; nil for memory of its own.
 func (c *Cursor) Begin(frame []byte, m *Memory) {
-	c.frame, c.end, c.plain, c.memory = frame, len(frame), len(frame), m
+	c.frame, c.end, c.plain, c.memory = frame, len(frame), frame[:len(frame):len(frame)], m
 }
 
 // Err returns the first error, a *FieldError.
@@ -78,10 +80,10 @@ func (c *Cursor) Len() int {
 
 // Ahead returns what is left without reading it. The result aliases the frame.
 func (c *Cursor) Ahead() []byte {
-	if c.err != nil {
-		return nil
+	if uint(c.pos) <= uint(len(c.plain)) {
+		return c.plain[c.pos:]
 	}
-	return c.frame[c.pos:c.end:c.end]
+	return nil // after an error
 }
 
 // Advance skips n bytes that Ahead has shown.
@@ -103,7 +105,7 @@ func (c *Cursor) Limit(n int, name string) (outer int) {
 func (c *Cursor) Restore(outer int) {
 	c.end = outer
 	if c.err == nil {
-		c.plain = outer
+		c.plain = c.frame[:outer:outer]
 	}
 }
 
@@ -116,7 +118,7 @@ func (c *Cursor) FailAt(name string, offset int, err error) { c.fail(name, offse
 
 func (c *Cursor) fail(name string, off int, err error) {
 	if c.err == nil {
-		c.err, c.plain = &FieldError{Field: name, Offset: off, Err: err}, 0
+		c.err, c.plain = &FieldError{Field: name, Offset: off, Err: err}, nil
 	}
 }
 
@@ -153,27 +155,27 @@ func (c *Cursor) littleEndian(n int, name string) (v uint64) {
 
 // U8 reads one byte.
 func (c *Cursor) U8(name string) uint8 {
-	if at := c.pos; at < c.plain {
+	if at := c.pos; uint(at) < uint(len(c.plain)) {
 		c.pos++
-		return c.frame[at]
+		return c.plain[at]
 	}
 	return uint8(c.bigEndian(1, name))
 }
 
 // U16 reads two bytes, big-endian.
 func (c *Cursor) U16(name string) uint16 {
-	if at := c.pos; at+2 <= c.plain {
+	if at := c.pos; at+2 <= len(c.plain) {
 		c.pos = at + 2
-		return binary.BigEndian.Uint16(c.frame[at:])
+		return binary.BigEndian.Uint16(c.plain[at:])
 	}
 	return uint16(c.bigEndian(2, name))
 }
 
 // U24 reads three bytes, big-endian.
 func (c *Cursor) U24(name string) uint32 {
-	if at := c.pos; at+3 <= c.plain {
+	if at := c.pos; at+3 <= len(c.plain) {
 		c.pos = at + 3
-		b := c.frame[at:]
+		b := c.plain[at:]
 		return uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
 	}
 	return uint32(c.bigEndian(3, name))
@@ -181,43 +183,43 @@ func (c *Cursor) U24(name string) uint32 {
 
 // U32 reads four bytes, big-endian.
 func (c *Cursor) U32(name string) uint32 {
-	if at := c.pos; at+4 <= c.plain {
+	if at := c.pos; at+4 <= len(c.plain) {
 		c.pos = at + 4
-		return binary.BigEndian.Uint32(c.frame[at:])
+		return binary.BigEndian.Uint32(c.plain[at:])
 	}
 	return uint32(c.bigEndian(4, name))
 }
 
 // U64 reads eight bytes, big-endian.
 func (c *Cursor) U64(name string) uint64 {
-	if at := c.pos; at+8 <= c.plain {
+	if at := c.pos; at+8 <= len(c.plain) {
 		c.pos = at + 8
-		return binary.BigEndian.Uint64(c.frame[at:])
+		return binary.BigEndian.Uint64(c.plain[at:])
 	}
 	return c.bigEndian(8, name)
 }
 
 // LE16 reads two bytes, little-endian.
 func (c *Cursor) LE16(name string) uint16 {
-	if at := c.pos; at+2 <= c.plain {
+	if at := c.pos; at+2 <= len(c.plain) {
 		c.pos = at + 2
-		return binary.LittleEndian.Uint16(c.frame[at:])
+		return binary.LittleEndian.Uint16(c.plain[at:])
 	}
 	return uint16(c.littleEndian(2, name))
 }
 
 // LE32 reads four bytes, little-endian.
 func (c *Cursor) LE32(name string) uint32 {
-	if at := c.pos; at+4 <= c.plain {
+	if at := c.pos; at+4 <= len(c.plain) {
 		c.pos = at + 4
-		return binary.LittleEndian.Uint32(c.frame[at:])
+		return binary.LittleEndian.Uint32(c.plain[at:])
 	}
 	return uint32(c.littleEndian(4, name))
 }
 
 // Bytes reads n bytes. The result aliases the frame.
 func (c *Cursor) Bytes(n int, name string) []byte {
-	if at := c.pos; n >= 0 && n <= c.plain-at {
+	if at := c.pos; n >= 0 && n <= len(c.plain)-at {
 		c.pos = at + n
 		return c.frame[at:c.pos:c.pos]
 	}
@@ -234,7 +236,7 @@ type Part struct {
 // one step where all are there. It returns their bytes; where they are not all
 // there it fails as reading them one by one does, and the result is zeros.
 func (c *Cursor) Block(n int, parts []Part) []byte {
-	if at := c.pos; n <= c.plain-at {
+	if at := c.pos; n <= len(c.plain)-at {
 		c.pos = at + n
 		return c.frame[at:c.pos:c.pos]
 	}
@@ -313,12 +315,23 @@ func (c *Cursor) field(sep byte, name string) []byte {
 // FieldText is Field with an owned copy of the text; see Own.
 func (c *Cursor) FieldText(sep byte, name string) string {
 	start := c.pos
-	return c.owned(start, c.Field(sep, name))
+	b := c.Ahead()
+	for n, v := range b {
+		if v == sep {
+			c.pos = start + n + 1
+			return c.owned(start, b[:n])
+		}
+	}
+	return c.owned(start, c.field(sep, name))
 }
 
 // Expect reads the bytes of want; others are ErrValue.
 func (c *Cursor) Expect(want, name string) {
 	off := c.pos
+	if len(want) == 1 && off < len(c.plain) && c.plain[off] == want[0] { // as mostly
+		c.pos = off + 1
+		return
+	}
 	b := c.take(len(want), name)
 	if b == nil {
 		return
