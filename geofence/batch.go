@@ -30,11 +30,7 @@ func (x *Index) AppendBatchFunc(dst []Hit, pts []em.LatLng, applies Filter) []Hi
 	for from := 0; from < len(pts); from += stagePoints {
 		n := min(stagePoints, len(pts)-from)
 		for i, p := range pts[from : from+n] {
-			if s.probes[i].known = false; p.Valid() {
-				s.probes[i].e, s.probes[i].p = roundE7(p), p
-			} else {
-				s.probes[i].e.Lat = nowhereLat
-			}
+			s.set(i, p)
 		}
 		dst = x.tree.appendStage(dst, &s, n, int32(from), applies)
 	}
@@ -79,11 +75,7 @@ func (x *Index) AppendBatchSorted(dst []Hit, pts []em.LatLng, scratch *Scratch) 
 		part := keys[from:min(from+stagePoints, len(keys))]
 		for i, k := range part {
 			p := pts[uint32(k)]
-			if s.probes[i].known = false; p.Valid() {
-				s.probes[i].e, s.probes[i].p = roundE7(p), p
-			} else {
-				s.probes[i].e.Lat = nowhereLat
-			}
+			s.set(i, p)
 		}
 		start := len(dst)
 		dst = t.appendStage(dst, &s, len(part), 0, nil)
@@ -129,14 +121,12 @@ func (x *Index) AppendBatchE7(dst []Hit, pts []E7) []Hit {
 	if x.Len() == 0 {
 		return dst
 	}
-	var s stage
+	s := stage{rounded: true}
 	for from := 0; from < len(pts); from += stagePoints {
 		n := min(stagePoints, len(pts)-from)
 		for i, e := range pts[from : from+n] {
-			if s.probes[i].known = false; e.Valid() {
-				s.probes[i].e, s.probes[i].p = e, e.LatLng()
-			} else {
-				s.probes[i].e.Lat = nowhereLat
+			if s.at[i] = e; !e.Valid() {
+				s.at[i].Lat = nowhereLat
 			}
 		}
 		dst = x.tree.appendStage(dst, &s, n, int32(from), nil)
@@ -160,48 +150,76 @@ const (
 )
 
 // stage is the points that are looked up together. What each step loads for one
-// of them depends on what no other has loaded, and no branch does: so the
-// processor waits for memory once for all.
+// of them depends on what no other has loaded, and where it can be helped on no
+// branch: so the processor waits for memory once for all, and has little to
+// foresee.
 type stage struct {
-	probes [stagePoints]probe
-	places [stagePoints]uint32 // of slots
-	slots  [stagePoints]uint32
-	shifts [stagePoints]uint8
-	some   [stagePoints]uint8 // the points of the next step
-	asks   [stageAsks]ask
-	loaded uint32 // of no use, but that it is made of what is to be loaded
+	at      [stagePoints]E7
+	given   [stagePoints]em.LatLng
+	rounded bool // given is not set
+	places  [stagePoints]uint32
+	slots   [stagePoints]uint32
+	some    [stagePoints]uint8 // the points of the next step
+	items   [stageItems]stageItem
+	asks    [stageItems]ask
+	open    [stageItems]uint16 // of the asks, those that edges are looked at for
+	loaded  uint32             // of no use, but that it is made of what is to be loaded
 }
 
 const (
-	stageAsks = 512
-	maxAsks   = 16 // of one zone
+	stageItems = 512
+	maxItems   = 64 // of a point; more are looked up by themselves
 )
 
-// ask is a run of edges that a point is to be compared with. All runs of a zone
-// are asked after each other; the zone contains the point if their parities and
-// crossings are an odd number.
+// stageItem is an entry that a point is to be compared with: its place, which is
+// that of nobody for a zone that contains the cell; then the point; then nobody's
+// zone.
+type stageItem uint64
+
+const (
+	itemPoint = slotCount
+	itemZone  = itemPoint + 7
+
+	usualEntries = 4 // few records have more
+)
+
+// ask is an entry that says yes, or has others beside it, or open to the edges.
 type ask struct {
-	zone   uint32
-	entry  uint32 // in records
-	first  uint32 // vertex
-	n      uint16 // edges; 0 if the parity is all there is to it
-	point  uint8
-	parity uint8 // of the bits, askOdd, and askLast for the zone's last run; or askSlow
+	zone  uint32
+	entry uint32
+	point uint32
+	yes   uint32
+	last  uint32 // 1 if no more are of this zone
 }
 
-const (
-	askOdd  = 1
-	askLast = 2
-	askSlow = 4 // entryContains is asked
-)
+// set sets a point.
+func (s *stage) set(i int, p em.LatLng) {
+	if s.given[i] = p; p.Valid() {
+		s.at[i] = roundE7(p)
+	} else {
+		s.at[i].Lat = nowhereLat
+	}
+}
 
-// pick leaves of the points those whose slot is of that kind or greater, and
-// returns how many they are.
-func (s *stage) pick(n int, kind uint32) int {
+// probe returns a point for what takes more than its coordinates.
+func (s *stage) probe(i uint32) probe {
+	p := probe{e: s.at[i&(stagePoints-1)]}
+	if s.rounded {
+		p.p = p.e.LatLng()
+	} else {
+		p.p = s.given[i&(stagePoints-1)]
+	}
+	return p
+}
+
+// pick leaves of some points those whose slot is no less than that, and returns how
+// many they are. It is a step by itself: where the next of them goes depends on what
+// was loaded.
+func (s *stage) pick(n int, least uint32) int {
 	k := 0
 	for _, i := range s.some[:n] {
 		s.some[k&(stagePoints-1)] = i
-		k += int((uint64(kind<<slotBits-1) - uint64(s.slots[i&(stagePoints-1)])) >> 63)
+		k += int((uint64(least-1) - uint64(s.slots[i&(stagePoints-1)])) >> 63)
 	}
 	return k
 }
@@ -217,11 +235,10 @@ func (s *stage) pickAll(n int) {
 // first is given.
 func (t *tree) appendStage(dst []Hit, s *stage, n int, first int32, applies Filter) []Hit {
 	for i := range n {
-		e := s.probes[i].e
+		e := s.at[i]
 		if s.places[i] = t.rootPlace(e); isEdgeOfPlane(e) {
 			s.places[i] = placeAtEdge
 		}
-		s.shifts[i] = uint8(t.shift)
 	}
 	for i, at := range s.places[:n] {
 		slot := uint32(slotEmpty)
@@ -233,165 +250,175 @@ func (t *tree) appendStage(dst []Hit, s *stage, n int, first int32, applies Filt
 		s.slots[i] = slot
 	}
 	s.pickAll(n)
-	for open, shift := s.pick(n, slotNode), t.shift; open > 0; open = s.pick(open, slotNode) {
+	shift := t.shift
+	for open := s.pick(n, slotNode<<slotBits); open > 0; open = s.pick(open, slotNode<<slotBits) {
+		shift -= nodeLevels
 		for _, i := range s.some[:open] {
-			s.loaded ^= t.nodes[s.slots[i&(stagePoints-1)]&slotMask]
-		}
-		for k, i := range s.some[:open] {
 			i &= stagePoints - 1
-			s.places[k] = t.place(s.slots[i], s.probes[i].e, shift)
+			s.slots[i] = t.nodes[s.slots[i]&slotMask].slot(s.at[i], shift)
 		}
-		for k, i := range s.some[:open] {
-			i &= stagePoints - 1
-			s.slots[i], s.shifts[i] = t.nodes[s.places[k]], uint8(shift-3)
-		}
-		shift -= 3
 	}
-	// Load the records, which are mostly shorter than a line of the cache.
 	s.pickAll(n)
-	for _, i := range s.some[:s.pick(n, slotRecord)] {
-		at := s.slots[i&(stagePoints-1)] & slotMask
-		s.loaded ^= t.records[at] ^ t.records[min(int(at)+7, len(t.records)-1)]
+	some := s.some[:s.pick(n, slotEmpty+1)]
+	loaded := uint32(0)
+	for _, i := range some {
+		at, more := recordOf(s.slots[i&(stagePoints-1)])
+		loaded ^= t.entries[at].tiles ^ t.entries[at+more].tiles // for most all of the record
 	}
+	s.loaded ^= loaded
 	k := 0
-	for i := range n {
+	for _, i := range some {
+		i &= stagePoints - 1
 		slot := s.slots[i]
-		// Most points are in one zone or none: which, is not worth a branch that
-		// the processor cannot foresee.
-		s.asks[k] = ask{zone: slot & slotMask, point: uint8(i), parity: askOdd | askLast}
-		if applies == nil {
-			k += int(((slot>>slotBits ^ slotZone) - 1) >> 31) // 1 for a slotZone, otherwise 0
-		} else if slot>>slotBits == slotZone && applies(int(first)+i, int(slot&slotMask)) {
-			k++
-		}
-		if slot >= slotRecord<<slotBits {
-			for at := slot & slotMask; ; {
-				if k > stageAsks-maxAsks-stagePoints {
-					dst, k = t.answer(dst, s, k, first), 0
-				}
-				r := t.records[at:]
-				w := r[0]
-				k0 := k
-				k, at = t.askEntry(s, k, at, uint8(i))
-				if applies != nil && !applies(int(first)+i, int(w>>entryBits)) {
-					k = k0
-				}
-				if w&entryLast != 0 {
-					break
-				}
+		if slot == slotAtEdge {
+			if p := s.probe(uint32(i)); p.e.Lat != nowhereLat {
+				dst, k = t.appendItems(dst, s, k, first, applies), 0
+				dst = t.appendAtEdge(dst, &p, first+int32(i), applies)
 			}
-		} else if slot == slotAtEdge && s.probes[i].e.Lat != nowhereLat {
-			dst, k = t.answer(dst, s, k, first), 0
-			dst = t.appendAtEdge(dst, &s.probes[i], first+int32(i), applies)
+			continue
 		}
+		if k > stageItems-maxItems {
+			dst, k = t.appendItems(dst, s, k, first, applies), 0
+		}
+		// Which kind a slot is, and how many entries a record has up to usualEntries,
+		// is not worth a branch that the processor cannot foresee.
+		at, more := recordOf(slot)
+		zone := slot & slotMask & uint32(int32(slot<<1)>>31)
+		it := (*[usualEntries]stageItem)(s.items[k:])
+		item := stageItem(at) | stageItem(i)<<itemPoint | stageItem(zone)<<itemZone
+		it[0], it[1], it[2], it[3] = item, item+1, item+2, item+3
+		n := int(more + 1)
+		if n > usualEntries {
+			if n = t.addItems(s.items[k:k+maxItems], item, n); n > maxItems {
+				dst, k = t.appendItems(dst, s, k, first, applies), 0
+				p := s.probe(uint32(i))
+				dst = t.appendSlot(dst, slot, &p, first+int32(i), applies)
+				continue
+			}
+		}
+		k += n
 	}
-	return t.answer(dst, s, k, first)
+	return t.appendItems(dst, s, k, first, applies)
 }
 
-// askEntry adds what is to be asked about an entry of a record, and returns
-// where the next one is.
-func (t *tree) askEntry(s *stage, k int, at uint32, point uint8) (int, uint32) {
-	r := t.records[at:]
-	a := ask{zone: r[0] >> entryBits, entry: at, point: point, parity: askOdd | askLast}
-	switch r[0] & entryKind {
-	case entryWhole:
-		s.asks[k] = a
-		return k + 1, at + 1
-	case entryRound:
-		a.parity = askSlow | askLast
-		s.asks[k] = a
-		return k + 1, at + 3 + 2*r[2]
-	}
-	counts := r[2]
-	e := s.probes[point&(stagePoints-1)].e
-	ends := 3 + counts>>countEnds&maxEnds
-	if tiles := r[1] >> tileOf(e, counts>>countTile); tiles&1 == 0 {
-		s.asks[k] = a
-		k += int(tiles >> tileCount & 1)
-		if r[0]&entryKind == entryShort {
-			return k, at + ends + 1
-		}
-		return k, at + ends + 2*(counts>>countRuns)
-	}
-	parity := counts & countParity
-	for _, end := range r[3:ends] {
-		parity ^= uint32(uint64(int64(e.Lat)-int64(int32(end))) >> 63)
-	}
-	a.parity = uint8(parity)
-	if r[0]&entryKind == entryShort {
-		a.parity |= askLast
-		a.first, a.n = r[ends], uint16(counts>>countRuns)
-		s.asks[k] = a
-		return k + 1, at + ends + 1
-	}
-	runs := counts >> countRuns
-	next := at + ends + 2*runs
-	if runs > maxAsks {
-		a.parity = askSlow | askLast
-		s.asks[k] = a
-		return k + 1, next
-	}
-	for i := range runs {
-		a.first = r[ends+2*i]
-		if n := r[ends+2*i+1]; n > maxRuns {
-			a.parity |= askSlow
-		} else {
-			a.n = uint16(n)
-		}
-		if i == runs-1 {
-			a.parity |= askLast
-		}
-		s.asks[k] = a
-		k++
-		a.parity &= askSlow
-	}
-	return k, next
+// recordOf returns where the entries of a slotRecord begin, and how many there are
+// behind the first, or slotMany; of others, nobody.
+func recordOf(slot uint32) (at, more uint32) {
+	record := uint32(int32(slot&^(slot<<1)) >> 31) // all ones, or zero
+	return slot & placeMask & record, slot >> slotCount & slotMany & record
 }
 
-// answer appends the hits among what is asked.
-func (t *tree) answer(dst []Hit, s *stage, k int, first int32) []Hit {
-	for i := range s.asks[:k] {
-		a := &s.asks[i]
-		if v := uint(a.first) + uint(a.n); v < uint(len(t.vertices)) {
-			s.loaded ^= uint32(t.vertices[a.first].Lat) ^ uint32(t.vertices[v].Lat)
+// addItems adds the items from the given one on, of which the usual ones are there,
+// and returns how many they are: n, or more if it is more than a slot can say. If
+// they are more than there is place for, not all are added.
+func (t *tree) addItems(items []stageItem, item stageItem, n int) int {
+	for j := usualEntries; j < n; j++ {
+		items[j] = item + stageItem(j)
+	}
+	at := int(item & placeMask)
+	for n > slotMany && n <= len(items) && t.entries[at+n-1].zone&entryLast == 0 {
+		if n < len(items) {
+			items[n] = item + stageItem(n)
 		}
+		n++
+	}
+	return n
+}
+
+// appendItems appends the hits among the items.
+func (t *tree) appendItems(dst []Hit, s *stage, n int, first int32, applies Filter) []Hit {
+	if applies != nil {
+		n = t.filterItems(s, n, first, applies)
+	}
+	k, open := 0, 0
+	for _, it := range s.items[:n] {
+		entry, point := uint32(it)&placeMask, uint32(it>>itemPoint)&(stagePoints-1)
+		n := &t.entries[entry]
+		tiles := n.tiles >> tileOf(s.at[point], n.run>>runTile)
+		edges, yes := tiles&1, tiles>>tileCount&1
+		several := (n.zone/entryMore | n.zone/entryRest) & 1
+		a := &s.asks[k&(stageItems-1)]
+		a.zone = n.zone>>entryBits | uint32(it>>itemZone)
+		a.entry = entry
+		a.point = point
+		a.yes = yes
+		a.last = n.zone/entryMore&1 ^ 1
+		s.open[open&(stageItems-1)] = uint16(k)
+		open += int(edges)
+		k += int(edges | yes | several)
+	}
+	loaded := uint32(0)
+	for _, i := range s.open[:open] {
+		n := &t.entries[s.asks[i&(stageItems-1)].entry]
+		if v := uint(n.first) + uint(n.edges()); v < uint(len(t.vertices)) {
+			loaded ^= uint32(t.vertices[n.first].Lat) ^ uint32(t.vertices[v].Lat)
+		}
+	}
+	s.loaded ^= loaded
+	done := -1 // the last ask of a zone that was decided about otherwise
+	for _, i := range s.open[:open] {
+		if int(i) <= done {
+			continue
+		}
+		a := &s.asks[i&(stageItems-1)]
+		n := &t.entries[a.entry]
+		if n.zone&entryRound == 0 {
+			yes, near := t.answer(n, s.at[a.point&(stagePoints-1)])
+			if a.yes = yes; !near {
+				continue
+			}
+		}
+		done = t.decide(s, int(i))
 	}
 	dst = slices.Grow(dst, k)
 	hits := dst[:len(dst)+k]
-	n := len(dst)
-	odd := uint32(0)
-	for i := 0; i < k; i++ {
+	at := len(dst)
+	in := uint32(0)
+	for i := range s.asks[:k] {
 		a := &s.asks[i]
-		p := &s.probes[a.point&(stagePoints-1)]
-		crossed, near := uint32(0), false
-		if a.n != 0 {
-			crossed, near = crossings(t.vertices[a.first:a.first+uint32(a.n)+1], p.e)
-		}
-		odd ^= uint32(a.parity)&askOdd ^ crossed
-		if near || a.parity&askSlow != 0 {
-			odd = 0
-			if t.entryContains(a.entry, uint32(s.shifts[a.point&(stagePoints-1)]), p) {
-				odd = 1
-			}
-			for a.parity&askLast == 0 {
-				i++
-				a = &s.asks[i]
-			}
-		}
-		last := uint32(a.parity) / askLast & 1
-		hits[n] = Hit{first + int32(a.point), int32(a.zone)}
-		n += int(odd & last)
-		odd &^= last
+		in ^= a.yes
+		hits[at] = Hit{first + int32(a.point), int32(a.zone)}
+		at += int(in & a.last)
+		in &^= a.last
 	}
-	return dst[:n]
+	return dst[:at]
 }
 
-// entryContains decides about the zone of an entry of a record.
-func (t *tree) entryContains(at, shift uint32, p *probe) bool {
-	r := t.records[at:]
-	if r[0]&entryKind == entryRound {
-		return t.roundContains(r[1], r[3:3+2*r[2]], p)
+// filterItems leaves of the items those of zones that apply, and returns how many
+// they are.
+func (t *tree) filterItems(s *stage, n int, first int32, applies Filter) int {
+	k, skip := 0, false
+	for _, it := range s.items[:n] {
+		entry, point := uint32(it)&placeMask, uint32(it>>itemPoint)&(stagePoints-1)
+		n := &t.entries[entry]
+		if n.zone&entryRest == 0 {
+			zone := n.zone>>entryBits | uint32(it>>itemZone)
+			skip = !n.mayContain(s.at[point]) || !applies(int(first)+int(point), int(zone))
+		}
+		if !skip {
+			s.items[k] = it
+			k++
+		}
 	}
-	c, _ := areaEntry(r)
-	return t.contains(&c, r[0]>>entryBits, shift, p)
+	return k
+}
+
+// decide decides about the zone of an ask by all of its entries, which have been
+// asked next to each other, and returns the last of them.
+func (t *tree) decide(s *stage, i int) (last int) {
+	a := &s.asks[i]
+	at, first := a.entry, i
+	for ; t.entries[at].zone&entryRest != 0; at-- {
+		first--
+	}
+	for last = i; s.asks[last].last == 0; last++ {
+	}
+	for j := first; j <= last; j++ {
+		s.asks[j].yes = 0
+	}
+	p := s.probe(a.point)
+	if t.contains(at, &p) {
+		s.asks[last].yes = 1
+	}
+	return last
 }

@@ -2,7 +2,6 @@ package geofence
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"math"
 	"math/bits"
@@ -59,7 +58,6 @@ type compiler struct {
 	tree     tree
 	items    []item
 	spans    []edgeRun
-	ends     []int32
 	boxes    []extent // by zone
 	few      int      // fewEdges of this index
 	fine     uint64   // fineSpan
@@ -250,33 +248,27 @@ func interleave(v uint32) uint64 {
 func (c *compiler) lay(zone uint32, o *outline) {
 	t := &c.tree
 	row := zoneRow{firstRing: uint32(len(t.rings)), rings: uint32(len(o.chains))}
-	it := item{zone: zone, kind: entryArea, whole: o.box != wholeBox, runs: pair{from: uint32(len(c.spans))}}
+	it := item{zone: zone, kind: itemArea, whole: o.box != wholeBox, runs: pair{from: uint32(len(c.spans))}}
 	for _, chain := range o.chains {
 		first := uint32(len(t.vertices))
 		t.rings = append(t.rings, ringRow{first, uint32(len(chain))})
 		t.vertices = append(t.vertices, chain...)
 		if o.round.reach > 0 {
-			c.spans = append(c.spans, edgeRun{first, uint32(len(chain) - 1)})
+			c.spans = append(c.spans, edgeRun{first: first, n: uint32(len(chain) - 1)})
 			continue
 		}
 		for run := range unbroken(chain) {
-			c.spans = append(c.spans, edgeRun{first + run.first, run.n})
+			run.begins = o.anchor != nil && chain[run.first].Lng == -half
+			run.ends = o.anchor != nil && chain[run.first+run.n].Lng == -half
+			run.first += first
+			c.spans = append(c.spans, run)
 		}
 	}
 	it.runs.to = uint32(len(c.spans))
-	it.ends.from = uint32(len(c.ends))
-	for _, s := range c.spans[it.runs.from:] {
-		for _, v := range [...]E7{t.vertices[s.first], t.vertices[s.first+s.n]} {
-			if v.Lng == -half && o.anchor != nil {
-				c.ends = append(c.ends, v.Lat)
-			}
-		}
-	}
-	it.ends.to = uint32(len(c.ends))
 	if o.round.reach > 0 {
 		t.rounds = append(t.rounds, o.round)
 		row.round = uint32(len(t.rounds))
-		it.kind, it.round = entryRound, row.round-1
+		it.kind, it.round = itemRound, row.round-1
 	}
 	if o.anchor != nil {
 		a := *o.anchor
@@ -297,13 +289,20 @@ func (c *compiler) lay(zone uint32, o *outline) {
 // item is what a cell has to do with a zone.
 type item struct {
 	zone   uint32
-	kind   uint32 // of entry
+	kind   itemKind
 	parity uint32
 	round  uint32
 	runs   pair // in spans
-	ends   pair // in ends
 	whole  bool // the runs are all of an area that reaches neither a pole nor the antimeridian
 }
+
+type itemKind uint32
+
+const (
+	itemWhole itemKind = iota // contains the cell
+	itemArea
+	itemRound
+)
 
 type pair struct{ from, to uint32 }
 
@@ -343,10 +342,10 @@ type task struct {
 	small []uint32 // zones in few tasks
 	items []item   // others
 	spans []edgeRun
-	ends  []int32
 
-	slots          []uint32 // of the root cells, in Morton order
-	nodes, records []uint32
+	slots   []uint32 // of the root cells, in Morton order
+	nodes   []node
+	entries []zoneEntry
 }
 
 // divide chooses the root grid and hands the zones to tasks.
@@ -401,7 +400,7 @@ func (c *compiler) divide() {
 			}
 		}
 	}
-	b := builder{compiler: c, spans: c.spans, ends: c.ends}
+	b := builder{compiler: c, spans: c.spans}
 	b.hand(cell{0, 0, 32}, large, least)
 	for i := range c.tasks {
 		x, y := uint32(c.tasks[i].cell.x>>least)-col, uint32(c.tasks[i].cell.y>>least)-row
@@ -441,9 +440,6 @@ func (b *builder) hand(at cell, items []item, least uint32) {
 			from := uint32(len(t.spans))
 			t.spans = append(t.spans, b.spans[it.runs.from:it.runs.to]...)
 			it.runs = pair{from, uint32(len(t.spans))}
-			from = uint32(len(t.ends))
-			t.ends = append(t.ends, b.ends[it.ends.from:it.ends.to]...)
-			it.ends = pair{from, uint32(len(t.ends))}
 			t.items = append(t.items, it)
 		}
 		b.tasks = append(b.tasks, t)
@@ -460,50 +456,48 @@ func (b *builder) hand(at cell, items []item, least uint32) {
 func (c *compiler) compile(workers int) error {
 	return c.each(len(c.tasks), workers, .4, 1, func(i int) error {
 		t := &c.tasks[i]
-		b := builder{compiler: c, spans: t.spans, ends: t.ends, whole: map[string]uint32{}}
+		b := builder{compiler: c, spans: t.spans, whole: map[string]uint32{}}
 		items := make([]item, 0, len(t.small)+len(t.items))
 		for _, zone := range t.small {
 			it := c.items[zone]
 			from := uint32(len(b.spans))
 			b.spans = append(b.spans, c.spans[it.runs.from:it.runs.to]...)
-			it.runs, it.ends = pair{from, uint32(len(b.spans))}, pair{} // ends are of zones at the antimeridian
+			it.runs = pair{from, uint32(len(b.spans))}
 			items = append(items, it)
 		}
 		items = append(slices.Clone(b.enter(t.cell, items)), t.items...)
 		slices.SortFunc(items, func(a, b item) int { return cmp.Compare(a.zone, b.zone) })
 		t.slots = make([]uint32, 1<<(2*(t.cell.shift-c.tree.shift)))
-		err := b.fill(t.slots, t.cell, items, func(at cell, items []item) (uint32, error) { return b.slot(at, items) })
-		t.nodes, t.records = b.nodes, b.records
-		t.small, t.items, t.spans, t.ends = nil, nil, nil, nil
-		return err
+		b.fill(t.slots, t.cell, items)
+		t.nodes, t.entries = b.nodes, b.entries
+		t.small, t.items, t.spans = nil, nil, nil
+		return nil
 	})
 }
 
 // join puts the tasks together.
 func (c *compiler) join() (*tree, error) {
 	t := &c.tree
-	c.items, c.spans, c.ends = nil, nil, nil
-	nodes, records := 0, 0
+	c.items, c.spans = nil, nil
+	nodes, entries := 0, 1
 	for i := range c.tasks {
 		nodes += len(c.tasks[i].nodes)
-		records += len(c.tasks[i].records)
+		entries += len(c.tasks[i].entries)
 	}
-	if nodes > slotMask || records > slotMask {
-		return nil, nowhere(ErrTooLarge, "the index takes more than %d words", slotMask)
+	if nodes > slotMask || entries > placeMask {
+		return nil, nowhere(ErrTooLarge, "the index takes %d nodes and %d entries", nodes, entries)
 	}
-	t.nodes, t.records = makeLarge[uint32](nodes)[:0], makeLarge[uint32](records)[:0]
+	t.nodes, t.entries = makeLarge[node](nodes)[:0], append(makeLarge[zoneEntry](entries)[:0], nobody)
 	for i := range c.tasks {
 		k := &c.tasks[i]
-		moved := [...]uint32{slotRecord: uint32(len(t.records)), slotNode: uint32(len(t.nodes))}
-		for n := k.nodes; len(n) > 0; {
-			runs := bits.OnesCount32(n[0]) + bits.OnesCount32(n[1])
-			for j := range n[2 : 2+runs] {
-				n[2+j] += moved[n[2+j]>>slotBits]
+		moved := [...]uint32{slotRecord: uint32(len(t.entries)), slotNode: uint32(len(t.nodes))}
+		for i := range k.nodes {
+			for j, s := range k.nodes[i] {
+				k.nodes[i][j] = s + moved[s>>slotBits]
 			}
-			n = n[2+runs:]
 		}
 		t.nodes = append(t.nodes, k.nodes...)
-		t.records = append(t.records, k.records...)
+		t.entries = append(t.entries, k.entries...)
 		col, row := uint32(k.cell.x>>t.shift), uint32(k.cell.y>>t.shift)
 		for j, s := range k.slots {
 			x, y := col+deinterleave(uint32(j))-t.col, row+deinterleave(uint32(j)>>1)-t.row
@@ -515,7 +509,7 @@ func (c *compiler) join() (*tree, error) {
 	}
 	settle(t.root)
 	settle(t.nodes)
-	settle(t.records)
+	settle(t.entries)
 	settle(t.vertices)
 	return t, nil
 }
@@ -535,20 +529,20 @@ type builder struct {
 	// Stacks of what the cells down to the present one need.
 	items []item
 	spans []edgeRun
-	ends  []int32
 
 	lines map[uint32][]s2.Point // of corridors
 
-	nodes, records []uint32
-	whole          map[string]uint32 // records of zones that contain the cell, by their bytes
+	nodes   []node
+	entries []zoneEntry
+	whole   map[string]uint32 // slots of records of zones that contain the cell, by their bytes
 }
 
-type mark struct{ items, spans, ends int }
+type mark struct{ items, spans int }
 
-func (b *builder) mark() mark { return mark{len(b.items), len(b.spans), len(b.ends)} }
+func (b *builder) mark() mark { return mark{len(b.items), len(b.spans)} }
 
 func (b *builder) release(m mark) {
-	b.items, b.spans, b.ends = b.items[:m.items], b.spans[:m.spans], b.ends[:m.ends]
+	b.items, b.spans = b.items[:m.items], b.spans[:m.spans]
 }
 
 // enter returns what the items of a cell are in a cell within it.
@@ -562,21 +556,21 @@ func (b *builder) enter(at cell, items []item) []item {
 	from := len(b.items)
 	for i := range items {
 		it := items[i]
-		if it.kind != entryWhole && it.whole {
+		if it.kind != itemWhole && it.whole {
 			box := &b.boxes[it.zone]
 			if int64(box.low.Lng) > east || int64(box.high.Lng) < west || int64(box.low.Lat) > north || int64(box.high.Lat) < south {
 				continue
 			}
-			if it.kind == entryArea && west <= int64(box.low.Lng) && int64(box.high.Lng) <= east && south <= int64(box.low.Lat) && int64(box.high.Lat) <= north {
+			if it.kind == itemArea && west <= int64(box.low.Lng) && int64(box.high.Lng) <= east && south <= int64(box.low.Lat) && int64(box.high.Lat) <= north {
 				b.items = append(b.items, it)
 				continue
 			}
 		}
 		ok := true
 		switch it.kind {
-		case entryArea:
+		case itemArea:
 			it, ok = b.enterArea(at, it, ref)
-		case entryRound:
+		case itemRound:
 			it, ok = b.enterRound(at, it)
 		}
 		if ok {
@@ -592,15 +586,11 @@ func (b *builder) enterArea(at cell, it item, ref E7) (_ item, ok bool) {
 	west, south, east, north := at.bounds()
 	// In the end the edges that are kept are left to be counted at the reference,
 	// as they were before: what changes is what is dropped, and the ends.
-	for _, lat := range b.ends[it.ends.from:it.ends.to] {
-		if lat > ref.Lat {
-			it.parity ^= 1
-		}
-	}
 	runs := uint32(len(b.spans))
 	for _, s := range b.spans[it.runs.from:it.runs.to] {
 		open := false
-		chain := b.tree.vertices[s.first : s.first+s.n+1]
+		chain := s.of(b.tree.vertices)
+		it.parity ^= s.endsNorth(chain, ref)
 		v := chain[0]
 		for i, w := range chain[1:] {
 			met, crossed := meets(v, w, west-pad, south-pad, east+pad, north+pad, ref.Lat)
@@ -619,37 +609,19 @@ func (b *builder) enterArea(at cell, it item, ref E7) (_ item, ok bool) {
 	}
 	it.whole = false
 	it.runs = pair{runs, uint32(len(b.spans))}
-	it.ends = pair{uint32(len(b.ends)), uint32(len(b.ends))}
 	if it.runs.from == it.runs.to {
-		it.kind = entryWhole
+		it.kind = itemWhole
 		return it, it.parity == 1
 	}
-	for _, s := range b.spans[runs:] {
-		for _, v := range [...]E7{b.tree.vertices[s.first], b.tree.vertices[s.first+s.n]} {
-			if (int64(v.Lng) < west || v.Lng == -half) && south < int64(v.Lat) && int64(v.Lat) <= north {
-				b.ends = append(b.ends, v.Lat)
-			}
-		}
+	counts := func(v E7) bool {
+		return (int64(v.Lng) < west || v.Lng == -half) && south < int64(v.Lat) && int64(v.Lat) <= north
 	}
-	// Two at one latitude do nothing together.
-	ends := b.ends[it.ends.from:]
-	slices.Sort(ends)
-	n := 0
-	for _, v := range ends {
-		if n > 0 && ends[n-1] == v {
-			n--
-			continue
-		}
-		ends[n] = v
-		n++
+	for i := range b.spans[runs:] {
+		s := &b.spans[int(runs)+i]
+		chain := s.of(b.tree.vertices)
+		s.begins, s.ends = counts(chain[0]), counts(chain[s.n])
+		it.parity ^= s.endsNorth(chain, ref)
 	}
-	for _, lat := range ends[:n] {
-		if lat > ref.Lat {
-			it.parity ^= 1
-		}
-	}
-	b.ends = b.ends[:int(it.ends.from)+n]
-	it.ends.to = uint32(len(b.ends))
 	return it, true
 }
 
@@ -698,7 +670,7 @@ func (b *builder) enterRound(at cell, it item) (_ item, ok bool) {
 		it.whole = false
 		d := r.fromCenter(q)
 		if d+size < -1e-3 {
-			it.kind = entryWhole
+			it.kind = itemWhole
 		}
 		return it, d-size <= 1e-3
 	}
@@ -715,7 +687,7 @@ func (b *builder) enterRound(at cell, it item) (_ item, ok bool) {
 		for i, w := range line[1:] {
 			d, found := s2.UpdateMinDistance(q, line[i], w, far)
 			if found && d < near {
-				it.kind = entryWhole
+				it.kind = itemWhole
 				it.runs = pair{}
 				return it, true
 			}
@@ -758,13 +730,13 @@ func (b *builder) isLeaf(at cell, items []item) bool {
 	least := uint64(math.MaxUint64)
 	for i := range items {
 		it := &items[i]
-		if it.kind == entryWhole {
+		if it.kind == itemWhole {
 			continue
 		}
 		whole = false
 		// At the edge of a wide corridor many parts of its line are as near as
 		// each other, however small the cell.
-		if it.kind != entryRound || float64(at.size()) > b.tree.rounds[it.round].reach*unitsPerMetre/8 {
+		if it.kind != itemRound || float64(at.size()) > b.tree.rounds[it.round].reach*unitsPerMetre/8 {
 			for _, s := range b.spans[it.runs.from:it.runs.to] {
 				edges += int(s.n)
 			}
@@ -772,114 +744,112 @@ func (b *builder) isLeaf(at cell, items []item) bool {
 		box := &b.boxes[it.zone]
 		least = min(least, uint64(max(int64(box.high.Lng)-int64(box.low.Lng), int64(box.high.Lat)-int64(box.low.Lat))))
 	}
-	if b.coarse && (b.tree.shift-at.shift)%3 == 0 && at.shift < b.tree.shift {
+	if b.coarse && (b.tree.shift-at.shift)%nodeLevels == 0 && at.shift < b.tree.shift {
 		edges /= 2 // another node would be visited
 	}
 	return whole || at.shift <= leafShift || edges <= b.few && at.size() <= least/b.fine
 }
 
-// fill sets the slots of a cell, in Morton order, of which each is a cell for
-// slot.
-func (b *builder) fill(slots []uint32, at cell, items []item, slot func(cell, []item) (uint32, error)) error {
+// fill sets the slots of a cell, in Morton order.
+func (b *builder) fill(slots []uint32, at cell, items []item) {
 	if len(slots) == 1 || b.isLeaf(at, items) {
-		s, err := slot(at, items)
+		s := b.slot(at, items)
 		for i := range slots {
 			slots[i] = s
 		}
-		return err
+		return
 	}
 	for k := range 4 {
 		m := b.mark()
 		n := len(slots) / 4
-		err := b.fill(slots[k*n:(k+1)*n], at.child(k), b.enter(at.child(k), items), slot)
+		b.fill(slots[k*n:(k+1)*n], at.child(k), b.enter(at.child(k), items))
 		b.release(m)
-		if err != nil {
-			return err
-		}
 	}
-	return nil
 }
 
 // slot compiles a cell.
-func (b *builder) slot(at cell, items []item) (uint32, error) {
+func (b *builder) slot(at cell, items []item) uint32 {
 	if len(items) == 0 {
-		return slotEmpty, nil
+		return slotEmpty
 	}
-	if at.shift < 3 || b.isLeaf(at, items) {
+	if b.isLeaf(at, items) {
 		return b.record(at, items)
 	}
-	var slots [64]uint32
-	if err := b.fill(slots[:], at, items, b.slot); err != nil {
-		return 0, err
-	}
-	place := uint32(len(b.nodes))
-	b.nodes = append(b.nodes, 0, 0)
+	var slots, n node
+	b.fill(slots[:], at, items)
 	for i, s := range slots {
-		if i == 0 || s != slots[i-1] {
-			b.nodes[int(place)+i/32] |= 1 << (i % 32)
-			b.nodes = append(b.nodes, s)
-		}
+		n[deinterleave(uint32(i)>>1)<<nodeLevels|deinterleave(uint32(i))] = s
 	}
-	return slotOf(slotNode, place), nil
+	b.nodes = append(b.nodes, n)
+	return slotOf(slotNode, uint32(len(b.nodes)-1))
 }
 
 // record compiles a cell that is not divided.
-func (b *builder) record(at cell, items []item) (uint32, error) {
-	if len(items) == 1 && items[0].kind == entryWhole {
-		return slotOf(slotZone, items[0].zone), nil
+func (b *builder) record(at cell, items []item) uint32 {
+	if len(items) == 1 && items[0].kind == itemWhole {
+		return slotOf(slotZone, items[0].zone)
 	}
-	place := len(b.records)
+	place := len(b.entries)
 	whole := true
-	last := 0
 	for i := range items {
-		it := &items[i]
-		last = len(b.records)
-		b.records = append(b.records, it.zone<<entryBits|it.kind)
-		if it.kind == entryWhole {
-			continue
-		}
-		whole = false
-		ends, runs := b.ends[it.ends.from:it.ends.to], b.spans[it.runs.from:it.runs.to]
-		if len(ends) > maxEnds || len(runs) > maxRuns {
-			return 0, &ZoneError{Zone: b.zones[it.zone].ID, Index: int(it.zone), Polygon: -1, Ring: -1, Vertex: -1,
-				Err: ErrTooLarge, Detail: "too many rings within metres"}
-		}
-		if it.kind == entryRound {
-			b.records = append(b.records, it.round, uint32(len(runs)))
-			for _, s := range runs {
-				b.records = append(b.records, s.first, s.n)
-			}
-			continue
-		}
-		short := len(runs) == 1 && runs[0].n <= maxRuns
-		counts := it.parity | (max(at.shift, tileShift)-tileShift)<<countTile | uint32(len(ends))<<countEnds
-		if short {
-			b.records[last] = it.zone<<entryBits | entryShort
-			counts |= runs[0].n << countRuns
-		} else {
-			counts |= uint32(len(runs)) << countRuns
-		}
-		b.records = append(b.records, b.tiles(at, it), counts)
-		for _, lat := range ends {
-			b.records = append(b.records, uint32(lat))
-		}
-		for _, s := range runs {
-			if b.records = append(b.records, s.first); !short {
-				b.records = append(b.records, s.n)
-			}
-		}
+		whole = b.enterItem(at, &items[i]) && whole
 	}
-	b.records[last] |= entryLast
+	b.entries[len(b.entries)-1].zone |= entryLast
+	n := min(len(b.entries)-place-1, slotMany)
+	slot := slotOf(slotRecord, uint32(n<<slotCount|place))
 	if whole {
-		var key []byte
-		for _, w := range b.records[place:] {
-			key = binary.LittleEndian.AppendUint32(key, w)
+		key := string(bytesOf(b.entries[place:]))
+		if known, ok := b.whole[key]; ok {
+			b.entries = b.entries[:place]
+			return known
 		}
-		if known, ok := b.whole[string(key)]; ok {
-			b.records = b.records[:place]
-			return slotOf(slotRecord, known), nil
-		}
-		b.whole[string(key)] = uint32(place)
+		b.whole[key] = slot
 	}
-	return slotOf(slotRecord, uint32(place)), nil
+	return slot
+}
+
+// enterItem adds the entries of an item in a cell that is not divided. It is whole
+// if it contains the cell.
+func (b *builder) enterItem(at cell, it *item) (whole bool) {
+	n := zoneEntry{zone: it.zone << entryBits, tiles: tilesIn}
+	if it.kind == itemWhole {
+		b.entries = append(b.entries, n)
+		return true
+	}
+	// Parity, and what is known of tiles, are answers once.
+	if n.tiles = tilesOpen; it.kind == itemRound {
+		n.zone |= entryRound
+	} else {
+		n.tiles = b.tiles(at, it)
+	}
+	parity := it.parity
+	from := len(b.entries)
+	add := func(s edgeRun) {
+		if len(b.entries) > from {
+			b.entries[len(b.entries)-1].zone |= entryMore
+			n.zone |= entryRest
+			n.tiles &= tilesOpen
+			parity = 0
+		}
+		n.first = s.first
+		n.run = s.n<<runCount | bit(s.ends)<<runEnds | bit(s.begins)<<runBegins | (at.shift-tileShift)<<runTile | parity<<runParity
+		b.entries = append(b.entries, n)
+	}
+	if it.runs.from == it.runs.to {
+		add(edgeRun{}) // a circle
+	}
+	for _, s := range b.spans[it.runs.from:it.runs.to] {
+		for ; s.n > maxRunEdges; s.first, s.n, s.begins = s.first+maxRunEdges, s.n-maxRunEdges, false {
+			add(edgeRun{first: s.first, n: maxRunEdges, begins: s.begins})
+		}
+		add(s)
+	}
+	return false
+}
+
+func bit(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -34,8 +34,8 @@ func SplitEdge(a, b orb.Point) []s2.Point {
 // Sizes says how large the parts of an index are.
 func (x *Index) Sizes() string {
 	t := x.tree
-	return fmt.Sprintf("root %d×%d of 2^%d, %.1f MB; nodes %.1f MB, records %.1f MB, vertices %.1f MB, zones and rings %.1f MB",
-		t.cols, t.rows, t.shift, float64(len(t.root))*4e-6, float64(len(t.nodes))*4e-6, float64(len(t.records))*4e-6,
+	return fmt.Sprintf("root %d×%d of 2^%d, %.1f MB; nodes %.1f MB, entries %.1f MB, vertices %.1f MB, zones and rings %.1f MB",
+		t.cols, t.rows, t.shift, float64(len(t.root))*4e-6, float64(len(t.nodes))*64e-6, float64(len(t.entries))*16e-6,
 		float64(len(t.vertices))*8e-6, float64(len(t.zones)*12+len(t.rings)*8)*1e-6)
 }
 
@@ -55,36 +55,27 @@ func (x *Index) Line(zone int) []s2.Point {
 
 // TileFaults returns how many tiles of an index have no edges by what entries
 // say, and how many of these are not all on the side that they say: the corners
-// and some points within are looked at, by all edges of the entry. One cell of
-// so many is looked into.
+// and some points within are looked at, by all edges of the zone there. One cell
+// of so many is looked into.
 func (x *Index) TileFaults(r *rand.Rand, every int) (closed, faults int) {
 	t := x.tree
 	record := func(place uint32, at cell) {
-		for r0 := t.records[place:]; ; {
-			w, tiles, rest := r0[0], uint32(tilesOpen), r0[1:]
-			var c cellZone
-			var shift uint32
-			switch w & entryKind {
-			case entryArea, entryShort:
-				tiles, shift = r0[1], r0[2]>>countTile&maxTile
-				c, rest = areaEntry(r0)
-			case entryRound:
-				rest = r0[3+2*r0[2]:]
-			}
+		for ; ; place++ {
+			n := &t.entries[place]
 			for range tileCount {
 				x, y := at.x+r.Uint64N(at.size()), at.y+r.Uint64N(at.size())
-				if tile := min(uint64(1)<<shift, at.size()) - 1; r.IntN(2) == 0 { // a corner
+				if tile := min(n.cellSize()>>tileShift, at.size()) - 1; r.IntN(2) == 0 { // a corner
 					x, y = x&^tile|tile*r.Uint64N(2), y&^tile|tile*r.Uint64N(2)
 				}
 				e := E7{int32(int64(y) - quarter), int32(int64(x) - half)}
-				if answer := tiles >> tileOf(e, shift); answer&1 == 0 && e.Valid() && !isEdgeOfPlane(e) {
+				if answer := n.tiles >> tileOf(e, n.run>>runTile); answer&1 == 0 && n.edges() > 0 && n.zone&entryRest == 0 && e.Valid() && !isEdgeOfPlane(e) {
 					closed++
-					if in, near := t.side(&c, e); near || in != answer>>tileCount&1 {
+					if in, near := t.side(place, e); near || in != answer>>tileCount&1 {
 						faults++
 					}
 				}
 			}
-			if r0 = rest; w&entryLast != 0 {
+			if n.zone&entryLast != 0 {
 				return
 			}
 		}
@@ -94,13 +85,12 @@ func (x *Index) TileFaults(r *rand.Rand, every int) (closed, faults int) {
 		switch slot >> slotBits {
 		case slotRecord:
 			if r.IntN(every) == 0 {
-				record(slot&slotMask, at)
+				record(slot&placeMask, at)
 			}
 		case slotNode:
-			for k := range uint32(64) {
-				child := cell{at.x + uint64(deinterleave(k))<<(at.shift-3), at.y + uint64(deinterleave(k>>1))<<(at.shift-3), at.shift - 3}
-				e := E7{int32(int64(child.y) - quarter), int32(int64(child.x) - half)}
-				visit(t.nodes[t.place(slot, e, at.shift)], child)
+			for k, s := range t.nodes[slot&slotMask] {
+				shift := at.shift - nodeLevels
+				visit(s, cell{at.x + uint64(k%nodeSide)<<shift, at.y + uint64(k/nodeSide)<<shift, shift})
 			}
 		}
 	}

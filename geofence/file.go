@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"math/bits"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,7 +22,7 @@ import (
 // and hold the arrays of a tree as they are in memory.
 const (
 	fileMagic   = "EMGEOIDX"
-	fileVersion = 2
+	fileVersion = 3
 	fileAlign   = 64
 
 	headerSize  = len(fileMagic) + 8 + sectionCount*24 + 4
@@ -35,7 +34,7 @@ const (
 	sectionFrame    = iota // frame
 	sectionRoot            // tree.root
 	sectionNodes           // tree.nodes
-	sectionRecords         // tree.records
+	sectionEntries         // tree.entries
 	sectionVertices        // tree.vertices
 	sectionZones           // tree.zones
 	sectionRings           // tree.rings
@@ -50,7 +49,7 @@ const (
 	sectionCount
 )
 
-var sectionNamesText = [sectionCount]string{"frame", "root", "nodes", "records", "vertices", "zones", "rings", "rounds",
+var sectionNamesText = [sectionCount]string{"frame", "root", "nodes", "entries", "vertices", "zones", "rings", "rounds",
 	"south", "north", "anchors", "sorted", "kinds", "ends", "names"} // never changed
 
 // fileKinds are the kinds in files; new ones go to the end.
@@ -124,7 +123,7 @@ func (x *Index) WriteTo(w io.Writer) (int64, error) {
 		}
 	}
 	sections := [sectionCount][]byte{
-		bytesOf([]frame{t.frame}), bytesOf(t.root), bytesOf(t.nodes), bytesOf(t.records), bytesOf(t.vertices), bytesOf(t.zones),
+		bytesOf([]frame{t.frame}), bytesOf(t.root), bytesOf(t.nodes), bytesOf(t.entries), bytesOf(t.vertices), bytesOf(t.zones),
 		bytesOf(t.rings), bytesOf(t.rounds), bytesOf(t.polar[0]), bytesOf(t.polar[1]), bytesOf(t.anchors), bytesOf(x.sorted),
 		kinds, bytesOf(ends), names,
 	}
@@ -289,7 +288,7 @@ func indexOf(b []byte, o OpenOptions) (*Index, error) {
 	var ends []uint32
 	if err := errors.Join(
 		section(file, sectionFrame, &frames), section(file, sectionRoot, &t.root), section(file, sectionNodes, &t.nodes),
-		section(file, sectionRecords, &t.records), section(file, sectionVertices, &t.vertices), section(file, sectionZones, &t.zones),
+		section(file, sectionEntries, &t.entries), section(file, sectionVertices, &t.vertices), section(file, sectionZones, &t.zones),
 		section(file, sectionRings, &t.rings), section(file, sectionRounds, &t.rounds), section(file, sectionSouth, &t.polar[0]),
 		section(file, sectionNorth, &t.polar[1]), section(file, sectionAnchors, &t.anchors), section(file, sectionSorted, &x.sorted),
 		section(file, sectionEnds, &ends),
@@ -416,14 +415,13 @@ func (t *tree) check() string {
 			return fmt.Sprintf("anchor %d", i)
 		}
 	}
-	records, bad := t.checkRecords(inVertices)
+	records, bad := t.checkEntries(inVertices)
 	if bad != "" {
 		return bad
 	}
-	depth := make(map[uint32]uint32) // levels below a node; most have none below, and are left out
-	nodes := make([]uint64, len(t.nodes)/64+1)
+	below := make([]uint8, 0, len(t.nodes)) // levels below a node
 	has := func(set []uint64, i uint32) bool { return i/64 < uint32(len(set)) && set[i/64]>>(i%64)&1 == 1 }
-	slot := func(s uint32) (levels uint32, ok bool) {
+	slot := func(s uint32) (levels uint8, ok bool) {
 		v := s & slotMask
 		switch s >> slotBits {
 		case slotEmpty:
@@ -431,88 +429,76 @@ func (t *tree) check() string {
 		case slotZone:
 			return 0, int(v) < len(t.zones)
 		case slotRecord:
-			return 0, has(records, v)
+			n, place := v>>slotCount, v&placeMask
+			return 0, has(records, place) && t.isRecordOf(place, n)
 		}
-		return depth[v] + 3, has(nodes, v)
+		if int(v) >= len(below) { // nodes come after those that they lead to
+			return 0, false
+		}
+		return below[v], true
 	}
-	for at := 0; at < len(t.nodes); {
-		if at+2 > len(t.nodes) {
-			return "the last node"
-		}
-		runs := bits.OnesCount32(t.nodes[at]) + bits.OnesCount32(t.nodes[at+1])
-		if t.nodes[at]&1 == 0 || at+2+runs > len(t.nodes) {
-			return fmt.Sprintf("node at %d", at)
-		}
-		below := uint32(0)
-		for _, s := range t.nodes[at+2 : at+2+runs] { // nodes come after those that they lead to
+	for i := range t.nodes {
+		deepest := uint8(0)
+		for _, s := range t.nodes[i] {
 			levels, ok := slot(s)
-			if !ok {
-				return fmt.Sprintf("slot of the node at %d", at)
+			if !ok || levels > 32 {
+				return fmt.Sprintf("slot of the node at %d", i)
 			}
-			below = max(below, levels)
+			deepest = max(deepest, levels)
 		}
-		if below > 0 {
-			depth[uint32(at)] = below
-		}
-		nodes[at/64] |= 1 << (at % 64)
-		at += 2 + runs
+		below = append(below, deepest+nodeLevels)
 	}
 	for i, s := range t.root {
-		if levels, ok := slot(s); !ok || levels > t.shift {
+		if levels, ok := slot(s); !ok || uint32(levels) > t.shift {
 			return fmt.Sprintf("root slot %d", i)
 		}
 	}
 	return ""
 }
 
-// checkRecords checks all records, and returns where they begin.
-func (t *tree) checkRecords(inVertices func(first, n uint32) bool) (begins []uint64, bad string) {
-	begins = make([]uint64, len(t.records)/64+1)
-	for at := 0; at < len(t.records); {
-		begins[at/64] |= 1 << (at % 64)
-		begin := at
-		for last, before := false, int64(-1); !last; {
-			r := t.records[at:]
-			if len(r) == 0 {
-				return nil, fmt.Sprintf("record at %d", begin)
-			}
-			zone := int64(r[0] >> entryBits)
-			runs, words := uint64(0), uint64(1)
-			switch r[0] & entryKind {
-			case entryWhole:
-			case entryArea:
-				if len(r) < 3 {
-					return nil, fmt.Sprintf("record at %d", begin)
-				}
-				runs = uint64(r[2] >> countRuns)
-				words = 3 + uint64(r[2]>>countEnds&maxEnds) + 2*runs
-			case entryShort:
-				if len(r) < 3 {
-					return nil, fmt.Sprintf("record at %d", begin)
-				}
-				words = 4 + uint64(r[2]>>countEnds&maxEnds)
-			case entryRound:
-				if len(r) < 3 || int(r[1]) >= len(t.rounds) {
-					return nil, fmt.Sprintf("record at %d", begin)
-				}
-				runs = uint64(r[2])
-				words = 3 + 2*runs
-			}
-			if zone <= before || zone >= int64(len(t.zones)) || words > uint64(len(r)) {
-				return nil, fmt.Sprintf("record at %d", begin)
-			}
-			if kind := r[0] & entryKind; kind == entryArea && runs == 0 ||
-				kind == entryShort && (r[2]>>countRuns == 0 || !inVertices(r[words-1], r[2]>>countRuns+1)) {
-				return nil, fmt.Sprintf("edges of the record at %d", begin)
-			}
-			for k := words - 2*runs; k < words; k += 2 {
-				if r[k+1] == 0 || r[k+1] == 1<<32-1 || !inVertices(r[k], r[k+1]+1) {
-					return nil, fmt.Sprintf("edges of the record at %d", begin)
-				}
-			}
-			last, before = r[0]&entryLast != 0, zone
-			at += int(words)
+// isRecordOf reports whether a record has n+1 entries; or for slotMany, at least.
+func (t *tree) isRecordOf(place, n uint32) bool {
+	for _, e := range t.entries[place : place+n] {
+		if e.zone&entryLast != 0 {
+			return false
 		}
+	}
+	return n == slotMany || t.entries[place+n].zone&entryLast != 0
+}
+
+// checkEntries checks all entries, and returns where records begin.
+func (t *tree) checkEntries(inVertices func(first, n uint32) bool) (begins []uint64, bad string) {
+	if len(t.entries) == 0 || t.entries[0] != nobody {
+		return nil, "the first entry"
+	}
+	begins = make([]uint64, len(t.entries)/64+1)
+	before := zoneEntry{zone: entryLast}
+	for i, e := range t.entries[1:] {
+		at := i + 1
+		if before.zone&entryLast != 0 {
+			begins[at/64] |= 1 << (at % 64)
+			before = zoneEntry{}
+		} else if before.zone&entryMore == 0 && e.zone>>entryBits <= before.zone>>entryBits {
+			return nil, fmt.Sprintf("order of the entry at %d", at)
+		}
+		more := before.zone&entryMore != 0
+		if e.zone>>entryBits >= uint32(len(t.zones)) || more != (e.zone&entryRest != 0) ||
+			more && (e.zone^before.zone)>>entryBits != 0 || more && (e.zone^before.zone)&entryRound != 0 ||
+			e.zone&entryMore != 0 && e.zone&entryLast != 0 {
+			return nil, fmt.Sprintf("zone of the entry at %d", at)
+		}
+		open, round := e.tiles&tilesOpen != 0, e.zone&entryRound != 0
+		if round && (t.zones[e.zone>>entryBits].round == 0 || e.tiles != tilesOpen) || e.tiles&tilesOpen<<tileCount&e.tiles != 0 {
+			return nil, fmt.Sprintf("tiles of the entry at %d", at)
+		}
+		alone := e.zone&(entryMore|entryRest) == 0 // so that it may have no edges, if nothing is open to them or it is a circle
+		if e.edges() > 0 && !inVertices(e.first, e.edges()+1) || e.edges() == 0 && (!alone || open && !round) {
+			return nil, fmt.Sprintf("edges of the entry at %d", at)
+		}
+		before = e
+	}
+	if before.zone&entryLast == 0 && len(t.entries) > 1 {
+		return nil, "the last entry"
 	}
 	return begins, ""
 }

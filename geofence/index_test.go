@@ -532,7 +532,7 @@ func TestTiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			seed := uint64(0x711e5)
-			closed, faults := mustIndex(t, zones...).TileFaults(rand.New(rand.NewPCG(seed, 1)), 20)
+			closed, faults := mustIndex(t, zones...).TileFaults(rand.New(rand.NewPCG(seed, 1)), 5)
 			if faults > 0 || closed < 50_000 {
 				t.Errorf("seed %#x: %d of %d points of tiles are not where they are said to be", seed, faults, closed)
 			}

@@ -339,7 +339,10 @@ func (o *outline) setAnchor(loops []*loop) error {
 }
 
 // edgeRun is consecutive edges of a chain: from the vertex first n edges.
-type edgeRun struct{ first, n uint32 }
+type edgeRun struct {
+	first, n     uint32
+	begins, ends bool // its first and its last vertex count, see zoneEntry
+}
 
 // unbroken yields the parts of a chain between its breaks.
 func unbroken(chain []E7) func(yield func(edgeRun) bool) {
@@ -347,7 +350,7 @@ func unbroken(chain []E7) func(yield func(edgeRun) bool) {
 		from := 0
 		for i := 1; i <= len(chain); i++ {
 			if i == len(chain) || isBreak(chain[i-1], chain[i]) {
-				if i-1 > from && !yield(edgeRun{uint32(from), uint32(i - 1 - from)}) {
+				if i-1 > from && !yield(edgeRun{first: uint32(from), n: uint32(i - 1 - from)}) {
 					return
 				}
 				from = i

@@ -1,16 +1,17 @@
 package geofence
 
 // Most points of a cell with edges are near none of them. So the cell of an
-// entry of a record is divided into 4×4 tiles, of which the entry knows whether
-// an edge of its zone is in a tile or within pad of it, and if none is, whether
-// all of the tile is in the zone: then no edge needs to be looked at.
+// entry is divided into 4×4 tiles, of which the entry knows whether an edge of its
+// zone is in a tile or within pad of it, and if none is, what the answer is for all
+// of the tile: then no edge needs to be looked at.
 
 const (
 	tileShift = 2              // a cell is so many tiles wide, as a power of two
 	tileSide  = 1 << tileShift // or so many
 	tileCount = tileSide * tileSide
 
-	tilesOpen = 1<<tileCount - 1 // edges in all tiles
+	tilesOpen = 1<<tileCount - 1       // edges in all tiles
+	tilesIn   = tilesOpen << tileCount // none, and the answer is yes
 )
 
 // tileOf returns where the bit of a point's tile is, for tiles of the size
@@ -24,15 +25,11 @@ func tileOf(e E7, shift uint32) uint32 {
 // each in which edges are, row by row from the south-west; and above them one for
 // each that is all in the zone.
 func (b *builder) tiles(at cell, it *item) uint32 {
-	if at.shift < tileShift {
-		return tilesOpen
-	}
 	shift := at.shift - tileShift
 	west, south, east, north := at.bounds()
 	open := uint32(0)
-	runs := b.spans[it.runs.from:it.runs.to]
-	for _, s := range runs {
-		chain := b.tree.vertices[s.first : s.first+s.n+1]
+	for _, s := range b.spans[it.runs.from:it.runs.to] {
+		chain := s.of(b.tree.vertices)
 		v := chain[0]
 		for _, w := range chain[1:] {
 			col0, col1 := tilesBetween(min(v.Lng, w.Lng), max(v.Lng, w.Lng), west, east, shift)
@@ -86,14 +83,25 @@ func tilesBetween(low, high int32, from, to int64, shift uint32) (first, last in
 // is in the zone.
 func (b *builder) sideOf(it *item, e E7) uint32 {
 	in := it.parity
-	for _, lat := range b.ends[it.ends.from:it.ends.to] {
-		if lat > e.Lat {
-			in ^= 1
-		}
-	}
 	for _, s := range b.spans[it.runs.from:it.runs.to] {
-		odd, _ := crossings(b.tree.vertices[s.first:s.first+s.n+1], e)
-		in ^= odd
+		chain := s.of(b.tree.vertices)
+		odd, _ := crossings(chain, e)
+		in ^= odd ^ s.endsNorth(chain, e)
 	}
 	return in
+}
+
+// of returns the vertices of a run.
+func (s edgeRun) of(vertices []E7) []E7 { return vertices[s.first : s.first+s.n+1] }
+
+// endsNorth returns 1 if an odd number of the ends of a run that count are to the
+// north of a point.
+func (s edgeRun) endsNorth(chain []E7, e E7) (odd uint32) {
+	if s.begins && chain[0].Lat > e.Lat {
+		odd ^= 1
+	}
+	if s.ends && chain[s.n].Lat > e.Lat {
+		odd ^= 1
+	}
+	return odd
 }

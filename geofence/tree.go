@@ -2,7 +2,6 @@ package geofence
 
 import (
 	"math"
-	"math/bits"
 	"slices"
 
 	"github.com/golang/geo/s2"
@@ -16,19 +15,15 @@ import (
 // written to a file and mapped.
 //
 // The root is a dense grid of slots. A slot is empty, or one zone that contains
-// the whole cell, or a record, or a node. A node is three levels of the
-// quadtree: 8×8 slots in Morton order, of which runs of equal ones are kept
-// once; 64 bits say where a run begins. A record is the zones that have to do
-// with the cell, ascending: those that contain all of it, and those with edges
-// in it, or within pad of it. For these it has what the answer is in those parts
-// of the cell that no edge is near, see tiles; and the runs of their edges, as
-// ranges of vertices, and what the answer is where a ray to the west crosses
-// none of them; see cellZone.
+// the whole cell, or a record, or a node, which is the slots of some levels of the
+// quadtree below. A record is the zones that have to do with the cell, ascending:
+// those that contain all of it, and those with edges in it, or within pad of it. It
+// is one entry or more for each; see zoneEntry.
 type tree struct {
 	frame
 	root     []uint32
-	nodes    []uint32
-	records  []uint32
+	nodes    []node
+	entries  []zoneEntry
 	vertices []E7
 	zones    []zoneRow
 	rings    []ringRow
@@ -75,37 +70,72 @@ type anchor struct {
 const (
 	slotEmpty  = 0 // the slot is zero
 	slotZone   = 1 // zone
-	slotRecord = 2 // place in records
+	slotRecord = 2 // three bits: how many entries, less one, if not slotMany; and the place of the first in entries
 	slotNode   = 3 // place in nodes
 	slotBits   = 30
 	slotMask   = 1<<slotBits - 1
+
+	slotCount = 27 // where the number of entries is
+	slotMany  = 7  // eight or more: the last says so
+	placeMask = 1<<slotCount - 1
+)
+
+// node is the slots of two levels of the quadtree, row by row from the south-west:
+// a line of the processor's cache.
+type node [1 << (2 * nodeLevels)]uint32
+
+const (
+	nodeLevels = 2
+	nodeSide   = 1 << nodeLevels
 )
 
 func slotOf(kind, v uint32) uint32 { return kind<<slotBits | v }
 
-// Records: an entry begins with zone<<entryBits | entryLast | kind.
+// zoneEntry is what a record says of a zone. One that contains the cell has one
+// entry, of no edges; others have one for each run of edges in the cell, or
+// within pad of it. An area contains a point of the cell if an odd number of these
+// are: parity; crossings of the runs with a ray from the point to the west; and ends
+// of the runs that count, if they are to the north of the point. Those are where a
+// run begins or ends to the west of the cell, so that beyond it other edges are
+// crossed. In tiles of the cell that no edge is near the answer is known; see tiles.
+// It and the parity are in the first entry, and no in others.
+//
+// A circle or corridor contains a point if it is near enough to the center, or to
+// the line of one of the runs; no tile is known.
+type zoneEntry struct {
+	zone  uint32 // zone<<entryBits, and flags
+	tiles uint32
+	run   uint32 // parity, size of a tile, ends that count, number of edges
+	first uint32 // vertex of the run
+}
+
 const (
-	entryWhole = 0 // contains the cell
-	entryArea  = 1 // then tiles, word of counts, ends, and pairs of first vertex and number of edges
-	entryRound = 2 // then round, number of runs, and those: none for a circle
-	entryShort = 3 // an entryArea of one run, of which the word of counts has the number of edges
-	entryKind  = 3
-	entryLast  = 4
-	entryBits  = 3
+	entryLast  = 1 // of its record
+	entryMore  = 2 // the next one is of the same zone
+	entryRest  = 4 // and so is the one before
+	entryRound = 8 // a circle or corridor
+	entryBits  = 4
 
 	// MaxZones is how many zones an index has at most.
 	MaxZones = 1 << (32 - entryBits - 1)
 
-	// In the word of counts of an entryArea: parity, then the size of a tile as a
-	// power of two, then ends, then runs.
-	countParity = 1
-	countTile   = 1
-	countEnds   = 6
-	countRuns   = 16
-	maxTile     = 1<<(countEnds-countTile) - 1
-	maxEnds     = 1<<(countRuns-countEnds) - 1
-	maxRuns     = 1<<16 - 1
+	// In entry.run.
+	runParity   = 0
+	runTile     = 1 // the size of a tile is 1<<
+	runBegins   = 6 // 1 if the first vertex is an end that counts
+	runEnds     = 7 // and the last
+	runCount    = 16
+	maxRunEdges = 1<<16 - 1 // edges
 )
+
+// nobody is the first entry of all, which no record has. It says yes anywhere,
+// of whatever zone it is taken for.
+var nobody = zoneEntry{tiles: tilesIn} // never changed
+
+func (n *zoneEntry) edges() uint32 { return n.run >> runCount }
+
+// cellSize is how wide the cell of an entry with edges is.
+func (n *zoneEntry) cellSize() uint64 { return tileSide << (n.run >> runTile & 31) }
 
 // pad is how far in units beyond its cell a record knows of edges: band, and
 // what a geodesic may leave the cell between two points of it that are within
@@ -144,30 +174,21 @@ func (t *tree) rootSlot(e E7) uint32 {
 	return slotEmpty
 }
 
-// place follows a slot that is a node, of cells of the size 1<<shift: it returns
-// where in the nodes the slot of one eighth of that size is.
-func (t *tree) place(slot uint32, e E7, shift uint32) uint32 {
+// slot returns the slot for a point, which is in a cell of the size
+// 1<<(shift+nodeLevels).
+func (n *node) slot(e E7, shift uint32) uint32 {
 	x, y := e.plane()
-	at := slot & slotMask
-	node := t.nodes[at:]
-	runs := uint64(node[0]) | uint64(node[1])<<32
-	return at + 1 + uint32(bits.OnesCount64(runs<<(63-morton(x>>(shift-3), y>>(shift-3)))))
+	return n[y>>(shift&31)&(nodeSide-1)<<nodeLevels|x>>(shift&31)&(nodeSide-1)]
 }
 
-// morton interleaves the three low bits of both.
-func morton(x, y uint32) uint64 {
-	const spread = 0x1514111005040100 // byte k has the bits of k apart
-	return spread>>(x&7*8)&0xff | spread>>(y&7*8)&0xff<<1
-}
-
-// find descends to the slot that decides about a point, and the size of its cell.
-func (t *tree) find(e E7) (slot, shift uint32) {
-	slot, shift = t.rootSlot(e), t.shift
+// find descends to the slot that decides about a point.
+func (t *tree) find(e E7) uint32 {
+	slot, shift := t.rootSlot(e), t.shift
 	for slot>>slotBits == slotNode {
-		slot = t.nodes[t.place(slot, e, shift)]
-		shift -= 3
+		shift -= nodeLevels
+		slot = t.nodes[slot&slotMask].slot(e, shift)
 	}
-	return slot, shift
+	return slot
 }
 
 // isEdgeOfPlane reports whether a point is where the plane says too little.
@@ -180,12 +201,11 @@ func (t *tree) append(dst []Hit, p *probe, point int32, applies Filter) []Hit {
 	if isEdgeOfPlane(p.e) {
 		return t.appendAtEdge(dst, p, point, applies)
 	}
-	slot, shift := t.find(p.e)
-	return t.appendSlot(dst, slot, shift, p, point, applies)
+	return t.appendSlot(dst, t.find(p.e), p, point, applies)
 }
 
 // appendSlot appends what a slot that is no node says about the point.
-func (t *tree) appendSlot(dst []Hit, slot, shift uint32, p *probe, point int32, applies Filter) []Hit {
+func (t *tree) appendSlot(dst []Hit, slot uint32, p *probe, point int32, applies Filter) []Hit {
 	if slot == slotEmpty {
 		return dst
 	}
@@ -195,88 +215,71 @@ func (t *tree) appendSlot(dst []Hit, slot, shift uint32, p *probe, point int32, 
 		}
 		return dst
 	}
-	for r := t.records[slot&slotMask:]; ; {
-		w := r[0]
-		zone := w >> entryBits
-		in := true
-		skip := applies != nil && !applies(int(point), int(zone))
-		switch w & entryKind {
-		case entryWhole:
-			r = r[1:]
-		case entryArea, entryShort:
-			k := tileOf(p.e, r[2]>>countTile)
-			tiles := r[1] >> k
-			var c cellZone
-			c, r = areaEntry(r)
-			if tiles&1 == 0 {
-				in = tiles>>tileCount&1 != 0
-			} else {
-				in = !skip && t.contains(&c, zone, shift, p)
-			}
-		default:
-			round, n := r[1], r[2]
-			runs := r[3 : 3+2*n]
-			r = r[3+2*n:]
-			in = !skip && t.roundContains(round, runs, p)
-		}
-		if in && !skip {
+	for at := slot & placeMask; ; at++ {
+		n := &t.entries[at]
+		zone := n.zone >> entryBits
+		if (applies == nil || n.mayContain(p.e) && applies(int(point), int(zone))) && t.contains(at, p) {
 			dst = append(dst, Hit{point, int32(zone)})
 		}
-		if w&entryLast != 0 {
+		for t.entries[at].zone&entryMore != 0 {
+			at++
+		}
+		if t.entries[at].zone&entryLast != 0 {
 			return dst
 		}
 	}
 }
 
-// cellZone is an area's edges about a cell. A point of the cell is in the zone
-// if parity, the runs that a ray from it to the west crosses, and the ends to
-// the north of it, are an odd number together: each end is where a run begins
-// or ends to the west of the cell, so that beyond it other edges are crossed.
-type cellZone struct {
-	parity   uint32
-	first, n uint32   // the first run: vertex, and number of edges
-	ends     []uint32 // latitudes
-	runs     []uint32 // the others: pairs of first vertex and number of edges
+// mayContain reports whether it is not known that the zone does not contain the
+// point, of the first entry of a zone.
+func (n *zoneEntry) mayContain(e E7) bool {
+	return n.zone&entryMore != 0 || n.tiles>>tileOf(e, n.run>>runTile)&(1|1<<tileCount) != 0
 }
 
-func areaEntry(r []uint32) (c cellZone, rest []uint32) {
-	counts := r[2]
-	ends := 3 + counts>>countEnds&maxEnds
-	c = cellZone{parity: counts & countParity, first: r[ends], ends: r[3:ends]}
-	if r[0]&entryKind == entryShort {
-		c.n = counts >> countRuns
-		return c, r[ends+1:]
-	}
-	c.n = r[ends+1]
-	runs := ends + counts>>countRuns*2
-	c.runs = r[ends+2 : runs]
-	return c, r[runs:]
+// answer returns 1 if an odd number of what the entry tells of are, and whether the
+// point is near an edge of the run. The entry is an area's.
+func (t *tree) answer(n *zoneEntry, e E7) (yes uint32, near bool) {
+	run := t.vertices[n.first : n.first+n.edges()+1]
+	yes, near = crossings(run, e)
+	begins, ends := int64(e.Lat)-int64(run[0].Lat), int64(e.Lat)-int64(run[len(run)-1].Lat) // negative if to the north
+	return (n.run>>runParity ^ yes ^ n.run>>runBegins&uint32(begins>>63) ^ n.run>>runEnds&uint32(ends>>63)) & 1, near
 }
 
-// side returns 1 if the point is in the zone by the chords, and whether it is
-// near one of them.
-func (t *tree) side(c *cellZone, e E7) (in uint32, near bool) {
-	in, near = crossings(t.vertices[c.first:c.first+c.n+1], e)
-	in ^= c.parity
-	for _, lat := range c.ends {
-		if int32(lat) > e.Lat {
-			in ^= 1
+// contains decides about the zone whose entries begin there.
+func (t *tree) contains(at uint32, p *probe) bool {
+	in := uint32(0)
+	for i := at; ; i++ {
+		n := &t.entries[i]
+		tiles := n.tiles >> tileOf(p.e, n.run>>runTile)
+		if yes := tiles >> tileCount & 1; tiles&1 == 0 {
+			in ^= yes
+		} else {
+			if n.zone&entryRound != 0 {
+				return t.roundContains(at, p)
+			}
+			yes, near := t.answer(n, p.e)
+			if near {
+				return t.containsExactly(at, p)
+			}
+			in ^= yes
+		}
+		if n.zone&entryMore == 0 {
+			return in == 1
 		}
 	}
-	for r := c.runs; len(r) >= 2; r = r[2:] {
-		odd, close := crossings(t.vertices[r[0]:r[0]+r[1]+1], e)
-		in ^= odd
-		near = near || close
-	}
-	return in, near
 }
 
-func (t *tree) contains(c *cellZone, zone, shift uint32, p *probe) bool {
-	in, near := t.side(c, p.e)
-	if near {
-		return t.containsExactly(c, zone, shift, p)
+// side returns 1 if the point of a cell is in the area whose entries begin there,
+// by the chords, and whether it is near one of them.
+func (t *tree) side(at uint32, e E7) (in uint32, near bool) {
+	for ; ; at++ {
+		n := &t.entries[at]
+		yes, close := t.answer(n, e)
+		in, near = in^yes, near || close
+		if n.zone&entryMore == 0 {
+			return in, near
+		}
 	}
-	return in == 1
 }
 
 // maxNudge is how far in units a geodesic's ends may be apart in either
@@ -286,13 +289,14 @@ const maxNudge = 2000
 // nudges are how far from a point near an edge one is sought that is not.
 var nudges = [...]int32{2 * band, 20, 60, 200, 600, maxNudge} // never changed
 
-// containsExactly decides about a point near the zone's edges. Whether a point
-// nearby is in the zone, in the same cell but not near the edges, the chords
-// tell; and golang/geo whether an edge is between the two.
-func (t *tree) containsExactly(c *cellZone, zone, shift uint32, p *probe) bool {
+// containsExactly decides about a point near the edges of the area whose entries
+// begin there. Whether a point nearby is in the zone, in the same cell but not near
+// the edges, the chords tell; and golang/geo whether an edge is between the two.
+func (t *tree) containsExactly(at uint32, p *probe) bool {
+	n := &t.entries[at]
 	x, y := p.e.plane()
-	size := uint32(1) << shift
-	x0, y0 := x&^(size-1), y&^(size-1)
+	size := n.cellSize()
+	x0, y0 := uint64(x)&^(size-1), uint64(y)&^(size-1)
 	for _, d := range nudges {
 		for k := range 8 {
 			dx, dy := d, d/3
@@ -306,24 +310,27 @@ func (t *tree) containsExactly(c *cellZone, zone, shift uint32, p *probe) bool {
 				dy = -dy
 			}
 			r := E7{p.e.Lat + dy, p.e.Lng + dx}
-			if rx, ry := r.plane(); rx-x0 >= size || ry-y0 >= size || isEdgeOfPlane(r) {
+			if rx, ry := r.plane(); uint64(rx)-x0 >= size || uint64(ry)-y0 >= size || isEdgeOfPlane(r) {
 				continue
 			}
-			in, near := t.side(c, r)
+			in, near := t.side(at, r)
 			if near {
 				continue
 			}
 			from, to := r.point(), p.point()
-			odd := (in == 1) != nearCrossings(t.vertices[c.first:c.first+c.n+1], r, p.e, from, to)
-			for k := c.runs; len(k) >= 2; k = k[2:] {
-				if nearCrossings(t.vertices[k[0]:k[0]+k[1]+1], r, p.e, from, to) {
+			odd := in == 1
+			for ; ; at++ {
+				n := &t.entries[at]
+				if nearCrossings(t.vertices[n.first:n.first+n.edges()+1], r, p.e, from, to) {
 					odd = !odd
 				}
+				if n.zone&entryMore == 0 {
+					return odd
+				}
 			}
-			return odd
 		}
 	}
-	return t.containsAnywhere(zone, p)
+	return t.containsAnywhere(n.zone>>entryBits, p)
 }
 
 // containsAnywhere decides by all edges of an area, about any point.
@@ -350,19 +357,22 @@ func compareAnchor(a anchor, zone uint32) int { return int(a.zone) - int(zone) }
 
 var northPole = toPoint(0, 90) // never changed
 
-// roundContains decides about a circle, or about a corridor by some of its
-// edges.
-func (t *tree) roundContains(round uint32, runs []uint32, p *probe) bool {
-	r, q := &t.rounds[round], p.point()
-	if len(runs) == 0 {
+// roundContains decides about the circle or corridor whose entries begin there.
+func (t *tree) roundContains(at uint32, p *probe) bool {
+	n := &t.entries[at]
+	r, q := &t.rounds[t.zones[n.zone>>entryBits].round-1], p.point()
+	if n.edges() == 0 {
 		return r.fromCenter(q) <= 0
 	}
-	for ; len(runs) >= 2; runs = runs[2:] {
-		if nearLine(t.vertices[runs[0]:runs[0]+runs[1]+1], q, r.reach) {
+	for ; ; at++ {
+		n := &t.entries[at]
+		if nearLine(t.vertices[n.first:n.first+n.edges()+1], q, r.reach) {
 			return true
 		}
+		if n.zone&entryMore == 0 {
+			return false
+		}
 	}
-	return false
 }
 
 func (r *roundRow) fromCenter(q s2.Point) float64 {
@@ -406,8 +416,7 @@ func (t *tree) appendAtEdge(dst []Hit, p *probe, point int32, applies Filter) []
 	var buf [64]uint32
 	zones := buf[:0]
 	for _, lng := range [...]int32{-half + seam, half - seam} {
-		slot, _ := t.find(E7{p.e.Lat, lng})
-		zones = t.appendZones(zones, slot)
+		zones = t.appendZones(zones, t.find(E7{p.e.Lat, lng}))
 	}
 	slices.Sort(zones)
 	for _, zone := range slices.Compact(zones) {
@@ -431,18 +440,12 @@ func (t *tree) appendZones(dst []uint32, slot uint32) []uint32 {
 	case slotZone:
 		return append(dst, slot&slotMask)
 	case slotRecord:
-		for r := t.records[slot&slotMask:]; ; {
-			w := r[0]
-			dst = append(dst, w>>entryBits)
-			switch w & entryKind {
-			case entryWhole:
-				r = r[1:]
-			case entryArea, entryShort:
-				_, r = areaEntry(r)
-			default:
-				r = r[3+2*r[2]:]
+		for at := slot & placeMask; ; at++ {
+			n := &t.entries[at]
+			if n.zone&entryRest == 0 {
+				dst = append(dst, n.zone>>entryBits)
 			}
-			if w&entryLast != 0 {
+			if n.zone&entryLast != 0 {
 				return dst
 			}
 		}
