@@ -36,7 +36,7 @@ func collect(f finder, pts []em.LatLng) answers {
 func oracleInParts(d *dataset, loads []load, zones int) []answers {
 	all := make([]answers, len(loads))
 	for from := 0; from < len(d.split); from += zones {
-		m := googleMethod(d.split[from:min(from+zones, len(d.split))])
+		m := googleMethod(d, d.split[from:min(from+zones, len(d.split))], from)
 		for i, l := range loads {
 			for _, h := range collect(m.finder(), l.pts) {
 				all[i] = append(all[i], geofence.Hit{Point: h.Point, Zone: h.Zone + int32(from)})

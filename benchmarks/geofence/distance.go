@@ -34,17 +34,15 @@ func (c config) measureDistances() ([]distanceFigures, error) {
 	if c.distances == 0 {
 		return figures, nil
 	}
-	sets := map[string][]geofence.Area{"exclusion": exclusionZones(c.seed, 1000)}
-	names := []string{"exclusion"}
+	sets := []*dataset{{name: "exclusion", split: exclusionZones(c.seed, 1000)}}
 	for _, s := range c.sources {
 		if d, err := s.load(); err == nil && s.name == "Norway municipalities" {
-			sets[s.name], names = d.split, append(names, s.name)
+			sets = append(sets, d)
 		}
 	}
-	for _, name := range names {
-		fmt.Fprintf(c.log, "distance: %s\n", name)
-		areas := sets[name]
-		f, err := c.distance(name, areas)
+	for _, d := range sets {
+		fmt.Fprintf(c.log, "distance: %s\n", d.name)
+		f, err := c.distance(d.name, d.split, d.odd)
 		if err != nil {
 			return nil, err
 		}
@@ -53,9 +51,9 @@ func (c config) measureDistances() ([]distanceFigures, error) {
 	return figures, nil
 }
 
-func (c config) distance(name string, areas []geofence.Area) (distanceFigures, error) {
+func (c config) distance(name string, areas []geofence.Area, odd []bool) (distanceFigures, error) {
 	f := distanceFigures{Zones: name, Vertices: float64(vertices(areas)) / float64(len(areas)), Points: c.distances}
-	x, err := geofence.NewIndex(zones(areas)...)
+	x, err := geofence.NewIndex(zones(areas, odd)...)
 	if err != nil {
 		return f, err
 	}
@@ -79,7 +77,7 @@ func (c config) distance(name string, areas []geofence.Area) (distanceFigures, e
 	options := s2.NewClosestEdgeQueryOptions().IncludeInteriors(false)
 	for i, a := range areas {
 		index := s2.NewShapeIndex()
-		index.Add(newS2Zone(i, a))
+		index.Add(newS2Zone(i, a, isOdd(odd, i)))
 		index.Build()
 		edges[i] = s2.NewClosestEdgeQuery(index, options)
 	}

@@ -77,11 +77,11 @@ func engines() []engine {
 	}
 }
 
-// zones are geofence's of areas.
-func zones(areas []geofence.Area) []geofence.Zone {
+// zones are geofence's of areas, some of which may be even-odd.
+func zones(areas []geofence.Area, odd []bool) []geofence.Zone {
 	zs := make([]geofence.Zone, len(areas))
 	for i, a := range areas {
-		zs[i] = geofence.Zone{ID: zoneID(i), Kind: geofence.KindPlace, Shape: a}
+		zs[i] = geofence.Zone{ID: zoneID(i), Kind: geofence.KindPlace, Shape: a, EvenOdd: isOdd(odd, i)}
 	}
 	return zs
 }
@@ -106,8 +106,8 @@ func zoneNumber(id string) (n int32) {
 	return n
 }
 
-func buildOurs(_ *dataset, areas []geofence.Area) ([]method, error) {
-	x, err := geofence.NewIndex(zones(areas)...)
+func buildOurs(d *dataset, areas []geofence.Area) ([]method, error) {
+	x, err := geofence.NewIndex(zones(areas, d.odd)...)
 	if err != nil {
 		return nil, err
 	}
@@ -149,8 +149,8 @@ func each(ask func(dst []int, p em.LatLng) []int) func() finder {
 }
 
 // buildMapped writes an index into a file and maps that.
-func buildMapped(_ *dataset, areas []geofence.Area) ([]method, error) {
-	x, err := geofence.NewIndex(zones(areas)...)
+func buildMapped(d *dataset, areas []geofence.Area) ([]method, error) {
+	x, err := geofence.NewIndex(zones(areas, d.odd)...)
 	if err != nil {
 		return nil, err
 	}
@@ -172,9 +172,9 @@ func buildMapped(_ *dataset, areas []geofence.Area) ([]method, error) {
 
 // buildLive puts one zone of each ten where there is an index of the others, as
 // many as there may be changes.
-func buildLive(_ *dataset, areas []geofence.Area) ([]method, error) {
+func buildLive(d *dataset, areas []geofence.Area) ([]method, error) {
 	var base, changes []geofence.Zone
-	for i, z := range zones(areas) {
+	for i, z := range zones(areas, d.odd) {
 		if i%10 == 0 && len(changes) < geofence.MaxChanges {
 			changes = append(changes, z)
 		} else {
@@ -202,8 +202,8 @@ func buildLive(_ *dataset, areas []geofence.Area) ([]method, error) {
 	}}}, nil
 }
 
-func buildSet(_ *dataset, areas []geofence.Area) ([]method, error) {
-	s, err := geofence.NewSet(zones(areas)...)
+func buildSet(d *dataset, areas []geofence.Area) ([]method, error) {
+	s, err := geofence.NewSet(zones(areas, d.odd)...)
 	if err != nil {
 		return nil, err
 	}
@@ -228,9 +228,19 @@ func spherePoint(lng, lat float64) s2.Point {
 type s2Zone struct {
 	*s2.LaxPolygon
 	zone int32
+	odd  bool
 }
 
-func newS2Zone(i int, a geofence.Area) *s2Zone {
+// ReferencePoint is a point of which is known whether it is inside. Where rings
+// cross that cannot be seen from how they run: the pole is outside.
+func (z *s2Zone) ReferencePoint() s2.ReferencePoint {
+	if z.odd {
+		return s2.ReferencePoint{Point: spherePoint(0, 90)}
+	}
+	return z.LaxPolygon.ReferencePoint()
+}
+
+func newS2Zone(i int, a geofence.Area, odd bool) *s2Zone {
 	var loops [][]s2.Point
 	for _, p := range a {
 		for _, r := range p {
@@ -246,17 +256,19 @@ func newS2Zone(i int, a geofence.Area) *s2Zone {
 			loops = append(loops, loop)
 		}
 	}
-	return &s2Zone{s2.LaxPolygonFromPoints(loops), int32(i)}
+	return &s2Zone{s2.LaxPolygonFromPoints(loops), int32(i), odd}
 }
 
-func buildGoogle(_ *dataset, areas []geofence.Area) ([]method, error) {
-	return []method{googleMethod(areas)}, nil
+func buildGoogle(d *dataset, areas []geofence.Area) ([]method, error) {
+	return []method{googleMethod(d, areas, 0)}, nil
 }
 
-func googleMethod(areas []geofence.Area) method {
+// googleMethod asks about some zones of a data set, from one on, which it counts
+// from zero.
+func googleMethod(d *dataset, areas []geofence.Area, from int) method {
 	index := s2.NewShapeIndex()
 	for i, a := range areas {
-		index.Add(newS2Zone(i, a))
+		index.Add(newS2Zone(i, a, isOdd(d.odd, from+i)))
 	}
 	index.Build()
 	return method{name: google, finder: func() finder {

@@ -48,46 +48,25 @@ func fetch(cache string, log io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		kept, keptNames, about := sift(areas, names)
-		d, err := newDataset(p.name, "", "", kept, false)
+		kept := sift(areas, names)
+		d, err := newDataset(p.name, "", "", kept.areas, kept.odd)
 		if err != nil {
 			return err
 		}
-		about.Source, about.Licence, about.Names, about.Hash = p.npm+p.module+" "+p.file, p.licence, keptNames, d.hash
+		about := cached{Source: p.npm + p.module + " " + p.file, Licence: p.licence, Refused: kept.refs, Lost: kept.lost, Names: kept.names, Hash: d.hash}
 		zonesFile, aboutFile := cacheFiles(cache, p.name)
-		if err := writeFile(zonesFile, func(w io.Writer) error { return writeZones(w, kept) }); err != nil {
+		if err := writeFile(zonesFile, func(w io.Writer) error { return writeZones(w, kept.areas, kept.odd) }); err != nil {
 			return err
 		}
 		if err := writeFile(aboutFile, func(w io.Writer) error { return json.NewEncoder(w).Encode(about) }); err != nil {
 			return err
 		}
-		fmt.Fprintf(log, "%s: %s, %s; %d zones, %d vertices, sha256 %s\n", p.name, about.Source, about.Licence, len(kept), vertices(kept), d.hash)
+		fmt.Fprintf(log, "%s: %s, %s; %d zones, %d of them even-odd, %d vertices, sha256 %s\n", p.name, about.Source, about.Licence, len(d.given), d.evenOdd(), vertices(d.given), d.hash)
 		if about.Refused > 0 {
 			fmt.Fprintf(log, "%s: %d zones left out, as package geofence refuses them, the first: %s\n", p.name, about.Refused, about.Lost)
 		}
 	}
 	return nil
-}
-
-// sift leaves out zones that package geofence refuses.
-func sift(areas []geofence.Area, names []string) (kept []geofence.Area, keptNames []string, about cached) {
-	for i, a := range areas {
-		if len(a) == 0 {
-			continue
-		}
-		a = oriented(solid(a))
-		if _, err := geofence.NewIndex(geofence.Zone{ID: "z", Kind: geofence.KindPlace, Shape: splitArea(a)}); err != nil {
-			if about.Refused++; about.Refused == 1 {
-				about.Lost = err.Error()
-			}
-			continue
-		}
-		kept = append(kept, a)
-		if names != nil {
-			keptNames = append(keptNames, names[i])
-		}
-	}
-	return kept, keptNames, about
 }
 
 // download returns the file of the package.

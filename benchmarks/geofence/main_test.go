@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the files in testdata")
 // repository.
 func tiny(t *testing.T) config {
 	set := func(name string, n int) source {
-		return source{name, true, func() (*dataset, error) { return newDataset(name, invented, "", exclusionZones(7, n), true) }}
+		return source{name, true, func() (*dataset, error) { return newDataset(name, invented, "", exclusionZones(7, n), nil) }}
 	}
 	return config{
 		command: []string{"test"}, seed: 7, quick: true, points: 3 * chunk / 2, near: 1000, passes: 1, budget: time.Millisecond, threads: []int{1, 2},
@@ -179,13 +179,18 @@ func TestZonesFile(t *testing.T) {
 	areas := exclusionZones(3, 20)
 	areas = append(areas, geofence.Area{{{{0, 0}, {9, 0}, {9, 9}, {0, 0}}, {{2, 1}, {3, 2}, {3, 1}, {2, 1}}}})
 	var b bytes.Buffer
-	if err := writeZones(&b, areas); err != nil {
+	odd := make([]bool, len(areas))
+	odd[7] = true
+	if err := writeZones(&b, areas, odd); err != nil {
 		t.Fatal(err)
 	}
 	whole := b.Bytes()
-	got, err := readZones(bytes.NewReader(whole))
+	got, gotOdd, err := readZones(bytes.NewReader(whole))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !slices.Equal(gotOdd, odd) {
+		t.Errorf("even-odd %v, want %v", gotOdd, odd)
 	}
 	for i := range areas {
 		if !orb.MultiPolygon(areas[i]).Equal(orb.MultiPolygon(got[i])) {
@@ -193,7 +198,7 @@ func TestZonesFile(t *testing.T) {
 		}
 	}
 	for _, n := range []int{0, 3, 5, 9, 17, len(whole) - 1} {
-		if _, err := readZones(bytes.NewReader(whole[:n])); err == nil {
+		if _, _, err := readZones(bytes.NewReader(whole[:n])); err == nil {
 			t.Errorf("%d of %d bytes are no error", n, len(whole))
 		}
 	}
@@ -225,12 +230,13 @@ func TestTopology(t *testing.T) {
 
 // The same seed makes the same sets, on every machine: their hashes are known.
 func TestSyntheticSetsAreFixed(t *testing.T) {
-	d, err := newDataset("d", "", "", exclusionZones(1, 1000), true)
+	kept := sift(exclusionZones(1, 1000), nil)
+	if kept.refs != 0 || kept.odd != nil {
+		t.Errorf("%d zones refused: %s", kept.refs, kept.lost)
+	}
+	d, err := newDataset("d", "", "", kept.areas, nil)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if d.refs != 0 {
-		t.Errorf("%d zones refused: %s", d.refs, d.lost)
 	}
 	mean := float64(vertices(d.given)) / 1000
 	if mean < 26 || mean > 29 {
@@ -242,11 +248,37 @@ func TestSyntheticSetsAreFixed(t *testing.T) {
 	}
 }
 
+// Zones whose rings cross are kept as even-odd ones, and engines on the sphere
+// agree about them; one without an inside is left out.
+func TestEvenOddZones(t *testing.T) {
+	areas := exclusionZones(5, 30)
+	for k := range 5 {
+		x := 20 + float64(k)
+		areas = append(areas,
+			geofence.Area{{{{x, 50}, {x + .021, 50.01}, {x + .02, 50}, {x, 50.013}, {x, 50}}}},
+			geofence.Area{{{{x, 57}, {x + .02, 57}, {x + .02, 57.02}, {x, 57.02}, {x, 57}}}, {{{x + .013, 57.011}, {x + .03, 57.011}, {x + .03, 57.03}, {x + .013, 57.03}, {x + .013, 57.011}}}})
+	}
+	areas = append(areas, slices.Concat(areas[0], areas[0])) // nothing is inside
+	kept := sift(areas, nil)
+	c := tiny(t)
+	c.subjects, c.distances, c.updates = 0, 0, nil
+	c.sources = []source{{"crossing", true, func() (*dataset, error) {
+		return newDataset("crossing", "composed", "", kept.areas, kept.odd)
+	}}}
+	r, err := run(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := r.Sets[0]; kept.refs != 1 || f.EvenOdd != 10 || f.Zones != 40 || f.Loads[1].Hits == 0 || f.Loads[2].Hits == 0 {
+		t.Errorf("%d zones refused; %d of %d even-odd, %+v", kept.refs, f.EvenOdd, f.Zones, f.Loads)
+	}
+}
+
 // A set with too many zones for golang/geo's index in memory is compared with it
 // in parts: the answers are those of the whole, and a run of it is ours alone.
 func TestOracleInParts(t *testing.T) {
 	c := tiny(t)
-	d, err := newDataset("d", "", "", exclusionZones(7, 300), true)
+	d, err := newDataset("d", "", "", exclusionZones(7, 300), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

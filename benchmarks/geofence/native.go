@@ -116,10 +116,10 @@ func pointsFile(dir string, i int) string { return filepath.Join(dir, fmt.Sprint
 // hand writes a data set's loads and zones for the programs.
 func hand(dir string, d *dataset, loads []load) (split, given string, err error) {
 	split, given = filepath.Join(dir, "split.zones"), filepath.Join(dir, "given.zones")
-	if err := writeFile(split, func(w io.Writer) error { return writeZones(w, d.split) }); err != nil {
+	if err := writeFile(split, func(w io.Writer) error { return writeZones(w, d.split, d.odd) }); err != nil {
 		return "", "", err
 	}
-	if err := writeFile(given, func(w io.Writer) error { return writeZones(w, d.given) }); err != nil {
+	if err := writeFile(given, func(w io.Writer) error { return writeZones(w, d.given, d.odd) }); err != nil {
 		return "", "", err
 	}
 	for i, l := range loads {

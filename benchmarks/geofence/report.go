@@ -61,6 +61,7 @@ type setFigures struct {
 	Given    int             `json:"vertices"`       // as given
 	Vertices int             `json:"vertices_split"` // as asked for
 	Input    int64           `json:"input_bytes"`    // that the zones take which engines get
+	EvenOdd  int             `json:"even_odd"`       // zones whose rings cross
 	Refused  int             `json:"refused"`        // zones left out as package geofence refuses them
 	Lost     string          `json:"refused_because,omitempty"`
 	Loads    []loadFigures   `json:"loads"`
@@ -212,9 +213,9 @@ func (r *report) writeText(out io.Writer) error {
 	p("checked   %d points against all zones of their set (%d pairs): %d differences from golang/geo\n", r.Head.Points, r.Head.Pairs, r.Head.Differences)
 
 	title("Data")
-	p("set\tzones\tvertices\tsplit\trefused\tsha256\t\n")
+	p("set\tzones\teven-odd\tvertices\tsplit\trefused\tsha256\t\n")
 	for _, s := range r.Sets {
-		p("%s\t%d\t%d\t%d\t%d\t%.16s\t\n", s.Name, s.Zones, s.Given, s.Vertices, s.Refused, s.Hash)
+		p("%s\t%d\t%d\t%d\t%d\t%d\t%.16s\t\n", s.Name, s.Zones, s.EvenOdd, s.Given, s.Vertices, s.Refused, s.Hash)
 	}
 
 	for _, threads := range []int{1, 2} {

@@ -127,8 +127,8 @@ func (c config) loads(d *dataset) []load {
 // compared with golang/geo's.
 func (c config) set(d *dataset, tmp string, h *head) (*setFigures, error) {
 	f := &setFigures{Name: d.name, Source: d.source, Licence: d.licence, Hash: d.hash,
-		Zones: len(d.split), Given: vertices(d.given), Vertices: vertices(d.split), Refused: d.refs, Lost: d.lost}
-	_, input, err := weigh(func() int { return 0 }, func(int) ([]geofence.Zone, error) { return zones(clone(d.split)), nil })
+		Zones: len(d.split), Given: vertices(d.given), Vertices: vertices(d.split), EvenOdd: d.evenOdd(), Refused: d.refs, Lost: d.lost}
+	_, input, err := weigh(func() int { return 0 }, func(int) ([]geofence.Zone, error) { return zones(clone(d.split), d.odd), nil })
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func sources(seed uint64, cache string) []source {
 			name = "1 M exclusion zones"
 		}
 		list = append(list, source{name, n == 10_000, func() (*dataset, error) {
-			return newDataset(name, fmt.Sprintf("%s, seed %d", invented, seed), "", exclusionZones(seed, n), false)
+			return newDataset(name, fmt.Sprintf("%s, seed %d", invented, seed), "", exclusionZones(seed, n), nil)
 		}})
 	}
 	return list
@@ -73,7 +73,12 @@ func outside(name, file, id, licence string, quick bool) source {
 		for i, z := range zones {
 			areas[i] = z.Shape.(geofence.Area)
 		}
-		return newDataset(name, "EM_DATA/zones/"+file, licence, areas, true)
+		kept := sift(areas, nil)
+		d, err := newDataset(name, "EM_DATA/zones/"+file, licence, kept.areas, kept.odd)
+		if err == nil {
+			d.refs, d.lost = kept.refs, kept.lost
+		}
+		return d, err
 	}}
 }
 
@@ -109,11 +114,11 @@ func readCached(cache, name string) (*dataset, error) {
 		return nil, err
 	}
 	defer f.Close()
-	areas, err := readZones(f)
+	areas, odd, err := readZones(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", zonesFile, err)
 	}
-	d, err := newDataset(name, c.Source, c.Licence, areas, false)
+	d, err := newDataset(name, c.Source, c.Licence, areas, odd)
 	if err != nil {
 		return nil, err
 	}

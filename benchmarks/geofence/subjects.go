@@ -63,7 +63,7 @@ func askIndex(zs [][]geofence.Area) (ask, error) {
 	list := make([]*geofence.Index, len(zs))
 	for i, areas := range zs {
 		var err error
-		if list[i], err = geofence.NewIndex(zones(areas)...); err != nil {
+		if list[i], err = geofence.NewIndex(zones(areas, nil)...); err != nil {
 			return nil, err
 		}
 	}
@@ -83,7 +83,7 @@ func askSet(zs [][]geofence.Area) (ask, error) {
 	list := make([]*geofence.Set, len(zs))
 	for i, areas := range zs {
 		var err error
-		if list[i], err = geofence.NewSet(zones(areas)...); err != nil {
+		if list[i], err = geofence.NewSet(zones(areas, nil)...); err != nil {
 			return nil, err
 		}
 	}
@@ -258,7 +258,7 @@ func (c config) measureClassify(list []subject, radius float64) (subjectFigures,
 		sets := make([]*geofence.Set, len(zs))
 		var err error
 		for i, areas := range zs {
-			if sets[i], err = geofence.NewSet(zones(areas)...); err != nil {
+			if sets[i], err = geofence.NewSet(zones(areas, nil)...); err != nil {
 				return nil, err
 			}
 		}
@@ -271,7 +271,7 @@ func (c config) measureClassify(list []subject, radius float64) (subjectFigures,
 	for i := range list[:min(compared, len(list))] {
 		for k, a := range list[i].zones {
 			index := s2.NewShapeIndex()
-			shape := newS2Zone(k, a)
+			shape := newS2Zone(k, a, false)
 			index.Add(shape)
 			index.Build()
 			edges, within := s2.NewClosestEdgeQuery(index, options), s2.NewContainsPointQuery(index, s2.VertexModelSemiOpen)

@@ -108,11 +108,11 @@ func (c config) measureUpdates() ([]updateFigures, error) {
 // until a reader on another thread finds it.
 func (c config) update(way string, n, updates int, open func([]geofence.Zone) (updater, error)) (updateFigures, error) {
 	f := updateFigures{Way: way, Zones: n, Updates: updates}
-	d, err := newDataset("updates", "", "", exclusionZones(c.seed, n), false)
+	d, err := newDataset("updates", "", "", exclusionZones(c.seed, n), nil)
 	if err != nil {
 		return f, err
 	}
-	u, err := open(zones(d.split))
+	u, err := open(zones(d.split, nil))
 	if err != nil {
 		return f, err
 	}

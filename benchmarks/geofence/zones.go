@@ -25,38 +25,86 @@ type dataset struct {
 
 	given []geofence.Area // outer rings counter-clockwise, holes clockwise, closed
 	split []geofence.Area // given, with edges split so that geodesics follow the straight lines
+	odd   []bool          // zones whose rings cross, as those of simplified maps do: inside is by even and odd; nil: none
 	names []string        // of the zones, where an engine asks for them
 	hash  string          // SHA-256 of split, encoded
-	refs  int             // zones of the source that geofence.NewIndex refuses, left out
+	refs  int             // zones of the source that geofence.NewIndex refuses even so, left out
 	lost  string          // why the first of them was refused
 }
 
-// newDataset brings the zones into one form. Zones that geofence refuses are
-// left out and counted, where validate says to look for them.
-func newDataset(name, source, licence string, areas []geofence.Area, validate bool) (*dataset, error) {
-	d := &dataset{name: name, source: source, licence: licence}
+// newDataset brings zones that geofence accepts into one form.
+func newDataset(name, source, licence string, areas []geofence.Area, odd []bool) (*dataset, error) {
+	d := &dataset{name: name, source: source, licence: licence, odd: odd}
 	for _, a := range areas {
 		a = oriented(solid(a))
-		s := splitArea(a)
-		if validate {
-			if _, err := geofence.NewIndex(geofence.Zone{ID: "z", Kind: geofence.KindPlace, Shape: s}); err != nil {
-				if d.refs++; d.refs == 1 {
-					d.lost = err.Error()
-				}
-				continue
-			}
-		}
-		d.given, d.split = append(d.given, a), append(d.split, s)
+		d.given, d.split = append(d.given, a), append(d.split, splitArea(a))
 	}
 	if len(d.split) == 0 {
 		return nil, fmt.Errorf("%s: no zones", name)
 	}
 	h := sha256.New()
-	if err := writeZones(h, d.split); err != nil {
+	if err := writeZones(h, d.split, d.odd); err != nil {
 		return nil, err
 	}
 	d.hash = hex.EncodeToString(h.Sum(nil))
 	return d, nil
+}
+
+// sifted are zones that geofence accepts, and how many others there were.
+type sifted struct {
+	areas []geofence.Area
+	names []string // if there were any
+	odd   []bool   // accepted with EvenOdd only; nil: none
+	refs  int
+	lost  string // why the first was refused
+}
+
+// sift leaves out zones that geofence refuses. Those whose rings cross are kept
+// as even-odd ones, but for such about the poles: golang/geo has to be told a
+// place that is outside.
+func sift(areas []geofence.Area, names []string) sifted {
+	var s sifted
+	var odd []bool
+	for i, a := range areas {
+		if len(a) == 0 {
+			continue
+		}
+		a = oriented(solid(a))
+		z := geofence.Zone{ID: "z", Kind: geofence.KindPlace, Shape: splitArea(a)}
+		_, err := geofence.NewIndex(z)
+		crosses := err != nil
+		if b := bound([]geofence.Area{a}); crosses && max(b.Max[1], -b.Min[1]) < polarCircle {
+			z.EvenOdd = true
+			_, err = geofence.NewIndex(z)
+		}
+		if err != nil {
+			if s.refs++; s.refs == 1 {
+				s.lost = err.Error()
+			}
+			continue
+		}
+		s.areas, odd = append(s.areas, a), append(odd, crosses)
+		if names != nil {
+			s.names = append(s.names, names[i])
+		}
+	}
+	if slices.Contains(odd, true) {
+		s.odd = odd
+	}
+	return s
+}
+
+// isOdd reports whether a zone's inside is by even and odd.
+func isOdd(odd []bool, zone int) bool { return odd != nil && odd[zone] }
+
+// evenOdd returns how many zones are even-odd ones.
+func (d *dataset) evenOdd() (n int) {
+	for _, odd := range d.odd {
+		if odd {
+			n++
+		}
+	}
+	return n
 }
 
 func vertices(areas []geofence.Area) int {
@@ -260,12 +308,18 @@ func appendParts(dst orb.Ring, a, b orb.Point, turn float64) orb.Ring {
 // C++ read: a count of zones; of each a count of polygons; of each a count of
 // rings; of each a count of positions and the positions, the last of which
 // repeats the first, as longitude and latitude. Counts are uint32, coordinates
-// float64, all little-endian.
+// float64, all little-endian. A count of polygons has oddFlag for an even-odd zone.
 
-func writeZones(w io.Writer, areas []geofence.Area) error {
+const oddFlag = 1 << 31
+
+func writeZones(w io.Writer, areas []geofence.Area, odd []bool) error {
 	b := binary.LittleEndian.AppendUint32(nil, uint32(len(areas)))
-	for _, a := range areas {
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(a)))
+	for i, a := range areas {
+		polygons := uint32(len(a))
+		if isOdd(odd, i) {
+			polygons |= oddFlag
+		}
+		b = binary.LittleEndian.AppendUint32(b, polygons)
 		for _, p := range a {
 			b = binary.LittleEndian.AppendUint32(b, uint32(len(p)))
 			for _, r := range p {
@@ -294,7 +348,7 @@ func appendFloats(b []byte, fs ...float64) []byte {
 }
 
 // readZones reads what writeZones wrote.
-func readZones(r io.Reader) ([]geofence.Area, error) {
+func readZones(r io.Reader) (areas []geofence.Area, odd []bool, err error) {
 	br := bufio.NewReaderSize(r, 1<<20)
 	var buf [16]byte
 	count := func() int {
@@ -306,30 +360,31 @@ func readZones(r io.Reader) ([]geofence.Area, error) {
 	cut := fmt.Errorf("zones: %w", io.ErrUnexpectedEOF)
 	n := count()
 	if n < 0 {
-		return nil, cut
+		return nil, nil, cut
 	}
-	var areas []geofence.Area
-	for range n {
+	odd = make([]bool, n)
+	for i := range n {
 		polygons := count()
 		if polygons < 0 {
-			return nil, cut
+			return nil, nil, cut
 		}
+		odd[i] = polygons&oddFlag != 0
 		var a geofence.Area
-		for range polygons {
+		for range polygons &^ oddFlag {
 			rings := count()
 			if rings < 0 {
-				return nil, cut
+				return nil, nil, cut
 			}
 			var p orb.Polygon
 			for range rings {
 				positions := count()
 				if positions < 4 {
-					return nil, cut
+					return nil, nil, cut
 				}
 				var ring orb.Ring
 				for range positions {
 					if _, err := io.ReadFull(br, buf[:]); err != nil {
-						return nil, cut
+						return nil, nil, cut
 					}
 					ring = append(ring, orb.Point{
 						math.Float64frombits(binary.LittleEndian.Uint64(buf[:8])), math.Float64frombits(binary.LittleEndian.Uint64(buf[8:]))})
@@ -340,7 +395,10 @@ func readZones(r io.Reader) ([]geofence.Area, error) {
 		}
 		areas = append(areas, a)
 	}
-	return areas, nil
+	if !slices.Contains(odd, true) {
+		odd = nil
+	}
+	return areas, odd, nil
 }
 
 // writeFile makes a file of what write writes.

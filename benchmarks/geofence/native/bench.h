@@ -23,7 +23,9 @@
 struct Position { double lng, lat; };
 using Ring = std::vector<Position>;  // closed: the last position repeats the first
 using Polygon = std::vector<Ring>;
-using Area = std::vector<Polygon>;
+struct Area : std::vector<Polygon> {
+  bool odd = false;  // rings cross: inside is by even and odd
+};
 using Hits = std::vector<std::pair<uint32_t, uint32_t>>;
 
 [[noreturn]] inline void fail(const std::string& what) {
@@ -54,7 +56,9 @@ inline std::vector<Area> readZones(const char* path) {
   auto count = [&] { uint32_t n; get(&n, 4); return n; };
   std::vector<Area> areas(count());
   for (auto& a : areas) {
-    a.resize(count());
+    const uint32_t polygons = count();
+    a.odd = polygons >> 31;
+    a.resize(polygons & 0x7fffffff);
     for (auto& p : a) {
       p.resize(count());
       for (auto& r : p) {

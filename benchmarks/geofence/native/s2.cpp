@@ -16,6 +16,23 @@ static S2Point point(Position p) {
   return S2LatLng::FromDegrees(p.lat, p.lng).ToPoint();
 }
 
+// A shape whose rings may cross: the north pole is outside.
+class OddShape : public S2Shape {
+ public:
+  explicit OddShape(const std::vector<std::vector<S2Point>>& loops) : rings_(loops) {}
+  int num_edges() const override { return rings_.num_edges(); }
+  Edge edge(int e) const override { return rings_.edge(e); }
+  int dimension() const override { return 2; }
+  ReferencePoint GetReferencePoint() const override { return ReferencePoint(S2Point(0, 0, 1), false); }
+  int num_chains() const override { return rings_.num_chains(); }
+  Chain chain(int i) const override { return rings_.chain(i); }
+  Edge chain_edge(int i, int j) const override { return rings_.chain_edge(i, j); }
+  ChainPosition chain_position(int e) const override { return rings_.chain_position(e); }
+
+ private:
+  S2LaxPolygonShape rings_;
+};
+
 struct Index {
   std::unique_ptr<MutableS2ShapeIndex> shapes;
   std::unique_ptr<S2ContainsPointQuery<MutableS2ShapeIndex>> query;
@@ -39,7 +56,11 @@ int main(int argc, char** argv) {
               loops.push_back(std::move(loop));
             }
           }
-          x.shapes->Add(std::make_unique<S2LaxPolygonShape>(loops));
+          if (a.odd) {
+            x.shapes->Add(std::make_unique<OddShape>(loops));
+          } else {
+            x.shapes->Add(std::make_unique<S2LaxPolygonShape>(loops));
+          }
         }
         x.shapes->ForceBuild();
         x.query = std::make_unique<S2ContainsPointQuery<MutableS2ShapeIndex>>(
