@@ -11,6 +11,7 @@ import (
 // looked for. METHOD.md says what each is.
 const (
 	causeUnseen    = "no satellite fix"
+	causeOneUnseen = "no satellite fix of one of the two" // of pairs alone
 	causeFalse     = "false positions"
 	causeElsewhere = "fixes on the permitted side"
 	causeShallow   = "fixes too near the edge"
@@ -20,6 +21,9 @@ const (
 )
 
 var causes = []string{causeUnseen, causeFalse, causeElsewhere, causeShallow, causeBroken, causeStanding, causeOther}
+
+// pairCauses are those of approaches of two.
+var pairCauses = []string{causeOneUnseen, causeElsewhere, causeShallow, causeOther}
 
 // Limits of causes.
 const (

@@ -66,15 +66,16 @@ func main() {
 	flag.Uint64Var(&c.seed, "seed", 1, "of zones, persons and noise")
 	flag.StringVar(&c.half, "half", halfReport, "units: report, tuning or all")
 	flag.IntVar(&c.persons, "persons", 200, "of the town; a fifth of it jammed, and as many spoofed")
+	flag.IntVar(&c.pairs, "pairs", 200, "of persons of one town")
 	flag.IntVar(&c.plays, "plays", 40, "of each scenario of the simulator")
 	flag.Var(&more, "config", "a further geofence.Config, as JSON; may be given several times")
 	flag.BoolVar(&c.alone, "alone", false, "leave out pairs, and of the rules all but the naive one and ours")
-	quick := flag.Bool("quick", false, "20 persons and no real tracks")
+	quick := flag.Bool("quick", false, "20 persons, 4 pairs and no real tracks")
 	asJSON := flag.Bool("json", false, "print JSON instead of tables")
 	out := flag.String("out", "", "file to write JSON to, beside the tables")
 	flag.Parse()
 	if *quick {
-		c.persons, c.plays, c.real = 20, 4, false
+		c.persons, c.pairs, c.plays, c.real = 20, 4, 4, false
 	}
 	c.rules = rules()
 	if c.alone {

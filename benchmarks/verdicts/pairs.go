@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/paulmach/orb"
@@ -32,13 +33,13 @@ const (
 
 func pairName(set string, seed uint64, n int) string { return fmt.Sprintf("%s/%d/%d", set, seed, n) }
 
-// pairJobs are the pairs of the half that is run: of a town a fifth as many as
-// persons, and of the simulator's scenario as many as it is played.
+// pairJobs are the pairs of the half that is run: those of a town, and as many of
+// the simulator's scenarios as those are played.
 func (c *config) pairJobs() (jobs []func() ([]pairRow, error)) {
 	for _, s := range []struct {
 		set   string
 		pairs int
-	}{{setPairs, c.persons / 5}, {setApproach, c.plays}} {
+	}{{setPairs, c.pairs}, {setApproach, c.plays}} {
 		for n, found := 0, 0; found < s.pairs; n++ {
 			if c.wants(pairName(s.set, c.seed, n)) {
 				found++
@@ -120,11 +121,19 @@ func relative(a, b *path) (path, em.LatLng) {
 // pairRow are the figures of one rule about pairs.
 type pairRow struct {
 	row
-	PreAlerts  int     `json:"pre_alerts"`
-	PreFalse   int     `json:"pre_alerts_false"` // while they were open the two did not come within the pre-alert radius
-	PrePerDay  float64 `json:"pre_alerts_per_pair_day"`
-	Unguarded  int64   `json:"unprotected_ms"` // told as such
-	UnguardedS float64 `json:"unprotected_share"`
+	PreAlerts   int     `json:"pre_alerts"`
+	PreFalse    int     `json:"pre_alerts_false"` // while they were open the two did not come within the pre-alert radius
+	PrePerDay   float64 `json:"pre_alerts_per_pair_day"`
+	Unguarded   int64   `json:"unprotected_ms"` // told as such
+	UnguardedS  float64 `json:"unprotected_share"`
+	Silences    int     `json:"unprotected_times"`
+	SilencesPer float64 `json:"unprotected_times_per_pair_day"`
+	Crossed     int     `json:"crossed"` // due, with a crossing that says when
+	Warned      int     `json:"warned"`  // of them with a pre-alert that was told a minute before, or earlier
+
+	Times *ratio `json:"times_fewer,omitempty"` // false alerts than by the naive rule
+
+	falses []int // alerts, by pair
 }
 
 // The rules about pairs.
@@ -145,7 +154,8 @@ func measurePair(u *unit) ([]pairRow, error) {
 		alerts []alert
 	}{{pairNaive, naivePair(u)}, {pairOurs, ours.alerts}} {
 		w := pairRow{row: row{Set: u.set, Rule: r.name, Group: classPair, Units: 1, Days: float64(u.path.known()) / float64(day), Reports: len(u.obs)}}
-		w.tally = count(&u.truth[0], r.alerts, u.seen, u.every, nil)
+		w.tally = count(&u.truth[0], r.alerts, u.seen, u.every, u.whyPair)
+		w.falses = []int{w.False}
 		if r.name == pairOurs {
 			wide := judge(&u.path, false, func(at em.LatLng) float64 { return u.index.Distance(0, at) - (proximity.DefaultPreAlert-1)*pairRadius })
 			for _, a := range ours.pre {
@@ -154,6 +164,16 @@ func measurePair(u *unit) ([]pairRow, error) {
 					w.PreFalse++
 				}
 			}
+			for _, e := range u.truth[0].episodes() {
+				if !e.due || e.crossing < 0 {
+					continue
+				}
+				w.Crossed++
+				if slices.ContainsFunc(ours.pre, func(a alert) bool { return a.told <= e.crossing-minute && a.until > e.crossing }) {
+					w.Warned++
+				}
+			}
+			w.Silences = len(ours.stale)
 			for _, a := range ours.stale {
 				w.Unguarded += min(a.until, u.path.end) - a.told
 			}
@@ -167,27 +187,69 @@ func measurePair(u *unit) ([]pairRow, error) {
 type pairTold struct{ alerts, pre, stale []alert }
 
 func pairRules(u *unit) (told pairTold, err error) {
-	for _, k := range []struct {
-		kind em.EventKind
-		to   *[]alert
-	}{{proximity.EventAlert, &told.alerts}, {proximity.EventPreAlert, &told.pre}, {proximity.EventStale, &told.stale}} {
-		e, err := proximity.New(proximity.Config{Version: "1", Since: instant(u.path.samples[0].at), Radius: pairRadius,
-			Wearer: []proximity.Assignment{{Device: wearersDevice}}, Protected: []proximity.Assignment{{Device: protectedDevice}}})
-		if err != nil {
-			return told, err
-		}
-		all, err := feed(u, e, func(ev *em.Event) int {
-			if ev.Detail.Kind == k.kind {
-				return 0
-			}
-			return -1
-		})
-		if err != nil {
-			return told, err
-		}
-		*k.to = all[0]
+	e, err := proximity.New(proximity.Config{Version: "1", Since: instant(u.path.samples[0].at), Radius: pairRadius,
+		Wearer: []proximity.Assignment{{Device: wearersDevice}}, Protected: []proximity.Assignment{{Device: protectedDevice}}})
+	if err != nil {
+		return told, err
 	}
-	return told, nil
+	kinds := []em.EventKind{proximity.EventAlert, proximity.EventPreAlert, proximity.EventStale}
+	all, err := feed(u, e, func(ev *em.Event) int { return slices.Index(kinds, ev.Detail.Kind) })
+	if err != nil {
+		return told, err
+	}
+	all = append(all, nil, nil, nil)
+	return pairTold{all[0], all[1], all[2]}, nil
+}
+
+// whyPair is why for an approach of two: first of all, one of them may have no
+// satellite fix meanwhile.
+func (u *unit) whyPair(s span) string {
+	var last [2]*em.Observation
+	var heard [2]bool
+	within, sum, best := 0, 0., 0.
+	for i := range u.obs {
+		o := &u.obs[i]
+		at, f := o.At.UnixMilli(), o.Body.(*em.Fix)
+		if at > s.to {
+			break
+		}
+		if !f.Current() || f.Source != em.SourceGNSS {
+			continue
+		}
+		who := 0
+		if o.Device == protectedDevice {
+			who = 1
+		}
+		last[who] = o
+		if at < s.from {
+			continue
+		}
+		heard[who] = true
+		if other := last[1-who]; other == nil || at-other.At.UnixMilli() > 2*minute {
+			continue
+		}
+		a, b := last[0].Body.(*em.Fix), last[1].Body.(*em.Fix)
+		ra, _ := a.Radius95(geofence.DefaultAssumedAccuracy)
+		rb, _ := b.Radius95(geofence.DefaultAssumedAccuracy)
+		x := beyond{d: pairRadius - planeAt(a.LatLng).to(b.LatLng).length(), r95: math.Hypot(ra, rb)}
+		p := x.part()
+		if p > 0 {
+			within++
+		} else {
+			sum = 0
+		}
+		sum += p
+		best = max(best, sum)
+	}
+	switch {
+	case !heard[0] || !heard[1]:
+		return causeOneUnseen
+	case within == 0:
+		return causeElsewhere
+	case best < enough:
+		return causeShallow
+	}
+	return causeOther
 }
 
 // naivePair compares the latest satellite fixes of the two, whatever their age and
@@ -229,10 +291,14 @@ func (w *pairRow) add(o *pairRow) {
 	w.PreAlerts += o.PreAlerts
 	w.PreFalse += o.PreFalse
 	w.Unguarded += o.Unguarded
+	w.Silences += o.Silences
+	w.Crossed += o.Crossed
+	w.Warned += o.Warned
+	w.falses = append(w.falses, o.falses...)
 }
 
 // concludePairs adds up what was measured, in the order of the pairs.
-func concludePairs(all []pairRow) (rows []pairRow) {
+func concludePairs(all []pairRow, seed uint64) (rows []pairRow) {
 	for i := range all {
 		o := &all[i]
 		k := slices.IndexFunc(rows, func(w pairRow) bool { return w.Set == o.Set && w.Rule == o.Rule })
@@ -248,6 +314,12 @@ func concludePairs(all []pairRow) (rows []pairRow) {
 		if w.Days > 0 {
 			w.PrePerDay = float64(w.PreAlerts) / w.Days
 			w.UnguardedS = float64(w.Unguarded) / (w.Days * float64(day))
+			w.SilencesPer = float64(w.Silences) / w.Days
+		}
+		if w.Rule == pairOurs {
+			base := rows[slices.IndexFunc(rows, func(b pairRow) bool { return b.Set == w.Set && b.Rule == pairNaive })].falses
+			r := newRatio(w.Set, classPair, w.Rule, pairNaive, w.falses, base, randFor(seed, "draws", w.Set+classPair))
+			w.Times = &r
 		}
 	}
 	return rows

@@ -174,7 +174,8 @@ func curfewOf(u *unit, z int, assumed float64, c curfew.Config) (em.Evaluator, e
 }
 
 // feed gives all observations to an evaluator, and wakes it when it wants to be.
-// zone says to which zone an event belongs; negative is none, and doubts all.
+// zone says to which zone an event belongs; negative is none, and doubts all. What
+// it numbers beyond is for the caller.
 func feed(u *unit, e em.Evaluator, zone func(*em.Event) int) ([][]alert, error) {
 	type key struct {
 		about  string
@@ -190,6 +191,9 @@ func feed(u *unit, e em.Evaluator, zone func(*em.Event) int) ([][]alert, error) 
 			z := zone(ev)
 			if z < 0 {
 				continue
+			}
+			for z >= len(alerts) {
+				alerts = append(alerts, nil)
 			}
 			k := key{ev.About, ev.Detail.Kind, ev.Anchor.UnixNano()}
 			n, ok := known[k]

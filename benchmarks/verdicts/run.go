@@ -17,6 +17,7 @@ type config struct {
 	seed    uint64
 	half    string // halfReport, halfTuning, halfAll
 	persons int    // of the town
+	pairs   int    // of one town
 	plays   int    // of each scenario of emsim
 	real    bool
 	alone   bool // no pairs
@@ -112,7 +113,7 @@ func run(c config) (*figures, error) {
 		f.Rules = append(f.Rules, ruleFigures{r.name, r.what})
 	}
 	f.conclude(results, c.seed)
-	f.Pairs = concludePairs(pairs)
+	f.Pairs = concludePairs(pairs, c.seed)
 	return f, nil
 }
 

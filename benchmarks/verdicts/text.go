@@ -58,23 +58,47 @@ func (f *figures) writeText(out io.Writer) error {
 	f.why(p)
 
 	p("\nTimes fewer false alerts than %s (interval of 95 %% by drawing units; ≥ where there was none)\n", f.Rules[0].Name)
-	p("group\tset\trule\tfalse\tof %s\ttimes fewer\t95 %%\t\n", f.Rules[0].Name)
-	for _, r := range f.Ratios {
-		sign, high := "", fmt.Sprintf("%.1f", r.High)
-		if r.AtLeast {
-			sign, high = "≥ ", "–"
-		}
-		p("%s\t%s\t%s\t%d\t%d\t%s%.1f\t%.1f–%s\t\n", r.Group, all(r.Set), r.Rule, r.RuleFalse, r.BaseFalse, sign, r.Times, r.Low, high)
+	p("group\tset\trule\tfalse\tof %s\ttimes fewer (95 %%)\t\n", f.Rules[0].Name)
+	for i := range f.Ratios {
+		r := &f.Ratios[i]
+		p("%s\t%s\t%s\t%d\t%d\t%s\t\n", r.Group, all(r.Set), r.Rule, r.RuleFalse, r.BaseFalse, r.text())
 	}
 	p("\nPairs: who must keep %.0f m away from a person; pre-alerts within twice that\n", pairRadius)
-	p("set\trule\tpairs\tdays\talerts\tfalse\tfalse/pair-day (95 %%)\tundecided\trepeated\tdue\tmissed\tunseen\tplain missed\tdelay s p50/p95/max\tin aim\tpre-alerts\tfalse\ta pair-day\tunprotected\t\n")
+	p("set\trule\tpairs\tdays\talerts\tfalse\tfalse/pair-day (95 %%)\ttimes fewer (95 %%)\tundecided\trepeated\tdue\tmissed (95 %%)\tunseen\tplain missed\tdelay s p50/p95/max\tin aim (95 %%)\tpre-alerts\tfalse\ta pair-day\twarned\tunprotected\ta pair-day\t\n")
 	for i := range f.Pairs {
 		r := &f.Pairs[i]
-		p("%s\t%s\t%d\t%.2f\t%d\t%d\t%.3g (%.3g–%.3g)\t%d\t%d\t%d\t%d\t%d\t%d/%d\t%.0f/%.0f/%.0f\t%.1f %%\t%d\t%d\t%.3g\t%.2f %%\t\n",
-			r.Set, r.Rule, r.Units, r.Days, r.Alerts, r.False, r.FalsePerDay[0], r.FalsePerDay[1], r.FalsePerDay[2], r.Undecided, r.Repeated,
-			r.Due, r.Missed, r.Unseen, r.PlainMissed, r.Plain, r.DelayP50, r.DelayP95, r.DelayMax, 100*r.InAimShare[0], r.PreAlerts, r.PreFalse, r.PrePerDay, 100*r.UnguardedS)
+		times, warned := "1", "–"
+		if r.Times != nil {
+			times, warned = r.Times.text(), fmt.Sprintf("%d of %d", r.Warned, r.Crossed)
+		}
+		p("%s\t%s\t%d\t%.2f\t%d\t%d\t%.3g (%.3g–%.3g)\t%s\t%d\t%d\t%d\t%d (%.1f–%.1f %%)\t%d\t%d of %d\t%.0f / %.0f / %.0f\t%.1f %% (%.1f–%.1f)\t%d\t%d\t%.3g\t%s\t%.2f %%\t%.3g\t\n",
+			r.Set, r.Rule, r.Units, r.Days, r.Alerts, r.False, r.FalsePerDay[0], r.FalsePerDay[1], r.FalsePerDay[2], times, r.Undecided, r.Repeated,
+			r.Due, r.Missed, 100*r.MissedShare[1], 100*r.MissedShare[2], r.Unseen, r.PlainMissed, r.Plain, r.DelayP50, r.DelayP95, r.DelayMax,
+			100*r.InAimShare[0], 100*r.InAimShare[1], 100*r.InAimShare[2], r.PreAlerts, r.PreFalse, r.PrePerDay, warned, 100*r.UnguardedS, r.SilencesPer)
+	}
+	p("\nWhy, of pairs: missed (plain), told late\nset\trule")
+	for _, c := range pairCauses {
+		p("\t%s", c)
+	}
+	p("\t\n")
+	for i := range f.Pairs {
+		r := &f.Pairs[i]
+		p("%s\t%s", r.Set, r.Rule)
+		for _, c := range pairCauses {
+			x := r.Causes[c]
+			p("\t%d (%d), %d", x.Missed, x.PlainMissed, x.Late)
+		}
+		p("\t\n")
 	}
 	return w.Flush()
+}
+
+// text is the ratio and its interval; ≥ where the rule told nothing false.
+func (r *ratio) text() string {
+	if r.AtLeast {
+		return fmt.Sprintf("≥ %.1f (%.1f–)", r.Times, r.Low)
+	}
+	return fmt.Sprintf("%.1f (%.1f–%.1f)", r.Times, r.Low, r.High)
 }
 
 // why writes the causes, of each group and rule.

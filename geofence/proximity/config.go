@@ -16,7 +16,7 @@ const (
 	DefaultMaxAge   = 5 * time.Minute // of a position
 	DefaultClear    = 2 * time.Minute // far enough for so long
 	DefaultMargin   = 0.1             // times the alert radius
-	DefaultMinSpeed = 3.0             // metres a second: a quick walk
+	DefaultMinSpeed = 1.5             // metres a second: a walk
 	DefaultMaxSpeed = 30.0            // metres a second: a car on a country road
 )
 

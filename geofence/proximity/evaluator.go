@@ -1,11 +1,13 @@
 package proximity
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/geofence"
 )
 
 // Evaluator judges one pair. It is an em.Evaluator on event time, and like all
@@ -18,13 +20,18 @@ type Evaluator struct {
 	starts  []start   // by about
 	spells  []spell   // by about, then kind
 	over    bool      // Config.Until has been reached
+
+	found []geofence.Position // room to work in
 }
 
 var _ em.Evaluator = (*Evaluator)(nil)
 
-// start is where both were when they were farthest apart.
+// start is where both were when they were farthest apart, and what is known of the
+// zone beside the open events.
 type start struct {
 	about string
+	sum   float64 // evidence in a row that both are within the radius, one at most
+	ended int64   // when the last alert did; 0: there was none
 	at    int64
 	from  [2]em.LatLng // by role
 	ids   [2]em.ObservationID
@@ -52,7 +59,13 @@ func New(c Config) (*Evaluator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Evaluator{c: c, zones: zones}, nil
+	e := &Evaluator{c: c, zones: zones}
+	for r := range e.persons {
+		if e.persons[r].sieve, err = e.c.sieve(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+	}
+	return e, nil
 }
 
 // Clock is em.EventTime.
@@ -110,31 +123,25 @@ func (e *Evaluator) Observe(dst []em.Event, o em.Observation) []em.Event {
 		return e.end(dst)
 	}
 	dst = e.withdrawn(dst, now, o.ID)
-	f, ok := o.Body.(*em.Fix)
-	if !ok || !f.Current() || len(e.zones) == 0 {
+	if f, ok := o.Body.(*em.Fix); !ok || !f.Current() || len(e.zones) == 0 {
 		return dst
 	}
 	r, ok := e.c.roleOf(o.Device, o.At)
 	if !ok || !e.needs(r) {
 		return dst
 	}
-	r95, reported := f.Radius95(e.c.AssumedAccuracy)
-	if !(r95 <= e.c.MaxRadius95) {
-		return dst
-	}
 	p := &e.persons[r]
-	again := p.last.known() && p.last.at == now
-	if again && r95 >= p.last.r95 {
-		return dst
-	}
 	for i := range e.zones {
 		e.dip(&e.zones[i], now)
 	}
-	if !again {
-		p.prev = p.last
+	e.found = p.sieve.Append(e.found[:0], o)
+	news := false
+	for i := range e.found {
+		news = e.take(p, &e.found[i]) || news
 	}
-	m := metres(f.LatLng)
-	p.last = fix{now, f.LatLng, m, r95, reported, e.speed(&p.prev, f, m, now), o.ID}
+	if !news {
+		return dst
+	}
 	if i, ok := e.find(r.String(), EventStale); ok {
 		dst = e.close(dst, i, now, "until a new position", o.ID)
 	}
@@ -145,21 +152,6 @@ func (e *Evaluator) Observe(dst []em.Event, o em.Observation) []em.Event {
 	}
 	return dst
 }
-
-// speed is the measured speed at a fix: as reported, else from the one before.
-func (e *Evaluator) speed(prev *fix, f *em.Fix, m vec, now int64) em.Opt[float64] {
-	if f.Speed.OK && f.Speed.V >= 0 && f.Speed.V <= maxMeasured {
-		return f.Speed
-	}
-	if gap := now - prev.at; prev.known() && gap > 0 && gap <= e.c.MaxAge.Nanoseconds() {
-		return em.Some(min(maxMeasured, prev.m.between(m)/seconds(gap)))
-	}
-	return em.Opt[float64]{}
-}
-
-// maxMeasured bounds a measured speed, m/s: that of an airliner. What is beyond
-// was not measured.
-const maxMeasured = 350
 
 // dip ends what was gathered against a pre-alert if, since the last fix, the
 // worst case fell back or positions became stale.
@@ -188,7 +180,11 @@ func (e *Evaluator) judge(dst []em.Event, z *zone, now int64) []em.Event {
 	if v.aligned.ok {
 		near = min(near, v.aligned.d)
 	}
-	within := v.aligned.ok && v.aligned.d < z.radius && e.sharp(z, true)
+	evidence, within := e.evidence(z, &v)
+	sum := 0.
+	if evidence > 0 {
+		sum = min(v.sum+evidence, 1)
+	}
 	if i, ok := e.find(z.about, EventAlert); ok {
 		s := &e.spells[i]
 		s.nearest = min(s.nearest, near)
@@ -202,10 +198,15 @@ func (e *Evaluator) judge(dst []em.Event, z *zone, now int64) []em.Event {
 			dst = append(dst, s.told)
 		}
 		dst = e.leave(dst, i, now, near >= z.radius+z.margin)
-	} else if within || v.estimate < z.radius && e.sharp(z, false) {
-		dst = e.open(dst, spell{told: e.alert(z, now, &v), nearest: near, aligned: within})
+	} else if sum >= enough {
+		told := e.alert(z, now, &v)
+		if within && v.estimate >= z.radius { // they met on the way
+			told.At = instant(v.aligned.at)
+			told.Anchor = told.At
+		}
+		dst = e.open(dst, spell{told: told, nearest: near, aligned: within})
 	}
-	e.restart(z, now, v.last)
+	e.restart(z, now, v.last, sum)
 	return dst
 }
 
@@ -227,6 +228,9 @@ func (e *Evaluator) leave(dst []em.Event, i int, now int64, far bool) []em.Event
 		return dst
 	}
 	ids := e.latest(s.told.About)
+	if k, ok := e.start(s.told.About); ok && s.told.Detail.Kind == EventAlert {
+		e.starts[k].ended = s.run.first
+	}
 	return e.close(dst, i, s.run.first, "until they were far enough apart", s.run.ids[0], s.run.ids[1], ids[0], ids[1])
 }
 
@@ -243,17 +247,20 @@ func (e *Evaluator) start(about string) (int, bool) {
 	return slices.BinarySearchFunc(e.starts, about, func(s start, about string) int { return strings.Compare(s.about, about) })
 }
 
-// restart remembers where both are if they are as far apart as ever, or were so
+// restart keeps what adds up to evidence, and remembers where both are if they are as far apart as ever, or were so
 // too long ago.
-func (e *Evaluator) restart(z *zone, now int64, d float64) {
+func (e *Evaluator) restart(z *zone, now int64, d, sum float64) {
 	i, ok := e.start(z.about)
 	if !ok {
 		e.starts = slices.Insert(e.starts, i, start{about: z.about})
-	} else if s := &e.starts[i]; now-s.at <= int64(Lookback) && d < s.far {
+	}
+	s := &e.starts[i]
+	s.sum = sum
+	if ok && now-s.at <= int64(Lookback) && d < s.far {
 		return
 	}
 	p, _ := e.target(z)
-	e.starts[i] = start{about: z.about, at: now, from: [2]em.LatLng{e.persons[wearer].last.p, p}, ids: e.latest(z.about), far: d}
+	s.at, s.from, s.ids, s.far = now, [2]em.LatLng{e.persons[wearer].last.p, p}, e.latest(z.about), d
 }
 
 // withdrawn ends what rests on zones that are no longer in force.

@@ -33,12 +33,19 @@ type measured struct {
 	last     float64 // distance of the last known positions
 	estimate float64
 	worst    float64
-	aligned  aligned
+	aligned  aligned // since the last alert
+	sum      float64 // of the evidence before it
 }
 
 func (e *Evaluator) measure(z *zone, now int64) measured {
 	d := e.lastKnown(z)
-	return measured{d, e.estimate(z, d, now), e.worst(z, d, now), e.align(z, 0)}
+	v := measured{last: d, estimate: e.estimate(z, d, now), worst: e.worst(z, d, now)}
+	ended := int64(0)
+	if i, ok := e.start(z.about); ok {
+		v.sum, ended = e.starts[i].sum, e.starts[i].ended
+	}
+	v.aligned = e.align(z, ended)
+	return v
 }
 
 // approach says who closed the distance since the start, if there is one.
@@ -134,7 +141,10 @@ func (e *Evaluator) newEvent(z *zone, at int64, kind em.EventKind, s em.Severity
 // factsOf says what a fix is worth at an instant.
 func (e *Evaluator) factsOf(who string, f *fix, at int64) []em.Fact {
 	accuracy := "assumed"
-	if f.reported {
+	switch {
+	case f.rests:
+		accuracy = "at rest"
+	case f.reported:
 		accuracy = "reported"
 	}
 	return []em.Fact{

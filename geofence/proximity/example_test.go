@@ -58,7 +58,7 @@ func Example() {
 	fmt.Printf("wearer: %+v\n", rule.Wearer(now, history.Present()))
 	// Output:
 	// opened proximity.prealert WEARER_APPROACHED
-	//   The wearer may be within 1000 m of the protected person: 400 m by their last known positions, 278 m at worst by their ages and accuracies: the wearer approached.
+	//   The wearer may be within 1000 m of the protected person: 400 m by their last known positions, 308 m at worst by their ages and accuracies: the wearer approached.
 	// opened proximity.alert WEARER_APPROACHED
 	//   The wearer was 400 m from the protected person, by their last known positions; the alert radius is 500 m: the wearer approached.
 	// updated proximity.alert WEARER_APPROACHED

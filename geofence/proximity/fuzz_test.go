@@ -67,7 +67,7 @@ func TestMalformedState(t *testing.T) {
 			t.Fatalf("the first %d of %d bytes: %v", n, len(state), err)
 		}
 	}
-	for _, bad := range [][]byte{append(bytes.Clone(state), 0), append([]byte{2}, state[1:]...), append([]byte{1, 2}, state[2:]...)} {
+	for _, bad := range [][]byte{append(bytes.Clone(state), 0), append([]byte{1}, state[1:]...), append([]byte{2, 2}, state[2:]...)} {
 		if err := mustNew(t, pair()).UnmarshalBinary(bad); !errors.Is(err, em.ErrState) {
 			t.Errorf("%v", err)
 		}

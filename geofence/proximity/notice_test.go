@@ -205,10 +205,10 @@ func TestWearerCannotSearch(t *testing.T) {
 		named := Disclosure{Named: []string{Moving}}
 		var secret, open []string
 		for i, obs := range [][]em.Observation{
-			story(9000, 0, func() em.LatLng { return at(120, 0) }),
-			story(0, -7000, func() em.LatLng { return at(-200*r.Float64(), 150*r.Float64()) }),
-			story(-30000, 50000, func() em.LatLng { return at(0, 250*r.Float64()) }),
-			story(9000, 0, func() em.LatLng { return at(9000, 0) }), // never near
+			story(4000, 0, func() em.LatLng { return at(120, 0) }),
+			story(0, -3900, func() em.LatLng { return at(-200*r.Float64(), 150*r.Float64()) }),
+			story(-2500, 3000, func() em.LatLng { return at(0, 250*r.Float64()) }),
+			story(4000, 0, func() em.LatLng { return at(4000, 0) }), // never near
 		} {
 			events := present(t, c, end, obs)
 			s := feed(noon, end, func(at time.Time) WearerNotice { return from.Wearer(at, events) })

@@ -35,6 +35,9 @@ func walk(seed uint64, n int) []em.Observation {
 				angle := 2 * math.Pi * r.Float64()
 				vn, ve = fast*r.Float64()*math.Cos(angle), fast*r.Float64()*math.Sin(angle)
 				vn, ve = vn-north*0.001, ve-east*0.001 // they stay about
+				if r.IntN(3) == 0 {
+					vn, ve = 0, 0 // and rest
+				}
 			}
 			at0 += step
 			north, east = north+float64(step)*vn, east+float64(step)*ve
@@ -43,15 +46,20 @@ func walk(seed uint64, n int) []em.Observation {
 			}
 			f := &em.Fix{LatLng: at(north, east), Validity: em.FixCurrent, Source: em.SourceGNSS}
 			f.Accuracy = r95(5 + 50*r.Float64())
-			switch r.IntN(16) {
+			switch r.IntN(20) {
 			case 0:
 				f.Validity = em.FixLastKnown
 			case 1:
 				f.Accuracy = em.Opt[float64]{}
 			case 2:
 				f.Accuracy = r95(5000)
+			case 3, 4, 5:
+				f.Source, f.Accuracy = em.SourceWiFi, r95(30+40*r.Float64())
+				f.LatLng = at(north+200*(r.Float64()-.5), east)
+			case 6:
+				f.Source, f.Accuracy = em.SourceCell, r95(400)
 			}
-			if r.IntN(3) > 0 {
+			if r.IntN(3) > 0 && f.Source == em.SourceGNSS {
 				f.Speed = em.Some(math.Hypot(vn, ve))
 			}
 			o := em.Observation{Device: device, DeviceAt: second(float64(at0)), Body: f, Part: uint16(i)}.Stamp(second(float64(at0)))
@@ -72,7 +80,7 @@ func walkConfig() Config {
 // TestOracle compares an Evaluator with the oracle on random histories.
 func TestOracle(t *testing.T) {
 	counts := map[em.EventKind]int{}
-	for seed := range uint64(24) {
+	for seed := range uint64(32) {
 		obs := walk(seed, 120)
 		end := second(math.Ceil(obs[len(obs)-1].At.Sub(noon).Seconds()) + 1000)
 		var got []proximitytest.Interval

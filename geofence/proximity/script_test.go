@@ -49,7 +49,13 @@ func report(device em.DeviceID, s float64, p em.LatLng, change ...func(*em.Fix))
 }
 
 func speed(v float64) func(*em.Fix) { return func(f *em.Fix) { f.Speed = em.Some(v) } }
-func noSpeed(f *em.Fix)             { f.Speed = em.Opt[float64]{} }
+func coarse(metres float64) func(*em.Fix) {
+	return func(f *em.Fix) { f.Accuracy = r95(metres) }
+}
+func wifi(metres float64) func(*em.Fix) {
+	return func(f *em.Fix) { f.Accuracy, f.Source, f.Speed = r95(metres), em.SourceWiFi, em.Opt[float64]{} }
+}
+func noSpeed(f *em.Fix) { f.Speed = em.Opt[float64]{} }
 
 // player feeds a script as Timeline would, and to a second evaluator that is
 // restored from bytes before every call.
@@ -153,7 +159,7 @@ func (p *player) story() []string {
 }
 
 func pair() Config {
-	return Config{Version: "7", Radius: 500, Wearer: []Assignment{{Device: tag}}, Protected: []Assignment{{Device: phone}}}
+	return Config{Version: "7", Radius: 500, MinSpeed: 3, Wearer: []Assignment{{Device: tag}}, Protected: []Assignment{{Device: phone}}}
 }
 
 // every repeats a report.
@@ -176,7 +182,8 @@ func track(device em.DeviceID, from float64, north ...float64) []em.Observation 
 
 // The scripts are worked by hand. Unless stated: R = 500 m, so pre-alert 1000 m
 // and a margin of 50 m; 120 s to be clear; 300 s to be stale; both circles 10 m;
-// both stand still when heard, so that the worst case falls by 3 m/s for each.
+// both stand still when heard, so that the worst case falls by 3 m/s for each: their
+// devices have never said that they move, so nobody is told to rest.
 func TestScripts(t *testing.T) {
 	still := func(device em.DeviceID, north, to float64) []em.Observation {
 		return every(60, 0, to, func(s float64) em.Observation { return report(device, s, at(north, 0)) })
@@ -227,16 +234,16 @@ func TestScripts(t *testing.T) {
 			want: []string{"prealert moving 120- WEARER", "alert moving 120- BOTH"},
 		},
 		{
-			// Half a minute at 10 m/s are 300 m: √(399² + 300²) = 499.2, with 401 it is
-			// 500.8.
+			// Half a minute at 10 m/s are 300 m: √(393² + 300²) = 494.4, 5.6 m within.
+			// Both errors are 14.1 m, and (5.6/14.1)² is 0.16. With 394 m it is 0.11.
 			name:  "a way in an unknown direction",
-			obs:   []em.Observation{report(phone, 0, at(0, 0), speed(10)), report(tag, 30, at(399, 0))},
+			obs:   []em.Observation{report(phone, 0, at(0, 0), speed(10)), report(tag, 30, at(393, 0))},
 			until: 30,
 			want:  []string{"prealert moving 30- UNCLEAR", "alert moving 30- UNCLEAR"},
 		},
 		{
 			name:  "a longer way",
-			obs:   []em.Observation{report(phone, 0, at(0, 0), speed(10)), report(tag, 30, at(401, 0))},
+			obs:   []em.Observation{report(phone, 0, at(0, 0), speed(10)), report(tag, 30, at(394, 0))},
 			until: 30,
 			want:  []string{"prealert moving 30- UNCLEAR"},
 		},
@@ -284,10 +291,9 @@ func TestScripts(t *testing.T) {
 			obs:   track(tag, 0, 5000, 800, -800, -5000, -5000, -5000, -5000),
 			until: 360,
 			// Pre-alert at 60: 800 - 10 = 790, less 3 m/s: 600 m 63 s later; so not
-			// before 120, where it is 790 again. Aligned at 120: alert. Both ways the
-			// report is 800 m off: out of the zone since 120, but an event is no empty
-			// interval: since 180.
-			want: []string{"alert school 120- WEARER", "alert school 120-180"},
+			// before 120, where it is 790 again. Aligned at 120: alert, as of 90. What
+			// speaks against it counts from the next report on.
+			want: []string{"alert school 90- WEARER", "alert school 90-180"},
 		},
 		{
 			// Two cars follow one road at 30 m/s, the wearer's 1.8 km behind. They
@@ -313,16 +319,52 @@ func TestScripts(t *testing.T) {
 			want:  []string{"stale wearer 300-"},
 		},
 		{
-			// 100 m apart by fixes of 251 m, beyond half of 500: a warning. At 120 by
-			// one of 249 m; the leg before it ends in one of 251.
-			name: "positions too coarse for an alert",
+			// 300 m apart, 200 m within, by fixes of 490 m: both errors are 693 m, and
+			// (200/693)² is a twelfth. At 20 he is outside, and what was added up is gone.
+			// 40 and 60 are a sixth.
+			name: "evidence adds up",
 			obs: []em.Observation{
-				report(phone, 0, at(0, 0), func(f *em.Fix) { f.Accuracy = r95(251) }), report(tag, 0, at(100, 0)),
-				report(tag, 60, at(100, 0), func(f *em.Fix) { f.Accuracy = r95(251) }), report(phone, 60, at(0, 0)),
-				report(phone, 110, at(0, 0)), report(tag, 120, at(100, 0), func(f *em.Fix) { f.Accuracy = r95(249) }),
+				report(phone, 0, at(0, 0), coarse(490)), report(tag, 0, at(300, 0), coarse(490)),
+				report(tag, 20, at(600, 0), coarse(490)), report(tag, 40, at(300, 0), coarse(490)),
+				report(phone, 60, at(0, 0), coarse(490)),
 			},
-			until: 120,
-			want:  []string{"prealert moving 0- UNCLEAR", "alert moving 120- UNCLEAR"},
+			until: 60,
+			want:  []string{"prealert moving 0- UNCLEAR", "alert moving 60- UNCLEAR"},
+		},
+		{
+			// He walks to 530 m, and stands there: reflections put him at 420 m, and
+			// 300 m, once each, and are as often on the other side. Where he rests is
+			// the mean: 530 with 420 a second and with 640 a third part. Each pulls by
+			// its radius alone: 10 m.
+			name: "who rests is where he rests",
+			obs: slices.Concat(still(phone, 0, 780), []em.Observation{
+				report(tag, 0, at(650, 0), speed(1.4)), report(tag, 60, at(570, 0), speed(1.4)), report(tag, 120, at(530, 0)),
+				report(tag, 180, at(420, 0)), report(tag, 240, at(640, 0)), report(tag, 300, at(300, 0)), report(tag, 360, at(530, 0)),
+				// Then he goes, and is seen on the way.
+				report(tag, 420, at(480, 0), speed(1.4)), report(tag, 480, at(400, 0), speed(1.4))}),
+			until: 480,
+			want:  []string{"prealert moving 0- UNCLEAR", "alert moving 480- WEARER", "alert moving 480- WEARER"},
+		},
+		{
+			// By access points he is 100 m from her at 120, where he cannot be: walking,
+			// he is within 2 × 1.4 × 60 m and 100 m and the radii of where he was. She
+			// is where she was, by access points that err by 90 m.
+			name: "access points that have moved",
+			obs: []em.Observation{report(phone, 0, at(0, 0)), report(tag, 0, at(3000, 0), speed(1.4)), report(tag, 60, at(2900, 0), speed(1.4)),
+				report(tag, 120, at(100, 0), wifi(50)), report(phone, 120, at(90, 0), wifi(50)), report(phone, 180, at(3000, 0), wifi(50)),
+				// A cell says nothing of who moves.
+				report(tag, 240, at(2900, 0), wifi(400))},
+			until: 361,
+			want:  []string{"stale wearer 360-"},
+		},
+		{
+			// A false position is 450 m from her: nobody who walks goes 8.5 km a minute,
+			// and he does not go on from there.
+			name: "an outlier",
+			obs: slices.Concat(still(phone, 0, 240), []em.Observation{report(tag, 0, at(9000, 0), speed(1.4)), report(tag, 60, at(9000, 0), speed(1.4)),
+				report(tag, 120, at(450, 0), speed(1.4)), report(tag, 180, at(9000, 0), speed(1.4))}),
+			until: 240,
+			want:  nil,
 		},
 		{
 			// Of 200 m/s 30 count, and 3 m/s: of 1100 m 1000 are left after 100/33 s.
@@ -333,13 +375,13 @@ func TestScripts(t *testing.T) {
 			config: nil,
 		},
 		{
-			// A first fix without speed may be followed by 30 m/s each: 2020 m after
-			// 16.7 s are 1000. The second ones are of people who stood still.
+			// Who was never measured may walk, as who stood still: of 2000 m 1000 are
+			// left after 166.7 s.
 			name: "speed that was never measured",
 			obs: []em.Observation{report(tag, 0, at(2020, 0), noSpeed), report(phone, 0, at(0, 0), noSpeed),
 				report(tag, 10, at(2020, 0), noSpeed), report(phone, 10, at(0, 0), noSpeed)},
-			until: 176,
-			want:  nil, // 2000 - 6 × 166 = 1004
+			until: 177,
+			want:  []string{"prealert moving 176.667- UNCLEAR"},
 		},
 		{
 			// The device was another person's before 100, and is nobody's from 160 on.

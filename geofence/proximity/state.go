@@ -8,7 +8,9 @@ import (
 	"github.com/sargas-em/em"
 )
 
-const stateVersion = 1
+// stateVersion is the first byte of a state. 2: rest, evidence that adds up, and what
+// fixes go through.
+const stateVersion = 2
 
 // AppendBinary appends the state: the latest fixes, where both were farthest
 // apart, and the open events. It holds zones by their ID, so that it may be read
@@ -19,12 +21,18 @@ func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
 	}
 	dst = em.AppendBool(append(dst, stateVersion), e.over)
 	for i := range e.persons {
-		dst = appendFix(appendFix(dst, &e.persons[i].last), &e.persons[i].prev)
+		p := &e.persons[i]
+		dst = appendFix(appendFix(dst, &p.last), &p.prev)
+		sieve, err := p.sieve.AppendBinary(nil)
+		if err != nil {
+			return dst, fmt.Errorf("proximity: state: %w", err)
+		}
+		dst = em.AppendString(dst, string(sieve))
 	}
 	dst = em.AppendUint(dst, uint64(len(e.starts)))
 	for i := range e.starts {
 		s := &e.starts[i]
-		dst = em.AppendInt(em.AppendString(dst, s.about), s.at)
+		dst = em.AppendInt(em.AppendInt(em.AppendFloat(em.AppendString(dst, s.about), s.sum), s.ended), s.at)
 		for r := range s.from {
 			dst = append(appendPosition(dst, s.from[r]), s.ids[r][:]...)
 		}
@@ -55,16 +63,19 @@ func appendFix(dst []byte, f *fix) []byte {
 		return dst
 	}
 	dst = appendPosition(em.AppendInt(dst, f.at), f.p)
-	dst = em.AppendBool(em.AppendFloat(dst, f.r95), f.reported)
-	return append(em.AppendOpt(dst, f.speed, em.AppendFloat), f.id[:]...)
+	dst = em.AppendBool(em.AppendBool(em.AppendFloat(dst, f.r95), f.reported), f.rests)
+	return append(em.AppendFloat(em.AppendOpt(dst, f.speed, em.AppendFloat), f.fast), f.id[:]...)
 }
 
 // UnmarshalBinary replaces the state by one that AppendBinary wrote. Errors wrap
 // em.ErrState and leave the state as it was.
 func (e *Evaluator) UnmarshalBinary(b []byte) error {
-	n := Evaluator{c: e.c, zones: e.zones}
+	n, err := New(e.c)
+	if err != nil {
+		return err
+	}
 	if len(b) == 0 {
-		*e = n
+		*e = *n
 		return nil
 	}
 	r := em.NewStateReader(b)
@@ -75,18 +86,24 @@ func (e *Evaluator) UnmarshalBinary(b []byte) error {
 	for i := range n.persons {
 		p := &n.persons[i]
 		p.last, p.prev = readFix(r), readFix(r)
+		if err := p.sieve.UnmarshalBinary([]byte(r.String())); err != nil && r.Err() == nil {
+			return fmt.Errorf("proximity: %w", err)
+		}
 		if p.prev.known() && !(p.last.known() && p.prev.at < p.last.at) {
 			r.Fail("fixes out of order")
 		}
 	}
 	for left := r.Len(); left > 0 && r.Err() == nil; left-- {
-		s := start{about: r.String(), at: r.Int()}
+		s := start{about: r.String(), sum: r.Float(), ended: r.Int(), at: r.Int()}
 		for i := range s.from {
 			s.from[i], s.ids[i] = readPosition(r), readID(r)
 		}
 		s.far = metres(s.from[wearer]).between(metres(s.from[protected]))
 		if k := len(n.starts); k > 0 && n.starts[k-1].about >= s.about {
 			r.Fail("zones out of order")
+		}
+		if !(s.sum >= 0 && s.sum <= 1) {
+			r.Fail("no sum of evidence")
 		}
 		n.starts = append(n.starts, s)
 	}
@@ -112,7 +129,7 @@ func (e *Evaluator) UnmarshalBinary(b []byte) error {
 	if again, err := n.AppendBinary(nil); err != nil || !bytes.Equal(again, b) {
 		return fmt.Errorf("proximity: %w: not canonical", em.ErrState)
 	}
-	*e = n
+	*e = *n
 	return nil
 }
 
@@ -120,8 +137,8 @@ func readFix(r *em.StateReader) fix {
 	if !r.Bool() {
 		return fix{}
 	}
-	f := fix{at: r.Int(), p: readPosition(r), r95: r.Float(), reported: r.Bool(), speed: em.ReadOpt(r, (*em.StateReader).Float), id: readID(r)}
-	if !(f.r95 >= 0 && f.speed.V >= 0 && f.speed.V <= maxMeasured) || math.IsInf(f.r95, 0) || !f.known() {
+	f := fix{at: r.Int(), p: readPosition(r), r95: r.Float(), reported: r.Bool(), rests: r.Bool(), speed: em.ReadOpt(r, (*em.StateReader).Float), fast: r.Float(), id: readID(r)}
+	if !(f.r95 >= 0 && f.speed.V >= 0 && f.speed.V <= maxMeasured && f.fast >= 0 && f.fast <= maxMeasured) || math.IsInf(f.r95, 0) || !f.known() {
 		r.Fail("not a usable fix")
 	}
 	f.m = metres(f.p)
