@@ -49,7 +49,9 @@ func (s *Splitter) Buffered() int { return len(s.buf) - s.start }
 // Next again. ok is false, and err nil, when more bytes are needed.
 func (s *Splitter) Next() (frame []byte, offset int64, ok bool, err *FrameError) {
 	for {
-		b := s.buf[s.start:]
+		// No more than a read adds to what waits, however much was written at once: a
+		// codec that looks for an end far ahead, byte by byte, would never be done.
+		b := s.buf[s.start:min(len(s.buf), s.start+s.max+largeRead)]
 		if len(b) == 0 {
 			if cap(s.buf) > largeRead/4 {
 				s.buf, s.start = nil, 0 // a rare backlog must not stay with an idle connection

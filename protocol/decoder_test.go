@@ -411,3 +411,37 @@ func ExampleDecoder() {
 	// lost: protocol: wrong checksum: found 0x0000, expected 0x0075 (XOR-8) at byte 7 (11 bytes at stream offset 45)
 	// end: EOF
 }
+
+// longest is a codec that looks for an end in all that it is given, and has none.
+type longest struct {
+	sample.Codec
+	seen *int
+}
+
+func (c longest) Split(b []byte) ([]byte, int, error) {
+	*c.seen = max(*c.seen, len(b))
+	return nil, 0, nil
+}
+
+// However much is written at once, a codec is handed what a connection would have
+// read: else what is long takes time by the square of its length.
+func TestSplitterHandsOverNoMoreThanARead(t *testing.T) {
+	d, seen := sample.Device(), 0
+	d.Codec = longest{seen: &seen}
+	s := protocol.NewSplitter(d)
+	s.Write(make([]byte, 100_000))
+	junk := 0
+	for {
+		_, _, ok, ferr := s.Next()
+		if !ok {
+			break
+		}
+		if !errors.Is(ferr.Err, protocol.ErrFrameTooLong) {
+			t.Fatal(ferr)
+		}
+		junk++
+	}
+	if most := d.MaxFrame + 4096; seen != most || junk != 1 || s.Buffered() != d.MaxFrame {
+		t.Errorf("Split saw %d bytes, not %d; %d errors; %d bytes wait", seen, most, junk, s.Buffered())
+	}
+}

@@ -95,6 +95,9 @@ func match(prefix []byte) protocol.Match {
 	case frame == nil && n == 0:
 		return protocol.Maybe
 	case frame == nil || err != nil:
+		if prefix[0] == flag { // a frame that is broken; no other dialect begins so
+			return protocol.Maybe
+		}
 		return protocol.No
 	case prefix[0] == '(' && !bytes.Contains(frame, []byte(baseMark)):
 		return protocol.Maybe

@@ -102,11 +102,10 @@ func splitLine(b []byte) (frame []byte, n int, err error) {
 
 // junkLen returns how many bytes, at least one, come before what may be a frame.
 func junkLen(b []byte) int {
-	if i := bytes.IndexAny(b[1:], "~("); i >= 0 {
-		b = b[:i+1]
-	}
-	if i := bytes.IndexByte(b[1:], altFlag); i >= 0 {
-		return i + 1
+	for i, c := range b[1:] {
+		if c == flag || c == altFlag || c == '(' {
+			return i + 1
+		}
 	}
 	return len(b)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -71,7 +72,11 @@ func (t *tool) decode(ctx context.Context, args []string) error {
 	} else {
 		err = d.argument(strings.Join(rest, " "), *text)
 	}
-	if err == nil && d.failed > 0 {
+	switch {
+	case err != nil:
+	case d.total == 0:
+		err = program.Errorf(exitDecode, "%s: no frames", cmp.Or(*pcap, *file))
+	case d.failed > 0:
 		err = program.Errorf(exitDecode, "%d of %d did not decode", d.failed, d.total)
 	}
 	return err

@@ -30,7 +30,8 @@ func Lines(r io.Reader) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		sc := bufio.NewScanner(r)
 		sc.Buffer(nil, longestLine)
-		for n := 1; sc.Scan(); n++ {
+		n := 1
+		for ; sc.Scan(); n++ {
 			if len(bytes.TrimSpace(sc.Bytes())) == 0 {
 				continue
 			}
@@ -40,7 +41,7 @@ func Lines(r io.Reader) iter.Seq2[Line, error] {
 			}
 		}
 		if err := sc.Err(); err != nil {
-			yield(Line{}, err)
+			yield(Line{}, fmt.Errorf("line %d: %w", n, err))
 		}
 	}
 }
@@ -52,7 +53,7 @@ func parseLine(b []byte) ([]byte, error) {
 	}
 	switch err := json.Unmarshal(b, &doc); {
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("no JSON object with hex or text: %w", err)
 	case doc.Hex != "":
 		return ParseHex(doc.Hex)
 	case doc.Text != "":

@@ -66,7 +66,7 @@ nonsense
 	for _, err := range Lines(io.MultiReader(strings.NewReader("{}\n"), iotest.ErrReader(errors.New("torn")))) {
 		end = err
 	}
-	if end == nil || end.Error() != "torn" {
+	if end == nil || end.Error() != "line 2: torn" {
 		t.Errorf("a torn file: %v", end)
 	}
 	for range Lines(strings.NewReader(in)) {
