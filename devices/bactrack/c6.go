@@ -112,48 +112,54 @@ func (*C6Unit) Type() string           { return "c6 unit" }
 func (*C6Uses) Type() string           { return "c6 uses" }
 func (*C6Battery) Type() string        { return "c6 battery" }
 
-func readC6(cur *reader, verb string) protocol.Message {
-	op := cur.U8("code")
+// readC6 reads the value b.
+func readC6(cur *reader, verb string, b []byte) protocol.Message {
+	op := b[0]
 	switch write := verb == verbWrite; {
 	case write && op == 0x00:
+		m := ownBehind[C6Start](cur, b, 1)
 		cur.Expect("\x01", "start")
-		return own[C6Start](cur)
+		return m
 	case write && op == 0x05:
+		m := ownBehind[C6UsesRequest](cur, b, 1)
 		cur.Expect("\x0A", "uses")
-		return own[C6UsesRequest](cur)
+		return m
 	case write && op == 0x08:
-		return own[C6BatteryRequest](cur)
+		return ownBehind[C6BatteryRequest](cur, b, 1)
 	case !write && op == 0x80:
-		m := own[C6State](cur)
+		m := ownBehind[C6State](cur, b, 1)
 		m.Phase, m.Left = C6Phase(cur.U8("phase")), cur.U8("left")
 		m.Data = cur.RestData("data")
 		return m
 	case !write && op == 0x81:
-		m := own[C6Result](cur)
+		m := ownBehind[C6Result](cur, b, 1)
 		m.Unknown, m.BAC = cur.U8("unknown"), cur.LE16("bac")
 		m.Extra = cur.RestData("extra")
 		return m
 	case !write && op == 0x85:
-		at := cur.Pos()
-		switch p := cur.U8("setting"); p {
+		if len(b) < 2 {
+			cur.FailAt("setting", 1, wire.ErrTruncated)
+			return nil
+		}
+		switch p := b[1]; p {
 		case 0x09:
-			m := own[C6Unit](cur)
+			m := ownBehind[C6Unit](cur, b, 2)
 			m.Unit, m.Extra = cur.U8("unit"), cur.RestData("extra")
 			return m
 		case 0x0A:
-			m := own[C6Uses](cur)
+			m := ownBehind[C6Uses](cur, b, 2)
 			m.Count, m.Extra = cur.LE16("count"), cur.RestData("extra")
 			return m
 		default:
-			cur.FailAt("setting", at, fmt.Errorf("%w: 0x%02X", wire.ErrValue, p))
+			cur.FailAt("setting", 1, fmt.Errorf("%w: 0x%02X", wire.ErrValue, p))
 			return nil
 		}
 	case !write && op == 0x88:
-		m := own[C6Battery](cur)
+		m := ownBehind[C6Battery](cur, b, 1)
 		m.Millivolts, m.Extra = cur.LE16("mV"), cur.RestData("extra")
 		return m
 	}
-	return rawValue(DialectC, verb, op, cur.RestData("data"))
+	return rawValue(DialectC, verb, op, b[1:])
 }
 
 func (*C6Start) appendValue(dst []byte) ([]byte, error)          { return append(dst, 0x00, 0x01), nil }

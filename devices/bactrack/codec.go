@@ -70,26 +70,31 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 	if bytes.HasPrefix(frame, []byte(lineStart)) {
 		return c.readLine(frame, &cur)
 	}
-	return c.readVio(frame, &cur)
+	return c.readVio(frame, &cur, nil)
 }
 
-// reader reads a line, a frame of dialect V or a value. What it reads inside of a
-// result is made together with that.
+// reader reads a line, a frame of dialect V or a value. What stands in a line in
+// hexadecimal digits is read as the message keeps it, which is made first: so both are
+// one allocation, also with the result that it is in.
 type reader struct {
 	wire.Cursor
 	inResult bool
 	result   *TunnelResult // which was made
 }
 
-// own makes a message.
-func own[T any](cur *reader) *T {
-	if !cur.inResult {
+// own makes a message: of the frame that cur reads, or, where b is not nil, of that
+// value, which cur reads from its start then.
+func own[T any](cur *reader, b []byte) *T {
+	switch {
+	case b == nil:
 		return wire.Own[T](&cur.Cursor)
+	case !cur.inResult:
+		return wire.OwnFrame[T](&cur.Cursor, b)
 	}
-	both := wire.Own[struct {
+	both := wire.OwnFrame[struct {
 		message T
 		result  TunnelResult
-	}](&cur.Cursor)
+	}](&cur.Cursor, b)
 	cur.result = &both.result
 	return &both.message
 }

@@ -103,19 +103,22 @@ func bluetooth(word []byte) Dialect {
 	return ""
 }
 
-// readHex returns the bytes that stand in text, in the memory's scratch.
-func readHex(text []byte, memory *wire.Memory) ([]byte, error) {
-	b := memory.Scratch(len(text) / 2)
-	n, err := hex.Decode(b[:cap(b)], text)
+// readHex reads hexadecimal digits into dst, which has room for those of a line.
+func readHex(dst, text []byte) ([]byte, error) {
+	if len(dst) < len(text)/2 { // no line of ours
+		dst = make([]byte, len(text)/2)
+	}
+	n, err := hex.Decode(dst, text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", wire.ErrValue, err)
 	}
-	return b[:n], nil
+	return dst[:n], nil
 }
 
 // readHexValue reads a value with in, which has not begun.
 func (c Codec) readHexValue(in *reader, memory *wire.Memory, d Dialect, verb string, text []byte) (m protocol.Message, err error) {
-	b, err := readHex(text, memory)
+	var room [maxLine / 2]byte
+	b, err := readHex(room[:], text)
 	lower := byte(0x20) // which digits and small letters have
 	for _, c := range text {
 		lower &= c
@@ -126,14 +129,14 @@ func (c Codec) readHexValue(in *reader, memory *wire.Memory, d Dialect, verb str
 	if err != nil {
 		return nil, err
 	}
-	in.Begin(b, memory)
+	in.Begin(nil, memory)
 	switch d {
 	case DialectM:
 		m = c.readMobile(in, verb, b)
 	case DialectC:
-		m = readC6(in, verb)
+		m = readC6(in, verb, b)
 	case DialectS:
-		m = readSkyn(in, verb)
+		m = readSkyn(in, verb, b)
 	}
 	if n := in.Len(); n > 0 {
 		in.Fail("end", fmt.Errorf("%w: %d bytes behind it", protocol.ErrMalformed, n))
@@ -142,6 +145,13 @@ func (c Codec) readHexValue(in *reader, memory *wire.Memory, d Dialect, verb str
 		return nil, in.Err()
 	}
 	return m, nil
+}
+
+// ownBehind is own of a value of which the first n bytes are known.
+func ownBehind[T any](cur *reader, b []byte, n int) *T {
+	m := own[T](cur, b)
+	cur.Advance(n)
+	return m
 }
 
 // appendGATT appends the line's fields behind "EMTUN/1 ".
@@ -165,7 +175,11 @@ func appendGATTValue(b []byte, d Dialect, verb string, v []byte) ([]byte, error)
 // rawValue is a value whose first byte, or command, is none that is known. Its
 // Code says where it belongs: "notify s 0x99".
 func rawValue(d Dialect, verb string, op byte, data []byte) *protocol.Raw {
-	return &protocol.Raw{Code: verb + " " + string(d) + " " + rawCode(op), Data: data}
+	return &protocol.Raw{Code: rawValueCode(d, verb, op), Data: append([]byte(nil), data...)}
+}
+
+func rawValueCode(d Dialect, verb string, op byte) string {
+	return verb + " " + string(d) + " " + rawCode(op)
 }
 
 // isRawValue reports whether a Raw is a value, with its parts.

@@ -116,8 +116,13 @@ func (*MobileNack) Type() string           { return "mobile nack" }
 
 // readMobile reads a value, which is b.
 func (c Codec) readMobile(cur *reader, verb string, b []byte) (m protocol.Message) {
+	var cmd byte
+	if len(b) > len(mobileStart) {
+		cmd = b[len(mobileStart)]
+	}
+	m = newMobile(cur, verb, cmd, b)
 	cur.Expect(mobileStart, "start")
-	cmd := cur.U8("command")
+	cur.U8("command")
 	end := len(b)
 	for end > 0 && b[end-1] == 0 {
 		end--
@@ -137,48 +142,30 @@ func (c Codec) readMobile(cur *reader, verb string, b []byte) (m protocol.Messag
 	}
 	at := cur.Pos()
 	outer := cur.Limit(data, "data")
-	switch key := verb[0]; { // "write" or "notify"
-	case key == 'w' && cmd == mobileCmdPower:
-		p := own[MobilePower](cur)
-		p.Action = MobileAction(cur.U8("action"))
-		m = p
-	case key == 'w' && cmd == mobileCmdSetting:
-		s := own[MobileSettingRequest](cur)
-		s.ID = cur.U8("setting")
-		m = s
-	case key == 'w' && cmd == mobileCmdWrite:
-		s := own[MobileSettingWrite](cur)
-		s.ID, s.Value = cur.U8("setting"), cur.U8("value")
-		m = s
-	case key == 'w' && cmd == mobileCmdUses:
-		m = own[MobileUsesRequest](cur)
-	case key == 'n' && cmd == mobileReplyStatus:
-		s := own[MobileStatus](cur)
-		s.State, s.BAC = VioState(cur.U8("state")), cur.U16("bac")
-		s.Left, s.Uses, s.Extra = cur.U8("left"), cur.U16("uses"), cur.RestData("extra")
-		m = s
-	case key == 'n' && cmd == mobileReplyError:
-		e := own[MobileError](cur)
-		e.Code = VioErrorCode(cur.U8("code"))
+	switch m := m.(type) {
+	case *MobilePower:
+		m.Action = MobileAction(cur.U8("action"))
+	case *MobileSettingRequest:
+		m.ID = cur.U8("setting")
+	case *MobileSettingWrite:
+		m.ID, m.Value = cur.U8("setting"), cur.U8("value")
+	case *MobileStatus:
+		m.State, m.BAC = VioState(cur.U8("state")), cur.U16("bac")
+		m.Left, m.Uses, m.Extra = cur.U8("left"), cur.U16("uses"), cur.RestData("extra")
+	case *MobileError:
+		m.Code = VioErrorCode(cur.U8("code"))
 		if cur.Len() > 0 {
-			e.Info = cur.U8("info")
+			m.Info = cur.U8("info")
 		}
-		e.Extra = cur.RestData("extra")
-		m = e
-	case key == 'n' && cmd == mobileReplySetting:
-		s := own[MobileSetting](cur)
-		s.Data = cur.RestData("data")
-		m = s
-	case key == 'n' && cmd == mobileReplyAck:
-		a := own[MobileAck](cur)
-		a.Data = cur.RestData("data")
-		m = a
-	case key == 'n' && cmd == mobileReplyNack:
-		a := own[MobileNack](cur)
-		a.Data = cur.RestData("data")
-		m = a
-	default:
-		m = rawValue(DialectM, verb, cmd, cur.RestData("data"))
+		m.Extra = cur.RestData("extra")
+	case *MobileSetting:
+		m.Data = cur.RestData("data")
+	case *MobileAck:
+		m.Data = cur.RestData("data")
+	case *MobileNack:
+		m.Data = cur.RestData("data")
+	case *protocol.Raw:
+		m.Data = cur.RestData("data")
 	}
 	if n := cur.Len(); n > 0 {
 		cur.Fail("data", fmt.Errorf("%w: %d bytes too many", wire.ErrValue, n))
@@ -197,6 +184,33 @@ func (c Codec) readMobile(cur *reader, verb string, b []byte) (m protocol.Messag
 	cur.Expect(string([]byte{mobileEnd}), "end")
 	cur.Rest("padding")
 	return m
+}
+
+// newMobile makes the message of a command, which reads b.
+func newMobile(cur *reader, verb string, cmd byte, b []byte) protocol.Message {
+	switch write := verb == verbWrite; {
+	case write && cmd == mobileCmdPower:
+		return own[MobilePower](cur, b)
+	case write && cmd == mobileCmdSetting:
+		return own[MobileSettingRequest](cur, b)
+	case write && cmd == mobileCmdWrite:
+		return own[MobileSettingWrite](cur, b)
+	case write && cmd == mobileCmdUses:
+		return own[MobileUsesRequest](cur, b)
+	case !write && cmd == mobileReplyStatus:
+		return own[MobileStatus](cur, b)
+	case !write && cmd == mobileReplyError:
+		return own[MobileError](cur, b)
+	case !write && cmd == mobileReplySetting:
+		return own[MobileSetting](cur, b)
+	case !write && cmd == mobileReplyAck:
+		return own[MobileAck](cur, b)
+	case !write && cmd == mobileReplyNack:
+		return own[MobileNack](cur, b)
+	}
+	r := own[protocol.Raw](cur, b)
+	r.Code = rawValueCode(DialectM, verb, cmd)
+	return r
 }
 
 // appendMobileFrame appends a frame, with a xor where it has one.

@@ -203,57 +203,58 @@ func (*SkynCount) Type() string              { return "skyn count" }
 func (*SkynRecords) Type() string            { return "skyn records" }
 func (*SkynLive) Type() string               { return "skyn live" }
 
-func readSkyn(cur *reader, verb string) protocol.Message {
-	op := cur.U8("opcode")
+// readSkyn reads the value b.
+func readSkyn(cur *reader, verb string, b []byte) protocol.Message {
+	op := b[0]
 	if verb == verbWrite {
 		switch op {
 		case skynTime:
-			return own[SkynTimeRequest](cur)
+			return ownBehind[SkynTimeRequest](cur, b, 1)
 		case skynSetTime:
-			m := own[SkynSetTime](cur)
+			m := ownBehind[SkynSetTime](cur, b, 1)
 			m.Time = readUnix(cur, "time")
 			return m
 		case skynBattery:
-			return own[SkynBatteryRequest](cur)
+			return ownBehind[SkynBatteryRequest](cur, b, 1)
 		case skynCalibration:
-			m := own[SkynCalibrationRequest](cur)
+			m := ownBehind[SkynCalibrationRequest](cur, b, 1)
 			m.Point = cur.U8("point")
 			return m
 		case skynDisconnect:
-			return own[SkynDisconnect](cur)
+			return ownBehind[SkynDisconnect](cur, b, 1)
 		case skynCount:
-			return own[SkynCountRequest](cur)
+			return ownBehind[SkynCountRequest](cur, b, 1)
 		case skynFetch:
-			m := own[SkynFetch](cur)
+			m := ownBehind[SkynFetch](cur, b, 1)
 			m.Count = cur.LE32("count")
 			return m
 		case skynRewind:
-			return own[SkynRewind](cur)
+			return ownBehind[SkynRewind](cur, b, 1)
 		case skynDiscard:
-			return own[SkynDiscard](cur)
+			return ownBehind[SkynDiscard](cur, b, 1)
 		case skynRealtime:
+			m := ownBehind[SkynRealtime](cur, b, 1)
 			at := cur.Pos()
 			on := cur.U8("on")
 			if on > 1 {
 				cur.FailAt("on", at, fmt.Errorf("%w: %d", wire.ErrValue, on))
 			}
-			m := own[SkynRealtime](cur)
 			m.On = on == 1
 			return m
 		}
-		return rawValue(DialectS, verb, op, cur.RestData("data"))
+		return rawValue(DialectS, verb, op, b[1:])
 	}
 	switch op {
 	case skynTimeReply:
-		m := own[SkynTime](cur)
+		m := ownBehind[SkynTime](cur, b, 1)
 		m.Time = readUnix(cur, "time")
 		return m
 	case skynBatteryReply:
-		m := own[SkynBattery](cur)
+		m := ownBehind[SkynBattery](cur, b, 1)
 		m.Millivolts, m.Extra = cur.LE16("mV"), cur.RestData("extra")
 		return m
 	case skynCalibrationReply:
-		m := own[SkynCalibration](cur)
+		m := ownBehind[SkynCalibration](cur, b, 1)
 		m.Point, m.Version, m.LSB = cur.U8("point"), cur.LE16("version"), cur.LE16("lsb")
 		m.Concentration = math.Float32frombits(cur.LE32("concentration"))
 		if c := float64(m.Concentration); math.IsNaN(c) || math.IsInf(c, 0) {
@@ -262,23 +263,25 @@ func readSkyn(cur *reader, verb string) protocol.Message {
 		m.Time = readUnix(cur, "time")
 		return m
 	case skynRateReply:
-		m := own[SkynRate](cur)
+		m := ownBehind[SkynRate](cur, b, 1)
 		m.Data = cur.RestData("data")
 		return m
 	case skynCountReply:
-		m := own[SkynCount](cur)
+		m := ownBehind[SkynCount](cur, b, 1)
 		m.Count = cur.LE32("count")
 		return m
 	case skynRecordsReply:
-		m, list := wire.OwnList[SkynRecords, SkynRecord](&cur.Cursor, cur.Len()/len(SkynRecord{}))
+		m, list := wire.OwnFrameList[SkynRecords, SkynRecord](&cur.Cursor, b, len(b)/len(SkynRecord{}))
+		cur.Advance(1)
 		m.Records = readRecords(cur, list)
 		return m
 	case skynRealtimeReply:
-		m, list := wire.OwnList[SkynLive, SkynRecord](&cur.Cursor, cur.Len()/len(SkynRecord{}))
+		m, list := wire.OwnFrameList[SkynLive, SkynRecord](&cur.Cursor, b, len(b)/len(SkynRecord{}))
+		cur.Advance(1)
 		m.Records = readRecords(cur, list)
 		return m
 	}
-	return rawValue(DialectS, verb, op, cur.RestData("data"))
+	return rawValue(DialectS, verb, op, b[1:])
 }
 
 func readUnix(cur *reader, name string) time.Time {

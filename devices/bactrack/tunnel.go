@@ -175,12 +175,12 @@ func (c Codec) readLine(frame []byte, cur *reader) (protocol.Message, error) {
 	case verbWrite, verbNotify:
 		m = c.readGATT(cur, verb)
 	case verbOK:
-		a := own[TunnelAck](cur)
+		a := own[TunnelAck](cur, nil)
 		a.Seq = readSeq(cur, cur.Pos(), restOf(cur, "seq"))
 		m = a
 	case verbNo:
 		off := cur.Pos()
-		r := own[TunnelRefusal](cur)
+		r := own[TunnelRefusal](cur, nil)
 		n := len(restOf(cur, "reason"))
 		if r.Reason = cur.TextAt(off, n); cur.Err() == nil && !isWord(r.Reason) {
 			cur.FailAt("reason", off, fmt.Errorf("%w: %q", wire.ErrValue, r.Reason))
@@ -242,7 +242,7 @@ func readHello(cur *reader) protocol.Message {
 		cur.FailAt("dialect", off, fmt.Errorf("%w: %q is no dialect", wire.ErrValue, w))
 	}
 	off = cur.Pos()
-	h := own[TunnelHello](cur)
+	h := own[TunnelHello](cur, nil)
 	h.Dialect, h.Identity = d, cur.FieldText(' ', "identity")
 	if cur.Err() == nil && !ValidIdentity(h.Identity) {
 		cur.FailAt("identity", off, fmt.Errorf("%w: not 1 to %d letters, digits, dots, underscores and hyphens", wire.ErrValue, MaxIdentity))
@@ -299,12 +299,13 @@ func (c Codec) readInResult(in *reader, memory *wire.Memory, text []byte) (proto
 		}
 		return c.readHexValue(in, memory, d, verbNotify, value)
 	}
-	frame, err := readHex(text, memory)
+	var room [maxLine / 2]byte
+	frame, err := readHex(room[:], text)
 	if err != nil {
 		return nil, err
 	}
-	in.Begin(frame, memory)
-	return c.readVio(frame, in)
+	in.Begin(nil, memory)
+	return c.readVio(frame, in, frame)
 }
 
 // parseLineTime reads a time of a line, as lineTime has it.

@@ -251,9 +251,15 @@ func splitVio(b []byte) (frame []byte, n int, err error) {
 	return b[:n:n], n, nil
 }
 
-// readVio reads a frame of dialect V. A wrong XOR is told before what it made
-// of the fields, but all fields are read for the dump.
-func (c Codec) readVio(frame []byte, cur *reader) (protocol.Message, error) {
+// readVio reads a frame of dialect V, which cur has begun with, or b, see own. A
+// wrong XOR is told before what it made of the fields, but all fields are read for the
+// dump.
+func (c Codec) readVio(frame []byte, cur *reader, b []byte) (protocol.Message, error) {
+	var cmd byte
+	if at := len(vioStart) + 1; at < len(frame) {
+		cmd = frame[at]
+	}
+	m := newVio(cur, cmd, b)
 	cur.Expect(vioStart, "start")
 	length := int(cur.U8("length"))
 	if length == 0 && cur.Err() == nil {
@@ -267,9 +273,9 @@ func (c Codec) readVio(frame []byte, cur *reader) (protocol.Message, error) {
 			sum = &protocol.ChecksumError{Algorithm: "XOR-8", Offset: off, Found: uint32(found), Expected: uint32(want)}
 		}
 	}
-	cmd := cur.U8("command")
+	cur.U8("command")
 	outer := cur.Limit(length-1, "payload")
-	m := readVioPayload(cur, cmd)
+	readVioPayload(cur, m)
 	cur.Restore(outer)
 	cur.U8("xor")
 	cur.Expect(vioEnd, "end")
@@ -279,72 +285,75 @@ func (c Codec) readVio(frame []byte, cur *reader) (protocol.Message, error) {
 	return finish(cur, m)
 }
 
-func readVioPayload(cur *reader, cmd byte) protocol.Message {
-	var m protocol.Message
+// newVio makes the message of a command.
+func newVio(cur *reader, cmd byte, b []byte) protocol.Message {
 	switch cmd {
 	case cmdID:
-		m = own[VioIDRequest](cur)
+		return own[VioIDRequest](cur, b)
 	case cmdStatus:
-		m = own[VioStatusRequest](cur)
+		return own[VioStatusRequest](cur, b)
 	case cmdError:
-		m = own[VioErrorRequest](cur)
+		return own[VioErrorRequest](cur, b)
 	case cmdSetting:
-		s := own[VioSettingRequest](cur)
-		s.Param = VioParam(cur.U8("param"))
-		m = s
+		return own[VioSettingRequest](cur, b)
 	case cmdSettingWrite:
-		s := own[VioSettingWrite](cur)
-		s.Param, s.Value = VioParam(cur.U8("param")), cur.RestData("value")
-		m = s
+		return own[VioSettingWrite](cur, b)
 	case cmdControl:
-		a := own[VioControl](cur)
-		a.Action = VioAction(cur.U8("action"))
-		m = a
+		return own[VioControl](cur, b)
 	case replyID:
-		i := own[VioID](cur)
-		i.Hardware, i.HardwareVersion = cur.U8("hardware"), cur.U8("hardware version")
-		i.Software, i.SoftwareVersion = cur.U8("software"), cur.U8("software version")
-		i.Extra = cur.RestData("extra")
-		return i
+		return own[VioID](cur, b)
 	case replyStatus:
-		return readVioStatus(cur)
+		return own[VioStatus](cur, b)
 	case replyError:
-		e := own[VioError](cur)
-		e.Code, e.Info, e.Extra = VioErrorCode(cur.U8("code")), cur.U8("info"), cur.RestData("extra")
-		return e
+		return own[VioError](cur, b)
 	case replySetting:
-		s := own[VioSetting](cur)
-		s.Param, s.Value = VioParam(cur.U8("param")), cur.RestData("value")
-		return s
+		return own[VioSetting](cur, b)
 	case replySettingWritten:
-		w := own[VioSettingWritten](cur)
-		w.Data = cur.RestData("data")
-		return w
+		return own[VioSettingWritten](cur, b)
 	case replyButton:
-		b := own[VioButton](cur)
-		b.Data = cur.RestData("data")
-		return b
+		return own[VioButton](cur, b)
 	case replyControl:
-		r := own[VioControlReply](cur)
-		r.Data = cur.RestData("data")
-		return r
-	default:
-		return &protocol.Raw{Code: rawCode(cmd), Data: cur.RestData("payload")}
+		return own[VioControlReply](cur, b)
 	}
-	if n := cur.Len(); n > 0 {
-		cur.Fail("payload", fmt.Errorf("%w: a request with %d bytes too many", wire.ErrValue, n))
-	}
-	return m
+	r := own[protocol.Raw](cur, b)
+	r.Code = rawCode(cmd)
+	return r
 }
 
-func readVioStatus(cur *reader) *VioStatus {
-	s := own[VioStatus](cur)
-	b := cur.U8("battery and state")
-	s.Battery, s.State = b>>4, VioState(b&0x0F)
-	s.Heat = cur.U8("heat count")
-	s.BAC = cur.LE16("bac")
-	s.Extra = cur.RestData("extra")
-	return s
+func readVioPayload(cur *reader, m protocol.Message) {
+	switch m := m.(type) {
+	case *VioSettingRequest:
+		m.Param = VioParam(cur.U8("param"))
+	case *VioSettingWrite:
+		m.Param, m.Value = VioParam(cur.U8("param")), cur.RestData("value")
+	case *VioControl:
+		m.Action = VioAction(cur.U8("action"))
+	case *VioID:
+		m.Hardware, m.HardwareVersion = cur.U8("hardware"), cur.U8("hardware version")
+		m.Software, m.SoftwareVersion = cur.U8("software"), cur.U8("software version")
+		m.Extra = cur.RestData("extra")
+	case *VioStatus:
+		b := cur.U8("battery and state")
+		m.Battery, m.State = b>>4, VioState(b&0x0F)
+		m.Heat = cur.U8("heat count")
+		m.BAC = cur.LE16("bac")
+		m.Extra = cur.RestData("extra")
+	case *VioError:
+		m.Code, m.Info, m.Extra = VioErrorCode(cur.U8("code")), cur.U8("info"), cur.RestData("extra")
+	case *VioSetting:
+		m.Param, m.Value = VioParam(cur.U8("param")), cur.RestData("value")
+	case *VioSettingWritten:
+		m.Data = cur.RestData("data")
+	case *VioButton:
+		m.Data = cur.RestData("data")
+	case *VioControlReply:
+		m.Data = cur.RestData("data")
+	case *protocol.Raw:
+		m.Data = cur.RestData("payload")
+	}
+	if n := cur.Len(); n > 0 { // of a request: the others have read all
+		cur.Fail("payload", fmt.Errorf("%w: a request with %d bytes too many", wire.ErrValue, n))
+	}
 }
 
 func appendVio(dst []byte, m protocol.Message) ([]byte, error) {

@@ -13,74 +13,85 @@ import (
 //
 //	r := wire.Own[Report](c)
 //	r.Unit = c.FieldText(',', "unit")
-func Own[T any](c *Cursor) *T {
+func Own[T any](c *Cursor) *T { return own[T](c, c.frame) }
+
+// OwnFrame is Own for a frame that was made to be read, such as one that stands in a
+// message as hexadecimal digits: c, which has begun with none, reads what T keeps of
+// it. frame itself is not kept and may be on the stack.
+func OwnFrame[T any](c *Cursor, frame []byte) *T { return own[T](c, frame) }
+
+func own[T any](c *Cursor, frame []byte) *T {
 	if c.memory != nil {
-		return reuse[T](c)
+		return reuse[T](c, frame)
 	}
-	switch n := len(c.frame) + c.spare; {
+	switch n := len(frame) + c.spare; {
 	case n <= 64:
 		o := new(withText[T, [64]byte])
-		c.keep(o.text[:])
+		c.keep(o.text[:], frame)
 		return &o.message
 	case n <= 96:
 		o := new(withText[T, [96]byte])
-		c.keep(o.text[:])
+		c.keep(o.text[:], frame)
 		return &o.message
 	case n <= 128:
 		o := new(withText[T, [128]byte])
-		c.keep(o.text[:])
+		c.keep(o.text[:], frame)
 		return &o.message
 	case n <= 160:
 		o := new(withText[T, [160]byte])
-		c.keep(o.text[:])
+		c.keep(o.text[:], frame)
 		return &o.message
 	case n <= 192:
 		o := new(withText[T, [192]byte])
-		c.keep(o.text[:])
+		c.keep(o.text[:], frame)
 		return &o.message
 	case n <= 256:
 		o := new(withText[T, [256]byte])
-		c.keep(o.text[:])
+		c.keep(o.text[:], frame)
 		return &o.message
 	case n <= 384:
 		o := new(withText[T, [384]byte])
-		c.keep(o.text[:])
+		c.keep(o.text[:], frame)
 		return &o.message
 	case n <= 512:
 		o := new(withText[T, [512]byte])
-		c.keep(o.text[:])
+		c.keep(o.text[:], frame)
 		return &o.message
 	case n <= 1024:
 		o := new(withText[T, [1024]byte])
-		c.keep(o.text[:])
+		c.keep(o.text[:], frame)
 		return &o.message
 	default:
-		c.keep(make([]byte, n))
+		c.keep(make([]byte, n), frame)
 		return new(T)
 	}
 }
 
 // OwnList is Own for a message with a list of n elements: list is empty and has
 // room for them, in the same allocation where they are few, and is nil for none.
-func OwnList[T, E any](c *Cursor, n int) (m *T, list []E) {
+func OwnList[T, E any](c *Cursor, n int) (m *T, list []E) { return ownList[T, E](c, c.frame, n) }
+
+// OwnFrameList is OwnFrame for a message with a list, as OwnList.
+func OwnFrameList[T, E any](c *Cursor, frame []byte, n int) (m *T, list []E) {
+	return ownList[T, E](c, frame, n)
+}
+
+func ownList[T, E any](c *Cursor, frame []byte, n int) (m *T, list []E) {
 	switch {
 	case c.memory != nil || n <= 0 || n > 32:
-		m = Own[T](c)
+		m = own[T](c, frame)
 		return m, List[E](c, n)
-	case n <= 2:
-		o := Own[withList[T, [2]E]](c)
-		return &o.message, o.list[:0:n]
 	case n <= 4:
-		o := Own[withList[T, [4]E]](c)
+		o := own[withList[T, [4]E]](c, frame)
 		return &o.message, o.list[:0:n]
 	case n <= 8:
-		o := Own[withList[T, [8]E]](c)
+		o := own[withList[T, [8]E]](c, frame)
 		return &o.message, o.list[:0:n]
 	case n <= 12:
-		o := Own[withList[T, [12]E]](c)
+		o := own[withList[T, [12]E]](c, frame)
 		return &o.message, o.list[:0:n]
 	}
-	o := Own[withList[T, [32]E]](c)
+	o := own[withList[T, [32]E]](c, frame)
 	return &o.message, o.list[:0:n]
 }
 
@@ -109,10 +120,13 @@ type withText[T, Text any] struct {
 }
 
 // keep makes dst, which has room for frame and spare, what owned texts and data
-// are parts of.
-func (c *Cursor) keep(dst []byte) {
-	n := copy(dst, c.frame)
+// are parts of, and what c reads where it has begun with nothing.
+func (c *Cursor) keep(dst, frame []byte) {
+	n := copy(dst, frame)
 	c.text, c.room = dst[:n], dst[n:]
+	if len(c.frame) == 0 {
+		c.Begin(c.text, c.memory)
+	}
 }
 
 // Spare makes Own keep n bytes more than the frame has, for texts that do not
@@ -250,13 +264,13 @@ func (m *Memory) Scratch(n int) []byte {
 // Memory returns what Begin has set, for a cursor over a part of the frame.
 func (c *Cursor) Memory() *Memory { return c.memory }
 
-func reuse[T any](c *Cursor) *T {
+func reuse[T any](c *Cursor, frame []byte) *T {
 	m := c.memory
 	m.count++
-	if n := len(c.frame) + c.spare; len(m.text) < n {
+	if n := len(frame) + c.spare; len(m.text) < n {
 		m.text = make([]byte, n)
 	}
-	c.keep(m.text)
+	c.keep(m.text, frame)
 	for _, v := range m.messages {
 		if t, ok := v.(*T); ok {
 			*t = *new(T)

@@ -212,3 +212,43 @@ func TestScratch(t *testing.T) {
 		t.Errorf("%v allocations", got)
 	}
 }
+
+// TestOwnFrame: a cursor that has begun with nothing reads the message's copy, and the
+// frame, here on the stack, can be used again.
+func TestOwnFrame(t *testing.T) {
+	type note struct {
+		Code uint8
+		Text string
+		Data []byte
+	}
+	var memory wire.Memory
+	read := func(m *wire.Memory) (n *note, list []uint16, err error) {
+		var frame [5]byte
+		copy(frame[:], "\x07abcd")
+		var c wire.Cursor
+		c.Begin(nil, m)
+		n, list = wire.OwnFrameList[note, uint16](&c, frame[:], 2)
+		clear(frame[:])
+		n.Code, n.Text, n.Data = c.U8("code"), c.Text(2, "text"), c.RestData("data")
+		return n, append(list, 1, 2), c.Err()
+	}
+	for _, m := range []*wire.Memory{nil, &memory} {
+		n, list, err := read(m)
+		if err != nil || n.Code != 7 || n.Text != "ab" || string(n.Data) != "cd" || len(list) != 2 {
+			t.Errorf("%+v, %v, %v", n, list, err)
+		}
+		want := 1.0
+		if m != nil {
+			want = 0
+		}
+		if got := testing.AllocsPerRun(100, func() { _, _, _ = read(m) }); got != want {
+			t.Errorf("%v allocations, want %v", got, want)
+		}
+	}
+	var c wire.Cursor
+	c.Begin(nil, nil)
+	wire.OwnFrame[note](&c, []byte{1})
+	if c.U16("word"); c.Err() == nil || c.Err().Error() != "word at byte 0: truncated" {
+		t.Errorf("a short frame: %v", c.Err())
+	}
+}
