@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -27,21 +28,25 @@ func BenchmarkEvaluate(b *testing.B) {
 		b.Run(fmt.Sprintf("transaction=%d", together), func(b *testing.B) {
 			e := benchEngine(b, people)
 			b.ReportAllocs()
+			var took time.Duration
+			before := heapInUse()
 			b.ResetTimer()
-			began := processorTime()
 			for n := 0; n < b.N; n += together {
 				b.StopTimer()
 				c := journal.Commit{Seq: uint64(n/together + 1), Gateway: "invented"}
 				for i := range min(together, b.N-n) {
 					c.Entries = append(c.Entries, benchEntry((n+i)%people, n+i))
 				}
+				began := processorTime()
 				b.StartTimer()
 				if err := e.update(b.Context(), func(s *step) error { return s.commits([]journal.Commit{c}) }); err != nil {
 					b.Fatal(err)
 				}
+				took += processorTime() - began
 			}
-			b.ReportMetric(float64((processorTime()-began).Microseconds())/float64(b.N), "cpu-µs/op")
 			b.StopTimer()
+			b.ReportMetric(float64(took.Microseconds())/float64(b.N), "cpu-µs/op")
+			b.ReportMetric(float64(heapInUse()-before)/people, "heap-B/person")
 			if n, err := e.store.Counts(context.Background()); err != nil || n.Fixes != int64(b.N) {
 				b.Fatalf("%d of %d positions are stored, %v", n.Fixes, b.N, err)
 			}
@@ -57,16 +62,32 @@ func processorTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// heapInUse is what is in use.
+func heapInUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse)
+}
+
 func benchDevice(n int) em.DeviceID { return em.DeviceID(fmt.Sprintf("gt06:9900000%08d", n)) }
 
-// benchEntry is report number n, of a device that moves.
+// benchEntry is report number n, of a device that moves: what a usual tracker says
+// with each position.
 func benchEntry(device, n int) journal.Entry {
 	now := time.Now().UTC()
-	fix := &em.Fix{LatLng: em.LatLng{Lat: 54.6 + float64(n%1000)/1e5, Lng: 25.2 + float64(n/1000)/1e5}, Validity: em.FixCurrent,
-		Speed: em.Some(float64(n%40) / 3.6), Course: em.Some(float64(n % 360)), Satellites: em.Some(9)}
-	o := em.Observation{Device: benchDevice(device), DeviceAt: now.Truncate(time.Second), At: now.Truncate(time.Second), Seq: em.Some(uint64(n % 65536)), Body: fix}
-	return journal.Entry{Conversation: uint64(device + 1), Report: protocol.Report{Conn: "127.0.0.1:1", Codec: "gt06", Device: o.Device, Received: now,
-		Frames: []protocol.ReportFrame{{Type: "location", Raw: make([]byte, 36), Observations: []em.Observation{o.Stamp(now)}}}}}
+	f := protocol.ReportFrame{Type: "location", Raw: make([]byte, 36)}
+	for part, body := range []em.Body{
+		&em.Fix{LatLng: em.LatLng{Lat: 54.6 + float64(n%1000)/1e5, Lng: 25.2 + float64(n/1000)/1e5}, Validity: em.FixCurrent, Source: em.SourceGNSS,
+			Speed: em.Some(float64(n%40) / 3.6), Course: em.Some(float64(n % 360)), Satellites: em.Some(9)},
+		&em.Comms{Event: em.CommsInfo, Cells: []em.Cell{{MCC: 246, MNC: 1, LAC: 100, CID: uint64(n % 50)}}},
+		&em.Vendor{Name: "gt06 location", Fields: []em.Field{{Name: "status", Value: "1"}}},
+	} {
+		o := em.Observation{Device: benchDevice(device), DeviceAt: now, At: now, Seq: em.Some(uint64(n % 65536)), Part: uint16(part), Body: body}
+		f.Observations = append(f.Observations, o.Stamp(now))
+	}
+	return journal.Entry{Conversation: uint64(device + 1), Report: protocol.Report{Conn: "127.0.0.1:1", Codec: "gt06", Device: benchDevice(device), Received: now,
+		Frames: []protocol.ReportFrame{f}}}
 }
 
 func benchEngine(b *testing.B, people int) *engine {
