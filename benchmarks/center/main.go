@@ -92,11 +92,11 @@ func main() {
 	flag.IntVar(&p.Slow, "slow", 0, "so many idle and slow connections more, in a run of their own")
 	flag.StringVar(&p.Record, "record", "", "`URL` of an empty PostgreSQL database for the record of the first run; SQLite without it")
 	flag.Uint64Var(&p.Seed, "seed", 1, "of schedules and movements")
-	p.Ramp = ramp{Devices: 2000, First: 1000, Most: 100_000, Step: 10, Halvings: 3}
+	p.Ramp = ramp{Devices: 16_000, First: 1000, Most: 100_000, Step: 10, Halvings: 3}
 	flag.Parse()
 	if *quick {
 		p.Devices, p.Interval, p.Duration, p.Slow = 1000, time.Second, 6*time.Second, 400
-		p.Ramp = ramp{Devices: 500, First: 2000, Most: 32_000, Step: 3, Halvings: 1}
+		p.Ramp = ramp{Devices: 8000, First: 2000, Most: 64_000, Step: 3, Halvings: 1}
 	}
 	if !*ramps {
 		p.Ramp = ramp{}

@@ -32,19 +32,19 @@ func (d *deadlines) Pop() any {
 	return s
 }
 
-// set notes when a subject is to be woken; the zero time is never.
+// set notes when a subject is to be woken; the zero time is never. A later time than
+// before, as most reports bring, waits in the subject until the earlier one has come.
 func (d *deadlines) set(s *subject, at time.Time) {
-	if s.wake.Equal(at) && (s.place > 0) == !at.IsZero() {
-		return
-	}
-	s.wake = at
+	s.due = at
 	switch {
 	case at.IsZero():
 		d.remove(s)
-	case s.place > 0:
-		heap.Fix(d, s.place-1)
-	default:
+	case s.place == 0:
+		s.wake = at
 		heap.Push(d, s)
+	case at.Before(s.wake):
+		s.wake = at
+		heap.Fix(d, s.place-1)
 	}
 }
 
@@ -55,12 +55,25 @@ func (d *deadlines) remove(s *subject) {
 	}
 }
 
-// due appends those whose time has come. They stay until set again.
-func (d deadlines) due(dst []*subject, now time.Time) []*subject {
-	return d.below(dst, now, 0)
+// woken appends those whose time has come. They stay until set again.
+func (d *deadlines) woken(dst []*subject, now time.Time) []*subject {
+	n := len(dst)
+	dst = d.below(dst, now, 0)
+	come := dst[:n]
+	for _, s := range dst[n:] {
+		if !s.due.After(now) {
+			come = append(come, s)
+			continue
+		}
+		s.wake = s.due
+		heap.Fix(d, s.place-1)
+	}
+	clear(dst[len(come):])
+	return come
 }
 
-// below looks at a subject and, if it is due, at the two that come no earlier.
+// below looks at a subject and, if its time in the heap has come, at the two that come
+// no earlier.
 func (d deadlines) below(dst []*subject, now time.Time, i int) []*subject {
 	if i >= len(d) || d[i].wake.After(now) {
 		return dst

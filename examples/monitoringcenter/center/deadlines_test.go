@@ -34,7 +34,7 @@ func TestDeadlines(t *testing.T) {
 			}
 			now := at.Draw(t, "now")
 			got := map[*subject]bool{}
-			for _, s := range d.due(nil, now) {
+			for _, s := range d.woken(nil, now) {
 				if got[s] {
 					t.Fatal("one is due twice")
 				}

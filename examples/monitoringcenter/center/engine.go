@@ -52,7 +52,8 @@ type engine struct {
 	calls    chan call
 	stopped  chan struct{} // closed when run has ended: nobody answers calls any more
 
-	written time.Time // when the last transaction began
+	written   time.Time  // when the last transaction began
+	sightings []sighting // room for those of a step
 
 	tx *record.Tx // of the present step, through which Timelines read history
 
@@ -68,7 +69,8 @@ type engine struct {
 type subject struct {
 	id    em.SubjectID
 	tl    *em.Timeline
-	wake  time.Time // as deadlines knows it
+	due   time.Time // when it is to be woken
+	wake  time.Time // by what deadlines has it in order: due, or earlier
 	place int       // in deadlines, from 1; 0 where it is not there
 }
 
@@ -466,14 +468,24 @@ func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err 
 	for _, change := range s.views {
 		change()
 	}
+	for i := range s.sightings {
+		s.sightings[i].show(e.views)
+	}
 	e.mu.Unlock()
+	if len(s.sightings) <= 2*reportsAtOnce { // those of a start go
+		clear(s.sightings)
+		e.sightings = s.sightings[:0]
+	}
+	for _, d := range s.reported {
+		e.orders.report(d)
+	}
 	e.hub.publish(s.feed)
 	return s, nil
 }
 
 // woken are those whose deadline has come, by ID.
 func (e *engine) woken(now time.Time) []*subject {
-	due := e.wakes.due(nil, now)
+	due := e.wakes.woken(nil, now)
 	slices.SortFunc(due, func(a, b *subject) int { return cmp.Compare(a.id, b.id) })
 	return due
 }
@@ -487,26 +499,28 @@ func (e *engine) position() uint64 {
 // step is one transaction of the engine.
 type step struct {
 	*engine
-	tx      *record.Tx
-	now     time.Time
-	seq     uint64
-	feed    []record.FeedItem
-	views   []func() // changes of views, applied under mu once the transaction is through
-	touched map[em.SubjectID]bool
-	undo    func()      // takes back a change of the roster
-	grouped bool        // the groups have changed
-	raised  []em.Detail // of new incidents
-	latest  time.Time   // when the last report of the log's was received
+	tx        *record.Tx
+	now       time.Time
+	seq       uint64
+	feed      []record.FeedItem
+	views     []func() // changes of views, applied under mu once the transaction is through
+	touched   map[em.SubjectID]bool
+	sightings []sighting    // what views are told behind those changes
+	reported  []em.DeviceID // who the log says has reported
+	undo      func()        // takes back a change of the roster
+	grouped   bool          // the groups have changed
+	raised    []em.Detail   // of new incidents
+	latest    time.Time     // when the last report of the log's was received
 
-	received map[em.ObservationID]time.Time // of what is fed
-	heard    time.Time                      // the latest of those of the subject that is fed
-	entering bool                           // rules are entered
-	pairs    map[em.SubjectID][]em.Event    // as sides will have them
+	fed      []em.Observation            // to the subject that is fed
+	heard    time.Time                   // when the latest of it was received
+	entering bool                        // rules are entered
+	pairs    map[em.SubjectID][]em.Event // as sides will have them
 }
 
 func (e *engine) newStep(tx *record.Tx, now time.Time) *step {
 	e.tx, e.written = tx, now
-	return &step{engine: e, tx: tx, now: now.Round(0).UTC(), touched: map[em.SubjectID]bool{}, received: map[em.ObservationID]time.Time{}}
+	return &step{engine: e, tx: tx, now: now.Round(0).UTC(), touched: map[em.SubjectID]bool{}, sightings: e.sightings[:0]}
 }
 
 // commits takes what the log holds next.
@@ -544,17 +558,28 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 		return nil
 	}
 	s.clocks.note(r)
-	s.views = append(s.views, func() { s.orders.report(r.Device) })
-	unknown := map[em.DeviceID]int{} // frames of devices that nobody carries, or carried then
+	s.reported = append(s.reported, r.Device)
+	most := 0 // observations of the report
+	for i := range r.Frames {
+		most += len(r.Frames[i].Observations)
+	}
+	feed := func(id em.SubjectID, o em.Observation) {
+		of, fedTo := fed[id]
+		if !fedTo {
+			of = make([]em.Observation, 0, most)
+		}
+		fed[id] = append(of, o)
+	}
+	var unknown map[em.DeviceID]int // frames of devices that nobody carries, or carried then
 	for i := range r.Frames {
 		f := &r.Frames[i]
 		frame, err := s.tx.AddFrame(seq, r, f)
 		if err != nil {
 			return err
 		}
-		strangers := map[em.DeviceID]bool{}
+		var strangers []em.DeviceID
 		if s.roster.Carrier(r.Device, r.Received) == "" {
-			strangers[r.Device] = true
+			strangers = append(strangers, r.Device)
 		}
 		for _, o := range f.Observations {
 			o, id, err := s.tx.AddObservation(o, s.roster.Carrier(o.Device, o.At), frame)
@@ -562,10 +587,12 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 				return err
 			}
 			if id == "" {
-				strangers[o.Device] = true
+				if !slices.Contains(strangers, o.Device) {
+					strangers = append(strangers, o.Device)
+				}
 				continue
 			}
-			fed[id] = append(fed[id], o)
+			feed(id, o)
 			s.seen(id, o)
 			for _, p := range s.roster.Pairs(string(id)) {
 				if o.At.Before(p.Order.Since) {
@@ -574,7 +601,7 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 				if err := s.tx.Copy(o, p.Subject()); err != nil {
 					return err
 				}
-				fed[p.Subject()] = append(fed[p.Subject()], o)
+				feed(p.Subject(), o)
 			}
 			if _, unit := roster.UnitOf(id); !unit {
 				continue
@@ -587,10 +614,13 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 				if err := s.tx.Copy(o, h); err != nil {
 					return err
 				}
-				fed[h] = append(fed[h], o)
+				feed(h, o)
 			}
 		}
-		for d := range strangers {
+		for _, d := range strangers {
+			if unknown == nil {
+				unknown = map[em.DeviceID]int{}
+			}
 			unknown[d]++
 		}
 	}

@@ -95,24 +95,32 @@ func (s *step) loadRuns() error {
 // alive notes that the center still runs.
 func (s *step) alive() error { return s.tx.Alive(s.began, s.now) }
 
-// hear notes when observations were received that are about to be fed. What it
-// returns is to be called when they are.
+// hear notes what is about to be fed. What it returns is to be called when it is.
 func (s *step) hear(obs []em.Observation) func() {
+	s.fed = obs
 	for i := range obs {
-		o := &obs[i]
-		s.received[o.ID] = o.Received
-		if o.Received.After(s.heard) {
+		if o := &obs[i]; o.Received.After(s.heard) {
 			s.heard = o.Received
 		}
 	}
-	return func() { s.heard = time.Time{} }
+	return func() { s.fed, s.heard = nil, time.Time{} }
+}
+
+// reception is when what is fed was received, of several receptions the last.
+func (s *step) reception(id em.ObservationID) (received time.Time, ok bool) {
+	for i := range s.fed {
+		if s.fed[i].ID == id {
+			received, ok = s.fed[i].Received, true
+		}
+	}
+	return received, ok
 }
 
 // knowable is when the center first had what a change rests on.
 func (s *step) knowable(c *em.Change) time.Time {
 	at := c.Event.Concluded
 	received := s.heard // for a deadline within what was fed
-	if r, ok := s.received[c.Cause]; ok {
+	if r, ok := s.reception(c.Cause); ok {
 		received = r
 	}
 	if s.entering {

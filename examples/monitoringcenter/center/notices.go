@@ -157,7 +157,7 @@ func (s *step) name(id em.SubjectID) string {
 
 // cause says in words what brought a change.
 func (s *step) cause(c *em.Change) string {
-	received, ok := s.received[c.Cause]
+	received, ok := s.reception(c.Cause)
 	switch {
 	case ok:
 		return fmt.Sprintf("Observation %s, received at %s.", c.Cause, received.Format(time.RFC3339))

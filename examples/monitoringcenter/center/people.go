@@ -71,30 +71,49 @@ func (s *step) show(id em.SubjectID, f func(*view)) {
 	})
 }
 
-// seen notes what an observation says about the person's present state.
+// sighting is what an observation says about a person's present state.
+type sighting struct {
+	subject em.SubjectID
+	em.Observation
+}
+
+// seen notes an observation for when the transaction is through.
 func (s *step) seen(id em.SubjectID, o em.Observation) {
-	s.show(id, func(v *view) {
-		if o.Received.After(v.LastHeard) {
-			v.LastHeard = o.Received
+	switch o.Body.(type) {
+	case *em.Fix, *em.Power:
+	default: // it says when the person was heard, as do others of the report
+		if n := len(s.sightings); n > 0 && s.sightings[n-1].subject == id && s.sightings[n-1].Received.Equal(o.Received) {
+			return
 		}
-		if o.At.After(o.Received.Add(maxAhead)) {
-			return // a wrong clock: nothing that comes would ever be newer
+	}
+	s.sightings = append(s.sightings, sighting{id, o})
+}
+
+func (o *sighting) show(views map[em.SubjectID]*view) {
+	v := views[o.subject]
+	if v == nil {
+		return
+	}
+	if o.Received.After(v.LastHeard) {
+		v.LastHeard = o.Received
+	}
+	if o.At.After(o.Received.Add(maxAhead)) {
+		return // a wrong clock: nothing that comes would ever be newer
+	}
+	switch b := o.Body.(type) {
+	case *em.Fix:
+		// A fix without validity says nothing new about where the person is.
+		if !b.Valid() || b.Validity == em.FixInvalid || o.At.Before(v.fixAt) {
+			return
 		}
-		switch b := o.Body.(type) {
-		case *em.Fix:
-			// A fix without validity says nothing new about where the person is.
-			if !b.Valid() || b.Validity == em.FixInvalid || o.At.Before(v.fixAt) {
-				return
-			}
-			r, reported := b.Radius95(roster.AssumedAccuracy)
-			v.fixAt = o.At
-			v.Position = &web.Position{Lat: b.Lat, Lon: b.Lng, At: o.At, Radius95: r, Assumed: !reported, Validity: string(b.Validity)}
-		case *em.Power:
-			if b.Level.OK && !o.At.Before(v.powerAt) {
-				v.powerAt, v.Battery = o.At, &b.Level.V
-			}
+		r, reported := b.Radius95(roster.AssumedAccuracy)
+		v.fixAt = o.At
+		v.Position = &web.Position{Lat: b.Lat, Lon: b.Lng, At: o.At, Radius95: r, Assumed: !reported, Validity: string(b.Validity)}
+	case *em.Power:
+		if b.Level.OK && !o.At.Before(v.powerAt) {
+			v.powerAt, v.Battery = o.At, &b.Level.V
 		}
-	})
+	}
 }
 
 // recount keeps the number of open incidents. Those of a pair count with the

@@ -253,17 +253,18 @@ func (c *coder) append(dst []byte, a *arrival) ([]byte, error) {
 		dst = em.AppendString(em.AppendString(dst, string(shape.validity)), string(shape.source))
 		dst = append(dst, shape.known)
 	default:
-		b, err := em.Observation{Body: o.Body}.AppendBinary(nil)
+		n := len(dst)
+		all, err := em.Observation{Body: o.Body}.AppendBinary(dst)
 		if err != nil {
 			return dst, fmt.Errorf("record: %w", err)
 		}
-		body := string(b[len(nameless):])
-		i := slices.Index(c.bodies, body)
-		if i >= 0 {
+		body := all[n+len(nameless):] // behind where it may come to stand
+		dst = all[:n]
+		if i := slices.IndexFunc(c.bodies, func(b string) bool { return b == string(body) }); i >= 0 {
 			dst = em.AppendUint(dst, sameBody+uint64(i))
 		} else {
-			dst = em.AppendString(em.AppendUint(dst, newBody), body)
-			c.bodies = append(c.bodies, body)
+			c.bodies = append(c.bodies, string(body))
+			dst = em.AppendString(em.AppendUint(dst, newBody), c.bodies[len(c.bodies)-1])
 		}
 	}
 	if isFix {

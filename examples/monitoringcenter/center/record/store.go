@@ -201,10 +201,13 @@ type Tx struct {
 	s   *Store
 
 	touched    map[streamKey]*stream
-	created    []streamKey // of the touched
+	created    []streamKey // of the touched, in order
+	createdFor map[em.SubjectID][]*stream
+	createdBy  map[em.DeviceID][]*stream // as their own
 	buckets    map[int64]*bucket
-	chunks     map[int64]*chunk // of frames, by day
-	fed        map[em.ObservationID]arrival
+	chunks     map[int64]*chunk           // of frames, by day
+	fed        map[em.ObservationID]int64 // the frames that they came in
+	carriers   []*stream                  // what carrying returned, for reuse
 	cites      map[em.ObservationID]citation
 	ended      []ending
 	begins     []streamKey // whose segments begin in this transaction's row
@@ -245,7 +248,7 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) (err error) {
 		}()
 	}
 	t := &Tx{tx: querier{c, s.r.d}, ctx: ctx, s: s, touched: map[streamKey]*stream{}, buckets: map[int64]*bucket{}, chunks: map[int64]*chunk{},
-		fed: map[em.ObservationID]arrival{}, cites: map[em.ObservationID]citation{}}
+		createdFor: map[em.SubjectID][]*stream{}, createdBy: map[em.DeviceID][]*stream{}, fed: map[em.ObservationID]int64{}, cites: map[em.ObservationID]citation{}}
 	if !s.sure {
 		err = t.recover()
 	}

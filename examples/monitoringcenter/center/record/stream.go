@@ -123,6 +123,10 @@ func (t *Tx) change(k streamKey) (*stream, error) {
 	}
 	t.touched[k] = s
 	t.created = append(t.created, k)
+	t.createdFor[k.subject] = append(t.createdFor[k.subject], s)
+	if k.own {
+		t.createdBy[k.device] = append(t.createdBy[k.device], s)
+	}
 	return s, nil
 }
 
@@ -131,28 +135,21 @@ func (t *Tx) of(subject em.SubjectID) (all []*stream) {
 	for _, k := range t.s.subjects[subject] {
 		all = append(all, t.look(k))
 	}
-	for _, k := range t.created {
-		if k.subject == subject {
-			all = append(all, t.touched[k])
-		}
-	}
-	return all
+	return append(all, t.createdFor[subject]...)
 }
 
-// carrying returns the streams that hold a device's observations as their own.
+// carrying returns the streams that hold a device's observations as their own, until
+// it is called again.
 func (t *Tx) carrying(device em.DeviceID) ([]*stream, error) {
 	if err := t.loadNobodys(device); err != nil {
 		return nil, err
 	}
-	var all []*stream
+	all := t.carriers[:0]
 	for _, k := range t.s.devices[device].own {
 		all = append(all, t.look(k))
 	}
-	for _, k := range t.created {
-		if k.device == device && k.own {
-			all = append(all, t.touched[k])
-		}
-	}
+	all = append(all, t.createdBy[device]...)
+	t.carriers = all
 	return all, nil
 }
 
@@ -371,13 +368,13 @@ func (t *Tx) AddObservation(o em.Observation, subject em.SubjectID, frame int64)
 	if o.Body.Kind() == em.KindFix {
 		b.fixes++
 	}
-	t.fed[o.ID] = *a
+	t.fed[o.ID] = frame
 	return o, subject, nil
 }
 
 // again keeps another arrival of a known observation.
 func (t *Tx) again(s *stream, a *arrival, was *known) error {
-	t.fed[a.ID] = *a
+	t.fed[a.ID] = a.frame
 	first, counts := was.takes(a)
 	if !counts {
 		return nil
@@ -409,7 +406,7 @@ func (k *known) takes(a *arrival) (first, counts bool) {
 // Copy keeps an arrival that this transaction has added or adopted as evidence
 // about another subject too: a pair, or a person whose order names the unit.
 func (t *Tx) Copy(o em.Observation, subject em.SubjectID) error {
-	return t.copy(&arrival{o, t.fed[o.ID].frame}, subject)
+	return t.copy(&arrival{o, t.fed[o.ID]}, subject)
 }
 
 func (t *Tx) copy(a *arrival, subject em.SubjectID) error {
@@ -486,7 +483,7 @@ func (t *Tx) Adopt(d em.DeviceID, subject em.SubjectID, from, to time.Time) ([]e
 		if err := t.append(mine, a, bucketOf(&a.Observation, t.s.oldest)); err != nil {
 			return nil, err
 		}
-		t.fed[a.ID] = *a
+		t.fed[a.ID] = a.frame
 		obs[i] = a.Observation
 	}
 	return obs, nil
