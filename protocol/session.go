@@ -65,6 +65,31 @@ type Simulator interface {
 	Report(obs ...em.Observation) error
 }
 
+// Tell makes what says obs, for a Simulator's Report: all of it, or nothing where one
+// cannot be said. sim is what message changes; it is set back then.
+func Tell[S, M any](sim *S, obs []em.Observation, message func(em.Observation) (M, error)) ([]M, error) {
+	before := *sim
+	var all []M
+	for _, o := range obs {
+		m, err := message(o)
+		if err != nil {
+			*sim = before
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// ToldAt is the time that a Simulator tells of an observation: the device's, or At
+// where it has none.
+func ToldAt(o em.Observation) time.Time {
+	if o.DeviceAt.IsZero() {
+		return o.At
+	}
+	return o.DeviceAt
+}
+
 // Resumer is a Simulator whose device outlives its connection, as all of package
 // devices do. It is apart from Simulator so that one that serves a single
 // connection needs no more than that.

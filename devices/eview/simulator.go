@@ -214,10 +214,7 @@ func (s *simulator) status(at time.Time, level uint8, charging, stored bool) (Re
 
 // say returns the records that say o.
 func (s *simulator) say(o em.Observation) ([]Record, bool) {
-	at := o.DeviceAt
-	if at.IsZero() {
-		at = o.At
-	}
+	at := protocol.ToldAt(o)
 	if at.IsZero() {
 		return nil, false
 	}

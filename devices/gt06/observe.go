@@ -96,7 +96,10 @@ func (v *view) fix(g *GPS, speed, satellites bool) *em.Fix {
 	if g.Course() <= 360 {
 		f.Course = em.Some(float64(g.Course()))
 	}
-	if g.Fixed() && f.Valid() {
+	switch {
+	case !f.Valid():
+		f.LatLng = em.LatLng{} // no place on earth, for nobody to draw
+	case g.Fixed():
 		f.Validity = em.FixCurrent
 		if v.at.IsZero() {
 			f.Validity = em.FixLastKnown

@@ -185,25 +185,13 @@ func (s *simulator) Report(obs ...em.Observation) error {
 	if len(s.queue)+len(obs) > memory {
 		return ErrMemory
 	}
-	gps, level := s.gps, s.level
-	var ms []protocol.Message
-	for _, o := range obs {
-		m, err := s.report(o)
-		if err != nil {
-			s.gps, s.level = gps, level // all or nothing
-			return err
-		}
-		ms = append(ms, m)
-	}
-	s.queue = append(s.queue, ms...)
-	return nil
+	more, err := protocol.Tell(s, obs, s.report)
+	s.queue = append(s.queue, more...)
+	return err
 }
 
 func (s *simulator) report(o em.Observation) (protocol.Message, error) {
-	at := o.DeviceAt
-	if at.IsZero() {
-		at = o.At
-	}
+	at := protocol.ToldAt(o)
 	clock, ok := ClockAt(at)
 	no := func() (protocol.Message, error) {
 		if o.Body == nil {

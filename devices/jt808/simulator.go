@@ -227,18 +227,9 @@ func (s *simulator) Report(obs ...em.Observation) error {
 	if len(s.queue)+len(obs) > memory {
 		return ErrMemory
 	}
-	last := s.last
-	var more []saying
-	for _, o := range obs {
-		q, err := s.say(o)
-		if err != nil {
-			s.last = last // all or nothing
-			return err
-		}
-		more = append(more, q)
-	}
+	more, err := protocol.Tell(s, obs, s.say)
 	s.queue = append(s.queue, more...)
-	return nil
+	return err
 }
 
 func (s *simulator) say(o em.Observation) (saying, error) {
@@ -246,10 +237,7 @@ func (s *simulator) say(o em.Observation) (saying, error) {
 		return saying{}, unsupported("an observation without a body")
 	}
 	no := unsupported("a %s of this kind, or of that time", o.Body.Kind())
-	at := o.DeviceAt
-	if at.IsZero() {
-		at = o.At
-	}
+	at := protocol.ToldAt(o)
 	clock, ok := ClockAt(at, s.lead)
 	if c, beat := o.Body.(*em.Comms); beat {
 		if c.Event != em.CommsHeartbeat || o.Stored || c.Text != "" || c.Signal.OK || len(c.Cells)+len(c.WiFi) > 0 {

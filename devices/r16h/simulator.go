@@ -35,25 +35,18 @@ func newSimulator(imei string, seed uint64) (protocol.Simulator, error) {
 
 // Report queues observations. An error leaves the queue as it was.
 func (s *simulator) Report(obs ...em.Observation) error {
-	queue, state := s.queue, s.state
-	for _, o := range obs {
-		m, err := s.message(o)
-		if err != nil {
-			s.queue, s.state = queue, state
-			return fmt.Errorf("r16h: simulator: %w", err)
-		}
-		s.queue = append(s.queue, m)
+	more, err := protocol.Tell(s, obs, s.message)
+	if err != nil {
+		return fmt.Errorf("r16h: simulator: %w", err)
 	}
+	s.queue = append(s.queue, more...)
 	return nil
 }
 
 // message returns the message that says o.
 func (s *simulator) message(o em.Observation) (protocol.Message, error) {
 	unsupported := fmt.Errorf("%s %+v: %w", o.Body.Kind(), o.Body, protocol.ErrUnsupported)
-	at := o.DeviceAt
-	if at.IsZero() {
-		at = o.At
-	}
+	at := protocol.ToldAt(o)
 	if y := at.UTC().Year(); !at.IsZero() && (y < 2000 || y > 9999) {
 		return nil, fmt.Errorf("%w: the year %d", protocol.ErrUnsupported, y)
 	}

@@ -52,25 +52,18 @@ func newSimulator(identity string, seed uint64) (protocol.Simulator, error) {
 
 // Report queues observations. An error leaves the queue as it was.
 func (s *simulator) Report(obs ...em.Observation) error {
-	queue, last := s.queue, s.last
-	for _, o := range obs {
-		m, err := s.message(o)
-		if err != nil {
-			s.queue, s.last = queue, last
-			return fmt.Errorf("watch3g: simulator: %w", err)
-		}
-		s.queue = append(s.queue, m)
+	more, err := protocol.Tell(s, obs, s.message)
+	if err != nil {
+		return fmt.Errorf("watch3g: simulator: %w", err)
 	}
+	s.queue = append(s.queue, more...)
 	return nil
 }
 
 // message returns the message that says o.
 func (s *simulator) message(o em.Observation) (protocol.Message, error) {
 	unsupported := fmt.Errorf("%s %+v: %w", o.Body.Kind(), o.Body, protocol.ErrUnsupported)
-	at := o.DeviceAt
-	if at.IsZero() {
-		at = o.At
-	}
+	at := protocol.ToldAt(o)
 	if y := at.UTC().Year(); !at.IsZero() && (y < 2000 || y > 2099) {
 		return nil, fmt.Errorf("%w: the year %d", protocol.ErrUnsupported, y)
 	}

@@ -52,24 +52,20 @@ func newSimulator(imei string, seed uint64) (protocol.Simulator, error) {
 
 // Report queues observations. An error leaves the queue as it was.
 func (s *simulator) Report(obs ...em.Observation) error {
-	queue, index, battery := s.queue, s.index, s.battery
-	for _, o := range obs {
+	more, err := protocol.Tell(s, obs, func(o em.Observation) (waiting, error) {
 		r, err := s.record(o)
-		if err != nil {
-			s.queue, s.index, s.battery = queue, index, battery
-			return fmt.Errorf("xexun2: simulator: %w", err)
-		}
-		s.queue = append(s.queue, waiting{r, o.Stored})
+		return waiting{r, o.Stored}, err
+	})
+	if err != nil {
+		return fmt.Errorf("xexun2: simulator: %w", err)
 	}
+	s.queue = append(s.queue, more...)
 	return nil
 }
 
 // record returns the record that says o.
 func (s *simulator) record(o em.Observation) (Record, error) {
-	at := o.DeviceAt
-	if at.IsZero() {
-		at = o.At
-	}
+	at := protocol.ToldAt(o)
 	seconds := at.Unix()
 	if at.IsZero() {
 		seconds = 0
