@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/golang/geo/r3"
 	"github.com/golang/geo/s1"
 	"github.com/golang/geo/s2"
 
@@ -78,6 +79,11 @@ func (s edgeSite) conflict(o edgeSite, how string) *ZoneError {
 	return s.err(kind, how+o.String())
 }
 
+// skewAxes are three directions at right angles, none along a parallel or a
+// meridian in most places: the parts of an edge that follows one would all lie side
+// by side. Never changed.
+var skewAxes = [3]r3.Vector{{X: 2. / 7, Y: 3. / 7, Z: 6. / 7}, {X: 3. / 7, Y: -6. / 7, Z: 2. / 7}, {X: 6. / 7, Y: 2. / 7, Z: -3. / 7}}
+
 // checkCrossings finds edges that cross within, by a sweep along one axis.
 func checkCrossings(sites []edgeSite) error {
 	type box struct {
@@ -90,8 +96,9 @@ func checkCrossings(sites []edgeSite) error {
 		e := s.s2()
 		// An arc leaves its chord by an eighth of the chord's square, or so.
 		pad := e.V0.Sub(e.V1.Vector).Norm2()/4 + 1e-15
-		b := box{[3]float64{e.V0.X, e.V0.Y, e.V0.Z}, [3]float64{e.V1.X, e.V1.Y, e.V1.Z}, s}
-		for k := range 3 {
+		b := box{site: s}
+		for k, axis := range skewAxes {
+			b.lo[k], b.hi[k] = axis.Dot(e.V0.Vector), axis.Dot(e.V1.Vector)
 			b.lo[k], b.hi[k] = min(b.lo[k], b.hi[k])-pad, max(b.lo[k], b.hi[k])+pad
 			size[k] += b.hi[k] - b.lo[k]
 			low[k], high[k] = min(low[k], b.lo[k]), max(high[k], b.hi[k])
