@@ -1,7 +1,6 @@
 package geofence_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -109,28 +108,23 @@ func boundOf(zones []Zone) orb.Bound {
 type benchSet struct {
 	name  string
 	zones func(testing.TB) []Zone
+	long  bool // compared with golang/geo in long runs only: large, or compared elsewhere
 }
 
 func benchSets() []benchSet {
 	real := func(file string) func(testing.TB) []Zone {
-		return func(t testing.TB) []Zone {
-			var zones []Zone
-			for i, a := range readAreas(t, file) {
-				zones = append(zones, Zone{ID: fmt.Sprint(i), Kind: KindPlace, Shape: a})
-			}
-			return zones
-		}
+		return func(t testing.TB) []Zone { return realZones(t, file) }
 	}
 	sets := []benchSet{
-		{"norway", real("no_kommuner_S.geojson")},
-		{"lithuania", real("lt_municipalities_osm.geojson")},
-		{"taxi", real("nyc_taxi_zones.geojson")},
-		{"timezones", real("baltic_nordic_timezones.geojson")},
-		{"land", real("osm_land10m_LTU.geojson")},
-		{"synthetic100k", func(testing.TB) []Zone { return syntheticZones(1, 100_000, 8) }},
+		{"norway", real("no_kommuner_S.geojson"), false},
+		{"lithuania", real("lt_municipalities_osm.geojson"), true},
+		{"taxi", real("nyc_taxi_zones.geojson"), false},
+		{"timezones", real("baltic_nordic_timezones.geojson"), false},
+		{"land", real("osm_land10m_LTU.geojson"), true},
+		{"synthetic100k", func(testing.TB) []Zone { return syntheticZones(1, 100_000, 8) }, true},
 	}
 	if os.Getenv("EM_GEOFENCE_MILLION") != "" {
-		sets = append(sets, benchSet{"synthetic1M", func(testing.TB) []Zone { return syntheticZones(1, 1_000_000, 8) }})
+		sets = append(sets, benchSet{"synthetic1M", func(testing.TB) []Zone { return syntheticZones(1, 1_000_000, 8) }, true})
 	}
 	return sets
 }
