@@ -55,7 +55,7 @@ cross:
 test:
 	$(GO) test $(RACE) -shuffle=on -timeout 30m $(PACKAGES)
 	$(if $(RACE),$(GO) test -run 'Memory|Allocations' . ./devices) # the race detector pads memory and allocates
-	$(if $(RACE),$(GO) test ./geofence ./examples/monitoringcenter) # what the race detector slows down too much
+	$(if $(RACE),$(GO) test ./curfew ./geofence ./examples/monitoringcenter) # what the race detector slows down too much
 	$(if $(RACE),$(GO) test -run Conformance ./devices/...) # at every place of a frame: see codectest
 	$(if $(POSTGRES),EM_RECORD=postgres $(GO) test ./examples/monitoringcenter/center/...) # the same tests, on the other database
 
