@@ -252,7 +252,7 @@ const reportFields = 15
 func (f *reader) report() protocol.Message {
 	const least = 1 + 11 + reportFields // commas without neighbours, in the shortest sentence
 	m, neighbours := wire.OwnList[Report, string](&f.Cursor, f.count()-1-least)
-	m.IMEI = f.identity(reportDigits)
+	m.IMEI = f.Text(reportDigits, "imei") // digits: else it were no report
 	f.Expect(",", "separator")
 	if rest := f.frame[f.Pos():]; len(rest) < 6 || string(rest[3:6]) != "RMC" {
 		if len(rest) < 7 || !nmea.Word(string(rest[1:6]), 5) || rest[6] != ',' {

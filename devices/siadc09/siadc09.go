@@ -8,6 +8,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/wire"
 )
 
 // Name is the dialect's name and the first part of its DeviceIDs: "siadc09:9017".
@@ -129,9 +130,7 @@ func deviceID(account string) em.DeviceID {
 
 const digits = "0123456789"
 
-func isHex(b byte) bool {
-	return b >= '0' && b <= '9' || b >= 'A' && b <= 'F' || b >= 'a' && b <= 'f'
-}
+func isHex(b byte) bool { return wire.HexDigit(b) < 16 }
 
 // validAccount reports whether s is 3 to 16 hexadecimal digits.
 func validAccount(s string) bool { return len(s) >= 3 && len(s) <= 16 && allHex(s) }

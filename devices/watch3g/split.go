@@ -30,13 +30,13 @@ const (
 // readHead reads "[", two letters or digits, "*", the number, "*", the index and
 // "*" where there is one, and the length and "*".
 func readHead(b []byte) (h head, state headState) {
-	for i, ok := range [...]bool{at(b, 0) == '[', alphanumeric(at(b, 1)), alphanumeric(at(b, 2)), at(b, 3) == '*'} {
-		switch {
-		case i >= len(b):
-			return h, headCut
-		case !ok:
-			return h, headBad
+	if len(b) < len("[3G*") || b[0] != '[' || !alphanumeric(b[1]) || !alphanumeric(b[2]) || b[3] != '*' {
+		for i, ok := range [...]bool{at(b, 0) == '[', alphanumeric(at(b, 1)), alphanumeric(at(b, 2)), at(b, 3) == '*'} {
+			if i < len(b) && !ok {
+				return h, headBad
+			}
 		}
+		return h, headCut
 	}
 	h.id = len("[3G*")
 	i := h.id
