@@ -2,7 +2,7 @@ package geofence
 
 import (
 	"math"
-	"slices"
+	"sync/atomic"
 
 	"github.com/golang/geo/s2"
 
@@ -10,12 +10,12 @@ import (
 )
 
 // fence is one zone by itself, compiled: what a Set and the changes of a Live
-// are made of. It is immutable.
+// are made of. It is immutable, but for what it makes when first asked.
 type fence struct {
 	zone Zone
 	boxes
-	round roundRow // of a circle or corridor
-	edges edgeSet  // none of a circle
+	round roundRow                // of a circle or corridor
+	edges atomic.Pointer[edgeSet] // nil until asked for
 
 	// An area is its rings, or an index of its own; a corridor is its line.
 	chains []boxedChain
@@ -34,9 +34,6 @@ func newFence(z Zone) (*fence, error) {
 		return nil, f.locate(err)
 	}
 	f.round = o.round
-	if len(o.chains) > 0 {
-		f.edges = newEdgeSet(borderEdges(slices.Values(o.chains), f.round.reach == 0))
-	}
 	switch s := z.Shape.(type) {
 	case Circle:
 		f.boxes = circleBoxes(s)
@@ -88,6 +85,25 @@ func (o *place) point() s2.Point {
 	return o.q
 }
 
+// edgeSet returns the edges for distances, of all but a circle.
+func (f *fence) edgeSet() *edgeSet {
+	if f.index != nil {
+		return f.index.edgesOf(0)
+	}
+	if s := f.edges.Load(); s != nil {
+		return s
+	}
+	made := newEdgeSet(borderEdges(func(yield func([]E7) bool) {
+		for i := range f.chains {
+			if !yield(f.chains[i].chain) {
+				return
+			}
+		}
+	}, f.round.reach == 0))
+	f.edges.CompareAndSwap(nil, &made)
+	return f.edges.Load()
+}
+
 // contains reports whether a valid position is in the zone.
 func (f *fence) contains(o *place) bool {
 	switch {
@@ -123,10 +139,10 @@ func (f *fence) containsExactly(e E7, o *place) bool {
 // fromEdge returns the metres from a position to the edge of a circle or
 // corridor, negative inside.
 func (f *fence) fromEdge(o *place) float64 {
-	if f.edges.n == 0 {
+	if len(f.chains) == 0 {
 		return f.round.fromCenter(o.point())
 	}
-	return f.round.fromLine(f.chains[0].chain, &f.edges, o)
+	return f.round.fromLine(f.chains[0].chain, f.edgeSet(), o)
 }
 
 // fromLine returns the metres from a position to the edge of a corridor,
@@ -148,7 +164,7 @@ func (f *fence) distance(o *place) float64 {
 	if f.round.reach > 0 {
 		return f.fromEdge(o)
 	}
-	d, on := f.edges.distanceAndSide(o)
+	d, on := f.edgeSet().distanceAndSide(o)
 	return signed(d, on.inside && on.known || !on.known && f.settle(o))
 }
 
@@ -176,7 +192,7 @@ func (f *fence) side(o *place, radius95 float64) em.Side {
 	if f.round.reach > 0 {
 		return sideOf(f.fromEdge(o), radius95)
 	}
-	d, on, near := f.edges.distanceWithin(o, radius95)
+	d, on, near := f.edgeSet().distanceWithin(o, radius95)
 	if near && d < radius95 {
 		return em.SideUnknown
 	}

@@ -192,8 +192,9 @@ func (s *Set) Append(dst []int, p em.LatLng) []int {
 // place is within radius95 metres of p: inside are the zones that contain all
 // of that circle, outside those that contain none of it. About the zones in
 // neither nothing is concluded; nor about any, if p is invalid or the radius
-// negative, infinite or no number. It agrees with Index.Classify and does not
-// allocate.
+// negative, infinite or no number. It agrees with Index.Classify. It does not
+// allocate, but for what the distance to a zone takes: that is made when first
+// needed, for a position near its edge, and kept.
 func (s *Set) Classify(p em.LatLng, radius95 float64) (inside, outside Mask) {
 	if s == nil || !p.Valid() || !(radius95 >= 0) || math.IsInf(radius95, 1) {
 		return 0, 0

@@ -290,9 +290,9 @@ func TestSetAllocations(t *testing.T) {
 }
 
 // TestSetMemory pins what a person's ten zones take beside what the caller
-// gave.
+// gave; and what they do when distances to all of them were asked for.
 func TestSetMemory(t *testing.T) {
-	const subjects, bound = 200, 12 << 10
+	const subjects, bound, boundNear = 200, 7 << 10, 20 << 10
 	r := rand.New(rand.NewPCG(43, 11))
 	var zones [][]Zone
 	for range subjects {
@@ -300,20 +300,27 @@ func TestSetMemory(t *testing.T) {
 		zones = append(zones, z)
 	}
 	sets := make([]*Set, subjects)
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.GC() // what pools held
-	runtime.ReadMemStats(&before)
+	heap := func() int64 {
+		runtime.GC()
+		runtime.GC() // what pools held
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
 	for i, z := range zones {
 		sets[i] = mustSet(t, z...)
 	}
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	per := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / subjects
-	t.Logf("%d bytes a subject of ten zones", per)
-	if per > bound {
-		t.Errorf("%d bytes a subject, and the bound is %d", per, bound)
+	far := (heap() - before) / subjects
+	for _, s := range sets {
+		for i := range s.Len() {
+			s.Distance(i, em.LatLng{})
+		}
+	}
+	near := (heap() - before) / subjects
+	t.Logf("%d bytes a subject of ten zones, %d with all distances", far, near)
+	if far > bound || near > boundNear {
+		t.Errorf("%d and %d bytes a subject, and the bounds are %d and %d", far, near, bound, boundNear)
 	}
 	runtime.KeepAlive(zones)
 	runtime.KeepAlive(sets)
