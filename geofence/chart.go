@@ -115,11 +115,15 @@ func (s spot) isGap() bool { return s != s }
 
 // along returns how far along the line from (ax, ay), by (dx, dy), what is
 // nearest to (0, 0) lies, from 0 to 1; without a branch, as nobody could foresee
-// it. The small number is for a line of no length.
-func along(ax, ay, dx, dy float64) float64 {
-	t := (ax*dx + ay*dy) / (dx*dx + dy*dy + 1e-200) // -1 at the end
+// it. It takes the line's shortness.
+func along(ax, ay, dx, dy, short float64) float64 {
+	t := (ax*dx + ay*dy) * short // -1 at the end
 	return .5 + .5*(math.Abs(t)-math.Abs(t+1))
 }
+
+// shortness is 1 over the square of a length. The small number is for a line of
+// no length.
+func shortness(dx, dy float64) float64 { return 1 / (dx*dx + dy*dy + 1e-200) }
 
 // drawing is lines on a chart, with a tree over them: its leaves are runs of
 // runEdges edges, and runFan nodes of a level make one of the next. Of a node it
@@ -130,6 +134,7 @@ type drawing struct {
 	round  bool      // a few edges that make one ring
 	spots  []spot    // none that is a multiple of runEdges is a gap, nor the last
 	strays []float32 // from the base; by level, the leaves first. None if there are few edges
+	cells  cells     // maybe none
 }
 
 const (
@@ -179,6 +184,7 @@ func draw(origin r3.Vector, edges []s2.Edge) drawing {
 		}
 		d.strays = slices.Clone(d.strays)
 	}
+	d.cells = newCells(d.spots)
 	return d
 }
 
@@ -201,7 +207,7 @@ func stray(line []spot) float32 {
 		if !s.isGap() {
 			x, y := float64(a.x)-float64(s.x), float64(a.y)-float64(s.y)
 			dx, dy := float64(b.x)-float64(a.x), float64(b.y)-float64(a.y)
-			t := along(x, y, dx, dy)
+			t := along(x, y, dx, dy, shortness(dx, dy))
 			x, y = x+t*dx, y+t*dy
 			far2 = max(far2, x*x+y*y)
 		}
@@ -217,14 +223,30 @@ type finder struct {
 	best2  float64 // its square
 	nx, ny float64 // where that is, from (x, y)
 	found  bool
-	odd    uint64 // of the edges looked at, an odd number crosses the way from (x, y) to the west: the lowest bit
+
+	// Of the edges looked at, an odd number crosses the way to another place,
+	// which is given from (x, y); known says that these are all that cross it, if
+	// odd was 1 to begin with where the other place is inside.
+	odd          uint64
+	fromX, fromY float64
+	known        bool
+}
+
+// newFinder returns a search for anything. The other place is farther away than
+// all that is drawn, and to no point of the compass.
+func newFinder(x, y float64) finder {
+	return finder{x: x, y: y, best2: math.Inf(1), fromX: -100, fromY: -37}
 }
 
 // find looks for what is nearer than f.best2.
 func (d *drawing) find(f *finder) {
+	if d.cells.find(f, d.spots) {
+		return
+	}
 	n := d.runs()
 	if len(d.strays) == 0 {
 		f.look(d.spots)
+		f.known = d.round
 		return
 	}
 	level, start := 0, 0
@@ -252,7 +274,7 @@ func (d *drawing) descend(f *finder, level, start, from, to int) {
 		b := d.spots[min((from+i+1)<<shift, len(d.spots)-1)]
 		bx, by := float64(b.x)-f.x, float64(b.y)-f.y
 		dx, dy := bx-ax, by-ay
-		t := along(ax, ay, dx, dy)
+		t := along(ax, ay, dx, dy, shortness(dx, dy))
 		x, y := ax+t*dx, ay+t*dy
 		v := x*x + y*y
 		d2[i&(runFan-1)] = v
@@ -285,41 +307,33 @@ func (d *drawing) enter(f *finder, level, start, i int) {
 	d.descend(f, level-1, start-below, i<<fanShift, min((i+1)<<fanShift, below))
 }
 
-// look looks for what is nearer than f.best2 in a run, and at what of it is to the
-// west.
+// look looks for what is nearer than f.best2 in a run, and at what of it crosses
+// the way to the other place.
 func (f *finder) look(run []spot) bool {
 	if len(run) < 2 {
 		return false
 	}
-	x, y, best := f.x, f.y, f.best2
+	x, y, best, fromX, fromY := f.x, f.y, f.best2, f.fromX, f.fromY
 	var nx, ny float64
 	crossed := uint64(0)
 	ax, ay := float64(run[0].x)-x, float64(run[0].y)-y
-	a2 := ax*ax + ay*ay
-	if a2 < best {
-		best, nx, ny = a2, ax, ay
-	}
+	left := float64(fromX*ay) - float64(fromY*ax) + 0
 	for _, s := range run[1:] {
 		bx, by := float64(s.x)-x, float64(s.y)-y
-		b2 := bx*bx + by*by
-		if b2 < best {
-			best, nx, ny = b2, bx, by
+		dx, dy := bx-ax, by-ay
+		t := along(ax, ay, dx, dy, shortness(dx, dy))
+		px, py := ax+t*dx, ay+t*dy
+		if d2 := px*px + py*py; d2 < best {
+			best, nx, ny = d2, px, py
 		}
-		// South of the place or not is the sign of what is to the north of it; and
-		// whether it lies to the left of the edge, that of cross.
-		cross := ax*by - ay*bx
-		south, north := math.Float64bits(ay), math.Float64bits(by)
-		crossed ^= (south ^ north) &^ (math.Float64bits(cross) ^ south)
-		// Between its ends the edge is nearer than at both if these are seen
-		// in less than a right angle from each other: few edges are.
-		if ab := ax*bx + ay*by; ab < a2 && ab < b2 {
-			dx, dy := bx-ax, by-ay
-			if length2 := dx*dx + dy*dy; cross*cross < best*length2 {
-				t := (a2 - ab) / length2
-				best, nx, ny = cross*cross/length2, ax+t*dx, ay+t*dy
-			}
-		}
-		ax, ay, a2 = bx, by, b2
+		// The way crosses the edge if the ends of the edge lie on different sides
+		// of the way, and the ends of the way on different sides of the edge. A
+		// zero has no sign.
+		right := float64(fromX*by) - float64(fromY*bx) + 0
+		here := ax*by - ay*bx
+		there := here + (left - right)
+		crossed ^= (math.Float64bits(left) ^ math.Float64bits(right)) & (math.Float64bits(here) ^ math.Float64bits(there))
+		ax, ay, left = bx, by, right
 	}
 	f.odd ^= crossed >> 63
 	if !(best < f.best2) {

@@ -15,7 +15,7 @@ import (
 // in a ring are neighbours on the ground, so as many as lie near each other are
 // drawn on one chart, mostly all of them; the charts lie in balls, and those in
 // larger balls. The answer is good to ten centimetres within ten kilometres and
-// to a hundred-thousandth beyond; see chartReach. It takes some ten bytes an
+// to a hundred-thousandth beyond; see chartReach. It takes some twenty bytes an
 // edge.
 type edgeSet struct {
 	n      int // edges
@@ -172,12 +172,12 @@ func metres(c2 s1.ChordAngle) float64 {
 
 func (s *edgeSet) find(n *nearest) {
 	if len(s.sheets) == 1 {
-		n.side.known = s.sheets[0].round
 		s.sheets[0].find(n)
 		return
 	}
 	top := len(s.levels) - 1
 	s.search(n, top, 0, len(s.levels[top]))
+	n.side.known = false
 }
 
 // search looks through some balls of a level, the nearest first.
@@ -226,10 +226,10 @@ func (s *sheet) find(n *nearest) {
 	}
 	// What is no nearer than n.chord on the ground is not less than this on the
 	// chart, if it is near its origin; see chord2.
-	f := finder{x: x, y: y}
+	f := newFinder(x, y)
 	f.best2 = float64(n.chord) * (1 + (x*x+y*y)/4) * (1 + chartReach*chartReach/4)
 	s.drawing.find(&f)
-	n.side.inside = f.odd == 1
+	n.side.known, n.side.inside = f.known, f.odd == 1
 	if f.found {
 		n.found(chord2(x, y, f.nx, f.ny))
 	}
