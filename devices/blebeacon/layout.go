@@ -18,9 +18,10 @@ var described = sync.OnceValue(func() *layout.Layout {
 		return layout.Case("frame == "+kind, nodes...)
 	}
 	return layout.Must(layout.Description{
-		Name:  "blebeacon",
-		Title: "BLE beacon",
-		Start: "0",
+		Name:   "blebeacon",
+		Title:  "BLE beacon",
+		Start:  "0",
+		Within: "btcommon.eir_ad.advertising_data",
 		Fields: []layout.Node{layout.While("left > 0",
 			layout.Uint("length", 1),
 			layout.If("length == 0", layout.Rest("behind the end")),
@@ -48,6 +49,10 @@ var described = sync.OnceValue(func() *layout.Layout {
 		)},
 	})
 })
+
+// Layout describes payloads: what Dissect tells of them, and the script that makes
+// Wireshark tell it of those in captures of Bluetooth.
+func Layout() *layout.Layout { return described() }
 
 func schemeNames() map[int64]string {
 	names := map[int64]string{}

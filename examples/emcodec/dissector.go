@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sargas-em/em/devices/blebeacon"
 	"github.com/sargas-em/em/examples/internal/program"
 	"github.com/sargas-em/em/protocol"
 )
@@ -41,8 +42,11 @@ func (t *tool) dissector(ctx context.Context, args []string) error {
 }
 
 func (t *tool) dissectorNamed(codec string, port uint) ([]byte, error) {
-	if codec == "blebeacon" {
-		return nil, program.Usagef("dissector: beacons' payloads come in the frames of other dialects, not by a stream; of Bluetooth captures Wireshark shows them itself")
+	if codec == "blebeacon" { // no dialect of a stream: it is shown within Bluetooth's packets
+		if port != 0 {
+			return nil, program.Usagef("dissector: --port: advertisements of beacons have none")
+		}
+		return []byte(blebeacon.Layout().Lua(0)), nil
 	}
 	d, err := t.device(codec)
 	if err != nil {

@@ -936,12 +936,27 @@ local function show(tvb, from, size, pinfo, tree, first)
 		if note:find("^WRONG") then item:add_proto_expert_info(wrong, note) end
 	end)
 	top:set_text(L.title .. (info ~= "" and ", " .. info or ""))
+	if first == nil then return end
 	if info == "" then info = "frame of " .. fmt("%d", size) .. " bytes" end
 	if first then
 		pinfo.cols.info:set(info)
 	else
 		pinfo.cols.info:append("; " .. info)
 	end
+end
+
+if L.within then -- behind what Wireshark makes of the packet
+	local payload = Field.new(L.within)
+	function proto.dissector(_, pinfo, tree)
+		for _, f in ipairs({ payload() }) do
+			if f.len > 0 then
+				local part = f.range:tvb()
+				show(part, 0, part:len(), pinfo, tree)
+			end
+		end
+	end
+	register_postdissector(proto)
+	return
 end
 
 local function dissector(tvb, pinfo, tree)

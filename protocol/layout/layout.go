@@ -14,6 +14,10 @@ type Description struct {
 	// dissector alone.
 	Frames []Frame
 	Start  string
+	// Within is set of what comes in the packets of a protocol that Wireshark knows
+	// itself: its field that holds one, as "btcommon.eir_ad.advertising_data". No
+	// stream is cut then, and Frames and Start are not looked at.
+	Within string
 	// Between holds the bytes that may stand between frames and belong to none:
 	// "\r\n".
 	Between string
