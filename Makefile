@@ -58,6 +58,7 @@ test:
 	$(if $(RACE),$(GO) test ./curfew ./geofence ./examples/monitoringcenter) # what the race detector slows down too much
 	$(if $(RACE),$(GO) test -run Conformance ./devices/...) # at every place of a frame: see codectest
 	$(if $(POSTGRES),EM_RECORD=postgres $(GO) test ./examples/monitoringcenter/center/...) # the same tests, on the other database
+	$(if $(POSTGRES),EM_RECORD=postgres EM_PARTITIONS=3 $(GO) test -run 'TestPair|TestQuarantine|TestHandedOver|TestUnitOfMany|TestToldAndWithdrawn|TestLateUpload|TestBothSides' ./examples/monitoringcenter/center) # and divided
 
 # One target after the other; without -race, which makes fuzzing slow. The Go tool
 # at times reports its own end of time as "context deadline exceeded": such a run,

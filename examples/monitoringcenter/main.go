@@ -205,6 +205,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 		in                  intake
 		data, people, where string
 		logOnly             bool
+		partitions          int
 		tell                telling
 		keep                record.Retention
 	)
@@ -213,6 +214,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	tell.register(fs)
 	fs.StringVar(&data, "data", "", "`folder` of log and record; made if missing")
 	fs.StringVar(&where, "record", "", "`URL` of a PostgreSQL database for the record, postgres://…; a file in the folder if absent")
+	fs.IntVar(&partitions, "partitions", 1, "into `how many` a new record in a database is divided, so that several processes evaluate at once: 16, say; it stays so")
 	fs.DurationVar(&keep.Tracks, "keep-tracks", 0, "`time` to keep what no verdict rests on, 2160h for 90 days; 0 for ever")
 	fs.DurationVar(&keep.Frames, "keep-frames", 0, "`time` to keep raw frames that no verdict rests on; 0 for ever")
 	fs.BoolVar(&logOnly, "log-only", false, "acknowledge what devices send, and evaluate nothing before the next start without this: for measuring")
@@ -232,6 +234,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 		return err
 	}
 	o.DataDir, o.Journal, o.Replicas, o.Record, o.LogOnly = data, in.log, in.replicas, where, logOnly
+	o.Partitions = partitions
 	o.Devices, o.Serial, o.Rates, o.Keep = devices, serials, in.rates, keep
 	if o.Telling, err = tell.options(); err != nil {
 		return err

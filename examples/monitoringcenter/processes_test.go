@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,13 +26,14 @@ type site struct {
 	nodes       []*faults.Node
 	dirs        [2]string
 	centers     [2]*process
-	owner       int // of centers
+	owner       int // of centers: the one that has the record, or the head of a divided one
 	gateway     *process
+	partitions  int // of the record
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T, partitions int) *site {
 	t.Helper()
-	s := &site{dirs: [2]string{t.TempDir(), t.TempDir()}}
+	s := &site{dirs: [2]string{t.TempDir(), t.TempDir()}, partitions: partitions}
 	var err error
 	s.database = pgserver.ForTest(t)
 	if s.record, err = s.database.NewDatabase(t.Context()); err != nil {
@@ -49,7 +52,29 @@ func newSite(t *testing.T) *site {
 
 func (s *site) start(t *testing.T, i int) {
 	t.Helper()
-	s.centers[i] = launch(t, s.dirs[i], "--log", s.log, "--record", s.record)
+	s.centers[i] = launch(t, s.dirs[i], "--log", s.log, "--record", s.record, "--partitions", strconv.Itoa(s.partitions))
+}
+
+// shares waits until processes share the partitions as they should, each of which
+// then has one owner.
+func (s *site) shares(t *testing.T, processes int) {
+	t.Helper()
+	if s.partitions == 1 {
+		return
+	}
+	conn, err := pgx.Connect(t.Context(), s.record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var owners, owned, most int
+	for begun := time.Now(); owners != processes || owned != s.partitions || most > (s.partitions+processes-1)/processes; time.Sleep(20 * time.Millisecond) {
+		if err := conn.QueryRow(t.Context(), `SELECT count(*), coalesce(sum(n), 0), coalesce(max(n), 0) FROM (SELECT application_name, count(*) AS n
+			FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND objid <= $1 GROUP BY application_name) AS s`,
+			s.partitions).Scan(&owners, &owned, &most); err != nil || time.Since(begun) > time.Minute {
+			t.Fatalf("%d processes own %d partitions, one of them %d: %v", owners, owned, most, err)
+		}
+	}
 }
 
 type health struct {
@@ -83,8 +108,8 @@ func (s *site) handOver(t *testing.T) {
 	t.Logf("handed over within %v", s.becomes(t, s.owner, "ok").Round(time.Millisecond))
 }
 
-// cutSession ends the owner's session with the database, as the server does when it
-// is silent for long.
+// cutSession ends the sessions with the database by which the owner writes, as the
+// server does when it is silent for long.
 func (s *site) cutSession(t *testing.T) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), s.record)
@@ -93,7 +118,9 @@ func (s *site) cutSession(t *testing.T) {
 	}
 	defer conn.Close(t.Context())
 	var cut int
-	if err := conn.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted`).Scan(&cut); err != nil || cut != 1 {
+	if err := conn.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_locks JOIN pg_stat_activity USING (pid)
+		WHERE locktype = 'advisory' AND granted AND application_name LIKE '%' || $1`, strings.TrimPrefix(s.centers[s.owner].URL, "http://")).Scan(&cut); err != nil ||
+		cut == 0 || s.partitions == 1 && cut != 1 {
 		t.Fatalf("%d sessions are cut: %v", cut, err)
 	}
 }
@@ -109,7 +136,7 @@ func (s *site) settle(t *testing.T) {
 	defer conn.Close(t.Context())
 	var name string
 	for begin := time.Now(); name == ""; time.Sleep(10 * time.Millisecond) {
-		err := conn.QueryRow(t.Context(), `SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted`).Scan(&name)
+		err := conn.QueryRow(t.Context(), `SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted AND objsubid = 1`).Scan(&name)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) || time.Since(begin) > time.Minute {
 			t.Fatalf("nobody owns the record: %v", err)
 		}
@@ -135,11 +162,18 @@ func (s *site) settle(t *testing.T) {
 // another process goes on where the owner was, and the verdicts are those of one
 // process that nothing disturbed.
 func TestProcessesKilledWhileDevicesUpload(t *testing.T) {
+	for _, partitions := range []int{1, 4} {
+		t.Run(fmt.Sprintf("%d partitions", partitions), func(t *testing.T) { killProcesses(t, partitions) })
+	}
+}
+
+func killProcesses(t *testing.T, partitions int) {
 	alone(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	s := newSite(t)
+	s := newSite(t, partitions)
+	s.shares(t, 2)
 	rounds := faults.Rounds(t, 4)
 	f := newFleet(6, min(400+100*rounds, 1200))
 	f.enrol(t, s.centers[s.owner])
@@ -150,6 +184,7 @@ func TestProcessesKilledWhileDevicesUpload(t *testing.T) {
 		{"the owner is killed", func() {
 			s.centers[s.owner].Kill()
 			s.handOver(t)
+			s.shares(t, 1)
 			s.start(t, 1-s.owner)
 		}},
 		{"the gateway is killed", func() {
@@ -209,6 +244,7 @@ func TestProcessesKilledWhileDevicesUpload(t *testing.T) {
 		<-done
 		acked, n := f.acknowledged()
 		t.Logf("%s: %d of %d acknowledged", kind.name, n, f.size())
+		s.shares(t, 2)
 		f.has(t, s.centers[s.owner], acked)
 	}
 	// The standby shows nothing of what it does not know.

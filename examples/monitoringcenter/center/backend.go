@@ -16,6 +16,12 @@ type backend struct{ c *Center }
 
 func (b backend) Store() *record.Store { return b.c.store }
 
+func (b backend) Evidence(ctx context.Context, s em.SubjectID) (*record.Store, error) {
+	return b.c.engine.evidence(ctx, s)
+}
+
+func (b backend) Counts(ctx context.Context) (record.Counts, error) { return b.c.engine.counts(ctx) }
+
 func (b backend) People() []web.Person { return b.c.engine.people() }
 
 func (b backend) Name(s em.SubjectID) string { return b.c.engine.name(s) }
@@ -83,6 +89,7 @@ func (b backend) Handle(ctx context.Context, actor string, id int64, to record.H
 func (b backend) Health(ctx context.Context) web.Health {
 	h := web.Health{Status: "ok", Evaluated: b.c.engine.position(), Devices: b.c.ingest.Connections(), People: len(b.c.engine.people())}
 	h.OldestUntold = time.Duration(b.c.untold.Load()).Seconds()
+	h.Partitions = int(b.c.partitions.owned.Load())
 	h.Listeners = listenersOf(b.c.ingest)
 	_, end, err := b.c.journal.Bounds(ctx)
 	h.LogEnd = end

@@ -8,7 +8,9 @@
 // durable and the device is acknowledged → engine (engine.go), which evaluates
 // it and commits effects, audit and log position in one transaction → record →
 // page and API (package web). With an external log the first part may run in
-// processes of its own, as many as one likes: see Gateway.
+// processes of its own, as many as one likes: see Gateway. With a record in a
+// database that is divided, several evaluate at once (partitions.go): see
+// Options.Partitions.
 package center
 
 import (
@@ -51,6 +53,11 @@ type Options struct {
 	// Record is where the record lives: the URL of a PostgreSQL database
 	// ("postgres://…"), or a file of its own; DataDir/record.db if empty.
 	Record string
+
+	// Partitions is into how many a new record in a PostgreSQL database is divided,
+	// which then stays so; 1, none, if 0. The processes of a center, on an external
+	// log, share them and evaluate at once.
+	Partitions int
 
 	Devices []ingest.Listener
 	Serial  []ingest.SerialPort
@@ -107,14 +114,16 @@ type Center struct {
 	journal *journal.Journal
 	engine  *engine
 	hub     *hub
-	ingest  *ingest.Server
-	metrics *metrics
-	canary  *canary // nil where there is none
-	orders  *orders
-	sender  *sender
-	untold  atomic.Int64 // age of the oldest notice that is not delivered, in nanoseconds
-	clocks  clocks
-	self    selfWatch
+
+	partitions *partitions
+	ingest     *ingest.Server
+	metrics    *metrics
+	canary     *canary // nil where there is none
+	orders     *orders
+	sender     *sender
+	untold     atomic.Int64 // age of the oldest notice that is not delivered, in nanoseconds
+	clocks     clocks
+	self       selfWatch
 
 	stopping chan struct{} // closed when the center begins to stop
 
@@ -166,6 +175,9 @@ func New(opts Options) (*Center, error) {
 		opts.MaxLate = 7 * 24 * time.Hour
 	}
 	if err := opts.checkKeep(); err != nil {
+		return nil, err
+	}
+	if err := opts.checkPartitions(); err != nil {
 		return nil, err
 	}
 	if opts.Out == nil {
@@ -249,6 +261,8 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("center: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.store.Close()) }()
+	c.partitions = &partitions{c: c}
+	defer c.partitions.close()
 	if c.journal, err = journal.Open(ctx, c.journalConfig()); err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
@@ -306,6 +320,9 @@ func (c *Center) Run(ctx context.Context) (err error) {
 		close(c.engine.stopped)
 	} else {
 		run(&rest, "engine", func() error { return c.engine.run(engineCtx, loaded) })
+	}
+	if !c.opts.LogOnly {
+		run(&rest, "partitions", func() error { return c.partitions.run(engineCtx) })
 	}
 	run(&rest, "web", func() error { return c.serveWeb(work, webListener, c.present(handler)) })
 	if !c.opts.LogOnly {

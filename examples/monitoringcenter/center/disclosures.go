@@ -12,7 +12,11 @@ import (
 // readTrack reads a person's positions. That they are disclosed, to whom and how
 // many, is in the audit before anybody sees them.
 func (e *engine) readTrack(ctx context.Context, actor string, r web.TrackRequest) ([]em.Observation, error) {
-	fixes, err := e.store.Track(ctx, em.SubjectID(r.Person), r.From, r.To, r.Most)
+	store, err := e.evidence(ctx, em.SubjectID(r.Person))
+	if err != nil {
+		return nil, err
+	}
+	fixes, err := store.Track(ctx, em.SubjectID(r.Person), r.From, r.To, r.Most)
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,15 @@ type engine struct {
 	maxLate time.Duration
 	settle  time.Duration // of the groups; the default of package health if 0
 	keep    record.Retention
+	divide  int // how many partitions a new record has
+
+	// Of a divided record (partitions.go): how many partitions there are, and which
+	// one this engine evaluates; 0 is the head, or all of what is not divided.
+	parts, part int
+	partitions  *partitions
+	version     int64           // of the roster, of a partition
+	handed      chan struct{}   // holds one: a partition has handed something over
+	through     record.Progress // of all partitions, as far as the head has taken it; guarded by mu
 
 	roster   *roster.Roster
 	groups   groups
@@ -114,6 +123,7 @@ const (
 func newEngine(c *Center) *engine {
 	return &engine{
 		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate, settle: c.settle, keep: c.opts.Keep,
+		divide: c.opts.Partitions, partitions: c.partitions, handed: make(chan struct{}, 1),
 		canary: c.canary, metrics: c.metrics, orders: c.orders, sender: c.sender, clocks: &c.clocks, sides: sides{grid: c.grid},
 		calls: make(chan call), stopped: make(chan struct{}), file: c.opts.Roster,
 	}
@@ -143,13 +153,22 @@ func (e *engine) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var key []byte
+	var (
+		key   []byte
+		parts int
+	)
 	if err := e.store.Update(ctx, func(tx *record.Tx) (err error) {
 		if key, err = tx.Secret("draws", randomKey); err == nil && e.canary != nil {
 			err = e.canary.identify(tx)
 		}
+		if err == nil {
+			parts, err = tx.Divide(e.divide)
+		}
 		return err
 	}); err != nil {
+		return err
+	}
+	if err := e.partitions.make(ctx, parts); err != nil {
 		return err
 	}
 	if e.roster, err = roster.Load(key, zones, units, persons, recipients); err != nil {
@@ -157,7 +176,7 @@ func (e *engine) load(ctx context.Context) error {
 	}
 	e.subjects, e.wakes, e.speakers = map[em.SubjectID]*subject{}, nil, speakers{}
 	e.mu.Lock()
-	e.seq, e.views, e.alarms = 0, map[em.SubjectID]*view{}, map[alarm]em.Event{}
+	e.parts, e.seq, e.through, e.views, e.alarms = parts, 0, record.Progress{}, map[em.SubjectID]*view{}, map[alarm]em.Event{}
 	e.mu.Unlock()
 	_, err = e.commit(ctx, func(s *step) error {
 		if err := s.checkLog(ctx); err != nil {
@@ -181,21 +200,11 @@ func (e *engine) load(ctx context.Context) error {
 		if err := s.loadCommands(e.orders); err != nil {
 			return err
 		}
-		for _, u := range e.roster.Units() {
-			if err := s.restore(roster.UnitSubject(u.ID), u.Since); err != nil {
-				return err
-			}
-		}
 		for _, p := range e.roster.People() {
 			s.showPerson(p)
-			if err := s.restore(em.SubjectID(p.ID), p.Since); err != nil {
-				return err
-			}
 		}
-		for _, p := range e.roster.AllPairs() {
-			if err := s.restore(p.Subject(), p.Order.Since); err != nil {
-				return err
-			}
+		if err := s.restoreAll(); err != nil {
+			return err
 		}
 		if err := s.showStored(); err != nil {
 			return err
@@ -211,6 +220,26 @@ func (e *engine) load(ctx context.Context) error {
 	e.file = nil
 	if was := e.state.Swap(engineRuns); was != engineAway && e.canary != nil {
 		e.canary.begin()
+	}
+	return nil
+}
+
+// restoreAll brings all under evaluation whom this engine evaluates.
+func (s *step) restoreAll() error {
+	for _, u := range s.engine.roster.Units() {
+		if err := s.restore(roster.UnitSubject(u.ID), u.Since); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.engine.roster.People() {
+		if err := s.restore(em.SubjectID(p.ID), p.Since); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.engine.roster.AllPairs() {
+		if err := s.restore(p.Subject(), p.Order.Since); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -332,6 +361,11 @@ func (e *engine) work(ctx context.Context) error {
 	defer func() { stop(); <-readErr }()
 	tick := time.NewTicker(wakeEvery)
 	defer tick.Stop()
+	unhook, err := e.listen()
+	if err != nil {
+		return err
+	}
+	defer unhook()
 	for {
 		var err error
 		select {
@@ -348,9 +382,14 @@ func (e *engine) work(ctx context.Context) error {
 			if cerr != nil && !errors.Is(cerr, web.ErrBadInput) && !errors.Is(cerr, record.ErrNoIncident) {
 				err = cerr
 			}
+		case <-e.handed:
+			err = e.takeOver(ctx)
 		case now := <-tick.C:
 			if due := e.woken(now); len(due) > 0 || e.groups.due(now) || e.sides.due(now) || now.Sub(e.written) > quietAtMost {
 				err = e.update(ctx, func(s *step) error { return s.advance(due) })
+			}
+			if err == nil {
+				err = e.takeOver(ctx)
 			}
 			if err == nil {
 				err = e.drop(ctx, now)
@@ -423,8 +462,10 @@ func (e *engine) update(ctx context.Context, f func(*step) error) error {
 		return err
 	}
 	_, again := e.commit(ctx, func(r *step) error {
-		if err := r.loadGroups(); err != nil {
-			return err
+		if e.part == 0 {
+			if err := r.loadGroups(); err != nil {
+				return err
+			}
 		}
 		for _, id := range slices.Sorted(maps.Keys(s.touched)) {
 			var since time.Time
@@ -454,7 +495,7 @@ func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err 
 	now := time.Now()
 	defer func() { e.metrics.committed(s, time.Since(now), err) }()
 	err = e.store.Update(ctx, func(tx *record.Tx) error {
-		s = e.newStep(tx, now)
+		s = e.newStep(ctx, tx, now)
 		if err := f(s); err != nil {
 			return err
 		}
@@ -480,6 +521,7 @@ func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err 
 		e.orders.report(d)
 	}
 	e.hub.publish(s.feed)
+	e.announce(s)
 	return s, nil
 }
 
@@ -493,6 +535,9 @@ func (e *engine) woken(now time.Time) []*subject {
 func (e *engine) position() uint64 {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
+	if e.parts > 0 {
+		return e.through.Seq
+	}
 	return e.seq
 }
 
@@ -512,15 +557,22 @@ type step struct {
 	raised    []em.Detail   // of new incidents
 	latest    time.Time     // when the last report of the log's was received
 
-	fed      []em.Observation            // to the subject that is fed
-	heard    time.Time                   // when the latest of it was received
+	fed      []em.Observation // to the subject that is fed
+	heard    time.Time        // when the latest of it was received
+	knew     time.Time        // when what a partition has handed over could be known
+	handing  bool             // something is handed to the head
+	put      int64            // the version of the roster that this step makes
+	entered  time.Time        // when the rules were, that a partition takes over from the head
+	lenders  map[int]lender   // that a partition borrows from
+	fresh    map[em.SubjectID][]em.Observation
+	ctx      context.Context
 	entering bool                        // rules are entered
 	pairs    map[em.SubjectID][]em.Event // as sides will have them
 }
 
-func (e *engine) newStep(tx *record.Tx, now time.Time) *step {
+func (e *engine) newStep(ctx context.Context, tx *record.Tx, now time.Time) *step {
 	e.tx, e.written = tx, now
-	return &step{engine: e, tx: tx, now: now.Round(0).UTC(), touched: map[em.SubjectID]bool{}, sightings: e.sightings[:0]}
+	return &step{engine: e, tx: tx, ctx: ctx, now: now.Round(0).UTC(), touched: map[em.SubjectID]bool{}, sightings: e.sightings[:0]}
 }
 
 // commits takes what the log holds next.
@@ -528,6 +580,12 @@ func (s *step) commits(batch []journal.Commit) error {
 	fed := map[em.SubjectID][]em.Observation{}
 	for _, c := range batch {
 		for i := range c.Entries {
+			if s.part > 0 {
+				if err := s.share(c.Seq, &c.Entries[i].Report, fed); err != nil {
+					return err
+				}
+				continue
+			}
 			if ok, err := s.gateway(c.Gateway, &c.Entries[i].Report); err != nil {
 				return err
 			} else if ok {
@@ -573,6 +631,12 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 	var unknown map[em.DeviceID]int // frames of devices that nobody carries, or carried then
 	for i := range r.Frames {
 		f := &r.Frames[i]
+		if s.parts > 0 && !s.strange(r, f) {
+			for _, o := range f.Observations {
+				s.seen(s.roster.Carrier(o.Device, o.At), o)
+			}
+			continue // partitions keep it
+		}
 		frame, err := s.tx.AddFrame(seq, r, f)
 		if err != nil {
 			return err
@@ -582,7 +646,12 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 			strangers = append(strangers, r.Device)
 		}
 		for _, o := range f.Observations {
-			o, id, err := s.tx.AddObservation(o, s.roster.Carrier(o.Device, o.At), frame)
+			carrier := s.roster.Carrier(o.Device, o.At)
+			if !s.mine(carrier) {
+				s.seen(carrier, o)
+				continue
+			}
+			o, id, err := s.tx.AddObservation(o, carrier, frame)
 			if err != nil {
 				return err
 			}
@@ -664,6 +733,9 @@ func (s *step) advance(due []*subject) error {
 			return err
 		}
 	}
+	if s.part > 0 {
+		return nil
+	}
 	if err := s.wakeGroups(); err != nil {
 		return err
 	}
@@ -681,6 +753,9 @@ func (s *step) apply(sub *subject, r *em.Result) error {
 			return err
 		}
 	}
+	if s.part > 0 {
+		return s.handOver(r.Changes)
+	}
 	for i := range r.Changes {
 		if err := s.incident(&r.Changes[i]); err != nil {
 			return err
@@ -695,6 +770,9 @@ func (s *step) apply(sub *subject, r *em.Result) error {
 // restore brings a stored person or unit under evaluation, by all the rules that ever
 // were: late data about the time before a change is judged by those of then.
 func (s *step) restore(id em.SubjectID, since time.Time) error {
+	if !s.mine(id) {
+		return nil
+	}
 	stored, err := s.tx.Rules(string(id))
 	if err != nil {
 		return err

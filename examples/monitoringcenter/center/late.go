@@ -118,6 +118,9 @@ func (s *step) reception(id em.ObservationID) (received time.Time, ok bool) {
 
 // knowable is when the center first had what a change rests on.
 func (s *step) knowable(c *em.Change) time.Time {
+	if !s.knew.IsZero() {
+		return s.knew
+	}
 	at := c.Event.Concluded
 	received := s.heard // for a deadline within what was fed
 	if r, ok := s.reception(c.Cause); ok {

@@ -35,7 +35,11 @@ func (e *engine) measures(ctx context.Context, actor, person string, from, to ti
 	}
 	m.Random = p.Breath != nil && p.Breath.Random != nil
 	id := em.SubjectID(person)
-	events, err := e.store.Events(ctx, id, from, to, mostEvents)
+	store, err := e.evidence(ctx, id)
+	if err != nil {
+		return m, err
+	}
+	events, err := store.Events(ctx, id, from, to, mostEvents)
 	if err != nil {
 		return m, err
 	}
@@ -49,7 +53,7 @@ func (e *engine) measures(ctx context.Context, actor, person string, from, to ti
 			m.Breath = append(m.Breath, web.NewMeasured(ev))
 		}
 	}
-	readings, err := e.store.Series(ctx, id, em.KindTransdermal, from, to, mostReadings)
+	readings, err := store.Series(ctx, id, em.KindTransdermal, from, to, mostReadings)
 	if err != nil {
 		return m, err
 	}
@@ -70,7 +74,7 @@ func (e *engine) measures(ctx context.Context, actor, person string, from, to ti
 	if begin.IsZero() {
 		begin = p.Since
 	}
-	absences, err := e.store.Events(ctx, id, begin, until, mostEvents)
+	absences, err := store.Events(ctx, id, begin, until, mostEvents)
 	if err != nil {
 		return m, err
 	}

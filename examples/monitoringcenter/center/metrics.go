@@ -73,6 +73,8 @@ func checkMetrics(addr string) error {
 
 // of adds what a running center is asked for at each look.
 func (m *metrics) of(c *Center) {
+	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sargas_partitions", Help: "Partitions of a divided record that this process evaluates."},
+		func() float64 { return float64(c.partitions.owned.Load()) }))
 	if c.canary == nil {
 		return
 	}

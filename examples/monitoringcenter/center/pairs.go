@@ -20,7 +20,10 @@ func (s *step) adoptPairs(actor string, waited map[string][]em.Observation, chan
 				continue
 			}
 			done[id] = true
-			if protected, ok := s.engine.roster.Person(p.Protected); ok {
+			if s.part > 0 && !s.mine(id) {
+				continue
+			}
+			if protected, ok := s.engine.roster.Person(p.Protected); ok && s.part == 0 {
 				s.showPerson(protected)
 			}
 			rules, err := s.engine.roster.PairRules(p)
@@ -33,14 +36,20 @@ func (s *step) adoptPairs(actor string, waited map[string][]em.Observation, chan
 				return err
 			}
 			if changed {
-				if err := s.tx.Hear(id, since, s.engine.roster.Devices(p)); err != nil {
+				if err := s.hearUnits(id, since, s.engine.roster.Devices(p)); err != nil {
 					return err
 				}
 				if _, err := s.enrol(id, p.Order.Since, since, rules, nil); err != nil {
 					return err
 				}
 			}
-			if obs := slices.Concat(waited[p.Wearer], waited[p.Protected]); len(obs) > 0 {
+			if s.part > 0 {
+				if err := s.borrowWaited(p); err != nil {
+					return err
+				}
+				continue
+			}
+			if obs := slices.Concat(waited[p.Wearer], waited[p.Protected]); len(obs) > 0 && s.mine(id) {
 				for _, o := range obs {
 					if err := s.tx.Copy(o, id); err != nil {
 						return err

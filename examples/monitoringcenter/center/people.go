@@ -64,6 +64,9 @@ func (e *engine) name(s em.SubjectID) string {
 
 // show schedules a change of a person's view for when the transaction is through.
 func (s *step) show(id em.SubjectID, f func(*view)) {
+	if s.part > 0 {
+		return // the head shows it
+	}
 	s.views = append(s.views, func() {
 		if v := s.engine.views[id]; v != nil {
 			f(v)
@@ -79,6 +82,9 @@ type sighting struct {
 
 // seen notes an observation for when the transaction is through.
 func (s *step) seen(id em.SubjectID, o em.Observation) {
+	if s.part > 0 {
+		return // the head shows it
+	}
 	switch o.Body.(type) {
 	case *em.Fix, *em.Power:
 	default: // it says when the person was heard, as do others of the report
@@ -155,6 +161,11 @@ func (s *step) showPerson(p roster.Person) {
 
 // showStored fills the views of a new start from the record.
 func (s *step) showStored() error {
+	if s.parts > 0 {
+		if err := s.showParts(); err != nil {
+			return err
+		}
+	}
 	for id := range s.subjects {
 		latest, err := s.tx.Latest(id)
 		if err != nil {
@@ -207,8 +218,9 @@ func (s *step) adopt(actor string, next *roster.Roster, units []roster.Unit, cha
 	for _, z := range old.ZoneDocs() {
 		had[z.ID] = z.JSON
 	}
+	var docs []record.VersionDoc // what partitions are to know
 	for _, z := range next.ZoneDocs() {
-		if bytes.Equal(had[z.ID], z.JSON) {
+		if s.part > 0 || bytes.Equal(had[z.ID], z.JSON) {
 			continue
 		}
 		if err := s.tx.PutZone(z); err != nil {
@@ -217,9 +229,13 @@ func (s *step) adopt(actor string, next *roster.Roster, units []roster.Unit, cha
 		if err := s.tx.Audit(s.now, actor, "put zone", "zone "+z.ID, nil); err != nil {
 			return err
 		}
+		docs = append(docs, record.VersionDoc{Kind: record.DocZone, Doc: z})
 	}
 	for _, u := range units {
 		u, _ := next.Unit(u.ID)
+		if s.part > 0 && !s.mine(roster.UnitSubject(u.ID)) {
+			continue
+		}
 		rules, err := roster.UnitRules(u)
 		if err != nil {
 			return err
@@ -235,11 +251,15 @@ func (s *step) adopt(actor string, next *roster.Roster, units []roster.Unit, cha
 		if !changed {
 			continue
 		}
-		if err := s.tx.PutUnit(record.Doc{ID: string(u.ID), Since: u.Since, JSON: doc}); err != nil {
-			return err
-		}
-		if err := s.placeDevice(roster.UnitSubject(u.ID), u.ID, nil); err != nil {
-			return err
+		if s.part == 0 {
+			of := record.Doc{ID: string(u.ID), Since: u.Since, JSON: doc}
+			if err := s.tx.PutUnit(of); err != nil {
+				return err
+			}
+			if err := s.placeDevice(roster.UnitSubject(u.ID), u.ID, nil); err != nil {
+				return err
+			}
+			docs = append(docs, record.VersionDoc{Kind: record.DocUnit, Doc: of})
 		}
 		if _, err := s.enrol(roster.UnitSubject(u.ID), u.Since, since, rules, []roster.Assignment{{ID: u.ID}}); err != nil {
 			return err
@@ -249,6 +269,9 @@ func (s *step) adopt(actor string, next *roster.Roster, units []roster.Unit, cha
 	waited := map[string][]em.Observation{}
 	for _, p := range changed {
 		p, _ := next.Person(p.ID)
+		if s.part > 0 && !s.mine(em.SubjectID(p.ID)) {
+			continue
+		}
 		rules, err := next.Rules(p)
 		if err != nil {
 			return err
@@ -264,28 +287,39 @@ func (s *step) adopt(actor string, next *roster.Roster, units []roster.Unit, cha
 		if !changed {
 			continue
 		}
-		if err := s.tx.PutPerson(record.Doc{ID: p.ID, Since: p.Since, JSON: doc}); err != nil {
+		if err := s.hearUnits(em.SubjectID(p.ID), since, p.Hears()); err != nil {
 			return err
 		}
-		if err := s.tx.Hear(em.SubjectID(p.ID), since, p.Hears()); err != nil {
-			return err
+		if s.part == 0 {
+			of := record.Doc{ID: p.ID, Since: p.Since, JSON: doc}
+			if err := s.tx.PutPerson(of); err != nil {
+				return err
+			}
+			if was, ok := old.Person(p.ID); ok && len(was.Devices) > 0 && (len(p.Devices) == 0 || was.Devices[0].ID != p.Devices[0].ID) {
+				s.groups.mass.Remove(em.SubjectID(p.ID), was.Devices[0].ID)
+			}
+			if was, _ := old.Person(p.ID); len(was.Hears())+len(p.Hears()) > 0 {
+				assign = true
+			}
+			if err := s.place(p); err != nil {
+				return err
+			}
+			s.showPerson(p)
+			docs = append(docs, record.VersionDoc{Kind: record.DocPerson, Doc: of})
 		}
-		if was, ok := old.Person(p.ID); ok && len(was.Devices) > 0 && (len(p.Devices) == 0 || was.Devices[0].ID != p.Devices[0].ID) {
-			s.groups.mass.Remove(em.SubjectID(p.ID), was.Devices[0].ID)
-		}
-		if was, _ := old.Person(p.ID); len(was.Hears())+len(p.Hears()) > 0 {
-			assign = true
-		}
-		if err := s.place(p); err != nil {
-			return err
-		}
-		s.showPerson(p)
 		if waited[p.ID], err = s.enrol(em.SubjectID(p.ID), p.Since, since, rules, p.Devices); err != nil {
 			return err
 		}
 	}
 	if err := s.adoptPairs(actor, waited, changed); err != nil {
 		return err
+	}
+	if s.parts > 0 && len(docs) > 0 && s.part == 0 {
+		v, err := s.tx.PutVersion(s.now, docs)
+		if err != nil {
+			return err
+		}
+		s.put = v
 	}
 	if !assign {
 		return nil
@@ -306,12 +340,17 @@ func (s *step) putRules(actor, what, id string, subject em.SubjectID, version st
 			return since, false, nil // a file that is read again at every start changes nothing
 		}
 		since = s.now
+		if s.part > 0 {
+			since = s.entered // as the head has it
+		}
 		if since.Before(begin) { // it has not begun yet: as if it had been so from the start
 			since = begin
 		}
 	}
-	if err := s.tx.Audit(s.now, actor, "put "+what, what+" "+id, map[string]string{"version": version}); err != nil {
-		return since, false, err
+	if s.part == 0 {
+		if err := s.tx.Audit(s.now, actor, "put "+what, what+" "+id, map[string]string{"version": version}); err != nil {
+			return since, false, err
+		}
 	}
 	return since, true, s.tx.PutRules(string(subject), since, rules)
 }
@@ -319,7 +358,9 @@ func (s *step) putRules(actor, what, id string, subject em.SubjectID, version st
 // enrol starts evaluation of a new person or unit, or goes on under its changed
 // rules from since, and judges what waited in quarantine, which it returns.
 func (s *step) enrol(id em.SubjectID, begin, since time.Time, rules []byte, devices []roster.Assignment) ([]em.Observation, error) {
-	s.touched[id] = true
+	if s.mine(id) {
+		s.touched[id] = true
+	}
 	// What waited comes first: a new person's rules then see it at once, and raise
 	// nothing that it refutes.
 	var waiting []em.Observation
@@ -327,6 +368,14 @@ func (s *step) enrol(id em.SubjectID, begin, since time.Time, rules []byte, devi
 		from := a.From
 		if from.IsZero() {
 			from = begin
+		}
+		if s.part > 0 {
+			obs, err := s.borrow(a.ID, id, from, a.To, id, 0)
+			if err != nil {
+				return nil, err
+			}
+			waiting = append(waiting, obs...)
+			continue
 		}
 		obs, err := s.tx.Adopt(a.ID, id, from, a.To)
 		if err != nil {
@@ -339,6 +388,9 @@ func (s *step) enrol(id em.SubjectID, begin, since time.Time, rules []byte, devi
 	}
 	for _, o := range waiting {
 		s.seen(id, o)
+	}
+	if !s.mine(id) {
+		return waiting, nil // its partition judges it
 	}
 	if sub := s.subjects[id]; sub != nil {
 		evs, err := roster.Evaluators(rules, since)
@@ -366,7 +418,7 @@ func (e *engine) putPerson(ctx context.Context, actor string, doc []byte) error 
 	if err != nil {
 		return fmt.Errorf("%w: %w", web.ErrBadInput, err)
 	}
-	return e.do(ctx, func(s *step) error {
+	return e.enter(ctx, func(s *step) error {
 		next, err := s.engine.roster.With(s.now, p)
 		if err != nil {
 			return fmt.Errorf("%w: %w", web.ErrBadInput, err)
@@ -376,7 +428,7 @@ func (e *engine) putPerson(ctx context.Context, actor string, doc []byte) error 
 }
 
 func (e *engine) putZones(ctx context.Context, actor string, doc []byte) error {
-	return e.do(ctx, func(s *step) error {
+	return e.enter(ctx, func(s *step) error {
 		next, err := s.engine.roster.WithZones(doc)
 		if err != nil {
 			return fmt.Errorf("%w: %w", web.ErrBadInput, err)
@@ -391,7 +443,7 @@ func (e *engine) putUnit(ctx context.Context, actor string, doc []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", web.ErrBadInput, err)
 	}
-	return e.do(ctx, func(s *step) error {
+	return e.enter(ctx, func(s *step) error {
 		next, err := s.engine.roster.WithUnits(s.now, u)
 		if err != nil {
 			return fmt.Errorf("%w: %w", web.ErrBadInput, err)

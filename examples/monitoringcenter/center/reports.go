@@ -119,7 +119,15 @@ func (e *engine) disclose(ctx context.Context, d movement.Disclosure, about ...e
 
 // track is a person's positions for an analysis.
 func (e *engine) track(ctx context.Context, person string, from, to time.Time) movement.Track {
-	return movement.Track{Subject: em.SubjectID(person), Observations: e.store.Fixes(ctx, em.SubjectID(person), from, to)}
+	id := em.SubjectID(person)
+	return movement.Track{Subject: id, Observations: func(yield func(em.Observation, error) bool) {
+		store, err := e.evidence(ctx, id)
+		if err != nil {
+			yield(em.Observation{}, err)
+			return
+		}
+		store.Fixes(ctx, id, from, to)(yield)
+	}}
 }
 
 // analysed is an analysis' own error, or the caller's.

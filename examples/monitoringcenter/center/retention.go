@@ -41,6 +41,6 @@ func (e *engine) drop(ctx context.Context, now time.Time) error {
 			s.engine.dropNext = now.Add(dropEvery)
 			return nil
 		}
-		return s.tx.Audit(s.now, "center", "drop", "day "+d.Day.Format(time.DateOnly), map[string]bool{"tracks": d.Tracks, "frames": d.Frames})
+		return s.audit("drop", "day "+d.Day.Format(time.DateOnly), map[string]bool{"tracks": d.Tracks, "frames": d.Frames})
 	})
 }

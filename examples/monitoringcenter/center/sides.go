@@ -31,16 +31,27 @@ func (e *sides) due(now time.Time) bool { return !now.Before(e.next) }
 func (s *step) loadSides() error {
 	s.sides.events, s.sides.next = map[em.SubjectID][]em.Event{}, s.sides.disclosure(roster.Pair{}).Next(s.now)
 	for _, p := range s.engine.roster.AllPairs() {
-		var events []em.Event
-		for e, err := range record.NewHistory(p.Subject(), func() *record.Tx { return s.tx }).Events(em.EventTime, time.Unix(0, 0)) {
-			if err != nil {
-				return err
-			}
-			events = append(events, e)
+		events, err := s.eventsOf(p.Subject())
+		if err != nil {
+			return err
 		}
 		s.sides.events[p.Subject()] = s.recent(events)
 	}
 	return nil
+}
+
+// eventsOf reads a subject's events by event time.
+func (s *step) eventsOf(id em.SubjectID) (events []em.Event, err error) {
+	if s.parts > 0 {
+		return s.tx.PartEvents(partOf(id, s.parts), id, em.EventTime, time.Unix(0, 0))
+	}
+	for e, err := range record.NewHistory(id, func() *record.Tx { return s.tx }).Events(em.EventTime, time.Unix(0, 0)) {
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, e)
+	}
+	return events, nil
 }
 
 // recent leaves out what ended too long ago for any notice: Disclosure looks back

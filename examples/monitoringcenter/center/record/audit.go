@@ -46,24 +46,33 @@ func scanEntry(rows row, e *Entry) error {
 
 const auditColumns = `n, at, actor, action, target, detail, hash`
 
+// NewEntry returns an entry that is not in any audit yet.
+func NewEntry(actor, action, target string, detail any) (*Entry, error) {
+	doc, err := json.Marshal(detail)
+	if err != nil {
+		return nil, fmt.Errorf("record: audit: %w", err)
+	}
+	return &Entry{Actor: actor, Action: action, Target: target, Detail: doc}, nil
+}
+
 // Audit adds an entry whose hash covers the entry before it. Actor is an
 // operator, "center" or "api".
 func (t *Tx) Audit(at time.Time, actor, action, target string, detail any) error {
-	doc, err := json.Marshal(detail)
+	e, err := NewEntry(actor, action, target, detail)
 	if err != nil {
-		return fmt.Errorf("record: audit: %w", err)
+		return err
 	}
 	last, err := collect(t.ctx, t.tx, scanEntry, `SELECT `+auditColumns+` FROM audit ORDER BY n DESC LIMIT 1`)
 	if err != nil {
 		return err
 	}
-	e := Entry{N: 1, At: at.UTC(), Actor: actor, Action: action, Target: target, Detail: doc}
+	e.N, e.At = 1, at.UTC()
 	var prev []byte
 	if len(last) == 1 {
 		e.N, prev = last[0].N+1, last[0].hash
 	}
 	return t.exec(`INSERT INTO audit (`+auditColumns+`) VALUES (?,?,?,?,?,?,?)`,
-		e.N, nanos(e.At), e.Actor, e.Action, e.Target, string(doc), e.computeHash(prev))
+		e.N, nanos(e.At), e.Actor, e.Action, e.Target, string(e.Detail), e.computeHash(prev))
 }
 
 // AuditLog returns the newest entries about a target, or about all where it is

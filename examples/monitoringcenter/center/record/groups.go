@@ -24,31 +24,32 @@ func (s *Store) Units(ctx context.Context) ([]Doc, error) {
 // Hear says which units a person's order names from an instant on: other
 // subjects' devices whose reports are evidence about this one too. Those of a pair
 // are the devices of both persons. What a newly named unit has reported as of then is
-// copied; what it reports later is the caller's to Copy.
-func (t *Tx) Hear(person em.SubjectID, since time.Time, units []em.DeviceID) error {
+// copied; what it reports later is the caller's to Copy. Hear returns the newly named
+// ones, of which other partitions may have more.
+func (t *Tx) Hear(person em.SubjectID, since time.Time, units []em.DeviceID) (added []em.DeviceID, err error) {
 	t.s.hearings = nil
 	old, err := collect(t.ctx, t.tx, func(rows row, d *em.DeviceID) error { return rows.Scan(d) },
 		`SELECT unit FROM hearing WHERE person = ? AND since < ? AND until > ?`, string(person), nanos(since), nanos(since))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	named := map[em.DeviceID]bool{}
 	for _, u := range units {
 		named[u] = true
 	}
 	if err := t.exec(`DELETE FROM hearing WHERE person = ? AND since >= ?`, string(person), nanos(since)); err != nil {
-		return err
+		return nil, err
 	}
 	for _, u := range old {
 		if named[u] { // as before
 			delete(named, u)
 			if err := t.exec(`UPDATE hearing SET until = ? WHERE person = ? AND unit = ? AND until > ?`, int64(maxNanos), string(person), string(u), nanos(since)); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
 		if err := t.exec(`UPDATE hearing SET until = ?1 WHERE person = ?2 AND unit = ?3 AND until > ?1`, nanos(since), string(person), string(u)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, u := range units {
@@ -56,13 +57,14 @@ func (t *Tx) Hear(person em.SubjectID, since time.Time, units []em.DeviceID) err
 			continue
 		}
 		if err := t.exec(`INSERT INTO hearing (person, unit, since, until) VALUES (?,?,?,?)`, string(person), string(u), nanos(since), int64(maxNanos)); err != nil {
-			return err
+			return nil, err
 		}
 		if err := t.copyFrom(u, since, person); err != nil {
-			return err
+			return nil, err
 		}
+		added = append(added, u)
 	}
-	return nil
+	return added, nil
 }
 
 // hearing is whose order names a unit, in [since, until).

@@ -50,7 +50,10 @@ const (
 )
 
 // connectPostgres prepares to use a database that exists.
-func connectPostgres(where, as string) (*Store, error) {
+func connectPostgres(where, as string) (*Store, error) { return connectPart(where, as, 0) }
+
+// connectPart does it for a partition, or for the head: 0.
+func connectPart(where, as string, part int) (*Store, error) {
 	cfg, err := pgx.ParseConfig(where)
 	if err != nil {
 		return nil, err // pgx leaves the password out
@@ -61,11 +64,14 @@ func connectPostgres(where, as string) (*Store, error) {
 	if cfg.RuntimeParams["application_name"] == "" {
 		cfg.RuntimeParams["application_name"] = strings.TrimSpace("monitoringcenter " + as)
 	}
+	if part > 0 {
+		cfg.RuntimeParams["search_path"] = schemaOf(part)
+	}
 	reading := cfg.Copy()
 	reading.RuntimeParams["default_transaction_read_only"] = "on"
-	s := new(Store)
+	s := &Store{where: where, as: as, part: part}
 	s.w = stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
-		if err := lockWriter(ctx, c); err != nil {
+		if err := lockWriter(ctx, c, part); err != nil {
 			return errors.Join(err, c.Close(context.WithoutCancel(ctx))) // the pool does not
 		}
 		s.sessions.Add(1)
@@ -77,19 +83,22 @@ func connectPostgres(where, as string) (*Store, error) {
 }
 
 // lockWriter makes a new session the only one that writes.
-func lockWriter(ctx context.Context, c *pgx.Conn) error {
-	for _, name := range []string{"idle_session_timeout", "idle_in_transaction_session_timeout"} {
-		// A server without the setting, before version 14, keeps a silent writer for longer.
-		if _, err := c.Exec(ctx, `SELECT set_config(name, $2, false) FROM pg_settings WHERE name = $1`, name, strconv.Itoa(silentWriter)); err != nil {
-			return err
-		}
+func lockWriter(ctx context.Context, c *pgx.Conn, part int) error {
+	if err := endSilent(ctx, c); err != nil {
+		return err
+	}
+	// Nobody waits for a partition: there are others.
+	lock, within := `SELECT pg_try_advisory_lock($1, $2)`, time.Duration(-1)
+	args := []any{int32(writerLock), int32(part)}
+	if part == 0 {
+		lock, args, within = `SELECT pg_try_advisory_lock($1)`, []any{int64(writerLock)}, lockWithin
 	}
 	for begun := time.Now(); ; {
 		var got bool
-		if err := c.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(writerLock)).Scan(&got); err != nil || got {
+		if err := c.QueryRow(ctx, lock, args...).Scan(&got); err != nil || got {
 			return err
 		}
-		if time.Since(begun) > lockWithin {
+		if time.Since(begun) > within {
 			return ErrOwned
 		}
 		select {
@@ -98,6 +107,76 @@ func lockWriter(ctx context.Context, c *pgx.Conn) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// endSilent makes the server end a session that is silent.
+func endSilent(ctx context.Context, c *pgx.Conn) error {
+	for _, name := range []string{"idle_session_timeout", "idle_in_transaction_session_timeout"} {
+		// A server without the setting, before version 14, keeps a silent writer for longer.
+		if _, err := c.Exec(ctx, `SELECT set_config(name, $2, false) FROM pg_settings WHERE name = $1`, name, strconv.Itoa(silentWriter)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Presence says that a process is there, and counts those that are, for as long as
+// its session lasts.
+type Presence struct{ conn *pgx.Conn }
+
+// presenceLock is the advisory lock of which each process has one.
+const presenceLock = writerLock + 1
+
+// Present makes a process one of those among which partitions are divided.
+func (s *Store) Present(ctx context.Context) (*Presence, error) {
+	cfg, err := pgx.ParseConfig(s.where)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	cfg.RuntimeParams["application_name"] = strings.TrimSpace("monitoringcenter " + s.as)
+	c, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	if err = endSilent(ctx, c); err == nil {
+		_, err = c.Exec(ctx, `SELECT pg_advisory_lock($1, pg_backend_pid())`, int32(presenceLock))
+	}
+	if err != nil {
+		return nil, wrap(errors.Join(err, c.Close(context.WithoutCancel(ctx))))
+	}
+	return &Presence{c}, nil
+}
+
+// Look returns how many processes there are, this one too, and which partitions have
+// an owner.
+func (p *Presence) Look(ctx context.Context) (n int, owned map[int]bool, err error) {
+	rows, err := p.conn.Query(ctx, `SELECT l.classid::bigint, l.objid::bigint FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+		WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database() AND l.objsubid = 2`)
+	if err != nil {
+		return 0, nil, wrap(err)
+	}
+	owned = map[int]bool{}
+	for rows.Next() {
+		var class, of int64
+		if err := rows.Scan(&class, &of); err != nil {
+			rows.Close()
+			return 0, nil, wrap(err)
+		}
+		switch class {
+		case presenceLock:
+			n++
+		case writerLock:
+			owned[int(of)] = true
+		}
+	}
+	return n, owned, wrap(rows.Err())
+}
+
+// Close says that the process is not there any more.
+func (p *Presence) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return p.conn.Close(ctx)
 }
 
 // Owner says who writes to the database, as it calls itself; empty where nobody

@@ -43,6 +43,10 @@ type Store struct {
 	// took. A file has no sessions: 0 is its only one.
 	sessions, owned atomic.Int64
 
+	where, as string
+	part      int    // 0: the head of a divided record, or all of one that is not
+	head      string // of a partition: before the head's tables
+
 	mu     sync.RWMutex // the writer changes memory under it, and reads it without
 	closed bool
 	memory
@@ -110,23 +114,37 @@ func Connect(where, as string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
+	s.where, s.as = where, as
+	return s.prepare(), nil
+}
+
+func (s *Store) prepare() *Store {
 	s.w.SetMaxOpenConns(1)
 	s.readers.SetMaxOpenConns(maxReaders)
+	if s.part > 0 { // there are many
+		s.readers.SetMaxOpenConns(1)
+		s.readers.SetConnMaxIdleTime(partIdle)
+	}
 	s.owned.Store(-1)
 	s.writing = make(chan struct{}, 1)
 	s.statements = statements{db: s.w, known: map[string]*sql.Stmt{}}
 	s.limits = limits{segmentBytes, tailBytes, nobodysMost}
 	s.oldest = minSeconds
-	return s, nil
+	return s
 }
+
+// partIdle is for how long a partition keeps the session of a reader.
+const partIdle = 10 * time.Second
 
 // Own makes this process the one that writes to the record, for as long as the
 // writer's session with the server lasts, and brings the schema up to date.
 // Whatever was read before is void then. ErrOwned is wrapped where another process
 // is the one. A file has nobody to share it with: whoever opens it sees to that.
 func (s *Store) Own(ctx context.Context) error {
-	err := s.r.d.checkLayout(ctx, s.w)
-	if err == nil {
+	var err error
+	if s.part > 0 {
+		err = s.makePartition(ctx)
+	} else if err = s.r.d.checkLayout(ctx, s.w); err == nil {
 		err = s.r.d.migrate(ctx, s.w)
 	}
 	if err != nil {
@@ -219,6 +237,12 @@ type Tx struct {
 	newChunks  int64
 	rowSize    int   // of the row of the tail
 	dropped    int64 // rows of the tail before it are deleted
+	lent       map[lentFrame]int64
+}
+
+func (s *Store) newTx(ctx context.Context, q querier) *Tx {
+	return &Tx{tx: q, ctx: ctx, s: s, touched: map[streamKey]*stream{}, buckets: map[int64]*bucket{}, chunks: map[int64]*chunk{},
+		createdFor: map[em.SubjectID][]*stream{}, createdBy: map[em.DeviceID][]*stream{}, fed: map[em.ObservationID]int64{}, cites: map[em.ObservationID]citation{}}
 }
 
 // Update runs f in one transaction and commits it if f succeeds. While f runs
@@ -247,8 +271,7 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) (err error) {
 			}
 		}()
 	}
-	t := &Tx{tx: querier{c, s.r.d}, ctx: ctx, s: s, touched: map[streamKey]*stream{}, buckets: map[int64]*bucket{}, chunks: map[int64]*chunk{},
-		createdFor: map[em.SubjectID][]*stream{}, createdBy: map[em.DeviceID][]*stream{}, fed: map[em.ObservationID]int64{}, cites: map[em.ObservationID]citation{}}
+	t := s.newTx(ctx, querier{c, s.r.d})
 	if !s.sure {
 		err = t.recover()
 	}

@@ -373,6 +373,17 @@ func (r *Roster) ZoneDocs() []record.Doc {
 	return all
 }
 
+// Carriers returns all who carry a device at some time, which a home unit does itself.
+func (r *Roster) Carriers(d em.DeviceID) (all []em.SubjectID) {
+	if _, ok := r.units[d]; ok {
+		all = append(all, UnitSubject(d))
+	}
+	for _, c := range r.carriers[d] {
+		all = append(all, c.subject)
+	}
+	return all
+}
+
 // Carrier returns who carries a device at an instant, which a home unit does
 // itself; empty for nobody known.
 func (r *Roster) Carrier(d em.DeviceID, at time.Time) em.SubjectID {

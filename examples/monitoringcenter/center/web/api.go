@@ -271,7 +271,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 	}, summary("put-zones", "Add or replace zones, as a GeoJSON FeatureCollection"), limit)
 
 	huma.Get(api, "/api/v1/counts", func(ctx context.Context, _ *struct{}) (*body[record.Counts], error) {
-		c, err := b.Store().Counts(ctx)
+		c, err := b.Counts(ctx)
 		return &body[record.Counts]{c}, problem.of(err)
 	}, summary("get-counts", "How much the record holds"))
 
@@ -352,7 +352,11 @@ func evidence(ctx context.Context, b Backend, id int64) (Evidence, error) {
 		return Evidence{}, err
 	}
 	e := Evidence{Incident: view, Observations: []json.RawMessage{}, History: []VersionView{}, Audit: []record.Entry{}}
-	obs, err := b.Store().Observations(ctx, i.Event.Because)
+	of, err := b.Evidence(ctx, i.Event.Subject)
+	if err != nil {
+		return Evidence{}, err
+	}
+	obs, err := of.Observations(ctx, i.Event.Because)
 	if err == nil {
 		err = b.DiscloseEvidence(ctx, actorOf(ctx), i, len(obs))
 	}
@@ -366,12 +370,12 @@ func evidence(ctx context.Context, b Backend, id int64) (Evidence, error) {
 		}
 		e.Observations = append(e.Observations, doc)
 	}
-	frames, err := b.Store().FramesOf(ctx, i.Event.Because)
+	frames, err := of.FramesOf(ctx, i.Event.Because)
 	if err != nil {
 		return e, err
 	}
 	e.Frames = frameViews(frames)
-	changes, err := b.Store().ChangesOf(ctx, i.Event.ID, ledgerTop)
+	changes, err := of.ChangesOf(ctx, i.Event.ID, ledgerTop)
 	if err != nil {
 		return e, err
 	}

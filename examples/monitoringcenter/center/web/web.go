@@ -28,6 +28,10 @@ var static embed.FS
 // Backend is what the page shows and does.
 type Backend interface {
 	Store() *record.Store
+	// Evidence is where what is known of a subject is read: Store, or a partition.
+	Evidence(ctx context.Context, s em.SubjectID) (*record.Store, error)
+	// Counts says how much the whole record holds.
+	Counts(ctx context.Context) (record.Counts, error)
 	People() []Person
 	Pairs(ctx context.Context) ([]Pair, error)
 	Reports
@@ -96,10 +100,12 @@ type Circle struct {
 
 // Health says whether the center works.
 type Health struct {
-	Status    string `json:"status" enum:"ok,degraded,standby" doc:"standby: another process evaluates, and this one takes over when that ends"`
-	Ready     bool   `json:"ready" doc:"it takes reports, and they reach the record"`
-	Problem   string `json:"problem,omitempty"`
-	Owner     string `json:"owner,omitempty" doc:"of a standby: the process that evaluates, by the address of its page"`
+	Status     string `json:"status" enum:"ok,degraded,standby" doc:"standby: another process evaluates, and this one takes over when that ends"`
+	Ready      bool   `json:"ready" doc:"it takes reports, and they reach the record"`
+	Problem    string `json:"problem,omitempty"`
+	Owner      string `json:"owner,omitempty" doc:"of a standby: the process that evaluates, by the address of its page"`
+	Partitions int    `json:"partitions,omitempty" doc:"of a divided record: how many of its partitions this process evaluates, a standby too"`
+
 	LogEnd    uint64 `json:"log_end" doc:"last position written to the log"`
 	Evaluated uint64 `json:"evaluated" doc:"last position in the record"`
 	Devices   int    `json:"connections"`

@@ -9,7 +9,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,7 @@ import (
 	"github.com/sargas-em/em/examples/internal/pgserver"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
 	"github.com/sargas-em/em/protocol"
 )
@@ -88,6 +91,11 @@ func New(t *testing.T, cfg Config) *Center {
 		Log:     slog.New(slog.NewTextHandler(c.Log, nil)),
 	}
 	o.Record = RecordOf(t, c.Dir)
+	if v := os.Getenv("EM_PARTITIONS"); v != "" && record.IsURL(o.Record) {
+		if o.Partitions, err = strconv.Atoi(v); err != nil {
+			t.Fatalf("EM_PARTITIONS=%s: %v", v, err)
+		}
+	}
 	if cfg.Options != nil {
 		cfg.Options(&o)
 	}
