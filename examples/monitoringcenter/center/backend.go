@@ -87,7 +87,7 @@ func (b backend) Handle(ctx context.Context, actor string, id int64, to record.H
 }
 
 func (b backend) Health(ctx context.Context) web.Health {
-	h := web.Health{Status: "ok", Evaluated: b.c.engine.position(), Devices: b.c.ingest.Connections(), People: len(b.c.engine.people())}
+	h := web.Health{Status: "ok", Evaluated: b.c.engine.position(), Devices: b.c.ingest.Connections(), People: b.c.engine.count()}
 	h.OldestUntold = time.Duration(b.c.untold.Load()).Seconds()
 	h.Partitions = int(b.c.partitions.owned.Load())
 	h.Listeners = listenersOf(b.c.ingest)

@@ -5,8 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -26,10 +26,8 @@ type view struct {
 // people returns all persons by ID.
 func (e *engine) people() []web.Person {
 	e.mu.RLock()
-	defer e.mu.RUnlock()
 	all := make([]web.Person, 0, len(e.views))
-	for _, id := range slices.Sorted(maps.Keys(e.views)) {
-		v := e.views[id]
+	for _, v := range e.views {
 		p := v.Person
 		p.OpenIncidents = len(v.open)
 		worst := em.Info
@@ -41,7 +39,16 @@ func (e *engine) people() []web.Person {
 		}
 		all = append(all, p)
 	}
+	e.mu.RUnlock()
+	slices.SortFunc(all, func(a, b web.Person) int { return strings.Compare(a.ID, b.ID) })
 	return all
+}
+
+// count is how many persons there are.
+func (e *engine) count() int {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return len(e.views)
 }
 
 func (e *engine) name(s em.SubjectID) string {
