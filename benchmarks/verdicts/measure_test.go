@@ -33,7 +33,7 @@ func TestCount(t *testing.T) {
 		alerts []alert
 		want   tally
 	}{
-		"nothing told": {nil, tally{Due: 1, Missed: 1, Short: 1}},
+		"nothing told": {nil, tally{Due: 1, Missed: 1, MissedUntold: 1, Short: 1}},
 		"told at 1025, the first fix after the crossing": {
 			[]alert{{from: 1025, told: 1025, until: 1225}},
 			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{30 * second, 1}}, InAim: 1, Stale: 15 * second},
@@ -52,11 +52,11 @@ func TestCount(t *testing.T) {
 		},
 		"told too late": {
 			[]alert{{from: 1190, told: 1331, until: 1331}},
-			tally{Alerts: 1, Due: 1, Missed: 1, Short: 1},
+			tally{Alerts: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1},
 		},
 		"false, and stale until the end of all": {
 			[]alert{{from: 2000, told: 2000, until: never}},
-			tally{Alerts: 1, False: 1, Due: 1, Missed: 1, Short: 1, ShortFound: 1, Stale: 2970 * second},
+			tally{Alerts: 1, False: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1, ShortFound: 1, Stale: 2970 * second},
 		},
 		"an alert from before covers it": {
 			[]alert{{from: 500, told: 500, until: 1100}},
@@ -68,11 +68,11 @@ func TestCount(t *testing.T) {
 		},
 		"ambiguous": {
 			[]alert{{from: 975, told: 981, until: 985}},
-			tally{Alerts: 1, Undecided: 1, Due: 1, Missed: 1, Short: 1, Stale: 4 * second},
+			tally{Alerts: 1, Undecided: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1, Stale: 4 * second},
 		},
 		"unknown": {
 			[]alert{{from: 3500, told: 3500, until: 3600}},
-			tally{Alerts: 1, Undecided: 1, Due: 1, Missed: 1, Short: 1},
+			tally{Alerts: 1, Undecided: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1},
 		},
 		"again in the same": {
 			[]alert{{from: 1025, told: 1025, until: 1085}, {from: 1145, told: 1145, until: 1215}},
@@ -80,7 +80,15 @@ func TestCount(t *testing.T) {
 		},
 		"the short one": {
 			[]alert{{from: 5010, told: 5010, until: 5040}},
-			tally{Alerts: 1, Due: 1, Missed: 1, Short: 1, ShortFound: 1, Stale: 10 * second},
+			tally{Alerts: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1, ShortFound: 1, Stale: 10 * second},
+		},
+		"told meanwhile that it may be": {
+			[]alert{{from: 990, told: 1320, until: 1330, unsure: true}, {from: 2000, told: 2060, until: 2100, unsure: true}},
+			tally{Due: 1, Missed: 1, MissedMayBe: 1, Short: 1, Unknown: 2, UnknownFalse: 1, UnknownFor: 440 * second},
+		},
+		"… and too late, or that a way leads through": {
+			[]alert{{from: 990, told: 1331, until: 1340, unsure: true}, {from: 1085, told: 1145, until: 1145, passing: true}},
+			tally{Due: 1, Missed: 1, MissedPassing: 1, Short: 1, Passed: 1, Unknown: 1, UnknownFor: 350 * second},
 		},
 	} {
 		for i := range c.alerts {
