@@ -76,7 +76,7 @@ type Config struct {
 	//	accuracy        rftrack, where the sender has one; jt808 of shifted positions alone
 	//	HDOP            eview, megastek, sanav; gt06 in information packets alone
 	//	neither         the others: jt808, laipac, r16h, siadc09, watch3g, xexun2, most of gt06
-	//	no speed        rftrack, siadc09: nothing of theirs is told to be drift
+	//	no speed        rftrack, siadc09: drift is told by their positions
 	//
 	// No specification at hand states an accuracy for those of neither: they get
 	// AssumedAccuracy. Unverified for each; an operator who has measured a model
@@ -112,7 +112,7 @@ type Config struct {
 
 	// DriftReach in metres and DriftHold say what is drift: see Tracker. Zeros
 	// are DefaultDriftReach and DefaultDriftHold; where DriftReach is negative
-	// nothing is drift.
+	// nothing is drift. For a device that reports no speed DriftReach is 150 m at most.
 	DriftReach float64
 	DriftHold  time.Duration
 

@@ -20,6 +20,7 @@ type way struct {
 	doubt  em.Event  // open, as it was told; of no kind: none
 
 	speeds bool // the device measures its speed: it said once that it moves
+	pace   pace // of a device that does not
 	rest   rest
 	moves  int // moving fixes in a row, up to leaveRest
 }

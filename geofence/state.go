@@ -31,12 +31,16 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 		w := &t.ways[i]
 		dst = em.AppendString(dst, string(w.device))
 		doubted := w.doubt.Detail.Kind != ""
-		dst = append(dst, flags(w.speeds, doubted), byte(w.moves), byte(w.trust-distrusted))
+		paced := !w.pace.at.IsZero()
+		dst = append(dst, flags(w.speeds, doubted, paced), byte(w.moves), byte(w.trust-distrusted))
 		if doubted {
 			var err error
 			if dst, err = w.doubt.AppendBinary(dst); err != nil {
 				return dst, fmt.Errorf("geofence: state: %w", err)
 			}
+		}
+		if paced {
+			dst = em.AppendOpt(em.AppendTime(appendPlace(dst, w.pace.p), w.pace.at), w.pace.v, em.AppendFloat)
 		}
 		dst = em.AppendUint(dst, uint64(w.rest.fixes))
 		if w.rest.fixes > 0 {
@@ -137,8 +141,8 @@ func readReading(r *em.StateReader) reading {
 
 func readWay(r *em.StateReader) way {
 	w := way{device: em.DeviceID(r.String())}
-	doubted := false
-	readFlags(r, &w.speeds, &doubted)
+	doubted, paced := false, false
+	readFlags(r, &w.speeds, &doubted, &paced)
 	if b := r.Bytes(2); b != nil {
 		if w.moves, w.trust = int(b[0]), int(b[1])+distrusted; w.moves > leaveRest || w.trust > MaxOutlierRun {
 			r.Fail("too many fixes in a row")
@@ -148,6 +152,12 @@ func readWay(r *em.StateReader) way {
 		w.doubt = em.ReadEvent(r)
 		if d := &w.doubt; d.Detail.Kind != EventDoubted || d.About != string(w.device) || !d.Open() || d.At.IsZero() || len(d.Because) > maxRun {
 			r.Fail("not an open doubt")
+		}
+	}
+	if paced {
+		w.pace = pace{readPlace(r), r.Time(), em.ReadOpt(r, (*em.StateReader).Float)}
+		if w.pace.at.IsZero() || !(w.pace.v.V >= 0) || math.IsInf(w.pace.v.V, 1) {
+			r.Fail("a pace that is none")
 		}
 	}
 	if n := r.Uint(); n > maxRested {
