@@ -96,9 +96,7 @@ func TestBeaconDissector(t *testing.T) {
 		payloads = append(payloads, b)
 	}
 	if dir := os.Getenv("EM_VECTORS"); dir != "" {
-		for _, b := range readVectors(t, filepath.Join(dir, "ble-beacon.jsonl")) {
-			payloads = append(payloads, b)
-		}
+		payloads = append(payloads, readVectors(t, filepath.Join(dir, "ble-beacon.jsonl"))...)
 	}
 	for _, b := range payloads[:len(payloads):len(payloads)] {
 		broken := bytes.Clone(b)
