@@ -84,7 +84,7 @@ func TestPair(t *testing.T) {
 		t.Errorf("after a new start: %+v", again)
 	}
 	phone = c.Connect(2)
-	c.Send(phone, minutes(base, centertest.Kept, -9000, 3, 4)...)
+	c.Send(phone, minutes(base, centertest.Kept, -6000, 3, 4)...)
 	if again := alert(c, record.Withdrawn); again.ID != i.ID || again.Handling != "new" {
 		t.Errorf("after the upload: %+v", again)
 	}

@@ -42,7 +42,7 @@ type pairStory struct {
 func tellPair(t *testing.T, rnd *rand.Rand, grid time.Duration) *pairStory {
 	s := &pairStory{base: now().Add(-50 * time.Minute).Truncate(time.Minute), zone: fmt.Sprintf("zone-%d-kestrel", rnd.IntN(1e6)), watch: "9900000017"}
 	s.home = em.LatLng{Lat: 60 * rnd.Float64(), Lng: 170 * rnd.Float64()}
-	s.work = em.LatLng{Lat: s.home.Lat + 0.5, Lng: s.home.Lng + rnd.Float64()}
+	s.work = em.LatLng{Lat: s.home.Lat, Lng: s.home.Lng + 0.12 + 0.02*rnd.Float64()}
 	s.mails = centertest.NewMailServer(t, false, nil, "")
 	s.c = centertest.Start(t, centertest.Config{
 		Options: func(o *center.Options) {
@@ -159,14 +159,14 @@ func TestBothSidesAreTold(t *testing.T) {
 		if got := append(s.said("app-of-p-1"), s.said("watch-of-p-1")...); len(got) > 0 {
 			t.Errorf("the wearer was told %q of a zone that is not named", got)
 		}
-		s.c.Send(s.wearer, s.at(s.home, 14, 90_000), s.at(s.home, 18, 90_000), s.at(s.home, 22, 90_000))
+		s.c.Send(s.wearer, s.at(s.home, 14, 9000), s.at(s.home, 18, 9000), s.at(s.home, 22, 9000))
 		s.c.Send(s.phone, s.at(s.home, 15, 0), s.at(s.home, 19, 0), s.at(s.home, 23, 0))
 		s.tells("app-of-p-2", "alert", "clear")
 		s.c.Send(s.wearer, s.at(s.work, 26, 100))
 		s.tells("app-of-p-1", "keep away")
 		s.tells("watch-of-p-1", "keep away")
 		s.tells("app-of-p-2", "alert", "clear", "alert")
-		s.c.Send(s.wearer, s.at(s.work, 30, 30_000), s.at(s.work, 34, 30_000), s.at(s.work, 38, 30_000))
+		s.c.Send(s.wearer, s.at(s.work, 30, 10_000), s.at(s.work, 34, 10_000), s.at(s.work, 38, 10_000))
 		s.tells("app-of-p-1", "keep away", "nothing")
 		s.tells("watch-of-p-1", "keep away", "nothing")
 		s.tells("mail-of-p-2", "alert", "clear", "alert", "clear")
@@ -214,7 +214,7 @@ func TestSidesBetweenLines(t *testing.T) {
 	s.tells("app-of-p-2", "pre-alert")
 	s.c.Send(s.wearer, s.at(s.home, 12, 100))
 	s.tells("app-of-p-2", "pre-alert", "alert")
-	s.c.Send(s.wearer, s.at(s.home, 14, 90_000), s.at(s.home, 18, 90_000), s.at(s.home, 22, 90_000))
+	s.c.Send(s.wearer, s.at(s.home, 14, 8000), s.at(s.home, 18, 8000), s.at(s.home, 22, 8000))
 	s.c.Send(s.phone, s.at(s.home, 15, 0), s.at(s.home, 19, 0), s.at(s.home, 23, 0))
 	s.c.Send(s.wearer, s.at(s.work, 26, 100))
 	for _, i := range s.c.Incidents("proximity.alert") {
