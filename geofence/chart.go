@@ -134,7 +134,7 @@ type drawing struct {
 	round  bool      // a few edges that make one ring
 	spots  []spot    // none that is a multiple of runEdges is a gap, nor the last
 	strays []float32 // from the base; by level, the leaves first. None if there are few edges
-	cells  cells     // maybe none
+	cells  cells     // none but in an Index, and of few edges or very many
 }
 
 const (
@@ -184,7 +184,6 @@ func draw(origin r3.Vector, edges []s2.Edge) drawing {
 		}
 		d.strays = slices.Clone(d.strays)
 	}
-	d.cells = newCells(d.spots)
 	return d
 }
 

@@ -292,7 +292,7 @@ func TestSetAllocations(t *testing.T) {
 // TestSetMemory pins what a person's ten zones take beside what the caller
 // gave; and what they do when distances to all of them were asked for.
 func TestSetMemory(t *testing.T) {
-	const subjects, bound, boundNear = 200, 7 << 10, 20 << 10
+	const subjects, bound, boundNear = 200, 7 << 10, 12 << 10
 	r := rand.New(rand.NewPCG(43, 11))
 	var zones [][]Zone
 	for range subjects {
