@@ -214,7 +214,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	tell.register(fs)
 	fs.StringVar(&data, "data", "", "`folder` of log and record; made if missing")
 	fs.StringVar(&where, "record", "", "`URL` of a PostgreSQL database for the record, postgres://…; a file in the folder if absent")
-	fs.IntVar(&partitions, "partitions", 1, "into `how many` a new record in a database is divided, so that several processes evaluate at once: 16, say; it stays so")
+	fs.IntVar(&partitions, "partitions", 0, "into `how many` a new record in a database is divided, so that several processes evaluate at once: 16, say; it stays so. Not divided, or as it is, if absent")
 	fs.DurationVar(&keep.Tracks, "keep-tracks", 0, "`time` to keep what no verdict rests on, 2160h for 90 days; 0 for ever")
 	fs.DurationVar(&keep.Frames, "keep-frames", 0, "`time` to keep raw frames that no verdict rests on; 0 for ever")
 	fs.BoolVar(&logOnly, "log-only", false, "acknowledge what devices send, and evaluate nothing before the next start without this: for measuring")

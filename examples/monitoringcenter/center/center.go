@@ -55,7 +55,7 @@ type Options struct {
 	Record string
 
 	// Partitions is into how many a new record in a PostgreSQL database is divided,
-	// which then stays so; 1, none, if 0. The processes of a center, on an external
+	// which then stays so: 1, or as it is, if 0; else ErrPartitions. The processes of a center, on an external
 	// log, share them and evaluate at once.
 	Partitions int
 

@@ -164,6 +164,9 @@ func (e *engine) load(ctx context.Context) error {
 		if err == nil {
 			parts, err = tx.Divide(e.divide)
 		}
+		if err == nil && e.divide > 1 && parts != e.divide {
+			err = fmt.Errorf("center: %w: it has %d, not %d", ErrPartitions, max(parts, 1), e.divide)
+		}
 		return err
 	}); err != nil {
 		return err
@@ -250,6 +253,9 @@ func randomKey() []byte {
 	rand.Read(key)
 	return key
 }
+
+// ErrPartitions: a record stays divided as it was made.
+var ErrPartitions = errors.New("the record was made with other partitions")
 
 // ErrLog: the log and the record in a data folder do not fit each other.
 var ErrLog = errors.New("log and record do not belong together")

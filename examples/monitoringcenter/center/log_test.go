@@ -65,6 +65,16 @@ func TestLogAndRecordDoNotFit(t *testing.T) {
 		replace(t, dir, "journal", filepath.Dir(copied))
 		refused(t, dir)
 	})
+	t.Run("another division", func(t *testing.T) {
+		if !pgserver.Wanted() {
+			t.Skip("a file is not divided")
+		}
+		dir := fill(t, 1)
+		c := centertest.New(t, centertest.Config{Dir: dir, Options: func(o *center.Options) { o.Partitions = 5 }})
+		if err := c.Run(t.Context()); !errors.Is(err, center.ErrPartitions) {
+			t.Errorf("it says %v", err)
+		}
+	})
 	t.Run("record lost", func(t *testing.T) {
 		// The log alone gives the observations back.
 		if pgserver.Wanted() {
