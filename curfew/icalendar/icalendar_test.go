@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -283,6 +284,35 @@ func TestLargeCalendars(t *testing.T) {
 	long := calendar("UID:a\nDTSTART:20260302T190000\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=100")
 	if _, err := icalendar.Import(strings.NewReader(long), o); !errors.Is(err, icalendar.ErrTooLarge) {
 		t.Errorf("100 occurrences: %v", err)
+	}
+}
+
+// What recurs asks for nothing on a date on which clocks skip all of it; an event
+// of that date alone is a mistake.
+func TestImportSkippedByClocks(t *testing.T) {
+	in := icalendar.Options{Zone: "America/New_York"}
+	p, err := icalendar.Import(strings.NewReader(calendar("UID:a\nDTSTART:20260301T025800\nDTEND:20260301T030300\nRRULE:FREQ=WEEKLY;UNTIL=20260322T075800Z")), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dates []string
+	for _, d := range p.Calendars[0].Days {
+		dates = append(dates, d.Date.String())
+	}
+	if want := []string{"2026-03-01", "2026-03-15", "2026-03-22"}; !slices.Equal(dates, want) {
+		t.Errorf("%v, want %v", dates, want)
+	}
+	in.Until = date(2026, 4, 1)
+	p, err = icalendar.Import(strings.NewReader(calendar("UID:a\nDTSTART:20260301T025800\nDTEND:20260301T030300\nRRULE:FREQ=WEEKLY",
+		"UID:b\nDTSTART:20260301T120000\nDTEND:20260301T130000\nRRULE:FREQ=WEEKLY\nEXDATE:20260308T120000")), in)
+	if err != nil || len(p.Weekly) != 2 || len(p.Calendars) != 1 || len(p.Calendars[0].Days) != 1 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if d := p.Calendars[0].Days[0]; d.Date != date(2026, 3, 8) || !d.Replace || len(d.Rows) != 0 {
+		t.Errorf("%+v", d)
+	}
+	if _, err := icalendar.Import(strings.NewReader(calendar("UID:a\nDTSTART:20260308T025800\nDTEND:20260308T030300")), in); !errors.Is(err, curfew.ErrInGap) {
+		t.Errorf("an event of that date: %v", err)
 	}
 }
 

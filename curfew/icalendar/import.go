@@ -92,8 +92,9 @@ type importer struct {
 
 // entry is a row of a date.
 type entry struct {
-	row  curfew.Row
-	name string
+	row     curfew.Row
+	name    string
+	skipped bool // it recurs, and on this date clocks skip all of it: nobody asks for anything
 }
 
 // series is an event with the versions of its occurrences.
@@ -384,6 +385,7 @@ func (x *importer) put(e *event, start time.Time, length time.Duration, row curf
 			continue
 		}
 		if list := x.dated[r.date]; !slices.ContainsFunc(list, func(o entry) bool { return o.row == r.row }) {
+			r.skipped = e.rule != nil && r.inGap(place)
 			x.dated[r.date] = append(list, r.entry)
 		}
 	}
@@ -393,6 +395,18 @@ func (x *importer) put(e *event, start time.Time, length time.Duration, row curf
 type datedRow struct {
 	date curfew.Date
 	entry
+}
+
+// inGap reports whether clocks skip all of a row.
+func (r *datedRow) inGap(place *time.Location) bool {
+	from, to := midnight(r.date), midnight(r.date).Add(day)
+	if !r.row.AllDay {
+		from, to = from.Add(time.Duration(r.row.Start)*time.Minute), midnight(r.date).Add(time.Duration(r.row.End)*time.Minute)
+		if !from.Before(to) {
+			to = to.Add(day)
+		}
+	}
+	return !curfew.Resolve(place, from, false).Before(curfew.Resolve(place, to, true))
 }
 
 // rows cuts an occurrence into rows: one, or one for each date where it lasts
@@ -408,7 +422,7 @@ func rows(start time.Time, length time.Duration, dates bool, like curfew.Row, na
 			r.Start = curfew.TimeOfDay(from.Sub(midnight) / time.Minute)
 			r.End = curfew.TimeOfDay(to.Sub(to.Truncate(day)) / time.Minute)
 		}
-		list = append(list, datedRow{dateOf(from), entry{r, name}})
+		list = append(list, datedRow{dateOf(from), entry{row: r, name: name}})
 	}
 	end := start.Add(length)
 	if length < day || length == day && start.Equal(start.Truncate(day)) {
@@ -450,6 +464,9 @@ func (x *importer) plan(name string) (curfew.Plan, error) {
 				kept++
 				continue
 			}
+			if e.skipped {
+				continue
+			}
 			h.Rows = append(h.Rows, e.row)
 			if h.Name == "" {
 				h.Name = e.name
@@ -458,7 +475,9 @@ func (x *importer) plan(name string) (curfew.Plan, error) {
 		if kept < len(byDay[d.Weekday()]) {
 			h.Replace, h.Rows = true, nil
 			for _, e := range x.dated[d] {
-				h.Rows = append(h.Rows, e.row)
+				if !e.skipped {
+					h.Rows = append(h.Rows, e.row)
+				}
 			}
 		}
 		if h.Replace || len(h.Rows) > 0 {
