@@ -580,6 +580,7 @@ func TestMetamorphic(t *testing.T) {
 // too. Longitudes are multiples of a thousandth, so that the vertices stay the same; points
 // near an edge are left out, as the sines are not.
 func TestTranslate(t *testing.T) {
+	alone(t)
 	seed := uint64(17)
 	r := rand.New(rand.NewPCG(seed, 5))
 	grid := func(v float64) float64 { return math.Round(v*1000) / 1000 }

@@ -178,6 +178,7 @@ func scriptZone(f []string) (z Zone, err error) {
 
 // TestScripts plays the scripts of testdata, each with a Set and with an Index.
 func TestScripts(t *testing.T) {
+	alone(t)
 	files, err := filepath.Glob("testdata/scripts/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts", err)

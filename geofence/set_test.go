@@ -166,6 +166,7 @@ func TestSetOfShapes(t *testing.T) {
 }
 
 func TestSetGolden(t *testing.T) {
+	alone(t)
 	s := mustSet(t,
 		Zone{ID: "home", Kind: KindHome, Shape: Circle{orb.Point{25, 55}, 100}},
 		area("square", orb.Polygon{box(25, 55, 25.01, 55.01)}),

@@ -16,6 +16,7 @@ import (
 // with repetitions and ticks between, and compares the events with those of a
 // Tracker that had all in order.
 func TestLateData(t *testing.T) {
+	alone(t)
 	exclusion := roundZone(KindExclusion)
 	exclusion.Active = scheduled{windows{{20, 70}, {70, 90}, {120, 170}, {200, 215}}}
 	inclusion, place := roundZone(KindInclusion), roundZone(KindPlace)
