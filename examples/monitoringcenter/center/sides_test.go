@@ -162,11 +162,11 @@ func TestBothSidesAreTold(t *testing.T) {
 		s.c.Send(s.wearer, s.at(s.home, 14, 9000), s.at(s.home, 18, 9000), s.at(s.home, 22, 9000))
 		s.c.Send(s.phone, s.at(s.home, 15, 0), s.at(s.home, 19, 0), s.at(s.home, 23, 0))
 		s.tells("app-of-p-2", "alert", "clear")
-		s.c.Send(s.wearer, s.at(s.work, 26, 100))
+		s.c.Send(s.wearer, s.at(s.work, 27, 100))
 		s.tells("app-of-p-1", "keep away")
 		s.tells("watch-of-p-1", "keep away")
 		s.tells("app-of-p-2", "alert", "clear", "alert")
-		s.c.Send(s.wearer, s.at(s.work, 30, 10_000), s.at(s.work, 34, 10_000), s.at(s.work, 38, 10_000))
+		s.c.Send(s.wearer, s.at(s.work, 31, 10_000), s.at(s.work, 35, 10_000), s.at(s.work, 39, 10_000))
 		s.tells("app-of-p-1", "keep away", "nothing")
 		s.tells("watch-of-p-1", "keep away", "nothing")
 		s.tells("mail-of-p-2", "alert", "clear", "alert", "clear")
@@ -216,7 +216,7 @@ func TestSidesBetweenLines(t *testing.T) {
 	s.tells("app-of-p-2", "pre-alert", "alert")
 	s.c.Send(s.wearer, s.at(s.home, 14, 8000), s.at(s.home, 18, 8000), s.at(s.home, 22, 8000))
 	s.c.Send(s.phone, s.at(s.home, 15, 0), s.at(s.home, 19, 0), s.at(s.home, 23, 0))
-	s.c.Send(s.wearer, s.at(s.work, 26, 100))
+	s.c.Send(s.wearer, s.at(s.work, 27, 100))
 	for _, i := range s.c.Incidents("proximity.alert") {
 		if i.About == "moving" && i.Until.IsZero() {
 			t.Fatalf("the alert goes on: %+v", i)
