@@ -25,8 +25,12 @@ func (z *Zone) spare(q *reading, d float64) float64 {
 // earliest is when the person may have come to the wrong side of a zone first, from
 // where a fix lies clear of it by spare metres; to a second.
 func (c *Config) earliest(q *reading, spare float64) time.Time {
-	v := max(c.UnknownSpeed, min(q.speed.V, c.MaxSpeed))
-	return q.at.Add(time.Duration(math.Round(max(spare, 0)/v)) * time.Second)
+	return q.at.Add(time.Duration(math.Round(max(spare, 0)/c.unseenSpeed(q))) * time.Second)
+}
+
+// unseenSpeed is how fast the person may have gone on unseen, in metres a second.
+func (c *Config) unseenSpeed(q *reading) float64 {
+	return max(c.UnknownSpeed, min(q.speed.V, c.MaxSpeed))
 }
 
 // mayBe returns since when the person may be on the wrong side of zone i, by the last
@@ -191,7 +195,7 @@ func (t *Tracker) unknown(z *Zone, since time.Time, q *reading, spare float64, b
 				{Name: "spare_m", Num: centimetres(spare), Unit: "m"},
 				{Name: "radius95_m", Text: originFact[q.origin], Num: centimetres(q.r95), Unit: "m"},
 				{Name: "silence_s", Num: max(0, since.Sub(q.at).Seconds()) + t.c.UnknownAfter.Seconds(), Unit: "s"},
-				{Name: "speed_mps", Num: centimetres(max(t.c.UnknownSpeed, min(q.speed.V, t.c.MaxSpeed))), Unit: "m/s"},
+				{Name: "speed_mps", Num: centimetres(t.c.unseenSpeed(q)), Unit: "m/s"},
 				{Name: "after_s", Num: t.c.UnknownAfter.Seconds(), Unit: "s"},
 				{Name: "reach_m", Num: t.c.UnknownReach, Unit: "m"},
 			},

@@ -669,27 +669,11 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 			}
 			feed(id, o)
 			s.seen(id, o)
-			for _, p := range s.roster.Pairs(string(id)) {
-				if o.At.Before(p.Order.Since) {
-					continue
-				}
-				if err := s.tx.Copy(o, p.Subject()); err != nil {
-					return err
-				}
-				feed(p.Subject(), o)
-			}
-			if _, unit := roster.UnitOf(id); !unit {
-				continue
-			}
-			hearers, err := s.tx.Hearers(o.Device, o.At)
-			if err != nil {
+			if err := s.concerns(&o, id, func(other em.SubjectID) error {
+				feed(other, o)
+				return s.tx.Copy(o, other)
+			}); err != nil {
 				return err
-			}
-			for _, h := range hearers {
-				if err := s.tx.Copy(o, h); err != nil {
-					return err
-				}
-				feed(h, o)
 			}
 		}
 		for _, d := range strangers {
@@ -712,6 +696,32 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 			}
 		}
 		if err := s.tx.Quarantine(r, device, reason, frames); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// concerns calls f with the subjects besides id, whose device reports it, about whom
+// an observation is evidence too: the pairs of a person, the residents of a unit.
+func (s *step) concerns(o *em.Observation, id em.SubjectID, f func(em.SubjectID) error) error {
+	for _, p := range s.roster.Pairs(string(id)) {
+		if o.At.Before(p.Order.Since) {
+			continue
+		}
+		if err := f(p.Subject()); err != nil {
+			return err
+		}
+	}
+	if _, unit := roster.UnitOf(id); !unit {
+		return nil
+	}
+	hearers, err := s.tx.Hearers(o.Device, o.At)
+	if err != nil {
+		return err
+	}
+	for _, h := range hearers {
+		if err := f(h); err != nil {
 			return err
 		}
 	}

@@ -304,25 +304,8 @@ func (s *step) share(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.O
 				}
 				fed[id] = append(fed[id], o)
 			}
-			for _, p := range s.roster.Pairs(string(id)) {
-				if o.At.Before(p.Order.Since) {
-					continue
-				}
-				if err := take(o, p.Subject()); err != nil {
-					return err
-				}
-			}
-			if _, unit := roster.UnitOf(id); !unit {
-				continue
-			}
-			hearers, err := s.tx.Hearers(o.Device, o.At)
-			if err != nil {
+			if err := s.concerns(&o, id, func(other em.SubjectID) error { return take(o, other) }); err != nil {
 				return err
-			}
-			for _, h := range hearers {
-				if err := take(o, h); err != nil {
-					return err
-				}
 			}
 		}
 	}
