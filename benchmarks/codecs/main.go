@@ -13,6 +13,10 @@
 // once for a separator and once for a check code, and the one with memory also
 // allocates what the codec does. What comes to the codec's time until there are
 // observations, with session and ID, is the last figure.
+//
+// Dialects take turns: a round has a pass of each figure of each, and a figure is the
+// least of all rounds. What others on the machine slow down for a while, be it for
+// seconds, is some rounds of all rather than all rounds of some.
 package main
 
 import (
@@ -21,7 +25,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -72,6 +75,7 @@ type report struct {
 	CPUs    int       `json:"cpus"`
 	Seed    uint64    `json:"seed"`
 	Time    string    `json:"time"`
+	Rounds  int       `json:"rounds"` // of which each figure is the least
 	Codecs  []figures `json:"codecs"`
 }
 
@@ -81,22 +85,16 @@ func main() {
 	seed := flag.Uint64("seed", 1, "of the invented track")
 	only := flag.String("codec", "", "measure this dialect alone")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
+	rounds := flag.Int("rounds", 25, "passes of each figure, of which the least counts")
 	asJSON := flag.Bool("json", false, "print JSON instead of a table")
 	flag.Parse()
-	r := report{Command: os.Args, Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Seed: *seed, Time: cputime.What}
-	if *profile != "" {
-		stop, err := profileTo(*profile)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "codecs:", err)
-			os.Exit(1)
-		}
-		defer stop()
-	}
+	r := report{Command: os.Args, Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Seed: *seed, Time: cputime.What, Rounds: max(*rounds, 1)}
+	var runs []*run
 	for _, d := range devices.All() {
 		if *only != "" && d.Name != *only {
 			continue
 		}
-		f, err := measure(d, *n, *backlog, *seed)
+		run, err := prepare(d, *n, *backlog, *seed)
 		if errors.Is(err, protocol.ErrUnsupported) {
 			fmt.Fprintf(os.Stderr, "%s: its simulator reports none of what is measured\n", d.Name)
 			continue
@@ -105,8 +103,22 @@ func main() {
 			fmt.Fprintf(os.Stderr, "codecs: %s: %v\n", d.Name, err)
 			os.Exit(1)
 		}
-		r.Codecs = append(r.Codecs, f)
+		runs = append(runs, run)
 	}
+	if *profile != "" {
+		stop, err := profileTo(*profile)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "codecs:", err)
+			os.Exit(1)
+		}
+		defer stop()
+	}
+	codecs, err := measure(runs, r.Rounds)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "codecs: %v\n", err)
+		os.Exit(1)
+	}
+	r.Codecs = codecs
 	if err := r.write(*asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "codecs:", err)
 		os.Exit(1)
@@ -131,7 +143,7 @@ func (r report) write(asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(os.Stdout).Encode(r)
 	}
-	fmt.Printf("%s %s, %d CPUs, seed %d, one core, %s; answers checked\n", r.Go, r.OS, r.CPUs, r.Seed, r.Time)
+	fmt.Printf("%s %s, %d CPUs, seed %d, one core, %s, the least of %d rounds; answers checked\n", r.Go, r.OS, r.CPUs, r.Seed, r.Time, r.Rounds)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "codec\tframes\tbytes\tframes/s\treports/s\tMB/s\tallocs\treused: frames/s\tallocs\tns/frame\treused\tfloor\twith memory\tns/byte\treused\tfloor\tobserved: ns/frame\t")
 	for _, f := range r.Codecs {
@@ -152,8 +164,21 @@ func (r report) write(asJSON bool) error {
 	return w.Flush()
 }
 
-// measure makes a stream, checks it, and times Split and Decode over it.
-func measure(d protocol.Device, n, backlog int, seed uint64) (figures, error) {
+// run is a dialect whose stream is made and checked, and what is clocked over it.
+type run struct {
+	figures
+	passes []pass
+}
+
+// pass is one reading of the whole stream, and where the least cost of it stands.
+type pass struct {
+	cost *cost
+	read func() error
+}
+
+// prepare makes a stream, checks it, and says what to time over it: above all Split
+// and Decode.
+func prepare(d protocol.Device, n, backlog int, seed uint64) (*run, error) {
 	var track []em.Observation
 	var stream []byte
 	err := protocol.ErrUnsupported
@@ -168,58 +193,70 @@ func measure(d protocol.Device, n, backlog int, seed uint64) (figures, error) {
 		stream, err = record(d, track, max(day.turn, backlog), seed)
 	}
 	if err != nil {
-		return figures{}, err
+		return nil, err
 	}
 	times, err := check(d, stream, track)
 	if err != nil {
-		return figures{}, err
+		return nil, err
 	}
-	f := figures{Codec: d.Name, Bytes: len(stream), Reports: len(track)}
 	frames, err := split(d, stream)
 	if err != nil {
-		return f, err
+		return nil, err
 	}
-	f.Frames = len(frames)
-	pass := func(read func([]byte) (protocol.Message, error)) func() error {
-		return func() error { return decode(d, stream, read) }
-	}
-	if f.Decode, err = clock(f.Frames, pass(d.Codec.Decode)); err != nil {
-		return f, err
-	}
+	r := &run{figures: figures{Codec: d.Name, Frames: len(frames), Bytes: len(stream), Reports: len(track)}}
+	add := func(c *cost, read func() error) { r.passes = append(r.passes, pass{c, read}) }
+	add(&r.Decode, func() error { return decode(d, stream, d.Codec.Decode) })
 	if reuser, ok := d.Codec.(protocol.Reuser); ok {
+		r.Reuse = new(cost)
 		var memory wire.Memory
-		reuse, err := clock(f.Frames, pass(func(frame []byte) (protocol.Message, error) { return reuser.DecodeReuse(frame, &memory) }))
-		if err != nil {
-			return f, err
-		}
-		f.Reuse = &reuse
+		add(r.Reuse, func() error {
+			return decode(d, stream, func(frame []byte) (protocol.Message, error) { return reuser.DecodeReuse(frame, &memory) })
+		})
 	}
-	f.Floor, _ = clock(f.Frames, func() error { return floor(frames, 0) })
-	f.Memory, _ = clock(f.Frames, func() error { return floor(frames, int(f.Decode.BytesPerFrame)/8) })
-	f.Observed, err = clock(f.Frames, func() error { return observe(d, stream, times) })
-	return f, err
+	add(&r.Floor, func() error { return floor(frames, 0) })
+	add(&r.Memory, func() error { return floor(frames, int(r.Decode.BytesPerFrame)/8) })
+	add(&r.Observed, func() error { return observe(d, stream, times) })
+	return r, nil
 }
 
-// clock takes the least time of some passes: others on the machine only add.
-func clock(frames int, pass func() error) (c cost, err error) {
+// measure has the dialects take turns.
+func measure(runs []*run, rounds int) ([]figures, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	best := time.Duration(math.MaxInt64)
-	for range 25 { // some milliseconds each
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		start := cputime.Thread()
-		if err := pass(); err != nil {
-			return cost{}, err
+	for range rounds {
+		for _, r := range runs {
+			for _, p := range r.passes { // some milliseconds each
+				if err := p.clock(r.Frames); err != nil {
+					return nil, fmt.Errorf("%s: %w", r.Codec, err)
+				}
+			}
 		}
-		best = min(best, cputime.Thread()-start)
-		runtime.ReadMemStats(&after)
-		c.AllocsPerFrame = float64(after.Mallocs-before.Mallocs) / float64(frames)
-		c.BytesPerFrame = float64(after.TotalAlloc-before.TotalAlloc) / float64(frames)
 	}
-	c.NSPerFrame = float64(best.Nanoseconds()) / float64(frames)
-	return c, nil
+	all := make([]figures, len(runs))
+	for i, r := range runs {
+		all[i] = r.figures
+	}
+	return all, nil
+}
+
+// clock reads the stream once more, and keeps the least time: others on the machine
+// only add. Allocations are those of the last pass, when memory has grown.
+func (p pass) clock(frames int) error {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := cputime.Thread()
+	if err := p.read(); err != nil {
+		return err
+	}
+	ns := float64((cputime.Thread() - start).Nanoseconds()) / float64(frames)
+	runtime.ReadMemStats(&after)
+	if p.cost.NSPerFrame == 0 || ns < p.cost.NSPerFrame {
+		p.cost.NSPerFrame = ns
+	}
+	p.cost.AllocsPerFrame = float64(after.Mallocs-before.Mallocs) / float64(frames)
+	p.cost.BytesPerFrame = float64(after.TotalAlloc-before.TotalAlloc) / float64(frames)
+	return nil
 }
 
 // decode splits and decodes the whole stream.

@@ -9,12 +9,24 @@ import (
 )
 
 func TestEveryStreamIsChecked(t *testing.T) {
+	var runs []*run
 	for _, d := range devices.All() {
-		f, err := measure(d, 300, 0, 7)
+		r, err := prepare(d, 300, 0, 7)
 		if err != nil {
-			t.Errorf("%s: %v", d.Name, err)
-		} else if f.Frames < 150 { // samples come two in a frame
-			t.Errorf("%s: %d frames", d.Name, f.Frames)
+			t.Fatalf("%s: %v", d.Name, err)
+		}
+		if r.Frames < 150 { // samples come two in a frame
+			t.Errorf("%s: %d frames", d.Name, r.Frames)
+		}
+		runs = append(runs, r)
+	}
+	all, err := measure(runs, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		if f.Decode.NSPerFrame <= 0 || f.Decode.AllocsPerFrame < 1 || f.Observed.NSPerFrame <= 0 {
+			t.Errorf("%s: %+v", f.Codec, f)
 		}
 	}
 }
