@@ -2,6 +2,7 @@ package sanav
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -246,12 +247,8 @@ func (f *reader) rmc(r *nmea.RMC) (bad bool) {
 	return bad
 }
 
-// reportFields are the fields behind a report's sentence, without neighbour cells.
-const reportFields = 15
-
 func (f *reader) report() protocol.Message {
-	const least = 1 + 11 + reportFields // commas without neighbours, in the shortest sentence
-	m, neighbours := wire.OwnList[Report, string](&f.Cursor, f.count()-1-least)
+	m := wire.Own[Report](&f.Cursor)
 	m.IMEI = f.Text(reportDigits, "imei") // digits: else it were no report
 	f.Expect(",", "separator")
 	if rest := f.frame[f.Pos():]; len(rest) < 6 || string(rest[3:6]) != "RMC" {
@@ -264,7 +261,6 @@ func (f *reader) report() protocol.Message {
 	}
 	m.BadCheck = f.rmc(&m.RMC)
 	f.Expect(",", "separator")
-	more := f.count() - reportFields
 	m.Event = nmea.ReadText(&f.Cursor, "event")
 	m.Bracelet = nmea.ReadText(&f.Cursor, "bracelet")
 	for i := range m.Reserved {
@@ -280,11 +276,8 @@ func (f *reader) report() protocol.Message {
 	m.LAC = nmea.ReadHex(&f.Cursor, "lac", 1<<24-1)
 	m.CID = nmea.ReadHex(&f.Cursor, "cid", 1<<28-1)
 	m.Level = nmea.ReadUint(&f.Cursor, "level", 255)
-	if more > 0 {
-		m.Neighbours = neighbours
-	}
-	for range more {
-		m.Neighbours = append(m.Neighbours, nmea.ReadText(&f.Cursor, "neighbour"))
+	if f.More(',') {
+		m.Neighbours = f.FieldsText(',', "neighbour")
 	}
 	return m
 }
@@ -434,5 +427,11 @@ func (m *Report) line() ([]byte, error) {
 		affix("M", m.CSQ, ""), affix("", m.Millivolts, "mV"),
 		string(nmea.AppendNumber(nil, m.Sensitivity)), string(nmea.AppendNumber(nil, m.HDOP)),
 		affix("", m.MCC, ""), affix("", m.MNC, ""), hexa(m.LAC), hexa(m.CID), affix("", m.Level, "")}
-	return arguments(append([]byte(m.IMEI+","), s...), append(fields, m.Neighbours...), "")
+	if m.Neighbours != "" {
+		if m.Neighbours[0] != ',' {
+			return nil, errors.New("no comma in front of the neighbours")
+		}
+		fields = append(fields, strings.Split(m.Neighbours[1:], ",")...)
+	}
+	return arguments(append([]byte(m.IMEI+","), s...), fields, "")
 }

@@ -25,7 +25,7 @@ type Report struct {
 
 	MCC, MNC, LAC, CID em.Opt[uint64] // serving cell
 	Level              em.Opt[uint64] // of the serving cell, of unknown scale
-	Neighbours         []string       // further cells, of unknown layout
+	Neighbours         string         // further cells, of unknown layout: each field with the comma in front of it
 }
 
 // Legacy is what SANAV's older trackers send.

@@ -141,7 +141,7 @@ func (s *session) report(m *Report, out *protocol.Output) {
 		n.add("gps_sensitivity", m.Sensitivity.V.String())
 	}
 	n.addUint("cell_level", m.Level)
-	n.add("neighbours", strings.Join(m.Neighbours, ","))
+	n.add("neighbours", strings.TrimPrefix(m.Neighbours, ","))
 	out.Observe(s.device, at, &em.Vendor{Name: "report", Fields: n})
 }
 

@@ -101,9 +101,9 @@ func (f *reader) read() protocol.Message {
 	}
 	switch base(string(keyword)) {
 	case "UD", "UD2", "AL", "WT":
-		m, radio := wire.OwnList[Position, string](c, fields-positionFields)
+		m := wire.Own[Position](c)
 		m.Keyword = f.keyword(&m.Header)
-		f.position(m, radio)
+		f.position(m)
 		return m
 	case "LK":
 		m, list := wire.OwnList[KeepAlive, string](c, fields)
@@ -163,9 +163,6 @@ func isSensor(keyword []byte) bool {
 	return sensors[string(lower[:len(keyword)])] != nil
 }
 
-// positionFields are the fields of a position in front of what the device hears.
-const positionFields = 16
-
 // maxKeyword bounds keywords.
 const maxKeyword = 32
 
@@ -197,7 +194,7 @@ func (f *reader) degrees(name string, most float64) em.Opt[em.Decimal] {
 // maxCount bounds satellites, steps and tumbles.
 const maxCount = 1<<31 - 1
 
-func (f *reader) position(m *Position, radio []string) {
+func (f *reader) position(m *Position) {
 	date := nmea.ReadDate(&f.Cursor, "date")
 	m.Time = nmea.Join(date, nmea.ReadClock(&f.Cursor, "time"))
 	m.Status = nmea.ReadLetter(&f.Cursor, "status", "AV", false)
@@ -215,7 +212,7 @@ func (f *reader) position(m *Position, radio []string) {
 	m.Tumbles = nmea.ReadUint(&f.Cursor, "tumbles", maxCount)
 	bits := nmea.ReadHex(&f.Cursor, "bits", 1<<32-1)
 	m.Bits = em.Opt[Bits]{V: Bits(bits.V), OK: bits.OK}
-	m.Radio = f.texts(radio, "radio")
+	m.Radio = f.FieldsText(',', "radio")
 }
 
 // unescape appends sound as it was before it was escaped to out, which may be the
@@ -319,7 +316,7 @@ func texts(m protocol.Message) []string {
 	case *KeepAlive:
 		return m.Fields
 	case *Position:
-		return append([]string{m.Keyword}, m.Radio...)
+		return []string{m.Keyword, m.Radio}
 	case *Answer:
 		return []string{m.Content}
 	case *VoiceQuery:
@@ -361,5 +358,8 @@ func (m *Position) content() ([]byte, error) {
 	}
 	b := nmea.AppendFields([]byte(m.Keyword), date, clock, letter(m.Status), number(m.Lat), letter(m.NorthSouth), number(m.Lng), letter(m.EastWest),
 		number(m.Speed), number(m.Course), number(m.Altitude), whole(m.Satellites), whole(m.GSM), whole(m.Battery), whole(m.Steps), whole(m.Tumbles), bits)
-	return nmea.AppendFields(b, m.Radio...), nil
+	if m.Radio != "" && m.Radio[0] != ',' {
+		return nil, errors.New("no comma in front of what the device hears")
+	}
+	return append(b, m.Radio...), nil
 }

@@ -47,7 +47,7 @@ type Position struct {
 	Battery        em.Opt[uint64] // percent
 	Steps, Tumbles em.Opt[uint64]
 	Bits           em.Opt[Bits]
-	Radio          []string // behind the bits: cells, access points and more, see Surroundings
+	Radio          string // behind the bits, each field with the comma in front of it: cells, access points and more, see Surroundings
 }
 
 // Answer is the center's answer to AL and JXTK.
@@ -142,7 +142,10 @@ type Surroundings struct {
 // Surroundings reads the fields behind the bits. What breaks their format is in
 // Rest. Cells of an impossible country or number are left out.
 func (m *Position) Surroundings() (s Surroundings) {
-	f := m.Radio
+	var f []string
+	if _, radio, ok := strings.Cut(m.Radio, ","); ok {
+		f = strings.Split(radio, ",")
+	}
 	n, ok := count(f)
 	if !ok || n > 0 && len(f) < 4+3*n {
 		s.Rest = f

@@ -45,7 +45,7 @@ func newSimulator(identity string, seed uint64) (protocol.Simulator, error) {
 		Header: s.header, Status: 'V', Lat: zero, NorthSouth: 'N', Lng: zero, EastWest: 'E',
 		Satellites: em.Some(uint64(0)), GSM: em.Some(60 + s.rnd.Uint64N(41)), Battery: em.Some(50 + s.rnd.Uint64N(51)),
 		Steps: em.Some(s.rnd.Uint64N(5000)), Tumbles: em.Some(uint64(0)), Bits: em.Some(Bits(0)),
-		Radio: []string{"1", "0", "246", "1", "3450", strconv.Itoa(s.rnd.IntN(1 << 16)), "132", "0", "0.0"},
+		Radio: fmt.Sprintf(",1,0,246,1,3450,%d,132,0,0.0", s.rnd.IntN(1<<16)),
 	}
 	return s, nil
 }

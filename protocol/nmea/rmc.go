@@ -41,9 +41,73 @@ const rmcFields = 12
 // at whatever follows: a comma, or the end. The check code is not judged here. After
 // an error, which c has, r is zero.
 func (r *RMC) Read(c *wire.Cursor, frame []byte) {
-	if r.read(c, frame); c.Err() != nil {
+	if n := r.plain(c); n > 0 {
+		c.Advance(n)
+	} else if r.read(c, frame); c.Err() != nil {
 		*r = RMC{}
 	}
+}
+
+// plain reads a sentence that has all that a receiver with a fix sends, no variation,
+// and a check code, as nearly all have. It returns how many bytes that are; 0 for
+// all others, right or wrong, which are read with care.
+func (r *RMC) plain(c *wire.Cursor) int {
+	const least = len("$GPRMC,,,,,,,,,,,*00")
+	b := c.Ahead()
+	if len(b) < least || b[0] != '$' || b[1]-'A' > 25 || b[2]-'A' > 25 || b[3] != 'R' || b[4] != 'M' || b[5] != 'C' || b[6] != ',' {
+		return 0
+	}
+	i := len("$GPRMC,")
+	clock, n := clock(b[i:])
+	if i += n; n == 0 || len(b)-i < len(",A,") || b[i] != ',' || b[i+1] != 'A' && b[i+1] != 'V' || b[i+2] != ',' {
+		return 0
+	}
+	r.Status = b[i+1]
+	i += len(",A,")
+	if r.Lat, n = coordinate(Latitude, b[i:]); n == 0 || len(b)-i <= n || b[i+n] != ',' {
+		return 0
+	}
+	i += n + 1
+	if r.Lng, n = coordinate(Longitude, b[i:]); n == 0 || len(b)-i <= n || b[i+n] != ',' {
+		return 0
+	}
+	i += n + 1
+	if r.Speed.V, n = number(b[i:]); len(b)-i <= n || b[i+n] != ',' {
+		return 0
+	}
+	r.Speed.OK = n > 0
+	i += n + 1
+	if r.Course.V, n = number(b[i:]); len(b)-i <= n || b[i+n] != ',' {
+		return 0
+	}
+	r.Course.OK = n > 0
+	i += n + 1
+	dmy, n := wire.Leading(b[i:])
+	day, ok := date(dmy)
+	if i += n; n != 6 || !ok || len(b)-i < len(",,*00") || b[i] != ',' || b[i+1] != ',' {
+		return 0
+	}
+	i += len(",,")
+	if r.HasMode = b[i] == ','; r.HasMode {
+		if len(b)-i < len(",A*00") || b[i+1]-'A' > 25 {
+			return 0
+		}
+		i += len(",A")
+	}
+	if b[i] != '*' || upperHex(b[i+1])|upperHex(b[i+2]) > 15 {
+		return 0
+	}
+	at := c.Pos()
+	if r.Talker = "GP"; b[1] != 'G' || b[2] != 'P' {
+		r.Talker = c.TextAt(at+1, 2)
+	}
+	r.Time = Join(day, em.Some(clock))
+	r.Variation, r.VariationDir, r.Mode = "", "", ""
+	if r.HasMode {
+		r.Mode = c.TextAt(at+i-1, 1)
+	}
+	r.Check = c.TextAt(at+i+1, 2)
+	return i + len("*00")
 }
 
 func (r *RMC) read(c *wire.Cursor, frame []byte) {

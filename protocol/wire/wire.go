@@ -312,6 +312,30 @@ func (c *Cursor) field(sep byte, name string) []byte {
 	return v
 }
 
+// More reports whether Field has another field to read, which may be the empty one
+// behind a sep that ends the data.
+func (c *Cursor) More(sep byte) bool {
+	return c.Len() > 0 || c.err == nil && c.pos > 0 && c.frame[c.pos-1] == sep && c.empty != c.pos
+}
+
+// FieldsText reads all fields that are left as they are, each with the sep in front
+// of it, which has been read already for the first: empty where not even that has.
+func (c *Cursor) FieldsText(sep byte, name string) string {
+	at := c.pos - 1
+	switch {
+	case c.err != nil || at < 0 || c.frame[at] != sep:
+		return ""
+	case c.pos == c.end:
+		c.field(sep, name)
+	default:
+		c.pos = c.end
+	}
+	if c.err != nil {
+		return ""
+	}
+	return c.TextAt(at, c.pos-at)
+}
+
 // FieldText is Field with an owned copy of the text; see Own.
 func (c *Cursor) FieldText(sep byte, name string) string {
 	start := c.pos
