@@ -325,7 +325,7 @@ func TestTimeline(t *testing.T) {
 			}
 			s := newScript(t, string(doc))
 			want := final(drive(t, s.evaluator(t), nil, s.obs, s.until))
-			for round := range rounds(2) {
+			for round := range uint64(2) {
 				rnd := rand.New(rand.NewPCG(seed, round))
 				var store em.MemoryHistory
 				changed += replay(t, rnd, &store, s.obs, s.until, func() em.Evaluator { return s.evaluator(t) })
@@ -394,7 +394,7 @@ func replay(t *testing.T, rnd *rand.Rand, store *em.MemoryHistory, obs []em.Obse
 func TestTimelineOfRandomNights(t *testing.T) {
 	const seed = 99
 	t.Logf("seed %d", seed)
-	for round := range rounds(8) {
+	for round := range uint64(8) {
 		rnd := rand.New(rand.NewPCG(seed, round))
 		day, _ := time.Parse(time.DateOnly, days[rnd.IntN(len(days))])
 		order := randomOrder(t, rnd, day)

@@ -32,8 +32,9 @@ func TestSides(t *testing.T) {
 			curfew.LeftDuring: curfew.LeftDuring, curfew.OutAtEnd: curfew.LeftEarly,
 		},
 	}
+	const rounds = 12
 	faults := 0
-	for round := range rounds(12) {
+	for round := range uint64(rounds) {
 		rnd := rand.New(rand.NewPCG(seed, round))
 		day, _ := time.Parse(time.DateOnly, days[rnd.IntN(len(days))])
 		at := day.Add(-3 * time.Hour)
@@ -99,7 +100,7 @@ func TestSides(t *testing.T) {
 			}
 		}
 	}
-	if faults < 8*int(rounds(12)) {
+	if faults < 8*rounds {
 		t.Errorf("only %d faults: the test proves little", faults)
 	}
 }

@@ -14,6 +14,9 @@ import (
 // that is not near an edge they agree; the kernel says near for every point on
 // which rounding could change the answer.
 func TestCrossings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("computes much, in one goroutine")
+	}
 	seed := uint64(21)
 	r := rand.New(rand.NewPCG(seed, 1))
 	nearby, odd := 0, 0

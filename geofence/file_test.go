@@ -44,6 +44,7 @@ func written(t testing.TB, x *Index) []byte {
 }
 
 func TestFile(t *testing.T) {
+	alone(t)
 	zones := fileZones()
 	x := mustIndex(t, zones...)
 	b := written(t, x)
@@ -266,6 +267,7 @@ func TestFileSealedDamage(t *testing.T) {
 }
 
 func TestCovering(t *testing.T) {
+	alone(t)
 	coverer := &s2.RegionCoverer{MaxLevel: 30, MaxCells: 12}
 	r := rand.New(rand.NewPCG(8, 8))
 	for _, z := range fileZones()[50:] {

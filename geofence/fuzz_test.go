@@ -51,6 +51,7 @@ func areaOf(b []byte) Area {
 // FuzzArea checks that no ring makes NewIndex panic, and that what it accepts
 // has the same inside whichever way its rings run.
 func FuzzArea(f *testing.F) {
+	alone(f)
 	f.Add([]byte{0, 0, 0, 10, 0, 10, 10, 0, 10})
 	f.Add([]byte{4, 0xfb, 0, 5, 0, 5, 10, 0xfb, 10, 0x80, 0, 0xfe, 2, 2, 2, 2, 8, 0xfe, 8})
 	f.Add([]byte{11, 0, 0xf0, 4, 0xf0, 8, 0xf0, 12, 0xf0}) // round a pole

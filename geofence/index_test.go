@@ -15,6 +15,15 @@ import (
 	. "github.com/sargas-em/em/geofence"
 )
 
+// alone is for tests that compute much, in one goroutine. With -short, which is how
+// the race detector runs this package, they are left out.
+func alone(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("computes much, in one goroutine")
+	}
+}
+
 // box is a ring round [west, east] × [south, north].
 func box(west, south, east, north float64) orb.Ring {
 	return orb.Ring{{west, south}, {east, south}, {east, north}, {west, north}, {west, south}}

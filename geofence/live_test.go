@@ -56,6 +56,7 @@ func randomZone(r *rand.Rand, id, version string) Zone {
 // TestLiveAgrees changes zones at random, in a Live and in a map, and compares
 // the answers with those of an Index of the map's zones.
 func TestLiveAgrees(t *testing.T) {
+	alone(t)
 	seed := uint64(59)
 	r := rand.New(rand.NewPCG(seed, 14))
 	want := map[string]Zone{}
@@ -225,6 +226,7 @@ func TestLiveUnderChange(t *testing.T) {
 }
 
 func TestLiveBounds(t *testing.T) {
+	alone(t)
 	circle := func(i int) Zone {
 		return Zone{ID: fmt.Sprint(i), Kind: KindPlace, Shape: Circle{orb.Point{float64(i % 300), float64(i % 80)}, 100}}
 	}

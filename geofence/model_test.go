@@ -81,6 +81,7 @@ func (m *model) some(t *rapid.T) []int {
 // TestLiveModel puts, removes and merges zones in any order, and compares a Live
 // with a map of zones whose answers are golang/geo's.
 func TestLiveModel(t *testing.T) {
+	alone(t)
 	m := newModel(t)
 	rapid.Check(t, func(t *rapid.T) {
 		l, want := NewLive(nil), map[string]int{}
@@ -156,6 +157,7 @@ func TestLiveModel(t *testing.T) {
 // TestSetModel is TestLiveModel for a Set, whose zones have places; and earlier
 // sets do not change.
 func TestSetModel(t *testing.T) {
+	alone(t)
 	type row struct {
 		id    string
 		shape int

@@ -77,6 +77,7 @@ func subject(r *rand.Rand) (zones []Zone, points []em.LatLng) {
 // with an Index: which zones contain positions, and on which side of their
 // edges circles are.
 func TestSetAgrees(t *testing.T) {
+	alone(t)
 	subjects := 60
 	seed := uint64(31)
 	r := rand.New(rand.NewPCG(seed, 8))

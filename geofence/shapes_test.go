@@ -88,6 +88,7 @@ func TestRoundShapes(t *testing.T) {
 // TestOrderOfZones checks that an answer does not depend on the order in which
 // zones are given, nor on what else is on the map.
 func TestOrderOfZones(t *testing.T) {
+	alone(t)
 	seed := uint64(41)
 	r := rand.New(rand.NewPCG(seed, 1))
 	zones := append(fileZones(), syntheticZones(8, 300, .05)...)

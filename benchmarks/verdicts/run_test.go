@@ -45,6 +45,9 @@ func TestRun(t *testing.T) {
 
 // The files of EM_DATA are read, and the walks have a truth.
 func TestReadSet(t *testing.T) {
+	if testing.Short() {
+		t.Skip("computes much, in one goroutine")
+	}
 	if os.Getenv("EM_DATA") == "" {
 		if os.Getenv("EM_REQUIRE") != "" {
 			t.Fatal("EM_DATA is not set")

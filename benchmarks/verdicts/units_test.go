@@ -228,6 +228,9 @@ func TestNaive(t *testing.T) {
 // A small town and the simulator's honest scenarios: ours tells less that is
 // false and misses nothing there.
 func TestSmoke(t *testing.T) {
+	if testing.Short() {
+		t.Skip("computes much, in one goroutine")
+	}
 	var results []result
 	var missed int
 	compare := rules()
@@ -293,6 +296,9 @@ func TestSmoke(t *testing.T) {
 // The truth out of fixes, against a path that is known: somebody with a phone in
 // the street, a fix a second. What it takes for certain is right.
 func TestTruthMethod(t *testing.T) {
+	if testing.Short() {
+		t.Skip("computes much, in one goroutine")
+	}
 	var right, wrong, open int64
 	for n := range 2 {
 		name := townName(setTown, 5, n)

@@ -17,7 +17,16 @@ var kit = codectest.Kit{
 	Protected: func(frame []byte) (from, to int) { return 0, len(frame) },
 }
 
-func TestConformance(t *testing.T) { codectest.Run(t, kit) }
+func TestConformance(t *testing.T) { run(t, kit) }
+
+// run runs the kit, all in one goroutine: not with -short, which is how the race
+// detector runs this package.
+func run(t *testing.T, k codectest.Kit) {
+	if testing.Short() {
+		t.Skip("long, in one goroutine")
+	}
+	codectest.Run(t, k)
+}
 
 func FuzzStream(f *testing.F) { codectest.Fuzz(f, kit) }
 

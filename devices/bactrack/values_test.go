@@ -64,9 +64,9 @@ func skynKit() codectest.Kit {
 	return k
 }
 
-func TestMobileConformance(t *testing.T) { codectest.Run(t, mobileKit()) }
-func TestC6Conformance(t *testing.T)     { codectest.Run(t, c6Kit()) }
-func TestSkynConformance(t *testing.T)   { codectest.Run(t, skynKit()) }
+func TestMobileConformance(t *testing.T) { run(t, mobileKit()) }
+func TestC6Conformance(t *testing.T)     { run(t, c6Kit()) }
+func TestSkynConformance(t *testing.T)   { run(t, skynKit()) }
 
 func FuzzMobile(f *testing.F) { codectest.Fuzz(f, mobileKit()) }
 func FuzzC6(f *testing.F)     { codectest.Fuzz(f, c6Kit()) }

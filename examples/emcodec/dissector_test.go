@@ -46,6 +46,7 @@ func tshark(t *testing.T) string {
 // frames of watch3g tell wrong lengths at times: where those end among junk, a layout
 // cannot know, and that dialect's own vectors are among junk alone.
 func TestDissectors(t *testing.T) {
+	alone(t)
 	program := tshark(t)
 	for _, d := range devices.All() {
 		described, ok := d.Codec.(protocol.Described)
@@ -80,6 +81,7 @@ func TestDissectors(t *testing.T) {
 // Beacons' payloads are shown within the packets of a capture of Bluetooth, behind what
 // Wireshark itself makes of them.
 func TestBeaconDissector(t *testing.T) {
+	alone(t)
 	const seed = 17
 	random := rand.New(rand.NewPCG(seed, 0))
 	var payloads [][]byte
@@ -469,6 +471,7 @@ func datagramsOf(wire [][]byte, seed uint64) (all [][]byte) {
 
 // Info has the words of the layout's titles.
 func TestDissectorInfo(t *testing.T) {
+	alone(t)
 	program := tshark(t)
 	dir := t.TempDir()
 	script, file := filepath.Join(dir, "gt06.lua"), filepath.Join(dir, "field.pcapng")

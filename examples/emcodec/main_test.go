@@ -27,8 +27,19 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"emcodec": main})
 }
 
+// alone is for tests of one goroutine that start other programs, or this one many
+// times. With -short, which is how the race detector runs this package, they are
+// left out.
+func alone(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("other processes, and one goroutine")
+	}
+}
+
 // The scripts are what a vendor's engineer types and must see.
 func TestScripts(t *testing.T) {
+	alone(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", UpdateScripts: os.Getenv("EM_UPDATE") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status},
@@ -105,6 +116,7 @@ func writeCapture(name string) error {
 
 // What the README's table of devices says of outside frames, this tool shows.
 func TestOutsideFrames(t *testing.T) {
+	alone(t)
 	dir := os.Getenv("EM_VECTORS")
 	if dir == "" {
 		if os.Getenv("EM_REQUIRE") != "" {

@@ -48,6 +48,7 @@ func replaceIn(t *testing.T, file, from, to string) {
 // What init writes is a package of another module that passes its kit at once, and
 // no longer does when it is broken.
 func TestInitAndVerify(t *testing.T) {
+	alone(t)
 	t.Setenv("EM_VECTORS", "") // no outside frames: the report is the same everywhere
 	t.Setenv("EM_REQUIRE", "")
 	dir := filepath.Join(t.TempDir(), "beta", "b7")
@@ -124,6 +125,7 @@ func TestInitAndVerify(t *testing.T) {
 // Each kind of device has a scaffold that passes its kit at once, with its fuzz target's
 // seeds, and without any network.
 func TestInitProfiles(t *testing.T) {
+	alone(t)
 	t.Setenv("EM_VECTORS", "")
 	t.Setenv("EM_REQUIRE", "")
 	t.Setenv("GOPROXY", "off")
@@ -192,6 +194,7 @@ func checkDissector(t *testing.T, dir, report string) {
 
 // The SDK's own codecs are verified by name.
 func TestVerifyByName(t *testing.T) {
+	alone(t)
 	t.Setenv("EM_VECTORS", "")
 	t.Setenv("EM_REQUIRE", "")
 	out, errs, status := emcodec(t, "verify", "r16h", "--json", "-")

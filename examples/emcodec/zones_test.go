@@ -22,6 +22,7 @@ var zones = []string{"UTC", "Europe/Vilnius", "America/St_Johns"}
 // What a frame becomes does not depend on the system's time zone: the composed
 // frames of every dialect, with their fields, notes and observations.
 func TestZones(t *testing.T) {
+	alone(t)
 	entries, err := catalogue.Entries()
 	if err != nil {
 		t.Fatal(err)

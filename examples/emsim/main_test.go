@@ -30,6 +30,9 @@ func (l leakChecked) Run() int {
 
 // The scripts are what a vendor's engineer types and must see.
 func TestScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other processes")
+	}
 	c := startCenter(t, "gt06", nil)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", UpdateScripts: os.Getenv("EM_UPDATE") != "",

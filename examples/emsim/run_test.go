@@ -101,6 +101,9 @@ var wallClock = map[string]bool{"siadc09": true, "skyn": true}
 // The same seed sends the same bytes, with every kind of fault too; another seed
 // sends others.
 func TestSameSeedSameBytes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and the runs of TestScenariosArrive")
+	}
 	const fault = "drop=3%,dup=3%,reorder=3%,flip=2%,cut=1%,split=40,late=5%,skew=90s,reply.drop=3%,reply.dup=2%,reply.cut=0.5%"
 	for _, d := range devices.All() {
 		sc := shortScenario(d)

@@ -26,6 +26,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// alone is for tests of the command in processes of its own: the race detector
+// makes them many times slower, and package center's tests run with it. With -short,
+// which is how it runs this package, they are left out.
+func alone(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a process of its own")
+	}
+}
+
 const token = "test-token-0123456789"
 
 // process is a running center.

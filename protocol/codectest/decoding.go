@@ -227,7 +227,7 @@ func runRelaxed(t tester, k Kit, good []goodVector) {
 		if len(all) != 1 || !reflect.DeepEqual(all[0].msg, v.msg) {
 			t.Errorf("%s: the relaxed codec gives %v, the strict one %v", v.Name, all, v.msg)
 		}
-		for i := range places(len(v.wire), 64) {
+		for i := range len(v.wire) {
 			b := bytes.Clone(v.wire)
 			b[i] ^= 1
 			if all := feed(t, strict, false, b); len(all) != 1 || reason(all[0].err) != "wrong checksum" {
@@ -254,14 +254,14 @@ func runRelaxed(t tester, k Kit, good []goodVector) {
 func runTruncation(t tester, k Kit, good []goodVector) {
 	d := k.device(t)
 	for _, v := range good {
-		for n := range places(len(v.wire), 64) {
+		for n := range len(v.wire) {
 			for _, o := range feed(t, d, true, v.wire[:n]) {
 				if o.msg != nil && !reflect.DeepEqual(o.msg, v.msg) {
 					t.Errorf("%s cut to %d of %d bytes gives %v", v.Name, n, len(v.wire), o)
 				}
 			}
 		}
-		for n := range places(len(v.frame), 64) {
+		for n := range len(v.frame) {
 			m, err := d.Codec.Decode(v.frame[:n])
 			if err == nil && k.Protected != nil && !reflect.DeepEqual(m, v.msg) {
 				t.Errorf("%s: Decode of %d of %d bytes gives a %s", v.Name, n, len(v.frame), m.Type())
@@ -283,7 +283,7 @@ func runBitFlips(t tester, k Kit, good []goodVector) {
 				t.Fatalf("%s: protected part [%d, %d) of %d bytes", v.Name, from, to, len(v.frame))
 			}
 		}
-		for i := range places(8*len(v.wire), 96) {
+		for i := range 8 * len(v.wire) {
 			b := bytes.Clone(v.wire)
 			b[i/8] ^= 0x80 >> (i % 8)
 			for _, o := range feed(t, d, true, b) {
@@ -292,7 +292,7 @@ func runBitFlips(t tester, k Kit, good []goodVector) {
 				}
 			}
 		}
-		for i := range places(8*len(v.frame), 96) { // past Split, which may have refused
+		for i := range 8 * len(v.frame) { // past Split, which may have refused
 			b := bytes.Clone(v.frame)
 			b[i/8] ^= 0x80 >> (i % 8)
 			if m, err := d.Codec.Decode(b); err == nil && i/8 >= from && i/8 < to {

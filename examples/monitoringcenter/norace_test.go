@@ -1,8 +1,0 @@
-//go:build !race
-
-package main
-
-import "testing"
-
-// alone does nothing without the race detector.
-func alone(*testing.T) {}
