@@ -5,6 +5,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/wire"
 )
 
 const name = "sanav"
@@ -77,15 +78,7 @@ const reportDigits = 15
 
 // reportHead reports whether b begins like a report.
 func reportHead(b []byte) bool {
-	if len(b) < reportDigits+len(",$G") || string(b[reportDigits:reportDigits+len(",$G")]) != ",$G" {
-		return false
-	}
-	for _, d := range b[:reportDigits] {
-		if d < '0' || d > '9' {
-			return false
-		}
-	}
-	return true
+	return len(b) >= reportDigits+len(",$G") && string(b[reportDigits:reportDigits+len(",$G")]) == ",$G" && wire.IsDecimal(b[:reportDigits])
 }
 
 func deviceID(identity string) em.DeviceID { return em.DeviceID(name + ":" + identity) }

@@ -373,3 +373,42 @@ func TestUsualForms(t *testing.T) {
 		}
 	})
 }
+
+// TestPlainSentence: a sentence that is read in one go is read as with care.
+func TestPlainSentence(t *testing.T) {
+	plain := 0
+	rapid.Check(t, func(t *rapid.T) {
+		pick := func(name string, usual string, others ...string) string {
+			if rapid.IntRange(0, 9).Draw(t, name+" is usual") > 0 {
+				return usual
+			}
+			return rapid.SampledFrom(append(others, "", " ", "*", "1.", "-", "A1", "999999")).Draw(t, name)
+		}
+		fields := []string{
+			pick("name", "$GNRMC", "$GPRMC", "$gnRMC", "$GNGGA", "GNRMC"), pick("time", "092653.000", "092653", "246060", "0926530"), pick("status", "A", "V", "a"),
+			pick("lat", "5441.23200", "0000.0", "9000.0", "4160.0"), pick("north", "N", "S", "E"), pick("lng", "02516.78200", "516.7", "18000.1"), pick("east", "E", "W", "N"),
+			pick("speed", "0.054", "-1", "5"), pick("course", "246.1", "", "360"), pick("date", "140326", "310226", "000000", "1403260"),
+			pick("variation", "", "1.5"), pick("direction", "", "E"), pick("mode", "A*6C", "N*00", "*00", "AA*00", "A*6c", "A", "A*6"),
+		}
+		if rapid.IntRange(0, 4).Draw(t, "no mode") == 0 {
+			fields = append(fields[:11], "*6C")
+			fields[10] += fields[11]
+			fields = fields[:11]
+		}
+		text := strings.Join(fields, ",") + rapid.SampledFrom([]string{"", ",AUTO", "x"}).Draw(t, "behind")
+		text = text[:len(text)-max(0, rapid.IntRange(-20, len(text)-1).Draw(t, "cut"))]
+		c := wire.New([]byte(text))
+		var fast, slow RMC
+		n := fast.plain(&c)
+		if n == 0 {
+			return
+		}
+		plain++
+		if slow.read(&c, []byte(text)); c.Err() != nil || c.Pos() != n || fast != slow {
+			t.Fatalf("%q\n%+v, %d bytes in one go\n%+v, %d bytes with care (%v)", text, fast, n, slow, c.Pos(), c.Err())
+		}
+	})
+	if plain == 0 {
+		t.Error("no sentence was plain")
+	}
+}

@@ -64,6 +64,20 @@ func eight(w uint64) uint32 {
 	return uint32((w&pairs*(100+1_000_000<<32) + w>>16&pairs*(1+10_000<<32)) >> 32)
 }
 
+// IsDecimal reports whether each byte is a decimal digit.
+func IsDecimal(b []byte) bool {
+	n := len(b)
+	if n < 8 {
+		_, digits := Leading(b)
+		return digits == n
+	}
+	other := noDigits(binary.LittleEndian.Uint64(b[n-8:]) ^ ones*'0')
+	for ; len(b) > 8; b = b[8:] {
+		other |= noDigits(binary.LittleEndian.Uint64(b) ^ ones*'0')
+	}
+	return other == 0
+}
+
 // IsBCD reports whether each byte is two decimal digits.
 func IsBCD(b []byte) bool {
 	for ; len(b) >= 8; b = b[8:] {

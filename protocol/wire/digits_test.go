@@ -116,3 +116,15 @@ func TestHexadecimal(t *testing.T) {
 		}
 	})
 }
+
+func TestIsDecimal(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := []byte(rapid.StringMatching(`[0-9]{0,20}`).Draw(t, "digits"))
+		if len(b) > 0 && rapid.Bool().Draw(t, "broken") {
+			b[rapid.IntRange(0, len(b)-1).Draw(t, "at")] = rapid.Byte().Draw(t, "byte")
+		}
+		if got, want := wire.IsDecimal(b), strings.Trim(string(b), "0123456789") == ""; got != want {
+			t.Fatalf("%q is decimal: %v", b, got)
+		}
+	})
+}

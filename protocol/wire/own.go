@@ -81,6 +81,9 @@ func ownList[T, E any](c *Cursor, frame []byte, n int) (m *T, list []E) {
 	case c.memory != nil || n <= 0 || n > 32:
 		m = own[T](c, frame)
 		return m, List[E](c, n)
+	case n <= 2:
+		o := own[withList[T, [2]E]](c, frame)
+		return &o.message, o.list[:0:n]
 	case n <= 4:
 		o := own[withList[T, [4]E]](c, frame)
 		return &o.message, o.list[:0:n]

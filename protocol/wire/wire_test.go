@@ -140,6 +140,40 @@ func TestFields(t *testing.T) {
 	}
 }
 
+func TestFieldsText(t *testing.T) {
+	for _, c := range []struct {
+		frame, want string // behind the first field
+		more        bool
+		fails       bool
+	}{
+		{"a", "", false, false},
+		{"a,", ",", true, false},
+		{"a,b", ",b", true, false},
+		{"a,b,,c,", ",b,,c,", true, false},
+		{"", "", false, true},
+		{",", ",", true, false},
+		{",,", ",,", true, false},
+	} {
+		cur := wire.New([]byte(c.frame))
+		cur.Field(',', "first")
+		if more := cur.More(','); more != c.more {
+			t.Errorf("%q: more behind the first field: %v", c.frame, more)
+		}
+		if got := cur.FieldsText(',', "rest"); got != c.want || (cur.Err() != nil) != c.fails || cur.Len() != 0 || cur.Err() == nil && cur.Pos() != len(c.frame) {
+			t.Errorf("%q: %q up to byte %d (%v), want %q", c.frame, got, cur.Pos(), cur.Err(), c.want)
+		}
+	}
+	// The empty last field is there once.
+	cur := wire.New([]byte("a,"))
+	cur.Field(',', "first")
+	if cur.Field(',', "last"); cur.More(',') || cur.Err() != nil {
+		t.Errorf("more behind the last field (%v)", cur.Err())
+	}
+	if got := cur.FieldsText(',', "rest"); got != "" || !errors.Is(cur.Err(), wire.ErrTruncated) {
+		t.Errorf("%q behind the last field, and %v", got, cur.Err())
+	}
+}
+
 func TestLimit(t *testing.T) {
 	c := wire.New([]byte("abcdef"))
 	c.U8("head")
