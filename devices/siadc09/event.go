@@ -73,19 +73,14 @@ func (d *data) take(n int, name string) string {
 	return d.text[d.pos-n : d.pos]
 }
 
-// upTo reads up to the next byte that ends it.
-func (d *data) upTo(end func(byte) bool) string {
-	from := d.pos
-	for d.pos < len(d.text) && !end(d.text[d.pos]) {
-		d.pos++
+// upTo reads up to the next byte of one of these kinds.
+func (d *data) upTo(ends kind) string {
+	from, to := d.pos, d.pos
+	for to < len(d.text) && kinds[d.text[to]]&ends == 0 {
+		to++
 	}
-	return d.text[from:d.pos]
-}
-
-func (d *data) add(e Event) {
-	if d.count++; d.keep {
-		d.events = append(d.events, e)
-	}
+	d.pos = to
+	return d.text[from:to]
 }
 
 // codes reads blocks of SIA codes. What stands in front of a code (area, user,
@@ -119,11 +114,14 @@ func (d *data) codes() {
 		case len(rest) > 1 && isLower(c) && isLower(rest[1]):
 			d.modifier(&now)
 		case len(rest) > 1 && isUpper(c) && isUpper(rest[1]):
-			e := now
-			e.Code = d.take(2, "event code")
-			e.Address = d.upTo(func(c byte) bool { return !isDigit(c) })
-			e.Text = d.upTo(isMark)
-			d.add(e)
+			code := d.take(2, "event code")
+			address := d.upTo(anyButDigit)
+			text := d.upTo(anyMark)
+			if d.count++; d.keep {
+				e := now
+				e.Code, e.Address, e.Text = code, address, text
+				d.events = append(d.events, e)
+			}
 		default:
 			d.fail("event code", d.pos, fmt.Errorf("%w: not two capitals", wire.ErrValue))
 		}
@@ -158,7 +156,10 @@ func (d *data) attach(text string) {
 // event code without a separator.
 func (d *data) modifier(e *Event) {
 	kind := d.take(2, "modifier")
-	value := d.upTo(func(c byte) bool { return isMark(c) || isUpper(c) })
+	value := d.upTo(anyMark | anyCapital)
+	if !d.keep {
+		return
+	}
 	switch kind {
 	case "ti":
 		e.Time = value
@@ -199,7 +200,9 @@ func (d *data) contactID() {
 		}
 	}
 	e.Qualifier = q[0]
-	d.add(e)
+	if d.count++; d.keep {
+		d.events = append(d.events, e)
+	}
 }
 
 func (d *data) blank() {
@@ -209,9 +212,30 @@ func (d *data) blank() {
 	}
 }
 
+// kind is a set of kinds of bytes, of which an event is made.
+type kind uint8
+
+const (
+	anyButDigit kind = 1 << iota
+	anyCapital
+	anyMark // which parts blocks
+)
+
+var kinds = func() (all [256]kind) {
+	for i := range all {
+		switch c := byte(i); {
+		case isDigit(c):
+		case isUpper(c):
+			all[i] = anyButDigit | anyCapital
+		case c == '/', c == '^', c == '*', c == '|':
+			all[i] = anyButDigit | anyMark
+		default:
+			all[i] = anyButDigit
+		}
+	}
+	return all
+}()
+
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
 func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
-
-// isMark reports whether c parts blocks.
-func isMark(c byte) bool { return c == '/' || c == '^' || c == '*' || c == '|' }
