@@ -37,7 +37,7 @@
 //
 // # Presence
 //
-// Evidence is a fix that Order.Where places inside or outside, and a contact
+// Evidence is a fix that Order.Where or Order.Follow places inside or outside, and a contact
 // with a home unit or its loss. A wearer is HOME from a contact or a fix
 // inside, AWAY from a loss or a fix outside, and UNKNOWN once there was no
 // evidence for longer than Config.MaxGap. Unknown is neither presence nor
@@ -51,7 +51,7 @@
 // is the wearer's: an absence runs from the latest possible departure to the
 // earliest possible return. So, of fixes a minute apart, absence counts from
 // the first fix outside to the last one outside, and one alone proves nothing;
-// unless Order.Away says for how long the wearer cannot be back from there: then
+// unless a Follower says for how long the wearer cannot be back from there: then
 // that long. By the same measure nobody can have come so far so soon after having
 // been home: such a fix, and those that follow it, are false positions and not
 // believed for three times as long, half an hour at most. A home unit that reports by

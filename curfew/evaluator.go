@@ -33,7 +33,8 @@ type Evaluator struct {
 type state struct {
 	at time.Time // of the last call; zero: none yet
 	evidence
-	tracks []track // the second where there is a MUST_BE_AWAY
+	follow Follower // nil: Order.Where
+	tracks []track  // the second where there is a MUST_BE_AWAY
 }
 
 var _ em.Evaluator = (*Evaluator)(nil)
@@ -59,6 +60,9 @@ func NewEvaluator(order Order, config Config) (*Evaluator, error) {
 func (e *Evaluator) fresh() state {
 	s := state{tracks: make([]track, 1, 2)}
 	s.units = make([]unitState, len(e.order.Units))
+	if e.order.Follow != nil {
+		s.follow = e.order.Follow()
+	}
 	if e.order.Schedule.Asks(MustBeAway, e.order.Place) {
 		s.tracks = s.tracks[:2]
 	}

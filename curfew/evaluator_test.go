@@ -73,6 +73,7 @@ func TestNewEvaluator(t *testing.T) {
 		{"no ID", func(o *curfew.Order, _ *curfew.Config) { o.ID = "" }, curfew.ErrOrder},
 		{"no evidence", func(o *curfew.Order, _ *curfew.Config) { o.Where, o.Units = nil, nil }, curfew.ErrOrder},
 		{"units alone", func(o *curfew.Order, _ *curfew.Config) { o.Where = nil }, nil},
+		{"two who tell where", func(o *curfew.Order, _ *curfew.Config) { o.Follow = func() curfew.Follower { return &follower{} } }, curfew.ErrOrder},
 		{"negative grace", func(o *curfew.Order, _ *curfew.Config) { o.Grace.Short = -1 }, curfew.ErrOrder},
 		{"endless grace", func(o *curfew.Order, _ *curfew.Config) { o.Grace.Start = math.MaxInt64 }, curfew.ErrOrder},
 		{"until before from", func(o *curfew.Order, _ *curfew.Config) { o.From, o.Until = evening(20, 0), evening(19, 0) }, curfew.ErrOrder},

@@ -57,7 +57,7 @@ type evidence struct {
 	awayRef    ref
 	by         string    // key of the unit that gave the last evidence; empty for others
 	odd        time.Time // since when fixes are where nobody can have come from home; zero: they are not
-	gone       time.Time // up to when the last evidence of absence proves it by itself: Order.Away; zero for none
+	gone       time.Time // up to when the last evidence of absence proves it by itself, as a Follower has it; zero for none
 	sure       time.Time // up to when the last contact proves presence, where a unit reports each; zero for other evidence
 
 	// A loss that may be no more than bad radio: as of when, who told first, and
@@ -123,15 +123,14 @@ func (e *Evaluator) evidence(o *em.Observation) {
 			}
 		}
 	}
-	if f, ok := o.Body.(*em.Fix); ok && !f.Current() || e.order.Where == nil {
+	if f, ok := o.Body.(*em.Fix); ok && !f.Current() {
 		return
 	}
-	switch e.order.Where(*o) {
+	switch side, away := e.where(o); side {
 	case em.Inside:
 		e.s.dark = 0
 		e.atHome(o, "", time.Time{})
 	case em.Outside:
-		away := e.away(o)
 		if e.jumped(o.At, away) {
 			return
 		}
@@ -145,15 +144,19 @@ func (e *Evaluator) evidence(o *em.Observation) {
 	}
 }
 
-// away is for how long at least the wearer is away by an observation.
-func (e *Evaluator) away(o *em.Observation) time.Duration {
-	if e.order.Away == nil {
-		return 0
+// where tells where an observation puts the wearer, and for how long after it the
+// wearer cannot be back.
+func (e *Evaluator) where(o *em.Observation) (em.Side, time.Duration) {
+	switch {
+	case e.s.follow != nil:
+		return e.s.follow.Follow(*o)
+	case e.order.Where != nil:
+		return e.order.Where(*o), 0
 	}
-	return e.order.Away(*o)
+	return em.SideUnknown, 0
 }
 
-// Nobody comes home sooner than Order.Away says, nor out. Evidence of absence that
+// Nobody comes home sooner than a Follower says, nor out. Evidence of absence that
 // comes sooner after presence, granting clockSlack, is a false position; so is what
 // follows, for jumpTimes as long and maxJump at most. Unverified: false satellite
 // signals may last longer.

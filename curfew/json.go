@@ -234,7 +234,7 @@ func (d *duration) UnmarshalText(b []byte) error {
 	return err
 }
 
-// MarshalJSON writes all but Where and Away, which are no data. The Plan's names stand
+// MarshalJSON writes all but Where and Follow, which are no data. The Plan's names stand
 // beside the order's:
 //
 //	{"id": "order 17", "version": "2", "zone": "Europe/Vilnius",
@@ -249,7 +249,7 @@ func (o Order) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// UnmarshalJSON reads that form; Where and Away stay as they are. Every Plan is such an
+// UnmarshalJSON reads that form; Where and Follow stay as they are. Every Plan is such an
 // order, too. The schedule is checked, the rest by NewEvaluator.
 func (o *Order) UnmarshalJSON(b []byte) error {
 	var v orderJSON
@@ -263,7 +263,7 @@ func (o *Order) UnmarshalJSON(b []byte) error {
 	*o = Order{
 		ID: v.ID, Version: v.Version, From: v.From, Until: v.Until, Place: v.Place, Schedule: s,
 		Grace:             Grace{time.Duration(v.Grace.Start), time.Duration(v.Grace.Short), time.Duration(v.Grace.End)},
-		CountRepeatedHour: v.CountRepeatedHour, Units: v.Units, Worn: v.Worn, Where: o.Where, Away: o.Away,
+		CountRepeatedHour: v.CountRepeatedHour, Units: v.Units, Worn: v.Worn, Where: o.Where, Follow: o.Follow,
 	}
 	return nil
 }

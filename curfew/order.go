@@ -1,6 +1,7 @@
 package curfew
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,12 +39,10 @@ type Order struct {
 	// Units reports. Nil where only units are asked.
 	Where func(em.Observation) em.Side
 
-	// Away tells for how long after an observation that Where puts outside the wearer
-	// cannot be back, as nobody is so fast: so long is an absence, which one
-	// observation alone then proves. Without it, or where it says none, an absence
-	// lasts from its first evidence to its last and is told by the second. Like
-	// Where it must be a function of the observation alone.
-	Away func(em.Observation) time.Duration
+	// Follow is in the place of Where for what tells better by all of the wearer's
+	// positions than by each: it makes a Follower that has seen nothing yet. Each
+	// evaluator has one of its own.
+	Follow func() Follower
 
 	Units []Unit // home units and beacons at the place
 
@@ -52,6 +51,21 @@ type Order struct {
 	// named, no device counts as switched off. Straps, shielding and jamming are
 	// believed of every device that is no unit, or of those named here.
 	Worn []em.DeviceID
+}
+
+// Follower tells from one observation after the other whether the wearer is at the
+// place, like Order.Where, but may remember what it was told. What it remembers is
+// part of the Evaluator's state: no bytes are the state before the first observation.
+type Follower interface {
+	// Follow takes the next observation in the order of event time; what comes
+	// earlier than the last, or what Order.Where is not asked about, it does not get.
+	// Away is for how long after one Outside the wearer cannot be back, as nobody is
+	// so fast: so long is an absence, which one observation alone then proves. Zero
+	// leaves it to the next one: an absence lasts from its first evidence to its last.
+	Follow(o em.Observation) (side em.Side, away time.Duration)
+
+	encoding.BinaryAppender
+	encoding.BinaryUnmarshaler // errors wrap em.ErrState
 }
 
 // Unit is a home unit or beacon that hears, or is heard by, the worn device.
@@ -178,8 +192,10 @@ func (o *Order) check() error {
 		return bad("From or Until %v", ErrInstant)
 	case !o.From.IsZero() && !o.Until.IsZero() && !o.From.Before(o.Until):
 		return bad("Until is not after From")
-	case o.Where == nil && len(o.Units) == 0:
-		return bad("neither Where nor Units says whether the person is home")
+	case o.Where != nil && o.Follow != nil:
+		return bad("both Where and Follow")
+	case o.Where == nil && o.Follow == nil && len(o.Units) == 0:
+		return bad("neither Where nor Follow nor Units says whether the person is home")
 	case len(o.Units) > MaxUnits:
 		return bad("%d units", len(o.Units))
 	}

@@ -34,7 +34,8 @@ const (
 //	19:04:00 contact         … and hears it again
 //	18:00 beats 08:00 5m     signs of life of the unit
 //	18:00 out 08:00 1m       fixes outside; in: inside; unsure
-//	18:00 gone               a fix that proves ten seconds of absence; far: ten minutes
+//	18:00 gone               a fix that proves ten seconds of absence; far: ten minutes;
+//	                         half: the first of a row says nothing
 //	20:00:00 off             the unit's power; also on, moved, placed
 //	20:00:00 open            the bracelet's strap; also shut, foil and nofoil, jam
 //	                         and nojam, dead and alive (switched off, heard again)
@@ -65,10 +66,49 @@ func where(o em.Observation) em.Side {
 	return em.Outside
 }
 
-// awayFor reads out of a fix for how long it proves absence: ten seconds for each
-// degree south of the first.
-func awayFor(o em.Observation) time.Duration {
-	return time.Duration(max(0, -o.Body.(*em.Fix).Lat-1)*10) * time.Second
+// follower says what where says, and of a fix outside that it proves ten seconds of
+// absence for each degree south of the first; but of a row of fixes at 0.5 degrees
+// south the first one says nothing. It remembers whether the last was such a one.
+type follower struct {
+	half bool
+	last time.Time
+}
+
+func (f *follower) Follow(o em.Observation) (em.Side, time.Duration) {
+	if o.At.Before(f.last) {
+		panic("observations out of order")
+	}
+	was := f.half
+	f.last, f.half = o.At, false
+	side := where(o)
+	if side != em.Outside {
+		return side, 0
+	}
+	lat := o.Body.(*em.Fix).Lat
+	if f.half = lat == -.5; f.half && !was {
+		return em.SideUnknown, 0
+	}
+	return side, time.Duration(max(0, -lat-1)*10) * time.Second
+}
+
+func (f *follower) AppendBinary(dst []byte) ([]byte, error) {
+	if f.last.IsZero() {
+		return dst, nil
+	}
+	return em.AppendTime(em.AppendBool(dst, f.half), f.last), nil
+}
+
+func (f *follower) UnmarshalBinary(b []byte) error {
+	if *f = (follower{}); len(b) == 0 {
+		return nil
+	}
+	r := em.NewStateReader(b)
+	n := follower{r.Bool(), r.Time()}
+	if err := r.Close(); err != nil {
+		return err
+	}
+	*f = n
+	return nil
 }
 
 func fix(lat float64) em.Body {
@@ -90,6 +130,7 @@ var bodies = map[string]struct {
 	"out":     {bracelet, fix(-1)},
 	"gone":    {bracelet, fix(-2)},
 	"far":     {bracelet, fix(-61)},
+	"half":    {bracelet, fix(-.5)},
 	"unsure":  {bracelet, fix(0)},
 	"open":    {bracelet, &em.Tamper{What: em.TamperStrap}},
 	"shut":    {bracelet, &em.Tamper{What: em.TamperStrap, Cleared: true}},
@@ -180,7 +221,7 @@ func newScript(t *testing.T, doc string) *script {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.order.Where, s.order.Away = where, awayFor
+	s.order.Follow = func() curfew.Follower { return &follower{} }
 	if err := json.Unmarshal(b, &s.order); err != nil {
 		t.Fatal(err)
 	}

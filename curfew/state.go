@@ -1,6 +1,7 @@
 package curfew
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -8,7 +9,7 @@ import (
 	"github.com/sargas-em/em"
 )
 
-const stateVersion = 3
+const stateVersion = 4 // 4: the state of a Follower
 
 // AppendBinary appends the canonical state. Before the first call it is empty.
 func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
@@ -18,6 +19,14 @@ func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
 	}
 	dst = em.AppendTime(append(dst, stateVersion, byte(s.now), byte(s.dark)), s.at)
 	dst = appendFields(dst, s.evidence.fields())
+	var followed []byte
+	if s.follow != nil {
+		var err error
+		if followed, err = s.follow.AppendBinary(nil); err != nil {
+			return dst, fmt.Errorf("curfew: state: %w", err)
+		}
+	}
+	dst = em.AppendString(dst, string(followed))
 	list := make([]int, 0, MaxUnits)
 	for i, u := range s.units {
 		if u != (unitState{}) {
@@ -179,6 +188,11 @@ func (e *Evaluator) read(r *em.StateReader, s *state) {
 	read(s.evidence.fields())
 	if s.at.IsZero() || s.now == Home && s.home.IsZero() || s.now == Away && s.away.IsZero() || (s.lostBy == "") != s.lost.IsZero() {
 		r.Fail("curfew: presence without evidence")
+	}
+	if followed := r.String(); s.follow != nil && r.Err() == nil {
+		if err := s.follow.UnmarshalBinary([]byte(followed)); err != nil {
+			r.Fail(err.Error())
+		}
 	}
 	last := ""
 	for n := r.Len(); n > 0 && r.Err() == nil; n-- {

@@ -89,71 +89,85 @@ func (s *pace) add(q *reading) bool {
 	return false
 }
 
+// motion is whether a device moves, and where it rests if it does not. The zero value
+// is before its first fix.
+type motion struct {
+	speeds bool // the device measures its speed: it said once that it moves
+	pace   pace // of a device that does not
+	rest   rest
+	moves  int // moving fixes in a row, up to leaveRest
+}
+
 // settle marks a fix as drift if the device does not move, by the speed it
 // measures or else by its positions, and lies near where it came to rest; and notes
 // where that is.
-func (w *way) settle(q *reading, c *Config) {
-	if w.speeds || q.speed.OK {
-		w.pace = pace{}
+func (m *motion) settle(q *reading, c *Config) {
+	if m.speeds || q.speed.OK {
+		m.pace = pace{}
 	} else if c.DriftReach >= 0 {
-		w.settlePaced(q, c)
+		m.settlePaced(q, c)
 		return
 	}
-	if !w.speeds || !q.speed.OK || c.DriftReach < 0 {
-		w.rest, w.moves = rest{}, 0
+	if !m.speeds || !q.speed.OK || c.DriftReach < 0 {
+		m.rest, m.moves = rest{}, 0
 		return
 	}
-	far := w.fromRest(q)
-	w.count(q.speed.V >= movingSpeed)
-	leaves := w.moves == leaveRest || q.speed.V >= leaveSpeed && far > q.r95+w.rest.r95
-	w.settleBy(q, far, q.speed.V, movingSpeed, !leaves && far <= c.DriftReach)
+	far := m.fromRest(q)
+	m.count(q.speed.V >= movingSpeed)
+	leaves := m.moves == leaveRest || q.speed.V >= leaveSpeed && far > q.r95+m.rest.r95
+	m.settleBy(q, far, q.speed.V, movingSpeed, !leaves && far <= c.DriftReach)
 }
 
 // settlePaced is settle for a device that measures no speed. One fix after a
 // silence says nothing against where it rested before, and the next says where it
 // rests from then on.
-func (w *way) settlePaced(q *reading, c *Config) {
-	silent := !w.pace.v.OK
-	fresh := w.pace.add(q)
-	far := w.fromRest(q)
-	near := w.rest.fixes > 0 && far <= min(c.DriftReach, paceReach)
-	if !w.pace.v.OK {
+func (m *motion) settlePaced(q *reading, c *Config) {
+	silent := !m.pace.v.OK
+	fresh := m.pace.add(q)
+	far := m.fromRest(q)
+	near := m.rest.fixes > 0 && far <= min(c.DriftReach, paceReach)
+	if !m.pace.v.OK {
 		if q.drift = near; !near {
-			w.rest, w.moves = rest{}, 0
+			m.rest, m.moves = rest{}, 0
 		}
 		return
 	}
-	moves := w.pace.v.V >= standingSpeed
+	moves := m.pace.v.V >= standingSpeed
 	if fresh || !moves {
-		w.count(moves)
+		m.count(moves)
 	}
-	w.settleBy(q, far, w.pace.v.V, standingSpeed, near && w.moves < leaveRest && (moves || !silent))
+	m.settleBy(q, far, m.pace.v.V, standingSpeed, near && m.moves < leaveRest && (moves || !silent))
+}
+
+// noted notes by a fix whether the device measures its speed.
+func (m *motion) noted(q *reading) {
+	m.speeds = m.speeds || q.speed.OK && q.speed.V >= movingSpeed
 }
 
 // fromRest is how far a fix lies from where the device rests, or zero.
-func (w *way) fromRest(q *reading) float64 {
-	if w.rest.fixes == 0 {
+func (m *motion) fromRest(q *reading) float64 {
+	if m.rest.fixes == 0 {
 		return 0
 	}
-	return w.rest.p.Distance(q.p)
+	return m.rest.p.Distance(q.p)
 }
 
 // count counts moving fixes in a row.
-func (w *way) count(moves bool) {
-	if w.moves = min(w.moves+1, leaveRest); !moves {
-		w.moves = 0
+func (m *motion) count(moves bool) {
+	if m.moves = min(m.moves+1, leaveRest); !moves {
+		m.moves = 0
 	}
 }
 
 // settleBy is settle by a speed, for a fix far metres from the rest; stays says that a device that rests goes on to.
-func (w *way) settleBy(q *reading, far, speed, moving float64, stays bool) {
-	switch rests := w.rest.fixes > 0; {
+func (m *motion) settleBy(q *reading, far, speed, moving float64, stays bool) {
+	switch rests := m.rest.fixes > 0; {
 	case rests && stays:
 		q.drift = true
-		w.rest.add(q, far)
+		m.rest.add(q, far)
 	case speed >= moving:
-		w.rest = rest{}
+		m.rest = rest{}
 	case rests || speed < standingSpeed: // it came to rest here, or elsewhere
-		w.rest = restAt(q)
+		m.rest = restAt(q)
 	}
 }

@@ -2,21 +2,26 @@ package geofence
 
 import (
 	"math"
-	"time"
 
 	"github.com/sargas-em/em"
 )
 
-// homeDrift is how far from home, in metres, a device that stands may seem to be:
-// benchmarks/verdicts counts 20 false absences with it, 40 with 100 m, 96 with 50 m
-// and 258 without, and misses none more.
-const homeDrift = 150
+// homeDrift is how far from home, in metres, a device that stands may seem to be,
+// and homeMoving the speed in m/s from which it moves.
+const (
+	homeDrift  = 150
+	homeMoving = 1
+)
 
-// homeMoving is the speed in m/s from which it moves.
-const homeMoving = 1
+// perhapsAt reports whether a fix d metres from the zone's edge, outside, is of a
+// device that says that it stands, and near enough to be drift of one inside.
+func (q *reading) perhapsAt(d float64) bool {
+	return d > 0 && d <= q.r95+homeDrift && q.speed.OK && q.speed.V < homeMoving
+}
 
 // Home returns a function that tells on which side of the zone's edge an
-// observation puts the wearer. It is what package curfew asks for as Where.
+// observation by itself puts the wearer. Package curfew takes it as Where; who has
+// all of a person's positions is judged better by a Presence.
 //
 // A current fix is Inside if its whole em.Fix.Radius95 circle is within the
 // zone, and Outside if none of it is: for a circle of radius R round the home
@@ -40,42 +45,10 @@ func Home(zone Zone, assumed float64) (func(em.Observation) em.Side, error) {
 	}
 	return func(o em.Observation) em.Side {
 		q, d, ok := h.read(&o)
-		if !ok || d > 0 && d <= q.r95+homeDrift && q.speed.OK && q.speed.V < homeMoving {
+		if !ok || q.perhapsAt(d) {
 			return em.SideUnknown
 		}
 		return q.side(d)
-	}, nil
-}
-
-// awayMoving is the speed in m/s from which one fix outside is enough, and awayFar
-// how many metres away the speed does not matter: reflections do not come from so
-// far. benchmarks/verdicts: by 1.2 m/s 97 of 100 absences are told in time and 3 %
-// more false ones than if all take two fixes; by none 99, and half as many more.
-const (
-	awayMoving = 1.2
-	awayFar    = 1000
-)
-
-// AwayFrom returns a function that tells for how long after a fix the wearer cannot
-// be back at the zone, at DefaultMaxSpeed. It is what package curfew asks for as
-// Away, beside Home as Where with the same arguments. It is zero for a fix of a
-// device that says that it goes at less than 1.2 m/s, up to 1,000 m beyond its
-// radius: that may be reflections, and it takes two fixes. It is zero for all but
-// current satellite fixes of which the whole circle lies outside.
-//
-// The function may be used by any number of goroutines.
-func AwayFrom(zone Zone, assumed float64) (func(em.Observation) time.Duration, error) {
-	h, err := newHome(zone, assumed)
-	if err != nil {
-		return nil, err
-	}
-	return func(o em.Observation) time.Duration {
-		q, d, ok := h.read(&o)
-		slow := q.speed.OK && q.speed.V < awayMoving && d <= q.r95+awayFar
-		if !ok || slow || q.side(d) != em.Outside {
-			return 0
-		}
-		return time.Duration((d-q.r95)/DefaultMaxSpeed*1000) * time.Millisecond
 	}, nil
 }
 

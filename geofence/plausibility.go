@@ -19,10 +19,7 @@ type way struct {
 	trust  int       // how many good ones there were, up to Config.OutlierRun; distrusted
 	doubt  em.Event  // open, as it was told; of no kind: none
 
-	speeds bool // the device measures its speed: it said once that it moves
-	pace   pace // of a device that does not
-	rest   rest
-	moves  int // moving fixes in a row, up to leaveRest
+	motion
 }
 
 // distrusted is the way.trust of who came by a jump that was taken as true at last:
@@ -159,9 +156,7 @@ func (w *way) holds(q *reading, c *Config) bool {
 
 // used makes a fix the last good one of the way.
 func (w *way) used(q *reading, c *Config) {
-	if !w.speeds && q.speed.OK && q.speed.V >= movingSpeed {
-		w.speeds = true
-	}
+	w.noted(q)
 	if w.trust != distrusted {
 		w.trust = min(w.trust+1, c.OutlierRun)
 	}

@@ -9,9 +9,9 @@ import (
 )
 
 // stateVersion is the first byte of a state. 2: the last fixes of devices; 3: rows
-// that add up; 4: rest as a mean of fixes; 5: coverage. A state of another version is refused; em.Timeline passes over such checkpoints
+// that add up; 4: rest as a mean of fixes; 5: coverage; 6: motion by itself. A state of another version is refused; em.Timeline passes over such checkpoints
 // and goes back to the beginning.
-const stateVersion = 5
+const stateVersion = 6
 
 // AppendBinary appends the state: before the first fix it is empty. It holds
 // zones by their ID, so that it may be read by a Tracker over other zones. It
@@ -31,22 +31,14 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 		w := &t.ways[i]
 		dst = em.AppendString(dst, string(w.device))
 		doubted := w.doubt.Detail.Kind != ""
-		paced := !w.pace.at.IsZero()
-		dst = append(dst, flags(w.speeds, doubted, paced), byte(w.moves), byte(w.trust-distrusted))
+		dst = append(dst, flags(doubted), byte(w.trust-distrusted))
 		if doubted {
 			var err error
 			if dst, err = w.doubt.AppendBinary(dst); err != nil {
 				return dst, fmt.Errorf("geofence: state: %w", err)
 			}
 		}
-		if paced {
-			dst = em.AppendOpt(em.AppendTime(appendPlace(dst, w.pace.p), w.pace.at), w.pace.v, em.AppendFloat)
-		}
-		dst = em.AppendUint(dst, uint64(w.rest.fixes))
-		if w.rest.fixes > 0 {
-			dst = em.AppendFloat(appendPlace(dst, w.rest.p), w.rest.r95)
-		}
-		dst = appendReading(dst, &w.good)
+		dst = appendReading(w.motion.append(dst), &w.good)
 		dst = em.AppendUint(dst, uint64(w.odds))
 		if w.odds > 0 {
 			dst = em.AppendUint(dst, uint64(len(w.odd)))
@@ -139,12 +131,50 @@ func readReading(r *em.StateReader) reading {
 	return q
 }
 
+func (m *motion) append(dst []byte) []byte {
+	paced := !m.pace.at.IsZero()
+	if dst = append(dst, flags(m.speeds, paced), byte(m.moves)); paced {
+		dst = em.AppendOpt(em.AppendTime(appendPlace(dst, m.pace.p), m.pace.at), m.pace.v, em.AppendFloat)
+	}
+	dst = em.AppendUint(dst, uint64(m.rest.fixes))
+	if m.rest.fixes > 0 {
+		dst = em.AppendFloat(appendPlace(dst, m.rest.p), m.rest.r95)
+	}
+	return dst
+}
+
+func readMotion(r *em.StateReader) motion {
+	var m motion
+	paced := false
+	readFlags(r, &m.speeds, &paced)
+	if b := r.Bytes(1); b != nil {
+		if m.moves = int(b[0]); m.moves > leaveRest {
+			r.Fail("too many moving fixes in a row")
+		}
+	}
+	if paced {
+		m.pace = pace{readPlace(r), r.Time(), em.ReadOpt(r, (*em.StateReader).Float)}
+		if m.pace.at.IsZero() || !(m.pace.v.V >= 0) || math.IsInf(m.pace.v.V, 1) {
+			r.Fail("a pace that is none")
+		}
+	}
+	if n := r.Uint(); n > maxRested {
+		r.Fail("too many fixes of a rest")
+	} else if n > 0 {
+		m.rest = rest{readPlace(r), r.Float(), int(n)}
+		if !(m.rest.r95 > 0) || math.IsInf(m.rest.r95, 1) {
+			r.Fail("a rest that is none")
+		}
+	}
+	return m
+}
+
 func readWay(r *em.StateReader) way {
 	w := way{device: em.DeviceID(r.String())}
-	doubted, paced := false, false
-	readFlags(r, &w.speeds, &doubted, &paced)
-	if b := r.Bytes(2); b != nil {
-		if w.moves, w.trust = int(b[0]), int(b[1])+distrusted; w.moves > leaveRest || w.trust > MaxOutlierRun {
+	doubted := false
+	readFlags(r, &doubted)
+	if b := r.Bytes(1); b != nil {
+		if w.trust = int(b[0]) + distrusted; w.trust > MaxOutlierRun {
 			r.Fail("too many fixes in a row")
 		}
 	}
@@ -154,20 +184,7 @@ func readWay(r *em.StateReader) way {
 			r.Fail("not an open doubt")
 		}
 	}
-	if paced {
-		w.pace = pace{readPlace(r), r.Time(), em.ReadOpt(r, (*em.StateReader).Float)}
-		if w.pace.at.IsZero() || !(w.pace.v.V >= 0) || math.IsInf(w.pace.v.V, 1) {
-			r.Fail("a pace that is none")
-		}
-	}
-	if n := r.Uint(); n > maxRested {
-		r.Fail("too many fixes of a rest")
-	} else if n > 0 {
-		w.rest = rest{readPlace(r), r.Float(), int(n)}
-		if !(w.rest.r95 > 0) || math.IsInf(w.rest.r95, 1) {
-			r.Fail("a rest that is none")
-		}
-	}
+	w.motion = readMotion(r)
 	w.good = readReading(r)
 	odds := r.Uint()
 	if odds > 2*MaxOutlierRun {

@@ -646,33 +646,6 @@ func TestHome(t *testing.T) {
 	if got := where(em.Observation{}); got != em.SideUnknown {
 		t.Errorf("no body: %v", got)
 	}
-	away, err := AwayFrom(roundZone(KindHome), 20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		name string
-		step step
-		want float64 // m beyond the circle, at 70 m/s
-	}{
-		{"moving", step{distance: 180, radius: 40, change: speed(1.2)}, 140},
-		{"of no speed", step{distance: 180, radius: 40}, 140},
-		{"slow", step{distance: 180, radius: 40, change: speed(1.1)}, 0},
-		{"slow, a kilometre", step{distance: 1039, radius: 40, change: speed(0)}, 0},
-		{"slow, farther", step{distance: 1180, radius: 40, change: speed(0)}, 1140},
-		{"near the edge", step{distance: 39, radius: 40, change: speed(2)}, 0},
-		{"inside", step{distance: -50, radius: 40, change: speed(2)}, 0},
-		{"by a cell", step{distance: 500, radius: 40, change: source(em.SourceCell)}, 0},
-		{"last known", step{distance: 500, radius: 40, change: validity(em.FixLastKnown)}, 0},
-		{"no fix", step{change: body(&em.Beacon{Beacon: "home", Radio: "rf"})}, 0},
-	} {
-		if got := away(c.step.observation()).Seconds(); math.Abs(got-c.want/70) > .1 || (got > 0) != (c.want > 0) {
-			t.Errorf("%s: away for %v s, want %v", c.name, got, c.want/70)
-		}
-	}
-	if _, err := AwayFrom(roundZone("house"), 0); !errors.Is(err, ErrKind) {
-		t.Errorf("bad zone: %v", err)
-	}
 	if _, err := Home(roundZone("house"), 0); !errors.Is(err, ErrKind) {
 		t.Errorf("bad zone: %v", err)
 	}

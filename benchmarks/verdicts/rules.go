@@ -162,15 +162,12 @@ func curfewOf(u *unit, z int, assumed float64, c curfew.Config) (em.Evaluator, e
 	if err != nil {
 		return nil, err
 	}
-	where, err := geofence.Home(u.index.Zone(z), assumed)
+	at, err := geofence.PresenceAt(u.index.Zone(z), assumed)
 	if err != nil {
 		return nil, err
 	}
-	away, err := geofence.AwayFrom(u.index.Zone(z), assumed)
-	if err != nil {
-		return nil, err
-	}
-	return curfew.NewEvaluator(curfew.Order{ID: "order", Version: "1", Schedule: s, Where: where, Away: away}, c)
+	follow := func() curfew.Follower { return at() }
+	return curfew.NewEvaluator(curfew.Order{ID: "order", Version: "1", Schedule: s, Follow: follow}, c)
 }
 
 // feed gives all observations to an evaluator, and wakes it when it wants to be.

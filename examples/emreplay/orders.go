@@ -171,22 +171,19 @@ func evaluators(ros *roster.Roster, p roster.Person, x extra) ([]em.Evaluator, e
 	if err != nil {
 		return nil, err
 	}
-	var (
-		home func(em.Observation) em.Side
-		away func(em.Observation) time.Duration
-	)
+	follow, err := roster.Follow(&p, "home", p.Home)
+	if err != nil {
+		return nil, err
+	}
+	var home func(em.Observation) em.Side // of an answer by itself
 	if h := p.Home; h != nil {
-		z := p.Place("home", h)
-		if home, err = geofence.Home(z, roster.AssumedAccuracy); err != nil {
-			return nil, err
-		}
-		if away, err = geofence.AwayFrom(z, roster.AssumedAccuracy); err != nil {
+		if home, err = geofence.Home(p.Place("home", h), roster.AssumedAccuracy); err != nil {
 			return nil, err
 		}
 	}
 	for i, c := range x.Curfews {
 		order := c.Order
-		order.Where, order.Away = home, away
+		order.Follow = follow
 		if order.From.IsZero() {
 			order.From = p.Since
 		}

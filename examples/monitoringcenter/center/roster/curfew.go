@@ -91,13 +91,17 @@ func (p *Person) Place(id string, h *Home) geofence.Zone {
 	}
 }
 
-// judgeAt makes an order judge by positions whether the wearer is at a place;
-// none, where there is none.
-func judgeAt(o *curfew.Order, p *Person, id string, h *Home) (err error) {
-	if o.Where, err = inside(p, id, h); err == nil && h != nil {
-		o.Away, err = geofence.AwayFrom(p.Place(id, h), AssumedAccuracy)
+// Follow returns what makes followers of whether the person is at a place by her
+// positions; nil where there is none.
+func Follow(p *Person, id string, h *Home) (func() curfew.Follower, error) {
+	if h == nil {
+		return nil, nil
 	}
-	return err
+	at, err := geofence.PresenceAt(p.Place(id, h), AssumedAccuracy)
+	if err != nil {
+		return nil, err
+	}
+	return func() curfew.Follower { return at() }, nil
 }
 
 // order returns the order for one place, without rows, and the config.
@@ -133,10 +137,11 @@ func (ru *rules) order(place string) (curfew.Order, curfew.Config) {
 func curfewOf(ru *rules) (em.Evaluator, error) {
 	p := &ru.Person
 	order, config := ru.order("")
-	if err := judgeAt(&order, p, "home", p.Home); err != nil {
+	var err error
+	if order.Follow, err = Follow(p, "home", p.Home); err != nil {
 		return nil, err
 	}
-	if order.Where == nil {
+	if order.Follow == nil {
 		order.Where = nowhere
 	}
 	if c := p.Curfew; c != nil {
@@ -166,7 +171,8 @@ func placesOf(ru *rules) (em.Evaluator, error) {
 		}
 		order, config := ru.order(pl.Name)
 		order.Schedule, order.Units = c.Schedule, pl.Units
-		if err := judgeAt(&order, &ru.Person, pl.Name, pl.Area); err != nil {
+		var err error
+		if order.Follow, err = Follow(&ru.Person, pl.Name, pl.Area); err != nil {
 			return nil, fmt.Errorf("%q: %w", pl.Name, err)
 		}
 		e, err := curfew.NewEvaluator(order, config)

@@ -1,0 +1,155 @@
+package geofence
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sargas-em/em"
+)
+
+// Presence follows by the positions of one person on which side of a zone's edge
+// the person is. It is what package curfew asks for as a Follower, and knows drift
+// as a Tracker does, with the defaults of Config: see there. It is for one
+// goroutine. PresenceAt returns what makes them.
+type Presence struct {
+	home    *home
+	devices []followed // by device, maxWays at most
+}
+
+// followed is how one device moves.
+type followed struct {
+	device em.DeviceID
+	last   time.Time // its last satellite fix
+	motion
+}
+
+// PresenceAt returns a function that makes the Presence of somebody of whom nothing
+// is known yet. All that it makes share the zone; it may be used by any number of
+// goroutines. Satellite fixes that report neither accuracy nor HDOP are taken to
+// have the 68 % radius of assumed metres; zero is DefaultAssumedAccuracy. The zone's
+// Active is not asked.
+func PresenceAt(zone Zone, assumed float64) (func() *Presence, error) {
+	h, err := newHome(zone, assumed)
+	if err != nil {
+		return nil, err
+	}
+	return func() *Presence { return &Presence{home: h} }, nil
+}
+
+// awayFar is how many metres away from the edge speed and pace do not matter:
+// reflections do not come from so far.
+const awayFar = 1000
+
+// Follow takes the next observation, in the order of event time. It tells on which
+// side of the edge it puts the person, and for how long after it the person cannot be
+// back at DefaultMaxSpeed: one such observation proves so long an absence.
+//
+// A current fix is Inside if its whole em.Fix.Radius95 circle is within the zone, and
+// Outside if none of it is and it is not drift: a device that stands near where it
+// came to rest is where it rests, by the mean of its fixes. All else is SideUnknown,
+// as with Home; so is what a device says that has never moved, less than 150 m beyond
+// its radius. How long the person cannot be back is zero, so that it takes two fixes,
+// up to 1,000 m beyond the radius: of a device that goes at less than 0.8 m/s, and of
+// one that measures no speed unless two paces between its positions say that it
+// moves.
+func (p *Presence) Follow(o em.Observation) (em.Side, time.Duration) {
+	q, d, ok := p.home.read(&o)
+	if !ok {
+		return em.SideUnknown, 0
+	}
+	side := q.side(d)
+	if q.coarse {
+		return side, 0
+	}
+	f := p.of(o.Device)
+	f.settle(&q, &p.home.c)
+	f.noted(&q)
+	f.last = q.at
+	if side != em.Outside {
+		return side, 0
+	}
+	near, stands := d <= q.r95+awayFar, f.moves < leaveRest
+	if q.speed.OK {
+		stands = q.speed.V < movingSpeed
+	}
+	switch {
+	case q.drift && !f.rest.on(em.Outside, p.home.x.Distance(0, f.rest.p)), !f.speeds && q.perhapsAt(d):
+		return em.SideUnknown, 0
+	case near && stands:
+		return side, 0
+	}
+	return side, time.Duration((d-q.r95)/DefaultMaxSpeed*1000) * time.Millisecond
+}
+
+// of returns what is known of a device.
+func (p *Presence) of(d em.DeviceID) *followed {
+	i, ok := slices.BinarySearchFunc(p.devices, d, func(f followed, d em.DeviceID) int { return strings.Compare(string(f.device), string(d)) })
+	if ok {
+		return &p.devices[i]
+	}
+	if len(p.devices) == maxWays { // as of a Tracker's
+		least := 0
+		for k := range p.devices {
+			if p.devices[k].last.Before(p.devices[least].last) {
+				least = k
+			}
+		}
+		p.devices = slices.Delete(p.devices, least, least+1)
+		if least < i {
+			i--
+		}
+	}
+	p.devices = slices.Insert(p.devices, i, followed{device: d})
+	return &p.devices[i]
+}
+
+// presenceVersion is the first byte of a state.
+const presenceVersion = 1
+
+// AppendBinary appends the state: before the first satellite fix it is empty. It
+// does not hold the zone, so that it may be read by a Presence at another one. It
+// implements encoding.BinaryAppender.
+func (p *Presence) AppendBinary(dst []byte) ([]byte, error) {
+	if len(p.devices) == 0 {
+		return dst, nil
+	}
+	dst = em.AppendUint(append(dst, presenceVersion), uint64(len(p.devices)))
+	for i := range p.devices {
+		f := &p.devices[i]
+		dst = f.append(em.AppendTime(em.AppendString(dst, string(f.device)), f.last))
+	}
+	return dst, nil
+}
+
+// UnmarshalBinary replaces the state by one that AppendBinary wrote. Errors wrap
+// em.ErrState and leave the state as it was.
+func (p *Presence) UnmarshalBinary(b []byte) error {
+	n := Presence{home: p.home}
+	if len(b) == 0 {
+		*p = n
+		return nil
+	}
+	r := em.NewStateReader(b)
+	if v := r.Bytes(1); v != nil && v[0] != presenceVersion {
+		r.Fail(fmt.Sprintf("presence version %d", v[0]))
+	}
+	for left := r.Len(); left > 0 && r.Err() == nil; left-- {
+		f := followed{device: em.DeviceID(r.String()), last: r.Time()}
+		f.motion = readMotion(r)
+		if k := len(n.devices); k > 0 && n.devices[k-1].device >= f.device || k == maxWays || f.last.IsZero() {
+			r.Fail("devices out of order")
+		}
+		n.devices = append(n.devices, f)
+	}
+	if err := r.Close(); err != nil {
+		return fmt.Errorf("geofence: %w", err)
+	}
+	if again, err := n.AppendBinary(nil); err != nil || !bytes.Equal(again, b) {
+		return fmt.Errorf("geofence: %w: not canonical", em.ErrState)
+	}
+	*p = n
+	return nil
+}

@@ -1,0 +1,167 @@
+package geofence_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/sargas-em/em"
+	. "github.com/sargas-em/em/geofence"
+)
+
+// followStep is a step, and what is to come of it.
+type followStep struct {
+	step
+	want em.Side
+	away float64 // s
+}
+
+func TestPresence(t *testing.T) {
+	v := func(mps, at, distance float64, want em.Side, away float64) followStep {
+		return followStep{step{at: at, distance: distance, radius: 20, change: speed(mps)}, want, away}
+	}
+	none := func(at, distance float64, want em.Side, away float64) followStep {
+		return followStep{step{at: at, distance: distance, radius: 20}, want, away}
+	}
+	for name, script := range map[string][]followStep{
+		"reflections": {
+			v(1.2, 1, -60, em.Inside, 0),     // it measures its speed
+			v(0, 2, -60, em.Inside, 0),       // rests here
+			v(.2, 3, 40, em.SideUnknown, 0),  // 100 m from there: drift
+			v(.4, 4, 200, em.SideUnknown, 0), // 250 m
+			v(.3, 5, 300, em.Outside, 0),     // more than 300 m: it rests here now; standing, it takes two
+			v(.3, 6, 300, em.Outside, 0),
+			v(1.3, 7, 200, em.Outside, 180./70), // moving, near where it rests, outside
+			v(1.3, 8, 60, em.Outside, 40./70),
+			v(1.2, 9, -60, em.Inside, 0),
+		},
+		"out at a walk": {
+			v(1.2, 1, -60, em.Inside, 0), v(0, 2, -60, em.Inside, 0),
+			v(1.6, 3, 30, em.Outside, 10./70), // one fix of 1.5 m/s, farther than both circles
+			v(.2, 4, 50, em.Outside, 0),       // rests here
+			v(.2, 5, 50, em.Outside, 0),
+		},
+		"out slowly": {
+			v(1.2, 1, -60, em.Inside, 0), v(0, 2, -60, em.Inside, 0),
+			v(.9, 3, 30, em.SideUnknown, 0), // one moving fix may be wrong
+			v(.9, 4, 60, em.Outside, 40./70),
+			v(.7, 5, 70, em.Outside, 0), // neither: it does not rest, and takes two
+		},
+		"always nought": {
+			v(0, 1, -60, em.Inside, 0),
+			v(0, 2, 169, em.SideUnknown, 0), // up to 150 m beyond the radius
+			v(0, 3, 171, em.Outside, 0),
+			v(0, 4, 1019, em.Outside, 0),
+			v(0, 5, 1021, em.Outside, 1001./70),
+		},
+		"no speed, reflections": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0), // rests here
+			none(3, 70, em.SideUnknown, 0), // one pace, and 130 m from the rest
+			none(4, 70, em.SideUnknown, 0),
+			none(5, -60, em.Inside, 0),
+		},
+		"no speed, out": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			none(3, 25, em.SideUnknown, 0), // 1.4 m/s
+			none(4, 110, em.Outside, 90./70),
+			none(5, 110, em.Outside, 0), // rests here
+			none(6, 110, em.Outside, 0),
+		},
+		"no speed, too far for drift": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			none(3, 95, em.Outside, 0), // 155 m from the rest; one pace, so that it takes two
+			none(4, 95, em.Outside, 0),
+		},
+		"a silence": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			none(12, 70, em.SideUnknown, 0), // one fix after it says nothing near the rest
+			none(13, 70, em.Outside, 0),     // and the next is where it rests now
+		},
+		"others": {
+			{step{at: 1, distance: 500, radius: 40, change: source(em.SourceCell)}, em.SideUnknown, 0},
+			{step{at: 2, distance: -50, radius: 40, change: source(em.SourceWiFi)}, em.Inside, 0},
+			{step{at: 3, distance: 500, radius: 10, change: validity(em.FixLastKnown)}, em.SideUnknown, 0},
+			{step{at: 4, change: body(&em.Beacon{Beacon: "home", Radio: "rf"})}, em.SideUnknown, 0},
+			{step{at: 5, distance: 50, radius: 50.1}, em.SideUnknown, 0},
+			{step{at: 6, distance: 50, radius: 49.9}, em.Outside, 0},
+		},
+		"two devices": {
+			v(1.2, 1, -60, em.Inside, 0), v(0, 2, -60, em.Inside, 0),
+			{step{at: 3, distance: 80, radius: 20, change: device("phone:1")}, em.Outside, 0},
+			v(.2, 4, 40, em.SideUnknown, 0),
+			{step{at: 4, distance: 80, radius: 20, change: device("phone:1")}, em.Outside, 0},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at, err := PresenceAt(roundZone(KindHome), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := at()
+			for _, s := range script {
+				side, away := p.Follow(s.observation())
+				if side != s.want || math.Abs(away.Seconds()-s.away) > .002 || (away > 0) != (s.away > 0) {
+					t.Errorf("minute %v: %v, away for %v; want %v, %.3f s", s.at, side, away, s.want, s.away)
+				}
+				b, err := p.AppendBinary(nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p = at()
+				if err := p.UnmarshalBinary(b); err != nil {
+					t.Fatal(err)
+				}
+				for n := range b {
+					if err := at().UnmarshalBinary(b[:n]); n > 0 && !errors.Is(err, em.ErrState) {
+						t.Fatalf("%d bytes of %d: %v", n, len(b), err)
+					}
+				}
+				if len(b) == 0 {
+					continue
+				}
+				b[0]++
+				if err := p.UnmarshalBinary(b); !errors.Is(err, em.ErrState) {
+					t.Fatalf("another version: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// TestPresenceDevices: of more devices than a person has, that is forgotten which
+// was heard least lately.
+func TestPresenceDevices(t *testing.T) {
+	at, err := PresenceAt(roundZone(KindHome), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := at()
+	follow := func(minute float64, k int) {
+		p.Follow(step{at: minute, distance: -60, radius: 20, change: device(em.DeviceID(fmt.Sprintf("test:%d", k)))}.observation())
+	}
+	for k := range 8 {
+		follow(float64(k), k)
+	}
+	follow(20, 0)
+	follow(21, 9)
+	state, err := p.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, want := range []bool{true, false, true, true, true, true, true, true, false, true} {
+		if bytes.Contains(state, fmt.Appendf(nil, "test:%d", k)) != want {
+			t.Errorf("device %d is known: %v", k, !want)
+		}
+	}
+}
+
+func TestPresenceAtErrors(t *testing.T) {
+	if _, err := PresenceAt(roundZone("house"), 0); !errors.Is(err, ErrKind) {
+		t.Errorf("bad zone: %v", err)
+	}
+	if _, err := PresenceAt(roundZone(KindHome), -1); !errors.Is(err, ErrConfig) {
+		t.Errorf("bad accuracy: %v", err)
+	}
+}
