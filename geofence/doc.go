@@ -37,11 +37,12 @@
 // first. A vertex may repeat the one before it. Holes lie within their polygon,
 // polygons of one area do not overlap; both may touch at vertices or along
 // edges, and an edge that two parts share is no border. No ring crosses itself
-// or another; a crossing less than a metre deep, as rounding to five decimals
-// leaves, is taken as touching; a sliver that two parts of an area both cover
-// by it is then in neither. NewIndex refuses everything else with a
-// *ZoneError that names the zone, the polygon, the ring and the vertex. Maps that
-// were simplified often have such rings: Zone.EvenOdd takes them as they are.
+// or another; where two go less than a metre over each other, from where they cross
+// to where they cross again, as rounding to five decimals leaves, that is taken as
+// touching; a sliver that two parts of an area both cover by it is then in neither.
+// NewIndex refuses everything else with a *ZoneError that names the zone, the
+// polygon, the ring and the vertex. Maps that were simplified often have such rings:
+// Zone.EvenOdd takes them as they are.
 //
 // An edge spans less than 180 degrees of longitude and takes the shorter way:
 // from 170 to -170 it crosses the antimeridian. A zone there may be given as

@@ -176,6 +176,12 @@ func (l *loop) edge(i int) s2.Edge {
 	return s2.Edge{V0: l.points[i], V1: l.points[j]}
 }
 
+// point is the i-th point; they go round.
+func (l *loop) point(i int) s2.Point {
+	n := len(l.points)
+	return l.points[(i%n+n)%n]
+}
+
 // antimeridianCuts returns the latitudes at which the area has vertices on the
 // antimeridian, in order.
 func antimeridianCuts(a Area) []int32 {

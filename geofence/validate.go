@@ -13,9 +13,9 @@ import (
 	"github.com/sargas-em/em"
 )
 
-// touchTolerance is the depth in metres up to which a crossing of two edges is
-// a contact. Coordinates are often rounded to five decimals, a metre, after
-// they were checked; and straight edges that touch in longitude and latitude
+// touchTolerance is how many metres two rings that cross may go over each other
+// to be taken as touching. Coordinates are often rounded to five decimals, a metre,
+// after they were checked; and straight edges that touch in longitude and latitude
 // may cross by twice what splitting moves them.
 const touchTolerance = 1.0
 
@@ -130,41 +130,12 @@ func checkCrossings(sites []edgeSite) error {
 			if s2.CrossingSign(ea.V0, ea.V1, eb.V0, eb.V1) != s2.Cross {
 				continue
 			}
-			if depth := crossingDepth(a.site, b.site); depth > touchTolerance {
-				return a.site.conflict(b.site, fmt.Sprintf("the edge crosses, %.1f m deep, that of ", depth))
+			if depth := crossingDepth(a.site, b.site); depth > 0 {
+				return a.site.conflict(b.site, fmt.Sprintf("the edge crosses, at least %.1f m deep, that of ", depth))
 			}
 		}
 	}
 	return nil
-}
-
-// crossingDepth returns by how many metres an end of one of two crossing edges,
-// as they were before they were split, reaches over the other at least.
-func crossingDepth(a, b edgeSite) float64 {
-	edgesA, edgesB := a.whole(), b.whole()
-	depth := s1.InfAngle()
-	reach := func(ends, over []s2.Edge) {
-		for _, end := range []s2.Point{ends[0].V0, ends[len(ends)-1].V1} {
-			d := s1.InfChordAngle()
-			for _, e := range over {
-				d, _ = s2.UpdateMinDistance(end, e.V0, e.V1, d)
-			}
-			depth = min(depth, d.Angle())
-		}
-	}
-	reach(edgesA, edgesB)
-	reach(edgesB, edgesA)
-	return depth.Radians() * em.EarthRadius
-}
-
-// whole returns all parts of the input edge that s is a part of.
-func (s edgeSite) whole() []s2.Edge {
-	vertex := s.loop.vertex
-	var edges []s2.Edge
-	for i, _ := slices.BinarySearch(vertex, vertex[s.edge]); i < len(vertex) && vertex[i] == vertex[s.edge]; i++ {
-		edges = append(edges, s.loop.edge(i))
-	}
-	return edges
 }
 
 // checkVertexCrossings finds rings that pass through each other, or through
@@ -191,8 +162,7 @@ func checkVertexCrossings(loops []*loop) error {
 		return compareSites(a.site, b.site)
 	})
 	neighbours := func(s edgeSite) (before, after s2.Point) {
-		n := len(s.loop.points)
-		return s.loop.points[(s.edge+n-1)%n], s.loop.points[(s.edge+1)%n]
+		return s.loop.point(s.edge - 1), s.loop.point(s.edge + 1)
 	}
 	for from := 0; from < len(all); {
 		to := from + 1
@@ -206,8 +176,14 @@ func checkVertexCrossings(loops []*loop) error {
 			a0, a1 := neighbours(all[i].site)
 			for j := i + 1; j < to; j++ {
 				b0, b1 := neighbours(all[j].site)
-				if a0 == a1 || b0 == b1 || a0 == b0 || a0 == b1 || a1 == b0 || a1 == b1 {
-					continue // along each other: border has judged them
+				if a0 == a1 || b0 == b1 || a0 == b0 || a1 == b1 {
+					continue // back, or the same way: border has judged them
+				}
+				if a0 == b1 || a1 == b0 { // along each other
+					if a1 != b0 && passesAlong(all[i].site, all[j].site) || a0 != b1 && passesAlong(all[j].site, all[i].site) {
+						return all[i].site.conflict(all[j].site, "the ring passes along its edges through that at ")
+					}
+					continue
 				}
 				v := all[i].p
 				if s2.OrderedCCW(a0, b0, a1, v) != s2.OrderedCCW(a0, b1, a1, v) {
@@ -218,6 +194,26 @@ func checkVertexCrossings(loops []*loop) error {
 		from = to
 	}
 	return nil
+}
+
+// passesAlong reports whether two rings change sides along edges that both have: from
+// the vertex of the sites, to which a comes along them and b leaves by them, to their
+// other end. On either b and a part to the same side of each other, if they touch.
+func passesAlong(a, b edgeSite) bool {
+	shared := func(i int) bool { return a.loop.point(a.edge-i) == b.loop.point(b.edge+i) }
+	n := 1
+	for shared(n + 1) {
+		if n++; n > len(a.loop.points) {
+			return false // all round
+		}
+	}
+	begin := a.edge - n
+	into, from := a.loop.point(begin-1), b.loop.point(b.edge+n+1)
+	if into == a.loop.point(begin+1) || from == a.loop.point(begin+1) {
+		return false // a spike
+	}
+	return s2.OrderedCCW(a.loop.point(a.edge-1), a.loop.point(a.edge+1), b.loop.point(b.edge-1), a.loop.point(a.edge)) !=
+		s2.OrderedCCW(a.loop.point(begin+1), from, into, a.loop.point(begin))
 }
 
 // maxVisits bounds how often rings of one area may meet at one vertex, as each
