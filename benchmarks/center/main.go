@@ -1,7 +1,7 @@
 // Command center measures a monitoring center from outside: the programs
 // themselves, each in a process of its own, under the open load of emsim in others.
 //
-//	go run ./benchmarks/center [-quick] [-json] [-devices 10000] [-interval 10s] [-duration 1m] [-gateways 0]
+//	go run ./benchmarks/center [-quick] [-json] [-devices 10000] [-interval 10s] [-duration 1m] [-gateways 0] [-warm 3]
 //	go run ./benchmarks/center -devices 77000 -interval 60s -duration 2m -gateways 5
 //
 // Each report has a time at which it is to be sent, and latency is counted from
@@ -14,7 +14,8 @@
 // The ramp finds how many reports a second are sustained: acknowledged within a
 // second in 99 % of cases, none lost, and evaluation not behind. It doubles the
 // rate until it is not, then halves the gap, for the whole center and for the log
-// alone in one run.
+// alone in one run: for a cold center, which is new at each rate and hears of each
+// device for the first time, and, with -warm, for one that has heard of all.
 //
 // Without -gateways the center is one process, and so its files bound the devices.
 // With them each gateway is a process, with a generator of its own; the log is a
@@ -82,7 +83,7 @@ func main() {
 		return
 	}
 	var p plan
-	quick := flag.Bool("quick", false, "a minute or so in all: 1,000 devices, a report each second, for 6 s; a small ramp")
+	quick := flag.Bool("quick", false, "some minutes in all: 1,000 devices, a report each second, for 6 s; a small ramp")
 	asJSON := flag.Bool("json", false, "print JSON")
 	ramps := flag.Bool("ramp", true, "find how many reports a second are sustained")
 	flag.IntVar(&p.Devices, "devices", 10_000, "connections, each of a monitored person's device")
@@ -93,10 +94,11 @@ func main() {
 	flag.StringVar(&p.Record, "record", "", "`URL` of an empty PostgreSQL database for the record of the first run; SQLite without it")
 	flag.Uint64Var(&p.Seed, "seed", 1, "of schedules and movements")
 	p.Ramp = ramp{Devices: 16_000, First: 1000, Most: 100_000, Step: 10, Halvings: 3}
+	flag.IntVar(&p.Ramp.Warm, "warm", 3, "what is sustained once each device has reported so often; not looked for if 0")
 	flag.Parse()
 	if *quick {
 		p.Devices, p.Interval, p.Duration, p.Slow = 1000, time.Second, 6*time.Second, 400
-		p.Ramp = ramp{Devices: 8000, First: 2000, Most: 64_000, Step: 3, Halvings: 1}
+		p.Ramp = ramp{Devices: 8000, First: 2000, Most: 64_000, Step: 3, Halvings: 1, Warm: min(1, p.Ramp.Warm)}
 	}
 	if !*ramps {
 		p.Ramp = ramp{}
@@ -123,8 +125,8 @@ func (p *plan) check() error {
 	switch each := max(1, p.Gateways); {
 	case p.Devices < 20 || p.Interval < time.Second || p.Duration < p.Interval:
 		return fmt.Errorf("20 devices or more, an interval of a second or more, and a duration of an interval or more")
-	case p.Gateways < 0 || p.Slow < 0 || p.Gateways > p.Devices/20:
-		return fmt.Errorf("-gateways %d, -slow %d", p.Gateways, p.Slow)
+	case p.Gateways < 0 || p.Slow < 0 || p.Ramp.Warm < 0 || p.Gateways > p.Devices/20:
+		return fmt.Errorf("-gateways %d, -slow %d, -warm %d", p.Gateways, p.Slow, p.Ramp.Warm)
 	case p.Devices > each*perProcess || p.Devices+p.Slow > each*perProcess:
 		return fmt.Errorf("%d devices and %d slow connections are more than %d for each process that holds them: more -gateways", p.Devices, p.Slow, perProcess)
 	}

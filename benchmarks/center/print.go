@@ -51,13 +51,21 @@ func (r *report) print(out io.Writer) {
 	if r.Most == nil {
 		return
 	}
-	fmt.Fprintf(out, "\nThe most that is sustained, with %d devices in steps of %g s: %.0f reports/s of a center, %.0f of the log alone: %.0f %%\n",
-		r.Plan.Ramp.Devices, r.Plan.Ramp.Step, r.Most.Center.Rate, r.Most.LogOnly.Rate, 100*r.Most.Ratio)
-	fmt.Fprintf(w, "\treports/s\treached\tms p50 / p99 / p99.9\tlost\tcaught up after, s\tcores\tof the generator\tsustained\t\n")
-	for _, c := range []struct {
+	m := r.Most
+	fmt.Fprintf(out, "\nThe most that is sustained, with %d devices in steps of %g s: %.0f reports/s of the log alone; %.0f of a cold center, new at each rate and with each device's first report among them: %.0f %%",
+		r.Plan.Ramp.Devices, r.Plan.Ramp.Step, m.LogOnly.Rate, m.Center.Rate, 100*m.Ratio)
+	type named struct {
 		name string
 		ceiling
-	}{{"center", r.Most.Center}, {"log alone", r.Most.LogOnly}} {
+	}
+	all := []named{{"cold", m.Center}}
+	if m.Warm != nil {
+		fmt.Fprintf(out, "; %.0f of a warm one, to which each device has reported %d times before: %.0f %%", m.Warm.Rate, r.Plan.Ramp.Warm, 100*m.WarmRatio)
+		all = append(all, named{"warm", *m.Warm})
+	}
+	fmt.Fprintln(out)
+	fmt.Fprintf(w, "\treports/s\treached\tms p50 / p99 / p99.9\tlost\tcaught up after, s\tcores\tof the generator\tsustained\t\n")
+	for _, c := range append(all, named{"log alone", m.LogOnly}) {
 		for _, s := range c.Steps {
 			fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%v\t%d\t%s\t%v\t%s\t%t\t\n", c.name, s.Rate, s.Reached, s.Ack, s.Lost, figure(s.Behind), s.Cores, figure(s.Generator), s.Sustained)
 		}

@@ -13,6 +13,7 @@ type ramp struct {
 	Most     float64 `json:"most_reports_per_s"`
 	Step     float64 `json:"step_s"`
 	Halvings int     `json:"halvings"`
+	Warm     int     `json:"warm_reports"` // of each device before the steps of a warm center; 0: there is none
 }
 
 // Bounds of what is sustained.
@@ -21,11 +22,15 @@ const (
 	caught   = 1.0  // seconds that evaluation may be behind at the end of a step
 )
 
-// ceilings are what a whole center and its log alone sustain.
+// ceilings are what a whole center and its log alone sustain. A cold center has
+// heard of nobody when a step begins: of each device the step brings the first
+// report. A warm one has heard of all.
 type ceilings struct {
-	Center  ceiling `json:"center"`
-	LogOnly ceiling `json:"log_only"`
-	Ratio   float64 `json:"ratio"`
+	Center    ceiling  `json:"center"` // cold
+	Warm      *ceiling `json:"center_warm,omitempty"`
+	LogOnly   ceiling  `json:"log_only"`
+	Ratio     float64  `json:"ratio"` // of the cold one
+	WarmRatio float64  `json:"ratio_warm,omitempty"`
 }
 
 // ceiling is the highest rate that was sustained, and all that were tried.
@@ -83,89 +88,144 @@ func climb(first, most float64, halvings int, try func(rate float64) (bool, erro
 	return low, nil
 }
 
-// ceilings looks for both.
+// ceilings looks for all.
 func (b *bench) ceilings(ctx context.Context) (c *ceilings, err error) {
 	c = &ceilings{}
-	progress("the most that a center sustains")
-	if c.Center, err = b.ceiling(ctx, setup{}); err != nil {
+	progress("the most that a cold center sustains")
+	if c.Center, err = b.ceiling(ctx, setup{}, 0); err != nil {
 		return nil, err
 	}
+	if b.Ramp.Warm > 0 {
+		progress("the most that a warm center sustains")
+		warm, err := b.ceiling(ctx, setup{}, b.Ramp.Warm)
+		if err != nil {
+			return nil, err
+		}
+		c.Warm = &warm
+	}
 	progress("the most that the log alone sustains")
-	if c.LogOnly, err = b.ceiling(ctx, setup{logOnly: true}); err != nil {
+	if c.LogOnly, err = b.ceiling(ctx, setup{logOnly: true}, 0); err != nil {
 		return nil, err
 	}
 	if c.LogOnly.Rate > 0 {
 		c.Ratio = c.Center.Rate / c.LogOnly.Rate
+		if c.Warm != nil {
+			c.WarmRatio = c.Warm.Rate / c.LogOnly.Rate
+		}
 	}
 	return c, nil
 }
 
-func (b *bench) ceiling(ctx context.Context, s setup) (c ceiling, err error) {
-	st, err := b.start(ctx, s)
-	if err != nil {
-		return c, err
-	}
-	defer st.kill()
-	sent, acknowledged := 0, 0
+// ceiling looks for one: of the log alone, of a center whose devices have each
+// reported so often before, or, each rate on a new one, of a center that is cold.
+func (b *bench) ceiling(ctx context.Context, s setup, warm int) (c ceiling, err error) {
+	var at *attempts
+	defer func() {
+		if at != nil {
+			at.st.kill()
+		}
+	}()
 	c.Rate, err = climb(b.Ramp.First, b.Ramp.Most, b.Ramp.Halvings, func(rate float64) (bool, error) {
-		t, l, err := b.step(ctx, st, s, rate, len(c.Steps))
+		if at == nil {
+			st, err := b.start(ctx, s)
+			if err != nil {
+				return false, err
+			}
+			at = &attempts{bench: b, setup: s, st: st}
+			if warm > 0 {
+				interval := float64(b.Ramp.Devices) / b.Ramp.First
+				if _, err := at.step(ctx, b.Ramp.First, interval*float64(warm)); err != nil {
+					return false, err
+				}
+			}
+		}
+		t, err := at.step(ctx, rate, b.Ramp.Step)
 		if err != nil {
 			return false, err
 		}
-		sent += l.Sent
-		acknowledged += l.Acknowledged
 		c.Steps = append(c.Steps, *t)
 		progress(fmt.Sprintf("%.0f reports/s: sustained %t, p99 %.0f ms, %d lost, caught up after %.1f s", rate, t.Sustained, t.Ack.P99, t.Lost, t.Behind))
-		return t.Sustained, nil
+		if s.logOnly || warm > 0 {
+			return t.Sustained, nil
+		}
+		err = at.end(ctx)
+		at = nil
+		return t.Sustained, err
 	})
-	if err != nil {
-		return c, err
+	if err == nil && at != nil {
+		err = at.end(ctx)
 	}
-	if !s.logOnly {
-		n, err := countsOf(ctx, st.center.Client)
-		if err == nil {
-			err = complete(n, sent, acknowledged, 0)
-		}
-		if err != nil {
-			return c, err
-		}
-	}
-	if err := st.stop(); err != nil {
-		return c, err
-	}
-	return c, st.checkLog(ctx, sent, acknowledged, 0)
+	return c, err
 }
 
-// step tries one rate.
-func (b *bench) step(ctx context.Context, st *stack, s setup, rate float64, n int) (*step, *load, error) {
-	lasts := time.Duration(b.Ramp.Step * float64(time.Second))
+// attempts are steps on one center.
+type attempts struct {
+	*bench
+	setup
+	st                 *stack
+	sent, acknowledged int
+	upset              bool // a rate was not sustained: what it makes the center say is no error
+}
+
+// end checks what a center has of all its steps, and stops it.
+func (a *attempts) end(ctx context.Context) error {
+	defer a.st.kill()
+	if !a.logOnly {
+		n, err := countsOf(ctx, a.st.center.Client)
+		if err == nil {
+			err = complete(n, a.sent, a.acknowledged, 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := a.st.stop(); err != nil {
+		return err
+	}
+	return a.st.checkLog(ctx, a.sent, a.acknowledged, 0)
+}
+
+// step tries one rate. Devices go on near where they were in the steps before, as
+// their seed is the same: positions that nobody can have are incidents, one for
+// each device, and a center that writes these is not what is measured.
+func (a *attempts) step(ctx context.Context, rate, seconds float64) (*step, error) {
+	lasts := time.Duration(seconds * float64(time.Second))
 	var began usage
 	var begin time.Time
-	// Seeds differ, so that no report is one of an earlier step.
-	f := fleet{b.Ramp.Devices, time.Duration(float64(b.Ramp.Devices) / rate * float64(time.Second)), lasts, 0, b.Seed + uint64(n) + 1, 4000}
-	l, err := b.load(ctx, st.addrs, f, func() (err error) {
+	f := fleet{a.Ramp.Devices, time.Duration(float64(a.Ramp.Devices) / rate * float64(time.Second)), lasts, 0, a.Seed, 4000}
+	l, err := a.load(ctx, a.st.addrs, f, func() (err error) {
 		begin = time.Now()
-		began, err = st.cpu()
+		began, err = a.st.cpu()
 		return err
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	took := time.Since(begin).Seconds()
-	spent, err := st.cpu()
+	a.sent += l.Sent
+	a.acknowledged += l.Acknowledged
+	spent, err := a.st.cpu()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	t := &step{Rate: rate, Reached: float64(l.Acknowledged) / lasts.Seconds(), Ack: quantilesOf(l.latency), Delay: quantilesOf(l.delay),
 		Lost: l.Unacknowledged + l.GivenUp + l.Disconnects, Generator: l.CPU / lasts.Seconds(),
 		Cores: partsOf(usage{spent.gateways - began.gateways, spent.center - began.center, spent.log - began.log}, took)}
-	if !s.logOnly {
+	if !a.logOnly {
 		ended := time.Now()
-		if err := st.center.CaughtUp(ctx); err != nil {
-			return nil, nil, err
+		if err := a.st.center.CaughtUp(ctx); err != nil {
+			return nil, err
 		}
 		t.Behind = time.Since(ended).Seconds()
 	}
 	t.Sustained = t.sustained()
-	return t, l, nil
+	a.upset = a.upset || !t.Sustained
+	if a.logOnly || a.upset {
+		return t, nil
+	}
+	all, err := incidentsOf(ctx, a.st.center.Client)
+	if err == nil {
+		err = answered(nil, all)
+	}
+	return t, err
 }
