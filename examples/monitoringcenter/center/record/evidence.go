@@ -1,11 +1,15 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -45,6 +49,10 @@ func yieldAll[T any](all []T, err error, yield func(T, error) bool) {
 func (h history) Checkpoints(c em.Clock, notAfter time.Time) iter.Seq2[em.Checkpoint, error] {
 	return func(yield func(em.Checkpoint, error) bool) {
 		t, at := h.tx(), nanos(notAfter)
+		if err := t.save(); err != nil {
+			yield(em.Checkpoint{}, err)
+			return
+		}
 		for first := true; ; first = false {
 			q := `SELECT at, data FROM checkpoint WHERE subject = ? AND clock = ? AND at < ? ORDER BY at DESC LIMIT 1`
 			if first {
@@ -100,6 +108,11 @@ func scanEvent(rows row, e *em.Event) error {
 // Apply writes what a Timeline decided: checkpoints, present events and the
 // ledger of changes.
 func (t *Tx) Apply(subject em.SubjectID, r *em.Result) error {
+	if len(r.Void) > 0 {
+		if err := t.save(); err != nil {
+			return err
+		}
+	}
 	for _, v := range r.Void {
 		if err := t.exec(`DELETE FROM checkpoint WHERE subject = ? AND clock = ? AND at > ? AND at <= ?`,
 			string(subject), int(v.Clock), nanos(v.From), nanos(v.To)); err != nil {
@@ -112,10 +125,7 @@ func (t *Tx) Apply(subject em.SubjectID, r *em.Result) error {
 		if err != nil {
 			return fmt.Errorf("record: %w", err)
 		}
-		if err := t.exec(`INSERT INTO checkpoint (subject, clock, at, data) VALUES (?,?,?,?) ON CONFLICT (subject, clock, at) DO UPDATE SET data = excluded.data`,
-			string(subject), int(cp.Clock), nanos(cp.At), data); err != nil {
-			return err
-		}
+		t.saves[saveKey{subject, cp.Clock, nanos(cp.At)}] = data
 	}
 	for i := range r.Changes {
 		if err := t.applyChange(subject, &r.Changes[i]); err != nil {
@@ -123,6 +133,30 @@ func (t *Tx) Apply(subject em.SubjectID, r *em.Result) error {
 		}
 	}
 	return nil
+}
+
+// saveKey names a checkpoint.
+type saveKey struct {
+	subject em.SubjectID
+	clock   em.Clock
+	at      int64
+}
+
+// save writes the checkpoints that Apply was given. Whatever asks for checkpoints
+// has them written first.
+func (t *Tx) save() error {
+	if len(t.saves) == 0 {
+		return nil
+	}
+	keys := slices.SortedFunc(maps.Keys(t.saves), func(a, b saveKey) int {
+		return cmp.Or(strings.Compare(string(a.subject), string(b.subject)), cmp.Compare(a.clock, b.clock), cmp.Compare(a.at, b.at))
+	})
+	args := make([]any, 0, 4*len(keys))
+	for _, k := range keys {
+		args = append(args, string(k.subject), int(k.clock), k.at, t.saves[k])
+	}
+	clear(t.saves)
+	return t.insertRows(`INSERT INTO checkpoint (subject, clock, at, data) VALUES `, 4, ` ON CONFLICT (subject, clock, at) DO UPDATE SET data = excluded.data`, args)
 }
 
 func (t *Tx) applyChange(subject em.SubjectID, c *em.Change) error {

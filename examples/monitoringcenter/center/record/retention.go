@@ -141,6 +141,9 @@ func (t *Tx) putBy(day int64) error {
 // needed returns the subjects whose newest checkpoint, on either clock, lies before
 // an instant, and where it lies. Whoever has none needs all.
 func (t *Tx) needed(before time.Time) (map[em.SubjectID]time.Time, error) {
+	if err := t.save(); err != nil {
+		return nil, err
+	}
 	type newest struct {
 		subject em.SubjectID
 		at      int64
@@ -171,6 +174,9 @@ func (t *Tx) needed(before time.Time) (map[em.SubjectID]time.Time, error) {
 func (t *Tx) trim(now time.Time, keep Retention) error {
 	if keep.Tracks <= 0 {
 		return nil
+	}
+	if err := t.save(); err != nil {
+		return err
 	}
 	cut := time.Unix(dayOf(now.Add(-keep.Tracks))*secondsPerDay, 0)
 	if err := t.exec(`DELETE FROM checkpoint WHERE at < ?1 AND EXISTS (SELECT 1 FROM checkpoint AS c

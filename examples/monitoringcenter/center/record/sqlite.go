@@ -3,6 +3,7 @@ package record
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"net/url"
 
 	"github.com/pressly/goose/v3"
@@ -40,7 +41,7 @@ func connectSQLite(file, _ string) (*Store, error) {
 		}
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: q.Encode()}).String()
 	}
-	w, err := sql.Open("sqlite", dsn(url.Values{"_txlock": {"immediate"}}))
+	w, err := sql.Open("sqlite", dsn(url.Values{"_txlock": {"immediate"}, "_pragma": {fmt.Sprintf("wal_autocheckpoint(%d)", moveAtMost)}}))
 	if err != nil {
 		return nil, err
 	}
@@ -48,5 +49,9 @@ func connectSQLite(file, _ string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
-	return &Store{w: w, readers: r, r: querier{r, &sqlite}}, nil
+	m, err := sql.Open("sqlite", dsn(nil))
+	if err != nil {
+		return nil, errors.Join(err, r.Close(), w.Close())
+	}
+	return &Store{w: w, readers: r, r: querier{r, &sqlite}, mover: newMover(m)}, nil
 }

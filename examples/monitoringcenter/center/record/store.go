@@ -32,6 +32,7 @@ type Store struct {
 	r          querier // of the readers
 
 	writing chan struct{} // held by the one transaction
+	mover   *mover        // of SQLite
 	sure    bool          // memory is what the database holds
 	limits  limits
 
@@ -57,12 +58,14 @@ type limits struct{ segment, tail, nobodys int }
 
 // memory is what is known of the evidence without asking the database.
 type memory struct {
-	streams  map[streamKey]*stream // but for nobody's that have not been asked for
+	streams  map[streamKey]*stream // but for nobody's that have not been asked for, unless allNobodys
 	subjects map[em.SubjectID][]streamKey
 	devices  map[em.DeviceID]carriers
 	buckets  map[int64]bucket
 	oldest   int64 // days before it are not kept
 	latest   int64 // Received of the newest arrival, in seconds
+
+	allNobodys bool
 
 	// Of the writer alone.
 	lastRow, lastStream, lastChunk int64
@@ -127,6 +130,7 @@ func (s *Store) prepare() *Store {
 	}
 	s.owned.Store(-1)
 	s.writing = make(chan struct{}, 1)
+	s.mover.start(s.writing)
 	s.statements = statements{db: s.w, known: map[string]*sql.Stmt{}}
 	s.limits = limits{segmentBytes, tailBytes, nobodysMost}
 	s.oldest = minSeconds
@@ -209,6 +213,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
+	s.mover.close()
 	return errors.Join(s.readers.Close(), s.w.Close()) // and what belongs to them
 }
 
@@ -238,11 +243,12 @@ type Tx struct {
 	rowSize    int   // of the row of the tail
 	dropped    int64 // rows of the tail before it are deleted
 	lent       map[lentFrame]int64
+	saves      map[saveKey][]byte // checkpoints that are not written yet
 }
 
 func (s *Store) newTx(ctx context.Context, q querier) *Tx {
 	return &Tx{tx: q, ctx: ctx, s: s, touched: map[streamKey]*stream{}, buckets: map[int64]*bucket{}, chunks: map[int64]*chunk{},
-		createdFor: map[em.SubjectID][]*stream{}, createdBy: map[em.DeviceID][]*stream{}, fed: map[em.ObservationID]int64{}, cites: map[em.ObservationID]citation{}}
+		createdFor: map[em.SubjectID][]*stream{}, createdBy: map[em.DeviceID][]*stream{}, fed: map[em.ObservationID]int64{}, cites: map[em.ObservationID]citation{}, saves: map[saveKey][]byte{}}
 }
 
 // Update runs f in one transaction and commits it if f succeeds. While f runs
@@ -292,12 +298,33 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) (err error) {
 		return fmt.Errorf("record: %w", err)
 	}
 	t.publish()
+	s.mover.committed()
 	return nil
 }
 
 func (t *Tx) exec(query string, args ...any) error {
 	if _, err := t.tx.ExecContext(t.ctx, query, args...); err != nil {
 		return fmt.Errorf("record: %w", err)
+	}
+	return nil
+}
+
+// rowsAtOnce is how many rows one statement writes: most of what a statement costs
+// is not its row.
+const rowsAtOnce = 32
+
+// insertRows writes rows, of which args has the columns one after the other. Both
+// parts of the statement are constants: head goes up to VALUES, and tail follows.
+func (t *Tx) insertRows(head string, columns int, tail string, args []any) error {
+	for row := `(` + strings.Repeat(`?,`, columns-1) + `?)`; len(args) > 0; {
+		n := rowsAtOnce
+		if len(args) < n*columns {
+			n = 1
+		}
+		if err := t.exec(head+strings.Repeat(row+`,`, n-1)+row+tail, args[:n*columns]...); err != nil {
+			return err
+		}
+		args = args[n*columns:]
 	}
 	return nil
 }

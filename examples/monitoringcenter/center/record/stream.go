@@ -118,9 +118,6 @@ func (t *Tx) change(k streamKey) (*stream, error) {
 	}
 	t.newStreams++
 	s := &stream{streamKey: k, n: t.s.lastStream + t.newStreams, packed: [2]upTo{{known: true}, {known: true}}}
-	if err := t.exec(`INSERT INTO stream (n, subject, device, own) VALUES (?,?,?,?)`, s.n, string(k.subject), string(k.device), flag(k.own)); err != nil {
-		return nil, err
-	}
 	t.touched[k] = s
 	t.created = append(t.created, k)
 	t.createdFor[k.subject] = append(t.createdFor[k.subject], s)
@@ -156,7 +153,7 @@ func (t *Tx) carrying(device em.DeviceID) ([]*stream, error) {
 // loadNobodys reads the stream of a device that nobody carries, once.
 func (t *Tx) loadNobodys(device em.DeviceID) error {
 	d := t.s.devices[device]
-	if d.loaded {
+	if d.loaded || t.s.allNobodys {
 		return nil
 	}
 	n, err := collect(t.ctx, t.tx, func(r row, n *int64) error { return r.Scan(n) }, `SELECT n FROM stream WHERE subject = '' AND device = ?`, string(device))

@@ -141,6 +141,7 @@ func (s *Store) forget() {
 		}
 	}
 	delete(s.subjects, "")
+	s.allNobodys = false
 }
 
 // segmentRow is a full segment on its way into its bucket.
@@ -155,6 +156,9 @@ func (t *Tx) flush() error {
 	if err := t.cite(); err != nil {
 		return err
 	}
+	if err := t.save(); err != nil {
+		return err
+	}
 	if len(t.touched) == 0 && len(t.buckets) == 0 {
 		return nil
 	}
@@ -162,6 +166,9 @@ func (t *Tx) flush() error {
 		return err
 	}
 	if err := t.forget(); err != nil {
+		return err
+	}
+	if err := t.enter(); err != nil {
 		return err
 	}
 	n := t.row()
@@ -222,6 +229,15 @@ func (t *Tx) flush() error {
 		return t.exec(`DELETE FROM tail WHERE n < ?`, first)
 	}
 	return nil
+}
+
+// enter writes the streams that are new.
+func (t *Tx) enter() error {
+	created := make([]any, 0, 4*len(t.created))
+	for _, k := range t.created {
+		created = append(created, t.touched[k].n, string(k.subject), string(k.device), flag(k.own))
+	}
+	return t.insertRows(`INSERT INTO stream (n, subject, device, own) VALUES `, 4, ``, created)
 }
 
 // tailRowsAtOnce is how many rows of the tail are deleted together.
@@ -331,12 +347,19 @@ func (t *Tx) recover() error {
 		s.k.own = own != 0
 		return err
 	}
-	all, err := collect(t.ctx, t.tx, scan, `SELECT n, subject, device, own FROM stream WHERE subject <> ''`)
+	// Nobody's are read too where they are few: then no new device need be looked for
+	// among them.
+	streams := `SELECT n, subject, device, own FROM stream`
+	var nobodys int
+	if err := t.tx.QueryRowContext(t.ctx, `SELECT coalesce(max(n), 0), count(CASE WHEN subject = '' THEN 1 END) FROM stream`).Scan(&fresh.lastStream, &nobodys); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	if fresh.allNobodys = nobodys < s.limits.nobodys/2; !fresh.allNobodys {
+		streams += ` WHERE subject <> ''`
+	}
+	all, err := collect(t.ctx, t.tx, scan, streams)
 	if err != nil {
 		return err
-	}
-	if err := t.tx.QueryRowContext(t.ctx, `SELECT coalesce(max(n), 0) FROM stream`).Scan(&fresh.lastStream); err != nil {
-		return fmt.Errorf("record: %w", err)
 	}
 	byNumber := map[int64]*stream{}
 	add := func(s numbered) *stream {
