@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
@@ -58,7 +59,8 @@ func readCommit(b []byte) (c Commit, err error) {
 	if v[0] > 1 {
 		c.Gateway = r.String()
 	}
-	for n := r.Len(); n > 0 && r.Err() == nil; n-- {
+	n := r.Len()
+	for c.Entries = slices.Grow(c.Entries, min(n, roomAtOnce)); n > 0 && r.Err() == nil; n-- {
 		var e Entry
 		if v[0] > 1 {
 			e.Conversation, e.Foreign = r.Uint(), em.DeviceID(r.String())
@@ -69,14 +71,19 @@ func readCommit(b []byte) (c Commit, err error) {
 	return c, r.Close()
 }
 
+// roomAtOnce bounds the room that is made for what a message only says it has.
+const roomAtOnce = 1024
+
 func readReport(r *em.StateReader) protocol.Report {
 	rep := protocol.Report{Conn: r.String(), Codec: r.String(), Device: em.DeviceID(r.String()), Received: r.Time()}
-	for n := r.Len(); n > 0 && r.Err() == nil; n-- {
+	n := r.Len()
+	for rep.Frames = slices.Grow(rep.Frames, min(n, roomAtOnce)); n > 0 && r.Err() == nil; n-- {
 		f := protocol.ReportFrame{Offset: r.Int(), Raw: append([]byte(nil), r.Bytes(r.Len())...), Type: r.String()}
 		if msg := r.String(); msg != "" {
 			f.Err = errors.New(msg)
 		}
-		for m := r.Len(); m > 0 && r.Err() == nil; m-- {
+		m := r.Len()
+		for f.Observations = slices.Grow(f.Observations, min(m, roomAtOnce)); m > 0 && r.Err() == nil; m-- {
 			var o em.Observation
 			if err := o.UnmarshalBinary(r.Bytes(r.Len())); err != nil {
 				r.Fail(err.Error())

@@ -241,6 +241,13 @@ func (t *Tx) find(s *stream, o *em.Observation) (*known, error) {
 		if m := &s.packed[c]; m.known && k.After(m.newest) {
 			continue
 		}
+		// Mostly it is another reception: it lies among what happened when it did.
+		if again, err := t.findAgain(s, o, found, c); err != nil {
+			return nil, err
+		} else if again != nil {
+			found = again
+			continue
+		}
 		near, newest := []int64{farBucket}, upTo{known: true}
 		if c == 0 {
 			d := dayOf(k)
@@ -269,6 +276,41 @@ func (t *Tx) find(s *stream, o *em.Observation) (*known, error) {
 		if m := &s.packed[c]; !m.known {
 			*m = newest
 		}
+	}
+	return found, nil
+}
+
+// findAgain looks for other receptions of an observation in the rows of one class
+// about when it happened: found.At where it was found already, else its key. It
+// returns found with them, or nil where a look at all that was received is needed,
+// or would cost no more. Whatever came at the instant of its reception, which is all
+// that is asked about other receptions, lies in that bucket.
+func (t *Tx) findAgain(s *stream, o *em.Observation, found *known, of int) (*known, error) {
+	at := *o
+	if at.At = key(o); found != nil {
+		at.At = found.at
+	}
+	in := bucketOf(&at, t.s.oldest)
+	if class(in) != of || t.s.indexes[indexKey{s.n, in}] != nil {
+		return nil, nil
+	}
+	if _, has := t.lookBucket(in); !has {
+		return nil, nil
+	}
+	second := at.At.Unix()
+	all, err := t.view().rows(t.ctx, s, in, em.EventTime, span{second, second})
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		a := &all[i].Observation
+		if a.ID != o.ID || a.At.Unix() != second {
+			continue
+		}
+		if found == nil {
+			found = &known{at: a.At}
+		}
+		found.heard = append(found.heard, reception{a.Received, a.Seq})
 	}
 	return found, nil
 }
