@@ -96,6 +96,9 @@ func TestDetect(t *testing.T) {
 // Real frames, as they come and with a line end behind them: none is taken for
 // another device's, and what the device decodes is its own.
 func TestDetectExternal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, in one goroutine")
+	}
 	reg, err := protocol.NewRegistry(All()...)
 	if err != nil {
 		t.Fatal(err)

@@ -210,6 +210,9 @@ func showsTime(spans []wire.Span, want time.Time) bool {
 // it is, and where the layout tells that field, or nothing any more. Where a field
 // is missing, another one may stand.
 func TestLayoutsNameErrors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, in one goroutine")
+	}
 	described(t, func(t *testing.T, d protocol.Device, l *layout.Layout, vectors []codectest.Vector) {
 		names := l.FieldNames()
 		told := map[string]bool{}

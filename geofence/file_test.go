@@ -128,6 +128,7 @@ func TestFileActive(t *testing.T) {
 
 // TestFileDamage changes a file in all its parts, and cuts it off.
 func TestFileDamage(t *testing.T) {
+	alone(t)
 	b := written(t, mustIndex(t, fileZones()[50:]...))
 	path := filepath.Join(t.TempDir(), "zones.index")
 	refused := func(what string, bad []byte) {

@@ -309,6 +309,7 @@ func TestZoneErrors(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
+	alone(t)
 	// A comb of edges that each span nearly half the globe at 45 N takes some
 	// 17,000 vertices an edge.
 	var line orb.LineString

@@ -145,6 +145,9 @@ func TestVerifyProfile(t *testing.T) {
 // Every mistake that the kit finds under go test it finds as a tool, without a
 // panic, and no such dialect is complete.
 func TestVerifyFindsMistakes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, in one goroutine")
+	}
 	t.Setenv(envVectors, "")
 	t.Setenv(envRequire, "")
 	for _, m := range mistakes {

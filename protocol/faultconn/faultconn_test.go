@@ -243,6 +243,9 @@ func (c *chunks) Read(p []byte) (int, error) {
 // As many frames are hit as the probabilities say: within four standard
 // deviations of 20,000.
 func TestProbabilities(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, in one goroutine")
+	}
 	const n = 20_000
 	count := map[Kind]float64{}
 	b := &buffer{}
