@@ -22,10 +22,11 @@ const (
 	leafShift = 7  // nor is one of this size, a metre or so, or the next larger
 	fineSpan  = 32 // cells on the border of a zone are no larger than such a part of it
 
-	// From so many zones on fineSpan is a quarter of that; and from so many on
-	// one is all of it, with twelve more than fewEdges: a million zones take 48 MB less
-	// than with four more, and a tenth more time.
+	// From so many zones on fineSpan is a quarter of that, but for cells of this size:
+	// small ones hold few of the points and much of the index. From so many on it is a
+	// sixteenth, with two more than fewEdges, which keeps a million zones within 600 MB.
 	manyZones, manyManyZones = 10_000, 200_000
+	manySmall, manyManySmall = 1 << 12, 1 << 15 // 45 m, 360 m
 
 	// The root grid has about so many slots a vertex, but no more than so many.
 	rootSlots, maxRootSlots = 2, 1 << 22
@@ -61,6 +62,7 @@ type compiler struct {
 	boxes    []extent // by zone
 	few      int      // fewEdges of this index
 	fine     uint64   // fineSpan
+	small    uint64   // cells that fineSpan does not divide
 	coarse   bool
 	tasks    []task
 }
@@ -362,9 +364,9 @@ func (c *compiler) divide() {
 	c.few, c.fine = fewEdges, fineSpan
 	switch {
 	case len(c.zones) >= manyManyZones:
-		c.few, c.fine, c.coarse = fewEdges+12, fineSpan/32, true
+		c.few, c.fine, c.small, c.coarse = fewEdges+2, fineSpan/16, manyManySmall, true
 	case len(c.zones) >= manyZones:
-		c.fine = fineSpan / 4
+		c.fine, c.small = fineSpan/4, manySmall
 	}
 	x0, y0 := all.low.plane()
 	x1, y1 := all.high.plane()
@@ -511,7 +513,8 @@ func (c *compiler) join() (*tree, error) {
 	settle(t.nodes)
 	settle(t.entries)
 	settle(t.vertices)
-	return t, nil
+	made := *t // and nothing else of the compiler is kept
+	return &made, nil
 }
 
 // deinterleave returns the even bits.
@@ -747,7 +750,7 @@ func (b *builder) isLeaf(at cell, items []item) bool {
 	if b.coarse && (b.tree.shift-at.shift)%nodeLevels == 0 && at.shift < b.tree.shift {
 		edges /= 2 // another node would be visited
 	}
-	return whole || at.shift <= leafShift || edges <= b.few && at.size() <= least/b.fine
+	return whole || at.shift <= leafShift || edges <= b.few && at.size() <= max(least/b.fine, b.small)
 }
 
 // fill sets the slots of a cell, in Morton order.
