@@ -222,6 +222,7 @@ type finder struct {
 	best2  float64 // its square
 	nx, ny float64 // where that is, from (x, y)
 	found  bool
+	enough float64 // if best2 is no more, nobody asks for what is nearer, nor for odd
 
 	// Of the edges looked at, an odd number crosses the way to another place,
 	// which is given from (x, y); known says that these are all that cross it, if
@@ -312,7 +313,7 @@ func (f *finder) look(run []spot) bool {
 	if len(run) < 2 {
 		return false
 	}
-	x, y, best, fromX, fromY := f.x, f.y, f.best2, f.fromX, f.fromY
+	x, y, best, enough, fromX, fromY := f.x, f.y, f.best2, f.enough, f.fromX, f.fromY
 	var nx, ny float64
 	crossed := uint64(0)
 	ax, ay := float64(run[0].x)-x, float64(run[0].y)-y
@@ -323,7 +324,9 @@ func (f *finder) look(run []spot) bool {
 		t := along(ax, ay, dx, dy, shortness(dx, dy))
 		px, py := ax+t*dx, ay+t*dy
 		if d2 := px*px + py*py; d2 < best {
-			best, nx, ny = d2, px, py
+			if best, nx, ny = d2, px, py; best <= enough {
+				break
+			}
 		}
 		// The way crosses the edge if the ends of the edge lie on different sides
 		// of the way, and the ends of the way on different sides of the edge. A

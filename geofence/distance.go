@@ -18,9 +18,9 @@ import (
 // to a hundred-thousandth beyond; see chartReach. It takes some twenty bytes an
 // edge.
 type edgeSet struct {
-	n      int // edges
-	sheets []sheet
-	levels [][]ball // of the sheets, and of ballFan balls of the level below; none for one sheet
+	sheet           // all that is drawn, if that is one
+	sheets []sheet  // otherwise
+	levels [][]ball // of the sheets, and of ballFan balls of the level below
 }
 
 // sheet is some edges: drawn, or one that is too long for a chart.
@@ -41,12 +41,12 @@ const ballFan = 8
 const ballSlack = 1e-12
 
 func newEdgeSet(edges []s2.Edge) edgeSet {
-	s := edgeSet{n: len(edges)}
+	var s edgeSet
 	balls := s.add(nil, edges)
-	s.sheets = slices.Clip(s.sheets)
 	if len(s.sheets) == 1 {
-		return s
+		return edgeSet{sheet: s.sheets[0]}
 	}
+	s.sheets = slices.Clip(s.sheets)
 	s.levels = append(s.levels, slices.Clip(balls))
 	for len(balls) > ballFan {
 		var above []ball
@@ -63,6 +63,7 @@ func newEdgeSet(edges []s2.Edge) edgeSet {
 // for each place. It takes some microseconds an edge, which a zone that everybody is
 // asked about pays back after a few thousand questions, and one person's own never.
 func (s *edgeSet) divide() {
+	s.cells = newCells(s.spots)
 	for i := range s.sheets {
 		s.sheets[i].cells = newCells(s.sheets[i].spots)
 	}
@@ -126,6 +127,8 @@ type nearest struct {
 	chord s1.ChordAngle // to the nearest edge so far
 	reach float64       // its length, and a little more
 	side  side
+
+	enough float64 // if chord is no more, no nearer edge is looked for, and the side is unknown
 }
 
 // clear is how many metres from its edge a ring on a chart has a place on the
@@ -158,13 +161,17 @@ func (s *edgeSet) distanceAndSide(o *place) (float64, side) {
 }
 
 // distanceWithin is distance, or false if that is more than limit metres: than
-// those and up to half as many more, if they are a large part of the globe.
+// those and up to half as many more, if they are a large part of the globe. Of
+// edges that are clearly within the limit, any may be taken for the nearest.
 func (s *edgeSet) distanceWithin(o *place, limit float64) (float64, side, bool) {
 	chord, reach := s1.StraightChordAngle, 2.
 	if angle := limit/em.EarthRadius*(1+1e-9) + 1e-9; angle < 2 { // and more than its chord
 		chord, reach = s1.ChordAngle(angle*angle), angle+ballSlack
 	}
 	n := nearest{o: o, chord: chord, reach: reach}
+	if a := limit / em.EarthRadius; a < .05 { // so that an arc is hardly longer than its chord
+		n.enough = .998 * a * a
+	}
 	s.find(&n)
 	d, near := metres(n.chord), n.chord < chord
 	return d, side{n.side.known && min(d, limit) > clear, n.side.inside}, near
@@ -180,8 +187,8 @@ func metres(c2 s1.ChordAngle) float64 {
 }
 
 func (s *edgeSet) find(n *nearest) {
-	if len(s.sheets) == 1 {
-		s.sheets[0].find(n)
+	if len(s.sheets) == 0 {
+		s.sheet.find(n)
 		return
 	}
 	top := len(s.levels) - 1
@@ -237,8 +244,9 @@ func (s *sheet) find(n *nearest) {
 	// chart, if it is near its origin; see chord2.
 	f := newFinder(x, y)
 	f.best2 = float64(n.chord) * (1 + (x*x+y*y)/4) * (1 + chartReach*chartReach/4)
+	f.enough = n.enough // on the chart squares are no less
 	s.drawing.find(&f)
-	n.side.known, n.side.inside = f.known, f.odd == 1
+	n.side.known, n.side.inside = f.known && f.best2 > f.enough, f.odd == 1
 	if f.found {
 		n.found(chord2(x, y, f.nx, f.ny))
 	}
