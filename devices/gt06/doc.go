@@ -61,6 +61,8 @@
 //     like a Wi-Fi message, one that logs in so with 78 78 01 01 0D 0A.
 //   - In a status (0x13) an alarm byte of 0xF0 means that the next byte is the
 //     supply in 0.1 V.
+//   - Type 0xF3 is read from one capture: time, number, and of each access point two
+//     bytes that were zero and its address. No level of them is known.
 //   - Layouts of the firmware variants rest on few captures each; what follows
 //     the known fields is kept as a vendor field "tail".
 //   - Replies echo the serial of the request. The simulator's timing (three

@@ -64,7 +64,7 @@ const bareExpr = `!long && (size != length + 5 || size < 10) && (
 func typeNames(long bool) map[int64]string {
 	names := map[int64]string{
 		typeLogin: "login", typeStatus: "status", typeHeartbeat: "heartbeat", typeReply: "reply", 0x19: "lbs alarm", 0xA5: "lbs alarm",
-		typeTime: "time", typeAddressReply: "address reply", typeInfo: "info", typeCommand: "command", typeDriving: "driving alarm",
+		typeTime: "time", typeAddressReply: "address reply", typeHeard: "scan", typeInfo: "info", typeCommand: "command", typeDriving: "driving alarm",
 		typeWiFi: "wifi", typeModular: "modular", typeReplyLong: "reply", typeMultimedia: "multimedia",
 	}
 	for _, p := range positionTypes {
@@ -92,6 +92,7 @@ func payload() layout.Node {
 			layout.Case("position", position()),
 			layout.Case("in(type, 0x18, 0x1E, 0x24, 0x28, 0x2C, 0x2E, 0xA1) || type == 0xA2 && n >= 102 || type == 0x19 && n >= 18", scan()),
 			layout.Case("long && in(type, 0x32, 0x33)", station()),
+			layout.Case("type == 0xF3 && !long && n > 7 && n & 7 == 7", heard()),
 			layout.Case("type == 0x13", status()),
 			layout.Case("type == 0x23", gk310()),
 			layout.Case("in(type, 0x19, 0xA5)",
@@ -440,6 +441,14 @@ func scan() layout.Node {
 					layout.Uint("access points", 1).Let("aps"),
 					layout.Repeat("min(aps, left / 7)", accessPoint()))),
 		),
+	)
+}
+
+func heard() layout.Node {
+	return layout.Seq(
+		layout.Clock("time"),
+		layout.Uint("access points", 1).Let("aps"),
+		layout.Repeat("min(aps, left / 8)", layout.Uint("mark", 2), layout.Bytes("mac", "6")),
 	)
 }
 

@@ -30,6 +30,7 @@ const (
 	typeInfo         = 0x94
 	typeDriving      = 0x95
 	typeAddressReply = 0x97
+	typeHeard        = 0xF3
 )
 
 // Header is what all frames have.

@@ -3,6 +3,7 @@ package gt06
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -259,6 +260,9 @@ func (v *view) scan(m *Scan) {
 	}
 	if len(m.Levels) > 0 && !m.Cells[0].RSSI.OK {
 		f = append(f, em.Field{Name: "cell levels", Value: fmt.Sprint(m.Levels)})
+	}
+	if slices.ContainsFunc(m.Marks, func(mark uint16) bool { return mark != 0 }) {
+		f = append(f, em.Field{Name: "access point marks", Value: fmt.Sprint(m.Marks)})
 	}
 	if m.Advance != absent {
 		f = append(f, num("timing advance", uint64(m.Advance)))

@@ -46,7 +46,7 @@ func TestRealFrames(t *testing.T) {
 		96: wrongSum, // the same device
 	}
 	unsupported := map[int]string{
-		4: "0xA3", 7: "0xF2", 35: "0x9B", 36: "0x66", 37: "0x8C", 38: "0xF3", 39: "0x9B", 48: "0x8C",
+		4: "0xA3", 7: "0xF2", 35: "0x9B", 36: "0x66", 37: "0x8C", 39: "0x9B", 48: "0x8C",
 		57: "0xA7", 71: "0x35", 85: "0x81", 88: "0x1F",
 	}
 	vs, same := codectest.Edition(t, file, realFrames)

@@ -17,6 +17,7 @@ type Scan struct {
 	Levels  []byte      // of Cells, as on the wire
 	Advance byte        // timing advance of the serving cell; 0xFF unknown
 	WiFi    []em.AccessPoint
+	Marks   []uint16     // of WiFi in type 0xF3, of unknown meaning
 	Status  em.Opt[byte] // of long 0x32 and 0x33
 	Tail    []byte
 }
@@ -48,9 +49,17 @@ func isScan(h Header, n int) bool {
 		return n+overhead >= 0x17
 	case typeStation, typeStationAlarm:
 		return h.Long
+	case typeHeard:
+		return !h.Long && n > heardHead && (n-heardHead)%heardLen == 0
 	}
 	return false
 }
+
+// The lengths in type 0xF3 of time and number, and of each access point.
+const (
+	heardHead = 6 + 1
+	heardLen  = 2 + 6
+)
 
 func readScan(c *wire.Cursor, h Header) *Scan {
 	m := wire.Own[Scan](c)
@@ -58,6 +67,9 @@ func readScan(c *wire.Cursor, h Header) *Scan {
 	switch {
 	case h.Code == typeStation || h.Code == typeStationAlarm:
 		m.readStation(c)
+		return m
+	case h.Code == typeHeard:
+		m.readHeard(c)
 		return m
 	case h.Code == 0x1E:
 		m.GPS.OK = true
@@ -123,6 +135,18 @@ func (m *Scan) readWiFi(c *wire.Cursor) {
 	for ; n > 0 && c.Len() >= 7; n-- {
 		m.WiFi = append(m.WiFi, readAccessPoint(c))
 	}
+}
+
+// readHeard reads type 0xF3: a number of access points and as many, each behind two
+// bytes.
+func (m *Scan) readHeard(c *wire.Cursor) {
+	m.Clock = readClock(c)
+	n := int(c.U8("access points"))
+	for ; n > 0 && c.Len() >= heardLen; n-- {
+		m.Marks = append(m.Marks, c.U16("mark"))
+		m.WiFi = append(m.WiFi, em.AccessPoint{MAC: mac(c.Bytes(6, "mac"))})
+	}
+	m.Tail = readTail(c)
 }
 
 func readAccessPoint(c *wire.Cursor) em.AccessPoint {
