@@ -120,7 +120,11 @@
 // What was between? If the straight way between two fixes at most PassGap apart
 // leads through an exclusion zone, deeper than their radii and 5 m, EventPassed
 // tells of it as a warning: unless it takes more than MaxSpeed, less than 1 m/s,
-// or the speeds that the device measured tell of a way twice as long.
+// or the speeds that the device measured tell of a way twice as long. Of an inclusion
+// zone it tells nothing: a straight way out of it between two fixes inside is what every
+// bend of a corridor makes, and who keeps to the zone goes by the bend. EventUnknown
+// tells that the person may have been out. Nor are the parts of an inclusion zone told
+// apart, though who is seen in one and then in another was outside between them.
 //
 // What may be? Where Config.UnknownAfter asks for it, EventUnknown tells of each
 // violation that may last for so long unseen: from the last position that lies
