@@ -103,6 +103,7 @@ type Link struct {
 	// capture.Stream.
 	Tap func(Traffic) error
 
+	// Limits have their defaults filled in when the link begins.
 	Limits Limits
 
 	mu     sync.Mutex
@@ -253,7 +254,8 @@ func (l *Link) begin(ctx context.Context) (*linkRun, error) {
 	if l.Session == nil {
 		l.Session = l.Device.NewSession()
 	}
-	r := &linkRun{l: l, ctx: ctx, limits: l.Limits.withDefaults(), split: *NewSplitter(l.Device)}
+	l.Limits = l.Limits.withDefaults()
+	r := &linkRun{l: l, ctx: ctx, split: *NewSplitter(l.Device)}
 	rd := newReader(l)
 	l.mu.Lock()
 	l.reader = rd
@@ -317,40 +319,48 @@ type linkRun struct {
 	ctx    context.Context
 	unhook func() bool
 	tell   func(error) // of Start
-	limits Limits
 	split  Splitter
-	report *Report
 	good   time.Time     // of the last good frame; monotonic
 	pause  time.Duration // of the next read; negative for ever
 	first  bool          // a good frame has come
 	errors int           // in a row
 	orders []*delivery   // in order; the first may be on its way
-	over   time.Time     // when the stream came to its end
 	*desk                // nil while it waits
 }
 
 // desk is what a link works with and does not need while it waits.
 type desk struct {
-	out   Output
-	reply []byte // encoded, waiting for the commit
+	out    Output
+	reply  []byte // encoded, waiting for the commit
+	report *Report
+	over   time.Time // when the stream came to its end
+	buf    []byte    // of the Splitter, where no frame is unfinished
 }
 
 var desks = sync.Pool{New: func() any { return new(desk) }}
 
 // work takes a desk, and rest gives it back.
 func (r *linkRun) work() {
-	if r.desk == nil {
-		r.desk = desks.Get().(*desk)
+	if r.desk != nil {
+		return
+	}
+	r.desk = desks.Get().(*desk)
+	if r.split.buf == nil {
+		r.split.buf, r.buf = r.buf, nil
 	}
 }
 
 func (r *linkRun) rest() {
-	if r.desk != nil {
-		r.out.Reset()
-		r.reply = r.reply[:0]
-		desks.Put(r.desk)
-		r.desk = nil
+	if r.desk == nil {
+		return
 	}
+	if r.split.Buffered() == 0 {
+		r.buf, r.split.buf, r.split.start = r.split.buf[:0], nil, 0
+	}
+	r.out.Reset()
+	r.reply, r.report, r.over = r.reply[:0], nil, time.Time{}
+	desks.Put(r.desk)
+	r.desk = nil
 }
 
 // tap tells of what passes.
@@ -414,9 +424,9 @@ func (r *linkRun) due() error {
 				continue
 			}
 		}
-		limit := r.limits.Idle
+		limit := r.l.Limits.Idle
 		if !r.first {
-			limit = r.limits.First
+			limit = r.l.Limits.First
 		}
 		if limit > 0 {
 			left := limit - now.Sub(r.good)
@@ -484,7 +494,7 @@ func (r *linkRun) take(ctx context.Context, now time.Time) error {
 		default:
 			return r.flush(ctx)
 		}
-		if full := r.limits.Frames > 0 && len(r.report.Frames) >= r.limits.Frames; full || end != nil {
+		if full := r.l.Limits.Frames > 0 && len(r.report.Frames) >= r.l.Limits.Frames; full || end != nil {
 			if err := r.flush(ctx); err != nil {
 				return err
 			}
@@ -522,7 +532,7 @@ func (r *linkRun) count(now time.Time, good bool) error {
 		r.good, r.first, r.errors = now, true, 0
 		return nil
 	}
-	if r.errors++; r.limits.Errors > 0 && r.errors >= r.limits.Errors {
+	if r.errors++; r.l.Limits.Errors > 0 && r.errors >= r.l.Limits.Errors {
 		return ErrTooManyErrors
 	}
 	return nil
@@ -605,7 +615,7 @@ func (r *linkRun) flush(ctx context.Context) error {
 	if len(r.reply) == 0 {
 		return nil
 	}
-	err := write(r.l.Conn, r.reply, r.limits.Write)
+	err := write(r.l.Conn, r.reply, r.l.Limits.Write)
 	if err == nil {
 		if err := r.tap(time.Now(), Sent, r.reply); err != nil {
 			return err

@@ -39,7 +39,11 @@ var largeReads = sync.Pool{New: func() any { return new([largeRead]byte) }}
 
 func newReader(l *Link) linkReader {
 	if c, ok := l.Conn.(readDeadliner); ok && c.SetReadDeadline(time.Time{}) == nil {
-		return &deadlineReader{l: l, conn: c}
+		d := deadlines{l, c}
+		if from, ok := l.Conn.(lender); ok {
+			return &borrower{d, from}
+		}
+		return &deadlineReader{deadlines: d}
 	}
 	p := &pump{
 		conn: l.Conn, chunks: make(chan pumped), stop: make(chan struct{}),
@@ -49,42 +53,79 @@ func newReader(l *Link) linkReader {
 	return p
 }
 
-// deadlineReader reads in the caller's goroutine. interrupt sets a deadline in
-// the past; because both it and read's own deadline are set under Link.mu after
-// a look at what is to do, none gets lost.
+// deadlines are a reader's that reads in the caller's goroutine. interrupt sets one
+// in the past; because both it and set are called under Link.mu, set after a look
+// at what is to do, none gets lost.
+type deadlines struct {
+	l    *Link
+	conn readDeadliner
+}
+
+// set sets the deadline of the next read; false where there is something to do at
+// once.
+func (d *deadlines) set(ctx context.Context, wait time.Duration) bool {
+	d.l.mu.Lock()
+	defer d.l.mu.Unlock()
+	if len(d.l.calls) > 0 || len(d.l.commands) > 0 || ctx.Err() != nil {
+		return false
+	}
+	var deadline time.Time
+	if wait >= 0 {
+		deadline = time.Now().Add(wait)
+	}
+	d.conn.SetReadDeadline(deadline) // fails on closed connections only, and Read says that better
+	return true
+}
+
+func (d *deadlines) interrupt() { d.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+func (d *deadlines) wait() {}
+
+// timely is the error of a read but for its deadline, which is none.
+func timely(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+// lender is a connection that needs no buffer while it waits: Lend is a Read that
+// brings its own, which is the caller's until the next Lend. Package tcp has one.
+type lender interface{ Lend() ([]byte, error) }
+
+// borrower reads what a connection lends.
+type borrower struct {
+	deadlines
+	from lender
+}
+
+func (r *borrower) read(ctx context.Context, wait time.Duration) ([]byte, error) {
+	if !r.set(ctx, wait) {
+		return nil, nil
+	}
+	b, err := r.from.Lend()
+	return b, timely(err)
+}
+
+// deadlineReader reads into a buffer that it has while it waits.
 type deadlineReader struct {
-	l     *Link
-	conn  readDeadliner
+	deadlines
 	full  bool             // the last read filled its buffer
 	large *[largeRead]byte // nil while the small one will do
 	small [smallRead]byte
 }
 
 func (r *deadlineReader) read(ctx context.Context, wait time.Duration) ([]byte, error) {
-	b := r.prepare(ctx, wait)
-	if b == nil {
+	if !r.set(ctx, wait) {
 		return nil, nil
 	}
+	b := r.buffer()
 	n, err := r.l.Conn.Read(b)
-	if r.full = n == len(b); errors.Is(err, os.ErrDeadlineExceeded) {
-		err = nil
-	}
-	return b[:n], err
+	r.full = n == len(b)
+	return b[:n], timely(err)
 }
 
-// prepare sets the deadline and chooses the buffer; nil where there is something
-// to do at once.
-func (r *deadlineReader) prepare(ctx context.Context, wait time.Duration) []byte {
-	r.l.mu.Lock()
-	defer r.l.mu.Unlock()
-	if len(r.l.calls) > 0 || len(r.l.commands) > 0 || ctx.Err() != nil {
-		return nil
-	}
-	var deadline time.Time
-	if wait >= 0 {
-		deadline = time.Now().Add(wait)
-	}
-	r.conn.SetReadDeadline(deadline) // fails on closed connections only, and Read says that better
+func (r *deadlineReader) buffer() []byte {
 	switch {
 	case r.full && r.large == nil:
 		r.large = largeReads.Get().(*[largeRead]byte)
@@ -97,10 +138,6 @@ func (r *deadlineReader) prepare(ctx context.Context, wait time.Duration) []byte
 	}
 	return r.small[:]
 }
-
-func (r *deadlineReader) interrupt() { r.conn.SetReadDeadline(time.Unix(1, 0)) }
-
-func (r *deadlineReader) wait() {}
 
 // pump reads in a goroutine of its own, which ends when the connection is closed.
 type pump struct {

@@ -59,7 +59,8 @@ func NewDerivation(d Device, c SessionConfig, name string, limits Limits, commit
 		Commit: func(_ context.Context, r *Report) error { return commit(r) },
 	}
 	limits.Errors, limits.Write = -1, -1
-	return &Derivation{r: &linkRun{l: l, limits: limits.withDefaults(), split: *NewSplitter(d), desk: new(desk)}}
+	l.Limits = limits.withDefaults()
+	return &Derivation{r: &linkRun{l: l, split: *NewSplitter(d), desk: new(desk)}}
 }
 
 // Take takes the next traffic, in its order. The connection is over with Ended

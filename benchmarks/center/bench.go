@@ -54,7 +54,7 @@ type result struct {
 	SendDelay   quantiles  `json:"generator_delay_ms"` // of that, what the generator itself was late
 	Cores       parts      `json:"cores"`              // during the schedule
 	Generator   float64    `json:"generator_cores"`
-	PerConn     float64    `json:"kb_per_connection"` // resident, of connected and logged in, where they are held
+	PerConn     float64    `json:"kb_per_connection"` // resident, with garbage, where they are held: of each more that is connected and logged in
 	Resident    parts      `json:"resident_mb"`       // at the end of the schedule
 	LogBytes    float64    `json:"log_bytes_per_report"`
 	FixBytes    float64    `json:"record_bytes_per_fix,omitempty"`
@@ -85,22 +85,25 @@ func (b *bench) run(ctx context.Context, s setup) (_ *result, err error) {
 		}
 		defer func() { slow.cmd.Process.Kill(); slow.cmd.Wait() }()
 	}
-	empty, err := st.memory()
-	if err != nil {
-		return nil, err
-	}
-	var began usage
+	var began, half usage
 	var begin time.Time
-	l, err := b.load(ctx, st.addrs, fleet{b.Devices, b.Interval, b.Duration, b.calls(), b.Seed, max(1000, b.Devices/20)}, func() error {
-		full, err := st.memory()
+	// Half of the devices come first: what the first ones make resident, such as the
+	// code that serves them, is no connection's.
+	const waves = 2
+	l, err := b.load(ctx, st.addrs, fleet{b.Devices, b.Interval, b.Duration, b.calls(), b.Seed, max(1000, b.Devices/20), waves}, func(wave int) error {
+		now, err := st.memory()
 		if err != nil {
 			return err
 		}
-		held := full.gateways - empty.gateways
-		if b.Gateways == 0 {
-			held = full.center - empty.center
+		if wave < waves-1 {
+			half = now
+			return nil
 		}
-		r.PerConn = held / float64(b.Devices) / 1024
+		held := now.gateways - half.gateways
+		if b.Gateways == 0 {
+			held = now.center - half.center
+		}
+		r.PerConn = held / (float64(b.Devices) / waves) / 1024
 		begin = time.Now()
 		began, err = st.cpu()
 		return err

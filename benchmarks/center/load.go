@@ -63,14 +63,16 @@ type fleet struct {
 	calls              int
 	seed               uint64
 	connects           int // connections made a second, in all
+	waves              int // in which they connect; one if 0
 }
 
 // share is the i-th of n parts of a whole.
 func share(whole, i, n int) int { return whole*(i+1)/n - whole*i/n }
 
-// load has a generator play a part of the fleet at each address. When all are
-// connected it calls connected, and the schedules begin.
-func (b *bench) load(ctx context.Context, addrs []string, f fleet, connected func() error) (*load, error) {
+// load has a generator play a part of the fleet at each address, or one in each
+// wave. When all of a wave are connected it calls connected, where it is set, and
+// behind the last one the schedules begin.
+func (b *bench) load(ctx context.Context, addrs []string, f fleet, connected func(wave int) error) (*load, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var all []*generator
@@ -80,26 +82,28 @@ func (b *bench) load(ctx context.Context, addrs []string, f fleet, connected fun
 			g.cmd.Wait()
 		}
 	}()
-	first := 0
-	for i, addr := range addrs {
-		part := f
-		part.devices, part.calls = share(f.devices, i, len(addrs)), share(f.calls, i, len(addrs))
-		part.connects, part.seed = max(1, f.connects/len(addrs)), f.seed*1000+uint64(i)
-		g, err := b.generate(ctx, addr, first, part)
-		if err != nil {
-			return nil, err
+	first, parts := 0, len(addrs)*max(1, f.waves)
+	for wave := range parts / len(addrs) {
+		for _, addr := range addrs {
+			part, i := f, len(all)
+			part.devices, part.calls = share(f.devices, i, parts), share(f.calls, i, parts)
+			part.connects, part.seed = max(1, f.connects/len(addrs)), f.seed*1000+uint64(i)
+			g, err := b.generate(ctx, addr, first, part)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, g)
+			first += part.devices
 		}
-		all = append(all, g)
-		first += part.devices
-	}
-	for _, g := range all {
-		if err := g.ready(); err != nil {
-			return nil, err
+		for _, g := range all[wave*len(addrs):] {
+			if err := g.ready(); err != nil {
+				return nil, err
+			}
 		}
-	}
-	if connected != nil {
-		if err := connected(); err != nil {
-			return nil, err
+		if connected != nil {
+			if err := connected(wave); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, g := range all {

@@ -38,7 +38,7 @@ func (r *report) print(out io.Writer) {
 	row("of it the generator's delay, ms", func(r *result) string { return r.SendDelay.String() })
 	row("cores", func(r *result) string { return r.Cores.String() })
 	row("cores of the generator", func(r *result) string { return figure(r.Generator) })
-	row("KB a connection", func(r *result) string { return figure(r.PerConn) })
+	row("KB of each connection more, resident", func(r *result) string { return figure(r.PerConn) })
 	row("MB resident at the end", func(r *result) string { return r.Resident.String() })
 	row("bytes of log a report", func(r *result) string { return figure(r.LogBytes) })
 	row("bytes of record a fix", func(r *result) string { return figure(r.FixBytes) })

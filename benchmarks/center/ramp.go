@@ -192,8 +192,8 @@ func (a *attempts) step(ctx context.Context, rate, seconds float64) (*step, erro
 	lasts := time.Duration(seconds * float64(time.Second))
 	var began usage
 	var begin time.Time
-	f := fleet{a.Ramp.Devices, time.Duration(float64(a.Ramp.Devices) / rate * float64(time.Second)), lasts, 0, a.Seed, 4000}
-	l, err := a.load(ctx, a.st.addrs, f, func() (err error) {
+	f := fleet{a.Ramp.Devices, time.Duration(float64(a.Ramp.Devices) / rate * float64(time.Second)), lasts, 0, a.Seed, 4000, 1}
+	l, err := a.load(ctx, a.st.addrs, f, func(int) (err error) {
 		begin = time.Now()
 		began, err = a.st.cpu()
 		return err

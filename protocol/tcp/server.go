@@ -45,11 +45,12 @@ type Server struct {
 	// Start is a Handler, in place of it, that begins to serve the connection and
 	// returns: it calls done, once, when the connection is over. See
 	// protocol.Link.Start, whose quiet connections keep less memory than those of a
-	// handler that waits.
+	// handler that waits. Without TLS conn is not itself a *net.TCPConn but has its
+	// methods, and lends a Link its buffers.
 	Start func(ctx context.Context, conn net.Conn, done func())
 
 	// MaxConns bounds the open connections: one with a Link that was started costs
-	// about 5 KB, one that runs 7 to 14, with TLS some 30 KB more, and a file
+	// about 4 KB, one that runs 7 to 14, with TLS some 30 KB more, and a file
 	// descriptor. 10,000 where zero.
 	MaxConns int
 
@@ -214,26 +215,24 @@ func (s *Server) accept(ctx, hctx context.Context, ln net.Listener, c *conns) er
 			continue
 		}
 		c.add(conn)
-		go s.serve(hctx, conn, func() {
-			s.leave(addr)
-			c.done(conn)
-		})
+		go s.serve(hctx, conn, c)
 	}
 }
 
-// serve makes the connection ready and hands it over; gone is called at its end.
-func (s *Server) serve(ctx context.Context, conn net.Conn, gone func()) {
-	ctx, conn, err := s.prepare(ctx, conn)
+// serve makes the connection ready and hands it over.
+func (s *Server) serve(ctx context.Context, accepted net.Conn, c *conns) {
+	ctx, conn, err := s.prepare(ctx, accepted)
 	end := func() {
 		conn.Close() // with TLS it says so to the peer
-		gone()
+		s.leave(address(accepted.RemoteAddr()))
+		c.done(accepted)
 	}
 	switch {
 	case err != nil:
 		s.rejected(conn.RemoteAddr(), err)
 		end()
 	case s.Start != nil:
-		s.Start(ctx, conn, end)
+		s.Start(ctx, lend(conn), end)
 	default:
 		defer end()
 		s.Handler(ctx, conn)

@@ -18,73 +18,75 @@ type commander interface {
 type connections struct {
 	mu    sync.Mutex
 	next  uint64
-	live  map[uint64]*conversation
+	open  int
 	owner map[em.DeviceID]heard // the conversation that reported last
 	units map[em.DeviceID]heard // that come by requests; as many as their handlers take
 }
 
+// conversation is an open connection.
 type conversation struct {
+	number  uint64 // from 1
 	link    commander
 	devices []em.DeviceID // for which it has reported
 }
 
-// heard is what a device was last heard by.
+// heard is what a device was last heard by. There is one for each connection: it
+// is kept small.
 type heard struct {
-	conv uint64 // 0 where it comes by requests
-	to   commander
-	at   time.Time
+	by *conversation
+	at int64 // nanoseconds of Unix time
 }
 
-// open counts a conversation, and takes what commands to it go to.
-func (c *connections) open(link commander) uint64 {
+// begin counts a conversation, and takes what commands to it go to.
+func (c *connections) begin(link commander) *conversation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.live == nil {
-		c.live, c.owner = map[uint64]*conversation{}, map[em.DeviceID]heard{}
-	}
 	c.next++
-	c.live[c.next] = &conversation{link: link}
-	return c.next
+	c.open++
+	return &conversation{number: c.next, link: link}
 }
 
-func (c *connections) close(conv uint64) {
+func (c *connections) end(conv *conversation) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, d := range c.live[conv].devices {
-		if c.owner[d].conv == conv {
+	for _, d := range conv.devices {
+		if c.owner[d].by == conv {
 			delete(c.owner, d)
 		}
 	}
-	delete(c.live, conv)
+	c.open--
 }
 
 // note notes that a conversation has reported as a device.
-func (c *connections) note(conv uint64, d em.DeviceID, at time.Time) {
+func (c *connections) note(conv *conversation, d em.DeviceID, at time.Time) {
 	if d == "" {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l := c.live[conv]
-	if !slices.Contains(l.devices, d) {
-		if len(l.devices) >= maxIdentities {
+	if !slices.Contains(conv.devices, d) {
+		if len(conv.devices) >= maxIdentities {
 			return
 		}
-		l.devices = append(l.devices, d)
+		conv.devices = append(conv.devices, d)
 	}
-	c.owner[d] = heard{conv, l.link, at}
+	if c.owner == nil {
+		c.owner = map[em.DeviceID]heard{}
+	}
+	c.owner[d] = heard{conv, at.UnixNano()}
 }
 
 // request notes a device that comes by requests.
 func (c *connections) request(d em.DeviceID, to commander, at time.Time) {
+	if d == "" {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.units == nil {
 		c.units = map[em.DeviceID]heard{}
 	}
-	if d != "" {
-		c.units[d] = heard{0, to, at}
-	}
+	c.units[d] = heard{&conversation{link: to}, at.UnixNano()}
 }
 
 // speaker returns what commands to a device go to, and when that was last heard;
@@ -96,13 +98,16 @@ func (c *connections) speaker(d em.DeviceID) (commander, time.Time, bool) {
 	if !ok {
 		h, ok = c.units[d]
 	}
-	return h.to, h.at, ok
+	if !ok {
+		return nil, time.Time{}, false
+	}
+	return h.by.link, time.Unix(0, h.at).UTC(), true
 }
 
 func (c *connections) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.live)
+	return c.open
 }
 
 // maxIdentities bounds what is remembered of one conversation: a gateway may

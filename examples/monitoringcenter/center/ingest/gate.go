@@ -30,11 +30,11 @@ var (
 type gate struct {
 	s         *Server
 	transport string
-	name      string     // of the peer, for Report.Conn
-	addr      netip.Addr // zero for a serial line
-	bound     string     // the device that the certificate names; empty where there is none
-	fixed     string     // the identity that the operator gave a serial line
-	conv      uint64     // of connections; 0 for requests and undetected dialects, which are none
+	name      string        // of the peer, for Report.Conn
+	addr      netip.Addr    // zero for a serial line
+	bound     string        // the device that the certificate names; empty where there is none
+	fixed     string        // the identity that the operator gave a serial line
+	conv      *conversation // nil for requests and undetected dialects, which are none
 }
 
 // gate makes the gate of a connection; ctx is that of a tcp.Server's handler.
@@ -91,11 +91,11 @@ func (g *gate) commit(ctx context.Context, r *protocol.Report) error {
 	if other {
 		return g.refuse(ctx, r, foreign)
 	}
-	if g.conv != 0 {
+	if g.conv != nil {
 		// Before the log has it: who evaluates may have a command as soon as it does.
 		g.s.conns.note(g.conv, r.Device, r.Received)
 	}
-	return g.keep(ctx, &journal.Entry{Report: *r, Conversation: g.conv})
+	return g.keep(ctx, &journal.Entry{Report: *r})
 }
 
 // refuse keeps a report under a foreign identity as evidence, without what it
@@ -106,7 +106,7 @@ func (g *gate) refuse(ctx context.Context, r *protocol.Report, foreign em.Device
 	for i := range r.Frames {
 		r.Frames[i].Observations, r.Frames[i].Err = nil, ErrCertificate
 	}
-	if err := g.keep(ctx, &journal.Entry{Report: *r, Conversation: g.conv, Foreign: foreign}); err != nil {
+	if err := g.keep(ctx, &journal.Entry{Report: *r, Foreign: foreign}); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w", ErrCertificate)
@@ -114,6 +114,9 @@ func (g *gate) refuse(ctx context.Context, r *protocol.Report, foreign em.Device
 
 // keep makes a report durable and counts it.
 func (g *gate) keep(ctx context.Context, e *journal.Entry) error {
+	if g.conv != nil {
+		e.Conversation = g.conv.number
+	}
 	begin := time.Now()
 	if err := g.s.cfg.Append(ctx, e); err != nil {
 		g.s.metrics.refuse(g, "log")

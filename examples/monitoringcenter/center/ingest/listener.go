@@ -211,32 +211,32 @@ func (s *Server) detectable(names []string) (*protocol.Registry, error) {
 
 // talk drives one conversation until it ends.
 func (s *Server) talk(ctx context.Context, g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) {
-	link, closed := s.open(g, dev, conn, limits)
-	s.ended(ctx, link, link.Run(ctx))
-	closed()
+	link := s.begin(g, dev, conn, limits)
+	s.end(ctx, g, link, link.Run(ctx))
 }
 
 // start is talk for the many that are mostly quiet: it returns, and calls done at
 // the end.
 func (s *Server) start(ctx context.Context, g *gate, dev protocol.Device, conn io.ReadWriteCloser, done func()) {
-	link, closed := s.open(g, dev, conn, protocol.Limits{})
+	link := s.begin(g, dev, conn, protocol.Limits{})
 	link.Start(ctx, func(err error) {
-		s.ended(ctx, link, err)
-		closed()
+		s.end(ctx, g, link, err)
 		done()
 	})
 }
 
-// open makes the link of a conversation that is counted until closed is called.
-func (s *Server) open(g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) (link *protocol.Link, closed func()) {
-	link = s.link(g, dev, conn, limits)
-	g.conv = s.conns.open(link)
-	open := s.metrics.connections.WithLabelValues(dev.Name, g.transport)
-	open.Inc()
-	return link, func() {
-		open.Dec()
-		s.conns.close(g.conv)
-	}
+// begin makes the link of a conversation, which is counted until end.
+func (s *Server) begin(g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) *protocol.Link {
+	link := s.link(g, dev, conn, limits)
+	g.conv = s.conns.begin(link)
+	s.metrics.connections.WithLabelValues(dev.Name, g.transport).Inc()
+	return link
+}
+
+func (s *Server) end(ctx context.Context, g *gate, link *protocol.Link, err error) {
+	s.ended(ctx, link, err)
+	s.metrics.connections.WithLabelValues(link.Device.Name, g.transport).Dec()
+	s.conns.end(g.conv)
 }
 
 // link is our side of one conversation.
