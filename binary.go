@@ -240,13 +240,28 @@ func (o *Observation) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
-func readObservation(r *StateReader) Observation {
+// ReadDevice returns the device of an observation that AppendBinary wrote, and reads
+// no further: who looks for a few of many devices need not read the others'. Errors
+// wrap ErrState.
+func ReadDevice(b []byte) (DeviceID, error) {
+	r := NewStateReader(b)
 	var o Observation
+	readIdentity(r, &o)
+	return o.Device, r.Err()
+}
+
+// readIdentity reads how an observation begins.
+func readIdentity(r *StateReader, o *Observation) {
 	if v := r.Bytes(1); v != nil && v[0] != observationVersion {
 		r.fail(fmt.Sprintf("observation version %d", v[0]))
 	}
 	copy(o.ID[:], r.Bytes(len(o.ID)))
 	o.Device = DeviceID(r.String())
+}
+
+func readObservation(r *StateReader) Observation {
+	var o Observation
+	readIdentity(r, &o)
 	o.Seq = ReadOpt(r, (*StateReader).Uint)
 	part := r.Uint()
 	if part > math.MaxUint16 {

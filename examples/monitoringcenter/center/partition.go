@@ -49,11 +49,11 @@ var errBehind = errors.New("center: another partition is behind")
 // workPart judges what the log holds, up to where the head is, and what is due, until
 // ctx ends or something fails: then the partition is loaded anew, here or elsewhere.
 func (e *engine) workPart(ctx context.Context) error {
-	commits := make(chan journal.Commit, commitsAhead)
+	commits := make(chan journal.Sealed, commitsAhead)
 	reading, stop := context.WithCancel(ctx)
 	readErr := make(chan error, 1)
 	from := e.seq
-	go func() { readErr <- e.journal.Read(reading, from, commits) }()
+	go func() { readErr <- e.journal.ReadSealed(reading, from, commits) }()
 	defer func() { stop(); <-readErr }()
 	var at struct { // where the head says it is
 		sync.Mutex
@@ -80,7 +80,7 @@ func (e *engine) workPart(ctx context.Context) error {
 	tick := time.NewTicker(wakeEvery)
 	defer tick.Stop()
 	var (
-		waiting []journal.Commit
+		waiting []ahead
 		again   <-chan time.Time // when to ask again for what is borrowed
 	)
 	for {
@@ -91,8 +91,8 @@ func (e *engine) workPart(ctx context.Context) error {
 		look := false
 		select {
 		case c := <-in:
-			for waiting = append(waiting, c); len(waiting) < aheadMost && len(commits) > 0; {
-				waiting = append(waiting, <-commits)
+			for waiting = append(waiting, ahead{Sealed: c}); len(waiting) < aheadMost && len(commits) > 0; {
+				waiting = append(waiting, ahead{Sealed: <-commits})
 			}
 		case <-told:
 		case <-tick.C:
@@ -125,30 +125,42 @@ func (e *engine) workPart(ctx context.Context) error {
 	}
 }
 
+// ahead is a commit that waits for the head, not decoded: by which roster it is to be
+// judged is not known yet, and so not whom it concerns.
+type ahead struct {
+	journal.Sealed
+	by    *roster.Roster // by which it was looked at
+	found bool           // then, something of this partition
+}
+
 // concerned reports whether a report up to where the head is may concern a subject
 // of this partition. What does not is taken with what does, or at the next tick.
-func (e *engine) concerned(waiting []journal.Commit, head uint64) bool {
+func (e *engine) concerned(waiting []ahead, head uint64) bool {
 	for i := range waiting {
-		if waiting[i].Seq > head {
+		a := &waiting[i]
+		if a.Seq > head {
 			return false
 		}
-		for j := range waiting[i].Entries {
-			for _, f := range waiting[i].Entries[j].Report.Frames {
-				for k := range f.Observations {
-					o := &f.Observations[k]
-					id := e.roster.Carrier(o.Device, o.At)
-					if id != "" && e.mine(id) {
-						return true
-					}
-					if _, unit := roster.UnitOf(id); unit {
-						return true // a resident may be one
-					}
-					for _, p := range e.roster.Pairs(string(id)) {
-						if e.mine(p.Subject()) {
-							return true
-						}
-					}
-				}
+		if a.by != e.roster {
+			a.by, a.found = e.roster, a.Has(e.wants)
+		}
+		if a.found {
+			return true
+		}
+	}
+	return false
+}
+
+// wants reports whether what a device reports may concern a subject of this
+// partition, at whatever time.
+func (e *engine) wants(d em.DeviceID) bool {
+	for _, id := range e.roster.Carriers(d) {
+		if _, unit := roster.UnitOf(id); unit || e.mine(id) {
+			return true // a resident of the unit may be one
+		}
+		for _, p := range e.roster.Pairs(string(id)) {
+			if e.mine(p.Subject()) {
+				return true
 			}
 		}
 	}
@@ -157,7 +169,7 @@ func (e *engine) concerned(waiting []journal.Commit, head uint64) bool {
 
 // turn takes what waits up to where the head is and the next version of the roster,
 // or that version alone once it is there; again is true where more is to be done.
-func (e *engine) turn(ctx context.Context, waiting *[]journal.Commit) (again bool, err error) {
+func (e *engine) turn(ctx context.Context, waiting *[]ahead) (again bool, err error) {
 	var (
 		v    *record.Version
 		rest = *waiting
@@ -173,15 +185,19 @@ func (e *engine) turn(ctx context.Context, waiting *[]journal.Commit) (again boo
 		if v != nil {
 			head = min(head, v.Seq)
 		}
-		n := 0
-		for reports := 0; n < len(rest) && reports < reportsAtOnce && rest[n].Seq <= head; n++ {
-			reports += len(rest[n].Entries)
-		}
-		if n > 0 {
-			if err := s.commits(rest[:n]); err != nil {
+		var batch []journal.Commit
+		for reports := 0; len(rest) > 0 && reports < reportsAtOnce && rest[0].Seq <= head; rest = rest[1:] {
+			c, err := rest[0].Open(e.wants)
+			if err != nil {
 				return err
 			}
-			rest = rest[n:]
+			batch = append(batch, c)
+			reports += len(c.Entries)
+		}
+		if len(batch) > 0 {
+			if err := s.commits(batch); err != nil {
+				return err
+			}
 		}
 		again = len(rest) > 0 && rest[0].Seq <= head
 		return s.advance(e.woken(s.now))

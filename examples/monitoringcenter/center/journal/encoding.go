@@ -50,7 +50,8 @@ func appendReport(dst []byte, r *protocol.Report) ([]byte, error) {
 	return dst, nil
 }
 
-func readCommit(b []byte) (c Commit, err error) {
+// readCommit reads a commit, but for entries of which want says no to each device.
+func readCommit(b []byte, want func(em.DeviceID) bool) (c Commit, err error) {
 	r := em.NewStateReader(b)
 	v := r.Bytes(1)
 	if v == nil || v[0] == 0 || v[0] > commitVersion {
@@ -65,6 +66,13 @@ func readCommit(b []byte) (c Commit, err error) {
 		if v[0] > 1 {
 			e.Conversation, e.Foreign = r.Uint(), em.DeviceID(r.String())
 		}
+		if want != nil {
+			after := *r
+			if !passReport(&after, want) {
+				*r = after
+				continue
+			}
+		}
 		e.Report = readReport(r)
 		c.Entries = append(c.Entries, e)
 	}
@@ -73,6 +81,31 @@ func readCommit(b []byte) (c Commit, err error) {
 
 // roomAtOnce bounds the room that is made for what a message only says it has.
 const roomAtOnce = 1024
+
+// passReport reads over a report; true where want says yes to a device in it.
+func passReport(r *em.StateReader, want func(em.DeviceID) bool) (wanted bool) {
+	pass := func(n int) { // strings
+		for range n {
+			r.Bytes(r.Len())
+		}
+	}
+	pass(2)
+	device := r.Bytes(r.Len())
+	wanted = want(em.DeviceID(device))
+	r.Time()
+	for n := r.Len(); n > 0 && r.Err() == nil; n-- {
+		r.Int()
+		pass(3)
+		for m := r.Len(); m > 0 && r.Err() == nil; m-- {
+			d, err := em.ReadDevice(r.Bytes(r.Len()))
+			if err != nil && r.Err() == nil {
+				r.Fail(err.Error())
+			}
+			wanted = wanted || string(d) != string(device) && want(d)
+		}
+	}
+	return wanted
+}
 
 func readReport(r *em.StateReader) protocol.Report {
 	rep := protocol.Report{Conn: r.String(), Codec: r.String(), Device: em.DeviceID(r.String()), Received: r.Time()}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -55,7 +56,7 @@ func appendAll(t testing.TB, c Commit) []byte {
 
 func TestCommitRoundTrip(t *testing.T) {
 	want := flatten(commit())
-	got, err := readCommit(appendAll(t, want))
+	got, err := readCommit(appendAll(t, want), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,7 @@ func TestReadCommitByHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := readCommit(b)
+		c, err := readCommit(b, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,19 +104,90 @@ func TestReadCommitByHand(t *testing.T) {
 // hand is an instant in the SDK's own form, which package em tests.
 func hand(at time.Time) string { return hex.EncodeToString(em.AppendTime(nil, at)) }
 
+func nobody(em.DeviceID) bool { return false }
+
+// of are the entries of a commit that have to do with a device.
+func of(c Commit, d em.DeviceID) Commit {
+	is := func(o em.Observation) bool { return o.Device == d }
+	entries := c.Entries
+	c.Entries = nil
+	for _, e := range entries {
+		if e.Device == d || slices.ContainsFunc(e.Frames, func(f protocol.ReportFrame) bool { return slices.ContainsFunc(f.Observations, is) }) {
+			c.Entries = append(c.Entries, e)
+		}
+	}
+	return c
+}
+
+// Opening a commit for some devices gives what opening it all gives of theirs: of a
+// report of its own, of one that another's report brings, and of none.
+func TestOpenForSome(t *testing.T) {
+	all := flatten(commit())
+	other := em.Observation{Device: "rftrack:bracelet", Body: &em.Alarm{What: em.AlarmSOS}}.Stamp(all.Entries[1].Received)
+	home := all.Entries[1]
+	home.Device = "rftrack:home"
+	home.Frames = []protocol.ReportFrame{{Raw: []byte{1}, Observations: []em.Observation{home.Frames[0].Observations[0], other}}}
+	all.Entries = append(all.Entries, home)
+	s := Sealed{Seq: 9, data: appendAll(t, all)}
+	for _, d := range []em.DeviceID{"", "gt06:990000000000017", "rftrack:bracelet", "rftrack:home", "laipac:99000017"} {
+		want := of(all, d)
+		want.Seq = 9
+		is := func(o em.DeviceID) bool { return o == d }
+		got, err := s.Open(is)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %v, got  %+v\nwant %+v", d, err, got, want)
+		}
+		if s.Has(is) != (len(want.Entries) > 0) {
+			t.Errorf("%q: Has is %v", d, s.Has(is))
+		}
+	}
+	if _, err := (Sealed{data: s.data[:40]}).Open(nobody); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a commit that is cut: %v", err)
+	}
+}
+
+// BenchmarkOpen opens a commit of 100 reports, all of it, and for one device of 16.
+func BenchmarkOpen(b *testing.B) {
+	one := commit().Entries[1]
+	one.Frames = one.Frames[:1]
+	c := Commit{Gateway: "g-1"}
+	for i := range 100 {
+		e := one
+		e.Device = em.DeviceID(fmt.Sprint("gt06:99000000000001", i%16))
+		e.Frames = []protocol.ReportFrame{e.Frames[0]}
+		o := e.Frames[0].Observations[0]
+		o.Device = e.Device
+		e.Frames[0].Observations = []em.Observation{o}
+		c.Entries = append(c.Entries, e)
+	}
+	s := Sealed{data: appendAll(b, c)}
+	for name, want := range map[string]func(em.DeviceID) bool{"all": nil, "sixteenth": func(d em.DeviceID) bool { return d == "gt06:990000000000015" }} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Open(want); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // Every part of a commit is needed, and nothing may follow.
 func TestReadCommitCut(t *testing.T) {
 	b := appendAll(t, commit())
 	for n := range b {
-		if _, err := readCommit(b[:n]); !errors.Is(err, em.ErrState) {
-			t.Errorf("%d of %d bytes: %v", n, len(b), err)
+		for _, want := range []func(em.DeviceID) bool{nil, nobody} {
+			if _, err := readCommit(b[:n], want); !errors.Is(err, em.ErrState) {
+				t.Errorf("%d of %d bytes: %v", n, len(b), err)
+			}
 		}
 	}
-	if _, err := readCommit(append(b, 0)); !errors.Is(err, em.ErrState) {
+	if _, err := readCommit(append(b, 0), nil); !errors.Is(err, em.ErrState) {
 		t.Errorf("one byte more: %v", err)
 	}
 	b[0]++
-	if _, err := readCommit(b); !errors.Is(err, em.ErrState) {
+	if _, err := readCommit(b, nil); !errors.Is(err, em.ErrState) {
 		t.Errorf("another version: %v", err)
 	}
 }
@@ -130,7 +202,7 @@ func FuzzReadCommit(f *testing.F) {
 	f.Add([]byte{2, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F})
 	f.Add([]byte{1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		all, err := readCommit(b)
+		all, err := readCommit(b, nil)
 		n := 0
 		for _, r := range all.Entries {
 			n += 1 + len(r.Frames)
@@ -147,7 +219,13 @@ func FuzzReadCommit(f *testing.F) {
 			}
 			return
 		}
-		again, err := readCommit(appendAll(t, all))
+		for _, e := range all.Entries {
+			some, err := readCommit(b, func(d em.DeviceID) bool { return d == e.Device })
+			if err != nil || !bytes.Equal(appendAll(t, some), appendAll(t, of(all, e.Device))) {
+				t.Errorf("of %q: %+v, %v", e.Device, some, err)
+			}
+		}
+		again, err := readCommit(appendAll(t, all), nil)
 		if err != nil || !bytes.Equal(appendAll(t, again), appendAll(t, all)) {
 			t.Errorf("%+v\nreads again as %+v, %v", all, again, err)
 		}

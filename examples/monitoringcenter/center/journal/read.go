@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/sargas-em/em"
 )
 
 // ErrDamaged: a message of the log cannot be read, or is missing between others.
@@ -16,8 +18,18 @@ var ErrDamaged = errors.New("journal: the log is damaged")
 // waits. A commit that does not decode, or does not follow the one before, is an
 // error that wraps ErrDamaged: reading on would lose evidence silently.
 func (j *Journal) Read(ctx context.Context, after uint64, out chan<- Commit) error {
+	return readOn(ctx, j, after, out, func(s Sealed) (Commit, error) { return s.Open(nil) })
+}
+
+// ReadSealed is Read for those who want a part of each commit: see Sealed.Open.
+func (j *Journal) ReadSealed(ctx context.Context, after uint64, out chan<- Sealed) error {
+	return readOn(ctx, j, after, out, func(s Sealed) (Sealed, error) { return s, nil })
+}
+
+// readOn reads what open makes of each message.
+func readOn[T any](ctx context.Context, j *Journal, after uint64, out chan<- T, open func(Sealed) (T, error)) error {
 	for {
-		err := j.read(ctx, &after, out)
+		err := readOnce(ctx, j, &after, out, open)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -30,8 +42,8 @@ func (j *Journal) Read(ctx context.Context, after uint64, out chan<- Commit) err
 	}
 }
 
-// read does it until something fails; after is then where it stands.
-func (j *Journal) read(ctx context.Context, after *uint64, out chan<- Commit) error {
+// readOnce does it until something fails; after is then where it stands.
+func readOnce[T any](ctx context.Context, j *Journal, after *uint64, out chan<- T, open func(Sealed) (T, error)) error {
 	cons, err := j.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:   *after + 1,
@@ -61,11 +73,10 @@ func (j *Journal) read(ctx context.Context, after *uint64, out chan<- Commit) er
 		if *after != 0 && seq != *after+1 {
 			return fmt.Errorf("%w: message %d follows %d", ErrDamaged, seq, *after)
 		}
-		commit, err := readCommit(msg.Data())
+		commit, err := open(Sealed{seq, msg.Data()})
 		if err != nil {
-			return fmt.Errorf("%w: message %d: %w", ErrDamaged, seq, err)
+			return err
 		}
-		commit.Seq = seq
 		select {
 		case out <- commit:
 			*after = seq
@@ -73,4 +84,31 @@ func (j *Journal) read(ctx context.Context, after *uint64, out chan<- Commit) er
 			return ctx.Err()
 		}
 	}
+}
+
+// Sealed is a commit as it lies in the log.
+type Sealed struct {
+	Seq  uint64
+	data []byte
+}
+
+// Open decodes the entries that want says yes to, or all where it is nil: to the
+// device of the report, or of an observation in it. The others are passed over, which
+// takes a fraction of the time. Errors wrap ErrDamaged.
+func (s Sealed) Open(want func(em.DeviceID) bool) (Commit, error) {
+	c, err := readCommit(s.data, want)
+	if err != nil {
+		return c, fmt.Errorf("%w: message %d: %w", ErrDamaged, s.Seq, err)
+	}
+	c.Seq = s.Seq
+	return c, nil
+}
+
+// Has reports whether Open would decode an entry.
+func (s Sealed) Has(want func(em.DeviceID) bool) (found bool) {
+	readCommit(s.data, func(d em.DeviceID) bool { // what is wrong with it is for Open to tell
+		found = found || want(d)
+		return false
+	})
+	return found
 }
