@@ -14,6 +14,9 @@ import (
 type bench struct {
 	plan
 	dir, program, emsim string
+
+	databases int    // made so far
+	made      string // the one there is
 }
 
 func (b *bench) build(ctx context.Context) error {
@@ -51,8 +54,10 @@ type result struct {
 	Connect     float64    `json:"connect_s"`
 	Ack         quantiles  `json:"ack_ms"`
 	Incident    *quantiles `json:"incident_ms,omitempty"`
-	SendDelay   quantiles  `json:"generator_delay_ms"` // of that, what the generator itself was late
-	Cores       parts      `json:"cores"`              // during the schedule
+	SendDelay   quantiles  `json:"generator_delay_ms"`        // of that, what the generator itself was late
+	Cores       parts      `json:"cores"`                     // during the schedule
+	Evaluators  []float64  `json:"evaluator_cores,omitempty"` // of Cores.Center, each, where there are several
+	Database    float64    `json:"database_cores,omitempty"`  // of PostgreSQL, where it is on this machine
 	Generator   float64    `json:"generator_cores"`
 	PerConn     float64    `json:"kb_per_connection"` // resident, with garbage, where they are held: of each more that is connected and logged in
 	Resident    parts      `json:"resident_mb"`       // at the end of the schedule
@@ -86,6 +91,8 @@ func (b *bench) run(ctx context.Context, s setup) (_ *result, err error) {
 		defer func() { slow.cmd.Process.Kill(); slow.cmd.Wait() }()
 	}
 	var began, half usage
+	var each []float64
+	var database float64
 	var begin time.Time
 	// Half of the devices come first: what the first ones make resident, such as the
 	// code that serves them, is no connection's.
@@ -104,6 +111,9 @@ func (b *bench) run(ctx context.Context, s setup) (_ *result, err error) {
 			held = now.center - half.center
 		}
 		r.PerConn = held / (float64(b.Devices) / waves) / 1024
+		if each, database, err = st.evaluation(s); err != nil {
+			return err
+		}
 		begin = time.Now()
 		began, err = st.cpu()
 		return err
@@ -116,6 +126,14 @@ func (b *bench) run(ctx context.Context, s setup) (_ *result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	now, databaseNow, err := st.evaluation(s)
+	if err != nil {
+		return nil, err
+	}
+	r.Database = (databaseNow - database) / took
+	for i := range now {
+		r.Evaluators = append(r.Evaluators, (now[i]-each[i])/took)
+	}
 	if l.GivenUp > 0 || len(l.Calls) != b.calls() || l.Sent != l.Acknowledged {
 		return nil, fmt.Errorf("of %d reports %d were acknowledged and %d given up; %d connections were lost; %d of %d calls for help", l.Sent, l.Acknowledged, l.GivenUp, l.Disconnects, len(l.Calls), b.calls())
 	}
@@ -123,11 +141,11 @@ func (b *bench) run(ctx context.Context, s setup) (_ *result, err error) {
 	r.Rate, r.Connect, r.Ack, r.SendDelay = float64(l.Acknowledged)/b.Duration.Seconds(), l.Connect, quantilesOf(l.latency), quantilesOf(l.delay)
 	r.Generator = l.CPU / b.Duration.Seconds()
 	r.Cores = partsOf(usage{spent.gateways - began.gateways, spent.center - began.center, spent.log - began.log}, took)
-	now, err := st.memory()
+	resident, err := st.memory()
 	if err != nil {
 		return nil, err
 	}
-	r.Resident = partsOf(now, 1<<20)
+	r.Resident = partsOf(resident, 1<<20)
 	if slow != nil {
 		if r.Reopened, err = reopened(slow, s.slow); err != nil {
 			return nil, err
@@ -146,7 +164,7 @@ func (b *bench) run(ctx context.Context, s setup) (_ *result, err error) {
 		return nil, err
 	}
 	r.LogBytes = (logAfter - st.logBefore) / float64(l.Acknowledged)
-	if !s.logOnly && s.record == "" {
+	if !s.logOnly && !s.database {
 		r.FixBytes = (recordAfter - st.recordBefore) / float64(l.Acknowledged)
 	}
 	if err := st.checkLog(ctx, l.Sent, l.Acknowledged, s.slow+r.Reopened); err != nil {

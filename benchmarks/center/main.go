@@ -3,6 +3,7 @@
 //
 //	go run ./benchmarks/center [-quick] [-json] [-devices 10000] [-interval 10s] [-duration 1m] [-gateways 0] [-warm 3]
 //	go run ./benchmarks/center -devices 77000 -interval 60s -duration 2m -gateways 5
+//	go run ./benchmarks/center -gateways 2 -record postgres://… -partitions 8 -evaluators 2
 //
 // Each report has a time at which it is to be sent, and latency is counted from
 // there: to the acknowledgement, which follows the log's sync, and, for devices
@@ -10,6 +11,9 @@
 // to a center that only keeps the log (--log-only), which is the ceiling of what
 // evaluation and record can reach; and, with -slow, once more to a whole center
 // that beside it holds connections that say nothing, or a byte every few seconds.
+//
+// With -partitions the same load goes to a record that is divided and that several
+// processes evaluate, in place of the log alone, and the ramps compare the two.
 //
 // The ramp finds how many reports a second are sustained: acknowledged within a
 // second in 99 % of cases, none lost, and evaluation not behind. It doubles the
@@ -30,6 +34,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -50,6 +55,8 @@ type plan struct {
 	Gateways int           `json:"gateways"` // 0: one process is all
 	Slow     int           `json:"slow_connections"`
 	Record   string        `json:"-"` // URL of a database
+	Parts    int           `json:"partitions,omitempty"`
+	Share    int           `json:"evaluators,omitempty"` // processes that share them
 	Seed     uint64        `json:"seed"`
 	Seconds  struct {
 		Interval float64 `json:"interval"`
@@ -70,8 +77,12 @@ type report struct {
 	Plan    plan                `json:"plan"`
 	Center  *result             `json:"center"`
 	Beside  *result             `json:"center_with_slow_connections,omitempty"`
-	LogOnly *result             `json:"log_only"`
+	LogOnly *result             `json:"log_only,omitempty"`
 	Most    *ceilings           `json:"most,omitempty"`
+
+	Divided     *result `json:"divided,omitempty"`
+	MostOne     ceiling `json:"most_of_one_evaluator,omitzero"`
+	MostDivided ceiling `json:"most_divided,omitzero"`
 }
 
 func main() {
@@ -91,7 +102,9 @@ func main() {
 	flag.DurationVar(&p.Duration, "duration", time.Minute, "of the schedule, after all have connected")
 	flag.IntVar(&p.Gateways, "gateways", 0, "processes that hold the connections, beside one for the log and one that evaluates; 0: one for all")
 	flag.IntVar(&p.Slow, "slow", 0, "so many idle and slow connections more, in a run of their own")
-	flag.StringVar(&p.Record, "record", "", "`URL` of an empty PostgreSQL database for the record of the first run; SQLite without it")
+	flag.StringVar(&p.Record, "record", "", "`URL` of a PostgreSQL database on a server on which the first run makes one for its record; SQLite without it")
+	flag.IntVar(&p.Parts, "partitions", 0, "with -record and -gateways: beside the first run one with a record of so many partitions, which -evaluators processes share; both ramps are theirs")
+	flag.IntVar(&p.Share, "evaluators", 2, "of -partitions")
 	flag.Uint64Var(&p.Seed, "seed", 1, "of schedules and movements")
 	p.Ramp = ramp{Devices: 16_000, First: 1000, Most: 100_000, Step: 10, Halvings: 3}
 	flag.IntVar(&p.Ramp.Warm, "warm", 3, "what is sustained once each device has reported so often; not looked for if 0")
@@ -122,18 +135,24 @@ func main() {
 const perProcess = 19_000
 
 func (p *plan) check() error {
-	switch each := max(1, p.Gateways); {
+	switch {
 	case p.Devices < 20 || p.Interval < time.Second || p.Duration < p.Interval:
 		return fmt.Errorf("20 devices or more, an interval of a second or more, and a duration of an interval or more")
 	case p.Gateways < 0 || p.Slow < 0 || p.Ramp.Warm < 0 || p.Gateways > p.Devices/20:
 		return fmt.Errorf("-gateways %d, -slow %d, -warm %d", p.Gateways, p.Slow, p.Ramp.Warm)
+	case p.Parts == 0:
+		p.Share = 0
+	case p.Parts < 2 || p.Share < 1 || p.Share > p.Parts || p.Record == "" || p.Gateways == 0:
+		return fmt.Errorf("-partitions %d, shared by %d: 2 or more, with -record and -gateways", p.Parts, p.Share)
+	}
+	switch each := max(1, p.Gateways); {
 	case p.Devices > each*perProcess || p.Devices+p.Slow > each*perProcess:
 		return fmt.Errorf("%d devices and %d slow connections are more than %d for each process that holds them: more -gateways", p.Devices, p.Slow, perProcess)
 	}
 	return nil
 }
 
-func run(ctx context.Context, p plan, asJSON bool) error {
+func run(ctx context.Context, p plan, asJSON bool) (err error) {
 	dir, err := os.MkdirTemp("", "sargas-bench-")
 	if err != nil {
 		return err
@@ -145,9 +164,16 @@ func run(ctx context.Context, p plan, asJSON bool) error {
 	if err := b.build(ctx); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, b.close(context.WithoutCancel(ctx))) }()
 	progress("a center under load")
-	if r.Center, err = b.run(ctx, setup{record: p.Record}); err != nil {
+	if r.Center, err = b.run(ctx, setup{database: p.Record != ""}); err != nil {
 		return err
+	}
+	if p.Parts > 0 {
+		if err := b.divided(ctx, &r); err != nil {
+			return err
+		}
+		return r.tell(asJSON)
 	}
 	if p.Slow > 0 {
 		progress("the same beside idle and slow connections")
@@ -164,6 +190,10 @@ func run(ctx context.Context, p plan, asJSON bool) error {
 			return err
 		}
 	}
+	return r.tell(asJSON)
+}
+
+func (r *report) tell(asJSON bool) error {
 	if asJSON {
 		enc := json.NewEncoder(os.Stdout)
 		enc.SetIndent("", "  ")

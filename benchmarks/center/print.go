@@ -12,11 +12,16 @@ func (r *report) print(out io.Writer) {
 	fmt.Fprintf(out, "%d devices, a report each %g s, for %g s; %d calls for help; %s\n", r.Plan.Devices, r.Plan.Seconds.Interval, r.Plan.Seconds.Duration, r.Plan.calls(), r.Plan.processes())
 	fmt.Fprintln(out, "All acknowledged reports are stored, each once; one incident for each call, and no other.")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	columns := []*result{r.Center, r.LogOnly}
-	fmt.Fprintf(w, "\tcenter\tlog alone\t")
-	if r.Beside != nil {
-		columns = append(columns, r.Beside)
-		fmt.Fprintf(w, "beside slow ones\t")
+	var columns []*result
+	fmt.Fprintf(w, "\t")
+	for _, c := range []struct {
+		name string
+		*result
+	}{{"center", r.Center}, {fmt.Sprintf("%d evaluators", r.Plan.Share), r.Divided}, {"log alone", r.LogOnly}, {"beside slow ones", r.Beside}} {
+		if c.result != nil {
+			columns = append(columns, c.result)
+			fmt.Fprintf(w, "%s\t", c.name)
+		}
 	}
 	fmt.Fprintln(w)
 	row := func(name string, f func(*result) string) {
@@ -37,6 +42,12 @@ func (r *report) print(out io.Writer) {
 	})
 	row("of it the generator's delay, ms", func(r *result) string { return r.SendDelay.String() })
 	row("cores", func(r *result) string { return r.Cores.String() })
+	if r.Divided != nil {
+		row("cores of each evaluator", func(r *result) string { return fmt.Sprintf("%.3g", r.Evaluators) })
+	}
+	if r.Center.Database > 0 {
+		row("cores of the database", func(r *result) string { return figure(r.Database) })
+	}
 	row("cores of the generator", func(r *result) string { return figure(r.Generator) })
 	row("KB of each connection more, resident", func(r *result) string { return figure(r.PerConn) })
 	row("MB resident at the end", func(r *result) string { return r.Resident.String() })
@@ -48,24 +59,34 @@ func (r *report) print(out io.Writer) {
 		row("slow connections opened again", func(r *result) string { return fmt.Sprint(r.Reopened) })
 	}
 	w.Flush() // its error is the standard output's
-	if r.Most == nil {
-		return
+	if m := r.Most; m != nil {
+		fmt.Fprintf(out, "\nThe most that is sustained, with %d devices in steps of %g s: %.0f reports/s of the log alone; %.0f of a cold center, new at each rate and with each device's first report among them: %.0f %%",
+			r.Plan.Ramp.Devices, r.Plan.Ramp.Step, m.LogOnly.Rate, m.Center.Rate, 100*m.Ratio)
+		all := []ramped{{"cold", m.Center}}
+		if m.Warm != nil {
+			fmt.Fprintf(out, "; %.0f of a warm one, to which each device has reported %d times before: %.0f %%", m.Warm.Rate, r.Plan.Ramp.Warm, 100*m.WarmRatio)
+			all = append(all, ramped{"warm", *m.Warm})
+		}
+		fmt.Fprintln(out)
+		printSteps(out, append(all, ramped{"log alone", m.LogOnly})...)
 	}
-	m := r.Most
-	fmt.Fprintf(out, "\nThe most that is sustained, with %d devices in steps of %g s: %.0f reports/s of the log alone; %.0f of a cold center, new at each rate and with each device's first report among them: %.0f %%",
-		r.Plan.Ramp.Devices, r.Plan.Ramp.Step, m.LogOnly.Rate, m.Center.Rate, 100*m.Ratio)
-	type named struct {
-		name string
-		ceiling
+	if one, several := r.MostOne, r.MostDivided; len(one.Steps) > 0 {
+		fmt.Fprintf(out, "\nThe most that is sustained, with %d devices in steps of %g s: %.0f reports/s of one evaluator, %.0f of %d that share partitions: %.0f %%\n",
+			r.Plan.Ramp.Devices, r.Plan.Ramp.Step, one.Rate, several.Rate, r.Plan.Share, 100*several.Rate/max(1, one.Rate))
+		printSteps(out, ramped{"one", one}, ramped{"several", several})
 	}
-	all := []named{{"cold", m.Center}}
-	if m.Warm != nil {
-		fmt.Fprintf(out, "; %.0f of a warm one, to which each device has reported %d times before: %.0f %%", m.Warm.Rate, r.Plan.Ramp.Warm, 100*m.WarmRatio)
-		all = append(all, named{"warm", *m.Warm})
-	}
-	fmt.Fprintln(out)
+}
+
+// ramped is what a ramp came to, and of what.
+type ramped struct {
+	name string
+	ceiling
+}
+
+func printSteps(out io.Writer, all ...ramped) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "\treports/s\treached\tms p50 / p99 / p99.9\tlost\tcaught up after, s\tcores\tof the generator\tsustained\t\n")
-	for _, c := range append(all, named{"log alone", m.LogOnly}) {
+	for _, c := range all {
 		for _, s := range c.Steps {
 			fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%v\t%d\t%s\t%v\t%s\t%t\t\n", c.name, s.Rate, s.Reached, s.Ack, s.Lost, figure(s.Behind), s.Cores, figure(s.Generator), s.Sustained)
 		}

@@ -23,9 +23,11 @@ const token = "token-of-the-benchmark-0123456789"
 
 // setup is in what a run differs from others.
 type setup struct {
-	logOnly bool
-	slow    int    // connections beside
-	record  string // URL; SQLite if empty
+	logOnly    bool
+	slow       int  // connections beside
+	database   bool // the record is in one of PostgreSQL
+	partitions int  // of it; not divided if 0
+	evaluators int  // that share them
 }
 
 // stack are the processes of one center.
@@ -34,6 +36,7 @@ type stack struct {
 	log      *node             // nil where it is embedded
 	gateways []*client.Process // or the one process that is all
 	center   *client.Process   // evaluates; nil where only the log is kept behind gateways
+	others   []*client.Process // share its partitions
 	addrs    []string          // where devices connect: each a process of its own
 
 	logBefore, recordBefore float64 // bytes, with all people enrolled
@@ -62,8 +65,15 @@ func (b *bench) start(ctx context.Context, s setup) (_ *stack, err error) {
 		return client.Start(exec.CommandContext(ctx, b.program, args...), token, listeners)
 	}
 	serve := []string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--token", token}
-	if s.record != "" {
-		serve = append(serve, "--record", s.record)
+	if s.database {
+		where, err := b.database(ctx)
+		if err != nil {
+			return nil, err
+		}
+		serve = append(serve, "--record", where)
+	}
+	if s.partitions > 0 {
+		serve = append(serve, "--partitions", strconv.Itoa(s.partitions))
 	}
 	var log []string
 	if b.Gateways > 0 {
@@ -108,6 +118,13 @@ func (b *bench) start(ctx context.Context, s setup) (_ *stack, err error) {
 			if st.center, err = launch(0, slices.Concat(serve, log)...); err != nil {
 				return nil, err
 			}
+			for i := range s.evaluators - 1 {
+				o, err := launch(0, slices.Concat(serve, log, []string{"--data", filepath.Join(dir, fmt.Sprint("other-", i))})...)
+				if err != nil {
+					return nil, err
+				}
+				st.others = append(st.others, o)
+			}
 		}
 	}
 	for _, g := range st.gateways {
@@ -116,12 +133,17 @@ func (b *bench) start(ctx context.Context, s setup) (_ *stack, err error) {
 	if s.logOnly || st.center == nil {
 		return st, nil
 	}
+	if s.evaluators > 1 { // they see twice a second which partitions each is to have
+		if err := pause(ctx, 3*time.Second); err != nil {
+			return nil, err
+		}
+	}
 	return st, st.center.CaughtUp(ctx)
 }
 
 // kill ends what is left.
 func (s *stack) kill() {
-	for _, g := range s.gateways {
+	for _, g := range slices.Concat(s.gateways, s.others) {
 		g.Kill()
 	}
 	if s.center != nil {
@@ -136,7 +158,7 @@ func (s *stack) kill() {
 // stop ends all but the log, in the order in which data flow.
 func (s *stack) stop() error {
 	var errs []error
-	for _, g := range s.gateways {
+	for _, g := range slices.Concat(s.gateways, s.others) {
 		errs = append(errs, g.Stop())
 	}
 	if s.center != nil && len(s.gateways) > 0 && s.center != s.gateways[0] {
@@ -172,13 +194,21 @@ func (s *stack) measure(of func(pid int) (float64, error)) (u usage, err error) 
 			add(&u.gateways, g.Cmd.Process.Pid)
 		}
 	}
-	if s.center != nil {
-		add(&u.center, s.center.Cmd.Process.Pid)
+	for _, c := range s.evaluate() {
+		add(&u.center, c.Cmd.Process.Pid)
 	}
 	if s.log != nil {
 		add(&u.log, s.log.cmd.Process.Pid)
 	}
 	return u, err
+}
+
+// evaluate are the processes that do.
+func (s *stack) evaluate() []*client.Process {
+	if s.center == nil {
+		return nil
+	}
+	return append([]*client.Process{s.center}, s.others...)
 }
 
 func (s *stack) cpu() (usage, error)    { return s.measure(cpuOf) }

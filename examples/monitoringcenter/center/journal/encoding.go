@@ -61,7 +61,10 @@ func readCommit(b []byte, want func(em.DeviceID) bool) (c Commit, err error) {
 		c.Gateway = r.String()
 	}
 	n := r.Len()
-	for c.Entries = slices.Grow(c.Entries, min(n, roomAtOnce)); n > 0 && r.Err() == nil; n-- {
+	if want == nil {
+		c.Entries = slices.Grow(c.Entries, min(n, roomAtOnce))
+	}
+	for ; n > 0 && r.Err() == nil; n-- {
 		var e Entry
 		if v[0] > 1 {
 			e.Conversation, e.Foreign = r.Uint(), em.DeviceID(r.String())
