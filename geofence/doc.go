@@ -6,8 +6,9 @@
 // any number of goroutines. A Set holds one person's own few zones, for tens of
 // thousands of persons; a Live holds zones that change while they are read. All
 // give the same answers. A Tracker is an em.Evaluator for one subject over an
-// Index or a Set. A Presence follows whether the person is home, which package
-// curfew asks; Home tells it by one position. Impact tells what other zones would have made of a history.
+// Index or a Set. A Presence follows whether a person is home, which package curfew
+// asks; Home tells it by one position. Impact tells what other zones would have
+// made of a history.
 // Package zonejson reads and writes zones as GeoJSON.
 //
 // # What a zone is

@@ -109,11 +109,8 @@ func ours(name string, c geofence.Config, cc curfew.Config) rule {
 				return nil, err
 			}
 			told, err := feed(u, ev, func(e *em.Event) int {
-				switch e.Detail.Kind {
-				case curfew.KindAbsence:
+				if k := e.Detail.Kind; k == curfew.KindAbsence || k == curfew.KindUnknown {
 					return z
-				case curfew.KindUnknown:
-					return doubts(u)
 				}
 				return -1
 			})
@@ -121,7 +118,7 @@ func ours(name string, c geofence.Config, cc curfew.Config) rule {
 				return nil, err
 			}
 			alerts[z] = told[z]
-			for _, a := range append(said, told[doubts(u)]...) {
+			for _, a := range said {
 				a.doubt = true
 				alerts[z] = append(alerts[z], a)
 			}
@@ -197,7 +194,8 @@ func feed(u *unit, e em.Evaluator, zone func(*em.Event) int) ([][]alert, error) 
 			if !ok {
 				n = len(alerts[z])
 				known[k] = n
-				alerts[z] = append(alerts[z], alert{from: ev.At.UnixMilli(), told: at, until: never, passing: ev.Detail.Kind == geofence.EventPassed, unsure: ev.Detail.Kind == geofence.EventUnknown})
+				kind := ev.Detail.Kind
+				alerts[z] = append(alerts[z], alert{from: ev.At.UnixMilli(), told: at, until: never, passing: kind == geofence.EventPassed, unsure: kind == geofence.EventUnknown || kind == curfew.KindUnknown})
 			}
 			switch a := &alerts[z][n]; {
 			case ev.Open():
