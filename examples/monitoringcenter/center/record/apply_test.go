@@ -1,12 +1,14 @@
 package record_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+	"github.com/sargas-em/em/protocol"
 )
 
 func (f *file) apply(r em.Result) {
@@ -70,6 +72,48 @@ func TestApplyCheckpoints(t *testing.T) {
 	if got := f.checkpoints(em.ReceiveTime, minute(9)); !slices.Equal(got, []int{5, 4, 3, 2, 1, 0}) {
 		t.Errorf("by time of reception: %v", got)
 	}
+}
+
+// More streams and checkpoints than one statement writes are all there, and of a
+// checkpoint that is saved twice the later one.
+func TestManyAtOnce(t *testing.T) {
+	const many = 70
+	f := create(t)
+	device := func(n int) em.DeviceID { return em.DeviceID(fmt.Sprint("gt06:", n)) }
+	f.update(func(tx *record.Tx) error {
+		var r em.Result
+		for n := range many {
+			frame, err := tx.AddFrame(1, &protocol.Report{Codec: "gt06", Device: device(n), Received: base}, &protocol.ReportFrame{Raw: []byte("x")})
+			if err == nil {
+				_, _, err = tx.AddObservation(fix(device(n), base, 54+float64(n)/1000), em.SubjectID(fmt.Sprint("p-", n)), frame)
+			}
+			if err != nil {
+				return err
+			}
+			r.Save = append(r.Save, em.Checkpoint{At: minute(n), State: [][]byte{[]byte("first")}})
+		}
+		r.Save = append(r.Save, em.Checkpoint{At: minute(many - 1), State: [][]byte{[]byte("again")}})
+		return tx.Apply(wearer, &r)
+	})
+	f.reopen()
+	for n := range many {
+		track, err := f.Track(t.Context(), em.SubjectID(fmt.Sprint("p-", n)), base, base.Add(time.Hour), 10)
+		if err != nil || len(track) != 1 || track[0].Device != device(n) {
+			t.Fatalf("person %d has %v, %v", n, track, err)
+		}
+	}
+	if all := f.checkpoints(em.EventTime, minute(many)); len(all) != many || all[0] != many-1 {
+		t.Errorf("%d checkpoints, the newest of minute %d", len(all), all[0])
+	}
+	f.update(func(tx *record.Tx) error {
+		for cp, err := range record.NewHistory(wearer, func() *record.Tx { return tx }).Checkpoints(em.EventTime, minute(many)) {
+			if err != nil || string(cp.State[0]) != "again" {
+				t.Errorf("the newest is %q, %v", cp.State, err)
+			}
+			break
+		}
+		return nil
+	})
 }
 
 // Withdrawn removes, Moved takes the place of what it was, all else is put.

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"strings"
+	"time"
 )
 
 // Small makes segments and the tail so small that a test fills many.
@@ -40,3 +41,11 @@ func (s *Store) Setting(ctx context.Context, name string) (value string, err err
 
 // Forgetful bounds nobody's streams in memory.
 func (s *Store) Forgetful(most int) { s.limits.nobodys = most }
+
+// Move asks for a move of what was written, however long ago the last one was.
+func (s *Store) Move() {
+	s.writing <- struct{}{}
+	defer func() { <-s.writing }()
+	s.mover.latest = time.Time{}
+	s.mover.committed()
+}
