@@ -19,6 +19,7 @@ type fence struct {
 
 	// An area is its rings, or an index of its own; a corridor is its line.
 	chains []boxedChain
+	first  [1]boxedChain // where chains is, if there is one: next to what leads there
 	index  *Index
 }
 
@@ -55,7 +56,9 @@ func newFence(z Zone) (*fence, error) {
 			f.inner = inscribed(o.chains[0])
 		}
 	}
-	f.chains = make([]boxedChain, len(o.chains))
+	if f.chains = f.first[:]; len(o.chains) != 1 {
+		f.chains = make([]boxedChain, len(o.chains))
+	}
 	for i, c := range o.chains {
 		f.chains[i] = newBoxedChain(c)
 	}
