@@ -35,8 +35,16 @@ func depthAsked(a, b *reading) float64 { return max(a.r95, b.r95, passDepth) }
 
 // between returns the point at a part of the way from p to q, which is short.
 func between(p, q em.LatLng, part float64) em.LatLng {
-	lng := p.Lng + part*math.Remainder(q.Lng-p.Lng, 360)
-	return em.LatLng{Lat: p.Lat + part*(q.Lat-p.Lat), Lng: math.Remainder(lng, 360)}
+	lng := p.Lng + part*within180(q.Lng-p.Lng)
+	return em.LatLng{Lat: p.Lat + part*(q.Lat-p.Lat), Lng: within180(lng)}
+}
+
+// within180 is the angle in [-180, 180], in degrees.
+func within180(degrees float64) float64 {
+	if abs(degrees) <= 180 {
+		return degrees
+	}
+	return math.Remainder(degrees, 360)
 }
 
 // along appends the zones that hold points of the way between two fixes, so close
