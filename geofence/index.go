@@ -20,7 +20,7 @@ import (
 //
 // For the first question zones are compiled into a tree of integers; see
 // Append. A vertex takes eight bytes, and a zone of some thirty vertices some
-// 500 in all, besides the Zone itself. What distances need is made when a zone
+// 600 in all, besides the Zone itself. What distances need is made when a zone
 // is first asked for one, some hundred microseconds for thirty vertices, and kept:
 // some forty bytes an edge.
 type Index struct {
