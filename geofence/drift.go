@@ -112,7 +112,7 @@ func (m *motion) settle(q *reading, c *Config) {
 		m.rest, m.moves = rest{}, 0
 		return
 	}
-	far := m.fromRest(q)
+	far := m.fromRest(q, c.DriftReach)
 	m.count(q.speed.V >= movingSpeed)
 	leaves := m.moves == leaveRest || q.speed.V >= leaveSpeed && far > q.r95+m.rest.r95
 	m.settleBy(q, far, q.speed.V, movingSpeed, !leaves && far <= c.DriftReach)
@@ -124,8 +124,9 @@ func (m *motion) settle(q *reading, c *Config) {
 func (m *motion) settlePaced(q *reading, c *Config) {
 	silent := !m.pace.v.OK
 	fresh := m.pace.add(q)
-	far := m.fromRest(q)
-	near := m.rest.fixes > 0 && far <= min(c.DriftReach, paceReach)
+	reach := min(c.DriftReach, paceReach)
+	far := m.fromRest(q, reach)
+	near := m.rest.fixes > 0 && far <= reach
 	if !m.pace.v.OK {
 		if q.drift = near; !near {
 			m.rest, m.moves = rest{}, 0
@@ -144,10 +145,14 @@ func (m *motion) noted(q *reading) {
 	m.speeds = m.speeds || q.speed.OK && q.speed.V >= movingSpeed
 }
 
-// fromRest is how far a fix lies from where the device rests, or zero.
-func (m *motion) fromRest(q *reading) float64 {
+// fromRest is how far a fix lies from where the device rests, or zero; or no less
+// than that, if it is within the fix's circle and reach: then nobody asks how far.
+func (m *motion) fromRest(q *reading, reach float64) float64 {
 	if m.rest.fixes == 0 {
 		return 0
+	}
+	if far := farAtMost(m.rest.p, q.p); far <= min(q.r95, reach) {
+		return far
 	}
 	return m.rest.p.Distance(q.p)
 }
