@@ -85,7 +85,7 @@ fuzz:
 	@.ci/fuzz $(FUZZTIME) $(PACKAGES)
 
 soak:
-	EM_ROUNDS=50 $(GO) test -count 1 -v -timeout 3h -run 'Killed|PowerCut|DiskFull|Database' ./examples/monitoringcenter/...
+	EM_ROUNDS=$${EM_ROUNDS:-50} $(GO) test -count 1 -v -timeout 3h -run 'Killed|PowerCut|DiskFull|Database' ./examples/monitoringcenter/...
 
 # Without make bench-data and EM_DATA there are fewer data sets: the report says so.
 bench-data:

@@ -22,12 +22,12 @@ const canaryConn = "canary"
 // cage holds a canary: a listener on loopback, and the device that reports to it
 // as others do to theirs.
 type cage struct {
-	ingest   *ingest.Server
-	every    time.Duration
-	first    time.Duration // that a connection may be silent at first
-	log      *slog.Logger
-	identity func() string // of the device
-	sings    func() bool   // whether it reports at present
+	ingest *ingest.Server
+	every  time.Duration
+	first  time.Duration // that a connection may be silent at first
+	log    *slog.Logger
+	device func() (identity string, d em.DeviceID) // see canaryOf
+	sings  func() bool                             // whether it reports at present
 }
 
 // run keeps the device on the wire until ctx ends.
@@ -43,7 +43,7 @@ func (g *cage) run(ctx context.Context) error {
 		MaxConns: 8, // its own, and the last one's that has not ended yet; strangers on this machine get no further
 		Grace:    ingest.Drain,
 		Handler: func(ctx context.Context, conn net.Conn) {
-			id := em.DeviceID(gt06.Name + ":" + g.identity())
+			_, id := g.device()
 			g.ingest.Converse(ctx, canaryConn, id, dev, conn, protocol.Limits{First: g.first})
 		},
 	}
@@ -71,7 +71,8 @@ func (g *cage) run(ctx context.Context) error {
 
 // life is the device's side of one connection.
 func (g *cage) life(ctx context.Context, dev protocol.Device, addr string) error {
-	sim, err := dev.Simulator(g.identity(), 1)
+	identity, _ := g.device()
+	sim, err := dev.Simulator(identity, 1)
 	if err != nil {
 		return err
 	}

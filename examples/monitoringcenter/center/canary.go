@@ -28,16 +28,10 @@ type canary struct {
 	lag      time.Duration // of the last one, from its reception to the record
 }
 
-func (c *canary) name() string {
+func (c *canary) device() (identity string, d em.DeviceID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.identity
-}
-
-func (c *canary) device() em.DeviceID {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.id
+	return c.identity, c.id
 }
 
 // begin says that from now on this process looks for the canary.
@@ -48,7 +42,13 @@ func (c *canary) begin() {
 }
 
 // of reports whether a device is the canary.
-func (c *canary) of(d em.DeviceID) bool { return c != nil && d == c.device() }
+func (c *canary) of(d em.DeviceID) bool {
+	if c == nil {
+		return false
+	}
+	_, own := c.device()
+	return d == own
+}
 
 // note tells that a report is in the record.
 func (c *canary) note(now, received time.Time) {
@@ -91,7 +91,7 @@ func canaryOf(secret []byte) (identity string, d em.DeviceID) {
 // runCanary keeps the canary on the wire until ctx ends, while this process
 // evaluates.
 func (c *Center) runCanary(ctx context.Context) error {
-	w := cage{ingest: c.ingest, every: c.canary.every, first: c.canary.limit(), log: c.log, identity: c.canary.name,
+	w := cage{ingest: c.ingest, every: c.canary.every, first: c.canary.limit(), log: c.log, device: c.canary.device,
 		sings: func() bool { return c.engine.state.Load() != engineStandby }}
 	return w.run(ctx)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/devices/gt06"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/dispatch"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
@@ -166,9 +167,8 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 // cage holds the gateway's canary. The name that it has in the log, which nobody
 // guesses, is what its identity comes of.
 func (g *Gateway) cage() *cage {
-	identity, _ := canaryOf([]byte(g.journal.Gateway()))
 	return &cage{ingest: g.ingest, every: g.canaryEvery, first: gatewaySilent, log: g.opts.Log,
-		identity: func() string { return identity }, sings: func() bool { return true }}
+		device: func() (string, em.DeviceID) { return canaryOf([]byte(g.journal.Gateway())) }, sings: func() bool { return true }}
 }
 
 // leave tells the log that this gateway ends because it was stopped: its canary

@@ -189,13 +189,9 @@ func (s *step) showParts() error {
 			if partOf(id, s.parts) != part {
 				continue
 			}
-			latest, err := t.Latest(id)
-			if err != nil {
+			if err := s.showLatest(t, id); err != nil {
 				end()
 				return err
-			}
-			for _, o := range latest {
-				s.seen(id, o)
 			}
 		}
 		end()

@@ -174,17 +174,22 @@ func (s *step) showStored() error {
 		}
 	}
 	for id := range s.subjects {
-		latest, err := s.tx.Latest(id)
-		if err != nil {
+		if err := s.showLatest(s.tx, id); err != nil {
 			return err
-		}
-		for _, o := range latest {
-			s.seen(id, o)
 		}
 	}
 	open, err := s.tx.OpenIncidents()
 	for _, i := range open {
 		s.recount(i, i)
+	}
+	return err
+}
+
+// showLatest fills a subject's view from what holds it.
+func (s *step) showLatest(from *record.Tx, id em.SubjectID) error {
+	latest, err := from.Latest(id)
+	for _, o := range latest {
+		s.seen(id, o)
 	}
 	return err
 }

@@ -3,11 +3,16 @@ package record_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/examples/internal/pgserver"
@@ -100,29 +105,90 @@ func BenchmarkStore(b *testing.B) {
 	f.sizes(b)
 }
 
-// BenchmarkTrack reads a day of one person out of EM_FIXES stored positions.
+// BenchmarkSegments writes full segments, as many in a transaction as there are under
+// load and at the turn of a day, in each of the ways in turn.
+func BenchmarkSegments(b *testing.B) {
+	where := pgserver.Record(b, filepath.Join(b.TempDir(), "record.db"))
+	s, err := record.Open(b.Context(), where)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	const day = 20_000
+	data := make([]byte, 920)
+	if err := s.WriteSegments(b.Context(), day, 1, true, data); err != nil { // which makes the table
+		b.Fatal(err)
+	}
+	for _, n := range []int{1, 23, 100, 1000} {
+		ways := map[string]func() error{
+			"each":     func() error { return s.WriteSegments(b.Context(), day, n, false, data) },
+			"together": func() error { return s.WriteSegments(b.Context(), day, n, true, data) },
+		}
+		if pgserver.Wanted() {
+			c, err := pgx.Connect(b.Context(), where)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close(context.WithoutCancel(b.Context()))
+			ways["copy"] = func() error { return record.CopySegments(b.Context(), c, day, n, data) }
+		}
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			least := map[string]time.Duration{}
+			for b.Loop() {
+				for _, name := range slices.Sorted(maps.Keys(ways)) {
+					begun := time.Now()
+					if err := ways[name](); err != nil {
+						b.Fatal(name, err)
+					}
+					if took := time.Since(begun); least[name] == 0 || took < least[name] {
+						least[name] = took
+					}
+				}
+			}
+			for name, took := range least {
+				b.ReportMetric(float64(took.Microseconds()), name+"-least-µs")
+			}
+		})
+	}
+}
+
+// BenchmarkTrack reads a day of one person out of as many stored positions as
+// EM_FIXES lists, of three days.
 func BenchmarkTrack(b *testing.B) {
-	fixes := 200_000
-	if s := os.Getenv("EM_FIXES"); s != "" {
-		var err error
-		if fixes, err = strconv.Atoi(s); err != nil {
+	list := os.Getenv("EM_FIXES")
+	if list == "" {
+		list = "200000"
+	}
+	for _, size := range strings.Split(list, ",") {
+		fixes, err := strconv.Atoi(size)
+		if err != nil {
 			b.Fatal(err)
 		}
+		b.Run(size, func(b *testing.B) { track(b, fixes) })
 	}
-	f := newFleet(b, max(1, fixes/(3*1440))) // three days
+}
+
+func track(b *testing.B, fixes int) {
+	f := newFleet(b, max(1, fixes/(3*1440)))
 	for f.reports < fixes {
 		if err := f.transact(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}
 	day := base.Truncate(24 * time.Hour).Add(24 * time.Hour)
-	n := 0
+	var took []time.Duration
+	b.ReportAllocs()
 	for b.Loop() {
-		track, err := f.Track(b.Context(), person(n*7919%f.people), day, day.Add(24*time.Hour), 10_000)
+		begun := time.Now()
+		track, err := f.Track(b.Context(), person(len(took)*7919%f.people), day, day.Add(24*time.Hour), 10_000)
 		if err != nil || len(track) != 1440 {
 			b.Fatalf("%d positions of a day: %v", len(track), err)
 		}
-		n++
+		took = append(took, time.Since(begun))
+	}
+	slices.Sort(took)
+	for _, p := range []int{0, 50, 99} {
+		b.ReportMetric(float64(took[len(took)*p/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", p))
 	}
 	b.ReportMetric(float64(f.reports), "stored")
 	f.sizes(b)

@@ -85,10 +85,12 @@ func (t *Tx) named(subject em.SubjectID, ids []em.ObservationID) (found []arriva
 	}
 	from, until = from.Add(-citeBack), until.Add(24*time.Hour)
 	left := slices.Clone(ids)
-	take := func(a *arrival) bool {
-		if i := slices.Index(left, a.ID); i >= 0 {
-			left = slices.Delete(left, i, i+1)
-			found = append(found, *a)
+	take := func(some []arrival) bool {
+		for j := len(some) - 1; j >= 0 && len(left) > 0; j-- {
+			if i := slices.Index(left, some[j].ID); i >= 0 {
+				left = slices.Delete(left, i, i+1)
+				found = append(found, some[j])
+			}
 		}
 		return len(left) > 0
 	}
@@ -100,10 +102,8 @@ func (t *Tx) named(subject em.SubjectID, ids []em.ObservationID) (found []arriva
 			if err != nil {
 				return nil, err
 			}
-			for i := range all {
-				if !take(&all[i]) {
-					return found, nil
-				}
+			if !take(all) {
+				return found, nil
 			}
 		}
 	}

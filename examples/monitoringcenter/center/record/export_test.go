@@ -2,8 +2,12 @@ package record
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Small makes segments and the tail so small that a test fills many.
@@ -48,4 +52,35 @@ func (s *Store) Move() {
 	defer func() { <-s.writing }()
 	s.mover.latest = time.Time{}
 	s.mover.committed()
+}
+
+// WriteSegments writes so many full segments of a day in one transaction, in a
+// statement each or together.
+func (s *Store) WriteSegments(ctx context.Context, day int64, n int, together bool, data []byte) error {
+	rows := slices.Repeat([]segmentRow{{1, span{day, day}, span{day, day}, data}}, n)
+	return s.Update(ctx, func(t *Tx) error {
+		if _, err := t.bucket(day); err != nil || together {
+			return errors.Join(err, t.writeSegments(day, rows))
+		}
+		for i := range rows {
+			if err := t.writeSegments(day, rows[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// CopySegments does it by PostgreSQL's COPY.
+func CopySegments(ctx context.Context, c *pgx.Conn, day int64, n int, data []byte) error {
+	tx, err := c.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{segmentTable(day)}, []string{"stream", "at_from", "at_to", "heard_from", "heard_to", "data"},
+		pgx.CopyFromSlice(n, func(int) ([]any, error) { return []any{int64(1), day, day, day, day, data}, nil }))
+	if err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
 }

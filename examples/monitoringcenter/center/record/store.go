@@ -1,7 +1,3 @@
-// Package record is the center's system of record: observations, verdicts,
-// incidents, the audit and the position in the log, all changed together in one
-// transaction by one writer. It is one SQLite file, or a PostgreSQL database: the
-// same queries run on both (dialect.go).
 package record
 
 import (
@@ -309,8 +305,9 @@ func (t *Tx) exec(query string, args ...any) error {
 	return nil
 }
 
-// rowsAtOnce is how many rows one statement writes: most of what a statement costs
-// is not its row.
+// rowsAtOnce is how many rows one statement writes at most: most of what a statement
+// costs is not its row. What is left is written by halves, so that there are few
+// statements to remember, whatever the number of rows.
 const rowsAtOnce = 32
 
 // insertRows writes rows, of which args has the columns one after the other. Both
@@ -318,8 +315,8 @@ const rowsAtOnce = 32
 func (t *Tx) insertRows(head string, columns int, tail string, args []any) error {
 	for row := `(` + strings.Repeat(`?,`, columns-1) + `?)`; len(args) > 0; {
 		n := rowsAtOnce
-		if len(args) < n*columns {
-			n = 1
+		for len(args) < n*columns {
+			n /= 2
 		}
 		if err := t.exec(head+strings.Repeat(row+`,`, n-1)+row+tail, args[:n*columns]...); err != nil {
 			return err

@@ -245,13 +245,11 @@ const tailRowsAtOnce = 16
 
 // writeSegments writes rows of a bucket.
 func (t *Tx) writeSegments(b int64, rows []segmentRow) error {
+	var args []any
 	for _, r := range rows {
-		if err := t.exec(`INSERT INTO `+segmentTable(b)+` (stream, at_from, at_to, heard_from, heard_to, data) VALUES (?,?,?,?,?,?)`,
-			r.stream, r.at.from, r.at.to, r.heard.from, r.heard.to, r.data); err != nil {
-			return err
-		}
+		args = append(args, r.stream, r.at.from, r.at.to, r.heard.from, r.heard.to, r.data)
 	}
-	return nil
+	return t.insertRows(`INSERT INTO `+segmentTable(b)+` (stream, at_from, at_to, heard_from, heard_to, data) VALUES `, 6, ``, args)
 }
 
 // firstNeeded is the first row of the tail that is needed, as far as the last

@@ -207,22 +207,22 @@ func (v view) read(ctx context.Context, streams []*stream, c em.Clock, from, to 
 // reception each arrival, once.
 func (r *reading) window(i int) ([]arrival, error) {
 	w := r.windows[i]
-	var all []arrival
-	take := func(some []arrival) {
-		for _, a := range some {
-			if at := instant(r.clock, &a.Observation); !at.Before(w.from) && at.Before(w.to) {
-				all = append(all, a)
-			}
-		}
+	outside := func(a arrival) bool {
+		at := instant(r.clock, &a.Observation)
+		return at.Before(w.from) || !at.Before(w.to)
 	}
-	take(r.far)
+	all := slices.DeleteFunc(slices.Clone(r.far), outside)
 	for _, b := range w.buckets {
 		for _, s := range r.streams {
 			some, err := r.load(r.ctx, s, b, r.clock, span{w.from.Unix(), w.to.Unix()})
 			if err != nil {
 				return nil, err
 			}
-			take(some)
+			if some = slices.DeleteFunc(some, outside); len(all) == 0 {
+				all = some // of one device in one bucket, as they mostly are
+			} else {
+				all = append(all, some...)
+			}
 		}
 	}
 	return normalize(r.clock, all), nil
@@ -295,9 +295,9 @@ func (v view) each(ctx context.Context, streams []*stream, c em.Clock, from, to 
 	}
 }
 
-// newest calls f with the windows' arrivals, the newest first, until it returns
-// false.
-func (v view) newest(ctx context.Context, streams []*stream, from, to time.Time, f func(*arrival) bool) error {
+// newest calls f with each window's arrivals, oldest first, from the newest window
+// on, until it returns false.
+func (v view) newest(ctx context.Context, streams []*stream, from, to time.Time, f func([]arrival) bool) error {
 	if len(streams) == 0 {
 		return nil
 	}
@@ -310,10 +310,8 @@ func (v view) newest(ctx context.Context, streams []*stream, from, to time.Time,
 		if err != nil {
 			return err
 		}
-		for j := len(all) - 1; j >= 0; j-- {
-			if !f(&all[j]) {
-				return nil
-			}
+		if !f(all) {
+			return nil
 		}
 	}
 	return nil
@@ -333,9 +331,12 @@ func (s *Store) Series(ctx context.Context, subject em.SubjectID, kind em.BodyKi
 		return nil, err
 	}
 	var all []em.Observation
-	err = v.newest(ctx, own(streams), from, to, func(a *arrival) bool {
-		if a.Body.Kind() == kind && len(all) < n {
-			all = append(all, a.Observation)
+	err = v.newest(ctx, own(streams), from, to, func(some []arrival) bool {
+		all = slices.Grow(all, max(0, min(n-len(all), len(some))))
+		for i := len(some) - 1; i >= 0 && len(all) < n; i-- {
+			if some[i].Body.Kind() == kind {
+				all = append(all, some[i].Observation)
+			}
 		}
 		return len(all) < n
 	})
