@@ -284,6 +284,33 @@ func TestMassOrder(t *testing.T) {
 	}
 }
 
+// Where devices are placed is the caller's to know: a state of a whole country is
+// no larger for it, and reading one leaves them where they are.
+func TestMassStateHasNoPlaces(t *testing.T) {
+	m, n := fleet(t, MassConfig{}), fleet(t, MassConfig{})
+	bare, err := NewMass(MassConfig{})
+	check(err)
+	before, _ := m.AppendBinary(nil)
+	if none, _ := bare.AppendBinary(nil); !bytes.Equal(before, none) {
+		t.Errorf("the state of those who are only placed is %x, not %x", before, none)
+	}
+	check(m.Observe(start, silent(person(1), bracelet, KindSilence, 0, 0)))
+	state, _ := m.AppendBinary(nil)
+	check(n.UnmarshalBinary(state))
+	for i := 2; i < 14; i++ { // of 40 at the provider twelve are needed
+		check(n.Observe(start, silent(person(i), bracelet, KindSilence, time.Duration(i)*s, 0)))
+	}
+	if err := bare.UnmarshalBinary(state); err != nil {
+		t.Error(err)
+	} else if err := bare.Observe(start, silent(person(2), bracelet, KindSilence, 0, 0)); !errors.Is(err, ErrUnknown) {
+		t.Errorf("of a device that was not placed: %v", err)
+	}
+	told := n.Wake(nil, n.Deadline())
+	if len(told) != 1 || len(told[0].Members) != 13 {
+		t.Fatalf("told %v", groupBriefs(told))
+	}
+}
+
 func TestMassErrors(t *testing.T) {
 	m := fleet(t, MassConfig{Devices: 40})
 	for _, c := range []struct {

@@ -3,7 +3,6 @@ package health
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -410,36 +409,25 @@ func (m *Mass) incident(c *cluster) incident {
 	return x
 }
 
-// AppendBinary appends the canonical state. It implements
-// encoding.BinaryAppender and never fails.
+// AppendBinary appends the canonical state: the silences and what was told of them.
+// Where the devices are placed is not in it: it is the caller's to know, and would be
+// most of the state. It implements encoding.BinaryAppender and never fails.
 func (m *Mass) AppendBinary(dst []byte) ([]byte, error) {
 	dst = em.AppendTime(append(dst, stateVersion), m.due)
-	dst = em.AppendUint(dst, uint64(len(m.placed)))
-	for _, at := range slices.SortedFunc(maps.Keys(m.placed), carrier.compare) {
-		dst = appendLabels(em.AppendString(em.AppendString(dst, string(at.subject)), string(at.device)), m.placed[at])
-	}
 	return appendLedger(appendFacts(dst, m.facts), m.told), nil
 }
 
-// UnmarshalBinary replaces the state by what AppendBinary wrote; no bytes are
-// the empty Mass. Errors wrap em.ErrState and leave the state as it was.
+// UnmarshalBinary replaces the state by what AppendBinary wrote; no bytes are the
+// state before the first silence. Devices stay where they are placed. Errors wrap
+// em.ErrState and leave the state as it was.
 func (m *Mass) UnmarshalBinary(b []byte) error {
-	v := Mass{c: m.c, placed: map[carrier][]Label{}, count: map[Label]int{}, facts: facts{}}
+	v := *m
+	v.facts, v.told, v.due = facts{}, nil, time.Time{}
 	err := readState(b, func(r *em.StateReader) {
 		v.due = r.Time()
-		type entry struct {
-			carrier
-			labels []Label
-		}
-		for _, e := range readSorted(r, func() entry {
-			return entry{carrier{em.SubjectID(r.String()), em.DeviceID(r.String())}, readLabels(r)}
-		}, func(a, b entry) int { return a.compare(b.carrier) }) {
-			v.placed[e.carrier] = e.labels
-			v.tally(e.labels, 1)
-		}
 		v.facts, v.told = readFacts(r), readLedger(r)
-		if len(v.placed) > v.c.Devices || len(v.facts) > maxPerOne*v.c.Devices {
-			r.Fail("too many devices")
+		if len(v.facts) > maxPerOne*v.c.Devices {
+			r.Fail("too many silences")
 		}
 	})
 	if err != nil {
