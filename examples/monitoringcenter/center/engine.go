@@ -464,7 +464,7 @@ func (e *engine) update(ctx context.Context, f func(*step) error) error {
 		e.wakes.remove(e.subjects[id])
 		delete(e.subjects, id)
 	}
-	if len(s.touched) == 0 && !s.grouped {
+	if len(s.touched) == 0 && !s.grouped && !s.placed {
 		return err
 	}
 	_, again := e.commit(ctx, func(r *step) error {
@@ -560,6 +560,7 @@ type step struct {
 	reported  []em.DeviceID // who the log says has reported
 	undo      func()        // takes back a change of the roster
 	grouped   bool          // the groups have changed
+	placed    bool          // … by who is placed where
 	raised    []em.Detail   // of new incidents
 	latest    time.Time     // when the last report of the log's was received
 

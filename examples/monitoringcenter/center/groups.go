@@ -9,14 +9,20 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/devices/health"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 )
 
 // groups make one incident of what befalls many people at once. They are fed
 // with the changes of all subjects, and suppress none.
+//
+// Their states hold a day of a country's silences. So what they are told is written
+// behind the states, and the states themselves from time to time.
 type groups struct {
 	mass  *health.Mass
 	units *health.Units
+	told  int // changes behind the states in the record
+	woken int // how often they were woken behind them
 }
 
 const (
@@ -25,6 +31,10 @@ const (
 	// unitsKept is for how long after its end an assignment to a unit is told to
 	// health.Units: as long as it keeps events, and some.
 	unitsKept = 48 * time.Hour
+	// toldAtMost and wokenAtMost are when the states are written anew. A start goes
+	// through what is behind them, and each time that Mass is woken it derives all.
+	toldAtMost  = 4096
+	wokenAtMost = 32
 )
 
 func (g *groups) due(now time.Time) bool {
@@ -48,7 +58,7 @@ func (s *step) loadGroups() error {
 	if err != nil {
 		return err
 	}
-	s.groups = groups{mass, units}
+	s.groups = groups{mass: mass, units: units}
 	var again bool
 	for name, g := range map[string]interface{ UnmarshalBinary([]byte) error }{"mass": mass, "units": units} {
 		state, err := s.tx.Grouping(name)
@@ -61,7 +71,13 @@ func (s *step) loadGroups() error {
 			return fmt.Errorf("center: groups: %w", err)
 		}
 	}
-	if err := s.placeAll(); err != nil || !again {
+	if err := s.placeAll(); err != nil {
+		return err
+	}
+	if !again {
+		err = s.goThrough()
+	}
+	if err := errors.Join(err, s.assign()); err != nil || !again {
 		return err
 	}
 	open, err := s.tx.OpenIncidents()
@@ -69,16 +85,32 @@ func (s *step) loadGroups() error {
 		return err
 	}
 	for _, i := range open {
-		if err := s.group(&em.Change{Kind: em.Opened, Event: i.Event, Known: s.now}); err != nil {
+		if _, err := s.groups.observe(s.now, &em.Change{Kind: em.Opened, Event: i.Event, Known: s.now}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// placeAll says what everybody's devices have in common, and who is monitored
-// with which unit. It is done anew at each start, so that only what was silent or
-// troubled is in the states of the record.
+// goThrough tells the groups again what is behind their states in the record. Who is
+// placed where has not changed since: that writes the states.
+func (s *step) goThrough() error {
+	told, err := s.tx.Grouped()
+	if err != nil {
+		return err
+	}
+	for _, g := range told {
+		if g.Change == nil {
+			s.groups.wake(g.At)
+		} else if _, err := s.groups.observe(g.At, g.Change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placeAll says what everybody's devices have in common. It is done anew at each
+// start, so that only what was silent or troubled is in the states of the record.
 func (s *step) placeAll() error {
 	for _, p := range s.roster.People() {
 		if err := s.place(p); err != nil {
@@ -90,7 +122,7 @@ func (s *step) placeAll() error {
 			return err
 		}
 	}
-	return s.assign()
+	return nil
 }
 
 // assign says who is monitored with which unit.
@@ -99,7 +131,7 @@ func (s *step) assign() error {
 	if err != nil {
 		return err
 	}
-	s.grouped = true
+	s.placed = true
 	return s.groups.units.Assign(s.now, all...)
 }
 
@@ -121,28 +153,43 @@ func (s *step) placeDevice(id em.SubjectID, d em.DeviceID, labels map[string]str
 	for kind, name := range labels {
 		p.Labels = append(p.Labels, health.Label{Kind: kind, Name: name})
 	}
+	s.placed = true
 	return s.groups.mass.Place(p)
 }
 
 // group tells the groups of a change of one subject's event.
 func (s *step) group(c *em.Change) error {
-	_, unit := roster.UnitOf(c.Event.Subject)
+	took, err := s.groups.observe(s.now, c)
+	if err != nil || !took {
+		return err
+	}
+	s.grouped = true
+	s.groups.told++
+	return s.tx.AddGrouped(record.Grouped{At: s.now, Change: c})
+}
+
+// observe tells of a change, and reports whether it is one for the groups.
+func (g *groups) observe(now time.Time, c *em.Change) (took bool, err error) {
 	if c.Event.Detail.Kind == health.KindSilence {
-		s.grouped = true
+		took = true
 		// A device that is no longer placed is nobody's any more.
-		if err := s.groups.mass.Observe(s.now, *c); err != nil && !errors.Is(err, health.ErrUnknown) {
-			return fmt.Errorf("center: %w", err)
+		if err := g.mass.Observe(now, *c); err != nil && !errors.Is(err, health.ErrUnknown) {
+			return false, fmt.Errorf("center: %w", err)
 		}
 	}
-	if unit {
-		switch err := s.groups.units.Observe(s.now, *c); {
+	if _, unit := roster.UnitOf(c.Event.Subject); unit {
+		switch err := g.units.Observe(now, *c); {
 		case err == nil:
-			s.grouped = true
+			took = true
 		case !errors.Is(err, health.ErrKind):
-			return fmt.Errorf("center: %w", err)
+			return false, fmt.Errorf("center: %w", err)
 		}
 	}
-	return nil
+	return took, nil
+}
+
+func (g *groups) wake(now time.Time) []health.GroupChange {
+	return g.units.Wake(g.mass.Wake(nil, now), now)
 }
 
 // wakeGroups tells the incidents that have come of what the groups were told.
@@ -151,8 +198,11 @@ func (s *step) wakeGroups() error {
 		return nil
 	}
 	s.grouped = true
-	changes := s.groups.mass.Wake(nil, s.now)
-	changes = s.groups.units.Wake(changes, s.now)
+	s.groups.woken++
+	if err := s.tx.AddGrouped(record.Grouped{At: s.now}); err != nil {
+		return err
+	}
+	changes := s.groups.wake(s.now)
 	for i := range changes {
 		c := &changes[i]
 		if err := s.tx.PutGroup(c); err != nil {
@@ -179,9 +229,9 @@ func (s *step) wakeGroups() error {
 	return nil
 }
 
-// saveGroups writes the states, if anything has changed.
+// saveGroups writes the states, if it is time or something is placed anew.
 func (s *step) saveGroups() error {
-	if !s.grouped {
+	if g := &s.groups; !s.placed && g.told < toldAtMost && g.woken < wokenAtMost {
 		return nil
 	}
 	mass, err := s.groups.mass.AppendBinary(nil)
@@ -192,5 +242,6 @@ func (s *step) saveGroups() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.tx.PutGrouping("mass", mass), s.tx.PutGrouping("units", units))
+	s.groups.told, s.groups.woken = 0, 0
+	return s.tx.PutGroupings(map[string][]byte{"mass": mass, "units": units})
 }

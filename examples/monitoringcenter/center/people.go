@@ -309,6 +309,7 @@ func (s *step) adopt(actor string, next *roster.Roster, units []roster.Unit, cha
 			}
 			if was, ok := old.Person(p.ID); ok && len(was.Devices) > 0 && (len(p.Devices) == 0 || was.Devices[0].ID != p.Devices[0].ID) {
 				s.groups.mass.Remove(em.SubjectID(p.ID), was.Devices[0].ID)
+				s.placed = true
 			}
 			if was, _ := old.Person(p.ID); len(was.Hears())+len(p.Hears()) > 0 {
 				assign = true

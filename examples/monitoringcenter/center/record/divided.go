@@ -279,19 +279,10 @@ func (t *Tx) HandOver(h Handed) error {
 		}
 		return t.exec(`INSERT INTO outbox (data) VALUES (?)`, data)
 	}
-	c := &h.Change
-	data := em.AppendUint(em.AppendUint(em.AppendUint(nil, handedChange), uint64(c.Kind)), uint64(c.Clock))
-	for _, e := range []*em.Event{&c.Event, &c.Was} {
-		var doc []byte
-		if e.ID != (em.EventID{}) {
-			var err error
-			if doc, err = e.AppendBinary(nil); err != nil {
-				return wrap(err)
-			}
-		}
-		data = em.AppendString(data, string(doc))
+	data, err := appendChange(em.AppendUint(nil, handedChange), &h.Change)
+	if err != nil {
+		return err
 	}
-	data = append(em.AppendTime(data, c.Known), c.Cause[:]...)
 	data = em.AppendBool(em.AppendTime(em.AppendTime(data, h.Knowable), h.Received), h.Rules)
 	return t.exec(`INSERT INTO outbox (data) VALUES (?)`, data)
 }
@@ -302,17 +293,9 @@ func (h *Handed) read(data []byte) error {
 		h.Audit = &Entry{Actor: r.String(), Action: r.String(), Target: r.String(), Detail: json.RawMessage(r.String())}
 		return r.Close()
 	}
-	c := &h.Change
-	c.Kind, c.Clock = em.ChangeKind(r.Uint()), em.Clock(r.Uint())
-	for _, e := range []*em.Event{&c.Event, &c.Was} {
-		if doc := r.Bytes(r.Len()); len(doc) > 0 {
-			if err := e.UnmarshalBinary(doc); err != nil {
-				return err
-			}
-		}
+	if err := readChange(r, &h.Change); err != nil {
+		return err
 	}
-	c.Known = r.Time()
-	copy(c.Cause[:], r.Bytes(len(c.Cause)))
 	h.Knowable, h.Received, h.Rules = r.Time(), r.Time(), r.Bool()
 	return r.Close()
 }

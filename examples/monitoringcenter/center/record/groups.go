@@ -119,9 +119,51 @@ func (t *Tx) Grouping(name string) (state []byte, err error) {
 	return state, nil
 }
 
-// PutGrouping stores a state.
-func (t *Tx) PutGrouping(name string, state []byte) error {
-	return t.exec(`INSERT INTO grouping (name, state) VALUES (?,?) ON CONFLICT (name) DO UPDATE SET state = excluded.state`, name, state)
+// PutGroupings stores the states by name, in the place of all that was told before.
+func (t *Tx) PutGroupings(states map[string][]byte) error {
+	for name, state := range states {
+		if err := t.exec(`INSERT INTO grouping (name, state) VALUES (?,?) ON CONFLICT (name) DO UPDATE SET state = excluded.state`, name, state); err != nil {
+			return err
+		}
+	}
+	return t.exec(`DELETE FROM grouped`)
+}
+
+// Grouped is one thing that the groups were told behind their states: a change, or,
+// where that is nil, that they were woken.
+type Grouped struct {
+	At     time.Time
+	Change *em.Change
+}
+
+// AddGrouped stores what the groups were told.
+func (t *Tx) AddGrouped(g Grouped) error {
+	data := em.AppendBool(em.AppendTime(nil, g.At), g.Change != nil)
+	if g.Change != nil {
+		var err error
+		if data, err = appendChange(data, g.Change); err != nil {
+			return err
+		}
+	}
+	return t.exec(`INSERT INTO grouped (data) VALUES (?)`, data)
+}
+
+// Grouped returns what the groups were told since PutGroupings, in order.
+func (t *Tx) Grouped() ([]Grouped, error) {
+	return collect(t.ctx, t.tx, func(rows row, g *Grouped) error {
+		var data []byte
+		if err := rows.Scan(&data); err != nil {
+			return err
+		}
+		r := em.NewStateReader(data)
+		if g.At = r.Time(); r.Bool() {
+			g.Change = new(em.Change)
+			if err := readChange(r, g.Change); err != nil {
+				return err
+			}
+		}
+		return r.Close()
+	}, `SELECT data FROM grouped ORDER BY n`)
 }
 
 // PutGroup stores whom an event that groups others concerns, and what belongs to it.
