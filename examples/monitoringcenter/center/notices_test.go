@@ -176,14 +176,18 @@ func TestAlertingDown(t *testing.T) {
 	c.Put("/api/v1/recipients", other.Recipient("other", "desk", ""))
 	c.Send(c.Connect(1), centertest.SOS(now()))
 	sos := c.Incidents("device.sos")[0].ID
+	// On a slow machine the other may be told late, too.
+	ofBroken := func() []web.Incident {
+		return slices.DeleteFunc(c.Incidents("center.alerting"), func(i web.Incident) bool { return i.About != "broken" })
+	}
 	down := func() web.Incident {
 		t.Helper()
 		var all []web.Incident
-		c.Eventually("alerting is down", func() bool { all = c.Incidents("center.alerting"); return len(all) > 0 })
+		c.Eventually("alerting is down", func() bool { all = ofBroken(); return len(all) > 0 })
 		return all[len(all)-1]
 	}
 	i := down()
-	if i.About != "broken" || i.Severity != "warning" || !i.Until.IsZero() {
+	if i.Severity != "warning" || !i.Until.IsZero() {
 		t.Errorf("%+v", i)
 	}
 	told(c, i.ID, "other incident.raised told")
@@ -201,7 +205,7 @@ func TestAlertingDown(t *testing.T) {
 		}
 	}
 	c.Eventually("alerting works again", func() bool { return !down().Until.IsZero() })
-	if all := c.Incidents("center.alerting"); len(all) != 1 {
+	if all := ofBroken(); len(all) != 1 {
 		t.Errorf("%d incidents: %+v", len(all), all)
 	}
 	told(c, i.ID, "other incident.raised told", "other incident.ended told")

@@ -1,0 +1,298 @@
+package center
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
+	"github.com/sargas-em/em/protocol"
+)
+
+// step is one transaction of the engine.
+type step struct {
+	*engine
+	tx        *record.Tx
+	now       time.Time
+	seq       uint64
+	feed      []record.FeedItem
+	views     []func() // changes of views, applied under mu once the transaction is through
+	touched   map[em.SubjectID]bool
+	sightings []sighting    // what views are told behind those changes
+	reported  []em.DeviceID // who the log says has reported
+	undo      func()        // takes back a change of the roster
+	grouped   bool          // the groups have changed
+	placed    bool          // … by who is placed where
+	raised    []em.Detail   // of new incidents
+	latest    time.Time     // when the last report of the log's was received
+
+	fed      []em.Observation // to the subject that is fed
+	heard    time.Time        // when the latest of it was received
+	knew     time.Time        // when what a partition has handed over could be known
+	handing  bool             // something is handed to the head
+	put      int64            // the version of the roster that this step makes
+	entered  time.Time        // when the rules were, that a partition takes over from the head
+	lenders  map[int]lender   // that a partition borrows from
+	fresh    map[em.SubjectID][]em.Observation
+	ctx      context.Context
+	entering bool                        // rules are entered
+	pairs    map[em.SubjectID][]em.Event // as sides will have them
+}
+
+func (e *engine) newStep(ctx context.Context, tx *record.Tx, now time.Time) *step {
+	e.tx, e.written = tx, now
+	return &step{engine: e, tx: tx, ctx: ctx, now: now.Round(0).UTC(), touched: map[em.SubjectID]bool{}, sightings: e.sightings[:0]}
+}
+
+// commits takes what the log holds next.
+func (s *step) commits(batch []journal.Commit) error {
+	fed := map[em.SubjectID][]em.Observation{}
+	for _, c := range batch {
+		for i := range c.Entries {
+			if s.part > 0 {
+				if err := s.share(c.Seq, &c.Entries[i].Report, fed); err != nil {
+					return err
+				}
+				continue
+			}
+			if ok, err := s.gateway(c.Gateway, &c.Entries[i].Report); err != nil {
+				return err
+			} else if ok {
+				continue
+			}
+			if err := s.report(c.Seq, &c.Entries[i].Report, fed); err != nil {
+				return err
+			}
+			if err := s.identity(c.Gateway, &c.Entries[i]); err != nil {
+				return err
+			}
+		}
+		s.seq = c.Seq
+	}
+	for _, id := range slices.Sorted(maps.Keys(fed)) {
+		if err := s.feedSubject(s.subjects[id], fed[id]); err != nil {
+			return err
+		}
+	}
+	return s.tx.SetPosition(s.seq)
+}
+
+// report stores one report and sorts its observations by person.
+func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.Observation) error {
+	s.latest = r.Received
+	if s.canary.of(r.Device) {
+		s.views = append(s.views, func() { s.canary.note(time.Now(), r.Received) })
+		return nil
+	}
+	s.clocks.note(r)
+	s.reported = append(s.reported, r.Device)
+	most := 0 // observations of the report
+	for i := range r.Frames {
+		most += len(r.Frames[i].Observations)
+	}
+	feed := func(id em.SubjectID, o em.Observation) {
+		of, fedTo := fed[id]
+		if !fedTo {
+			of = make([]em.Observation, 0, most)
+		}
+		fed[id] = append(of, o)
+	}
+	var unknown map[em.DeviceID]int // frames of devices that nobody carries, or carried then
+	for i := range r.Frames {
+		f := &r.Frames[i]
+		if s.parts > 0 && !s.strange(r, f) {
+			for _, o := range f.Observations {
+				s.seen(s.roster.Carrier(o.Device, o.At), o)
+			}
+			continue // partitions keep it
+		}
+		frame, err := s.tx.AddFrame(seq, r, f)
+		if err != nil {
+			return err
+		}
+		var strangers []em.DeviceID
+		if s.roster.Carrier(r.Device, r.Received) == "" {
+			strangers = append(strangers, r.Device)
+		}
+		for _, o := range f.Observations {
+			carrier := s.roster.Carrier(o.Device, o.At)
+			if !s.mine(carrier) {
+				s.seen(carrier, o)
+				continue
+			}
+			o, id, err := s.tx.AddObservation(o, carrier, frame)
+			if err != nil {
+				return err
+			}
+			if id == "" {
+				if !slices.Contains(strangers, o.Device) {
+					strangers = append(strangers, o.Device)
+				}
+				continue
+			}
+			feed(id, o)
+			s.seen(id, o)
+			if err := s.concerns(&o, id, func(other em.SubjectID) error {
+				feed(other, o)
+				return s.tx.Copy(o, other)
+			}); err != nil {
+				return err
+			}
+		}
+		for _, d := range strangers {
+			if unknown == nil {
+				unknown = map[em.DeviceID]int{}
+			}
+			unknown[d]++
+		}
+	}
+	for _, device := range slices.Sorted(maps.Keys(unknown)) {
+		frames := unknown[device]
+		reason := "nobody is known to carry this device"
+		switch {
+		case device != "" && s.roster.Carrier(device, r.Received) != "":
+			reason = "nobody is known to have carried this device at the time of these reports"
+		case device == "":
+			reason = "the connection named no device"
+			if n := len(r.Frames); n > 0 && r.Frames[n-1].Err != nil {
+				reason += ": " + r.Frames[n-1].Err.Error()
+			}
+		}
+		if err := s.tx.Quarantine(r, device, reason, frames); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// concerns calls f with the subjects besides id, whose device reports it, about whom
+// an observation is evidence too: the pairs of a person, the residents of a unit.
+func (s *step) concerns(o *em.Observation, id em.SubjectID, f func(em.SubjectID) error) error {
+	for _, p := range s.roster.Pairs(string(id)) {
+		if o.At.Before(p.Order.Since) {
+			continue
+		}
+		if err := f(p.Subject()); err != nil {
+			return err
+		}
+	}
+	if _, unit := roster.UnitOf(id); !unit {
+		return nil
+	}
+	hearers, err := s.tx.Hearers(o.Device, o.At)
+	if err != nil {
+		return err
+	}
+	for _, h := range hearers {
+		if err := f(h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *step) feedSubject(sub *subject, obs []em.Observation) error {
+	s.touched[sub.id] = true
+	defer s.hear(obs)()
+	var r em.Result
+	if err := sub.tl.Feed(&r, s.now, obs...); err != nil {
+		return fmt.Errorf("center: feed: %w", err)
+	}
+	return s.apply(sub, &r)
+}
+
+func (s *step) advance(due []*subject) error {
+	for _, sub := range due {
+		s.touched[sub.id] = true
+		var r em.Result
+		if err := sub.tl.Advance(&r, s.now); err != nil {
+			return fmt.Errorf("center: advance: %w", err)
+		}
+		if err := s.apply(sub, &r); err != nil {
+			return err
+		}
+	}
+	if s.part > 0 {
+		return nil
+	}
+	if err := s.wakeGroups(); err != nil {
+		return err
+	}
+	return s.wakeSides()
+}
+
+// apply writes what a Timeline decided and lets the policy act on it.
+func (s *step) apply(sub *subject, r *em.Result) error {
+	s.wakes.set(sub, sub.tl.Deadline())
+	if err := s.tx.Apply(sub.id, r); err != nil {
+		return err
+	}
+	for _, ref := range r.Refused {
+		if err := s.tx.Refuse(sub.id, s.now, ref); err != nil {
+			return err
+		}
+	}
+	if s.part > 0 {
+		return s.handOver(r.Changes)
+	}
+	for i := range r.Changes {
+		if err := s.incident(&r.Changes[i]); err != nil {
+			return err
+		}
+		if err := s.group(&r.Changes[i]); err != nil {
+			return err
+		}
+	}
+	return s.sidesChanged(sub.id, r.Changes)
+}
+
+// restore brings a stored person or unit under evaluation, by all the rules that ever
+// were: late data about the time before a change is judged by those of then.
+func (s *step) restore(id em.SubjectID, since time.Time) error {
+	if !s.mine(id) {
+		return nil
+	}
+	stored, err := s.tx.Rules(string(id))
+	if err != nil {
+		return err
+	}
+	sub := &subject{id: id}
+	for i, d := range stored {
+		evs, err := roster.Evaluators(d.JSON, d.Since)
+		if err != nil {
+			return fmt.Errorf("center: stored rules: %w", err)
+		}
+		if i == 0 {
+			sub.tl, err = em.NewTimeline(s.timelineConfig(id, since), evs...)
+		} else {
+			err = sub.tl.Since(d.Since, evs...)
+		}
+		if err != nil {
+			return fmt.Errorf("center: stored rules: %w", err)
+		}
+	}
+	if sub.tl == nil {
+		return fmt.Errorf("center: person or unit without stored rules")
+	}
+	var r em.Result
+	if err := sub.tl.Restore(&r, s.now); err != nil {
+		return fmt.Errorf("center: restore: %w", err)
+	}
+	s.subjects[sub.id] = sub
+	return s.apply(sub, &r)
+}
+
+func (s *step) timelineConfig(id em.SubjectID, since time.Time) em.Config {
+	return em.Config{
+		Subject: id,
+		Start:   since,
+		Every:   gridEvery, Save: gridEvery,
+		MaxLate: s.maxLate, MaxAhead: maxAhead,
+		History: record.NewHistory(id, func() *record.Tx { return s.engine.tx }),
+	}
+}
