@@ -91,6 +91,7 @@ var dearer = []struct {
 			"gt06: scan 0x19",
 			"gt06: scan 0xA1",
 			"gt06: scan 0xA2",
+			"gt06: scan 0xF3",
 			"gt06: scan with position",
 			"gt06: station scan",
 			"gt06: station alarm",
