@@ -39,10 +39,6 @@ type carrier struct {
 	device  em.DeviceID
 }
 
-func (a carrier) compare(b carrier) int {
-	return cmp.Or(cmp.Compare(a.subject, b.subject), cmp.Compare(a.device, b.device))
-}
-
 const (
 	maxLabels = 8 // operator, provider, cell, unit, contract, firmware … of one device
 	maxPlaced = 1_000_000
