@@ -86,11 +86,8 @@ func (b *builder) enterArea(at cell, it item, ref E7) (_ item, ok bool) {
 				open = false
 				continue
 			}
-			if !open {
-				b.spans = append(b.spans, edgeRun{first: s.first + uint32(i)})
-				open = true
-			}
-			b.spans[len(b.spans)-1].n++
+			b.keep(s.first+uint32(i), open)
+			open = true
 		}
 	}
 	it.whole = false
@@ -109,6 +106,14 @@ func (b *builder) enterArea(at cell, it item, ref E7) (_ item, ok bool) {
 		it.parity ^= s.endsNorth(chain, ref)
 	}
 	return it, true
+}
+
+// keep adds an edge to the last run, or begins one with it if none is open.
+func (b *builder) keep(edge uint32, open bool) {
+	if !open {
+		b.spans = append(b.spans, edgeRun{first: edge})
+	}
+	b.spans[len(b.spans)-1].n++
 }
 
 // meets reports whether the edge from a to b has to do with a rectangle; and if
@@ -181,11 +186,8 @@ func (b *builder) enterRound(at cell, it item) (_ item, ok bool) {
 				open = false
 				continue
 			}
-			if !open {
-				b.spans = append(b.spans, edgeRun{first: s.first + uint32(i)})
-				open = true
-			}
-			b.spans[len(b.spans)-1].n++
+			b.keep(s.first+uint32(i), open)
+			open = true
 		}
 	}
 	it.runs = pair{runs, uint32(len(b.spans))}

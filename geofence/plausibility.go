@@ -3,6 +3,7 @@ package geofence
 import (
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -42,24 +43,35 @@ func (t *Tracker) wayOf(d em.DeviceID) *way {
 	if len(t.ways) == 1 && t.ways[0].device == d {
 		return &t.ways[0]
 	}
+	return ofDevice(&t.ways, d, way{device: d}, func(w *way) (em.DeviceID, time.Time) { return w.device, w.good.at })
+}
+
+// ofDevice returns what is known of a device in a list by devices, maxWays at most,
+// and puts fresh there if that is nothing: in the place of whose last fix is the
+// oldest, if the list is full.
+func ofDevice[T any](all *[]T, d em.DeviceID, fresh T, of func(*T) (d em.DeviceID, last time.Time)) *T {
 	find := func() (int, bool) {
-		return slices.BinarySearchFunc(t.ways, d, func(w way, d em.DeviceID) int { return strings.Compare(string(w.device), string(d)) })
+		return sort.Find(len(*all), func(k int) int {
+			at, _ := of(&(*all)[k])
+			return strings.Compare(string(d), string(at))
+		})
 	}
 	i, ok := find()
 	if !ok {
-		if len(t.ways) == maxWays {
+		if len(*all) == maxWays {
 			least := 0
-			for k := range t.ways {
-				if t.ways[k].good.at.Before(t.ways[least].good.at) {
-					least = k
+			_, oldest := of(&(*all)[0])
+			for k := range *all {
+				if _, last := of(&(*all)[k]); last.Before(oldest) {
+					least, oldest = k, last
 				}
 			}
-			t.ways = slices.Delete(t.ways, least, least+1)
+			*all = slices.Delete(*all, least, least+1)
 			i, _ = find()
 		}
-		t.ways = slices.Insert(t.ways, i, way{device: d})
+		*all = slices.Insert(*all, i, fresh)
 	}
-	return &t.ways[i]
+	return &(*all)[i]
 }
 
 // begun reports whether the way has a last fix.

@@ -3,8 +3,6 @@ package geofence
 import (
 	"bytes"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -86,24 +84,7 @@ func (p *Presence) Follow(o em.Observation) (em.Side, time.Duration) {
 
 // of returns what is known of a device.
 func (p *Presence) of(d em.DeviceID) *followed {
-	i, ok := slices.BinarySearchFunc(p.devices, d, func(f followed, d em.DeviceID) int { return strings.Compare(string(f.device), string(d)) })
-	if ok {
-		return &p.devices[i]
-	}
-	if len(p.devices) == maxWays { // as of a Tracker's
-		least := 0
-		for k := range p.devices {
-			if p.devices[k].last.Before(p.devices[least].last) {
-				least = k
-			}
-		}
-		p.devices = slices.Delete(p.devices, least, least+1)
-		if least < i {
-			i--
-		}
-	}
-	p.devices = slices.Insert(p.devices, i, followed{device: d})
-	return &p.devices[i]
+	return ofDevice(&p.devices, d, followed{device: d}, func(f *followed) (em.DeviceID, time.Time) { return f.device, f.last })
 }
 
 // presenceVersion is the first byte of a state.
