@@ -151,13 +151,26 @@ func (e Event) AppendBinary(dst []byte) ([]byte, error) {
 	}
 	d := &e.Detail
 	dst = AppendString(AppendString(dst, string(d.Kind)), d.Class)
-	dst = AppendString(append(dst, byte(d.Severity)), d.Reason)
-	dst = AppendUint(dst, uint64(len(d.Facts)))
-	for _, f := range d.Facts {
+	return AppendFacts(AppendString(append(dst, byte(d.Severity)), d.Reason), d.Facts), nil
+}
+
+// AppendFacts appends facts as an event's canonical form has them, for the states of
+// evaluators.
+func AppendFacts(dst []byte, facts []Fact) []byte {
+	dst = AppendUint(dst, uint64(len(facts)))
+	for _, f := range facts {
 		dst = AppendString(AppendString(dst, f.Name), f.Text)
 		dst = AppendString(AppendFloat(dst, f.Num), f.Unit)
 	}
-	return dst, nil
+	return dst
+}
+
+// ReadFacts reads what AppendFacts wrote; nil if there are none.
+func ReadFacts(r *StateReader) (facts []Fact) {
+	for n := r.Len(); n > 0 && r.err == nil; n-- {
+		facts = append(facts, Fact{r.String(), r.String(), r.Float(), r.String()})
+	}
+	return facts
 }
 
 // UnmarshalBinary reads what AppendBinary wrote; errors wrap ErrState.
@@ -190,10 +203,7 @@ func ReadEvent(r *StateReader) Event {
 	if s := r.Bytes(1); s != nil {
 		d.Severity = Severity(s[0])
 	}
-	d.Reason = r.String()
-	for n := r.Len(); n > 0 && r.err == nil; n-- {
-		d.Facts = append(d.Facts, Fact{r.String(), r.String(), r.Float(), r.String()})
-	}
+	d.Reason, d.Facts = r.String(), ReadFacts(r)
 	return e
 }
 

@@ -79,6 +79,10 @@
 //   - KindNight: at its end, whether it was COMPLIANT, WITHIN_GRACE, UNKNOWN or
 //     a BREACH; an event like any other, so that late data can withdraw it.
 //
+// Of a fault the event has the first two pieces of evidence, and what ended it, with
+// why each is evidence: a contact or a loss, or a position with what a Follower says
+// of it (facts "first_…", "second_…", "back_…", and in words).
+//
 // Minutes under a permit do not count, but a segment keeps its true ends. Where a
 // device's clock was corrected (At is not DeviceAt), the events that rest on it
 // say so.

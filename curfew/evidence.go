@@ -33,15 +33,37 @@ type Crossing struct {
 	Earliest, Latest time.Time
 }
 
-// ref names a piece of evidence, and by how much its device's clock was
-// corrected.
+// ref names a piece of evidence, by how much its device's clock was corrected, and
+// why it is evidence.
 type ref struct {
 	id  em.ObservationID
 	off time.Duration
+	why *grounds // of what a track keeps; never changed
 }
 
-func refOf(o *em.Observation) ref {
-	r := ref{id: o.ID}
+// grounds are why something is evidence.
+type grounds struct {
+	words string // a noun with what is known of it
+	facts []em.Fact
+}
+
+// The grounds that are no position, and of positions those of Order.Where. They are
+// never changed.
+var (
+	unitHears   = simply("a contact with the home unit", "contact")
+	unitLost    = simply("the home unit's loss of contact", "loss")
+	beaconHeard = simply("a contact with the beacon", "contact")
+	beaconLost  = simply("the loss of the beacon", "loss")
+	positioned  = simply("a position", "position")
+)
+
+func simply(words, by string) *grounds {
+	return &grounds{words, []em.Fact{{Name: "by", Text: by}}}
+}
+
+// refOf is the observation as evidence, on grounds.
+func refOf(o *em.Observation, why *grounds) ref {
+	r := ref{id: o.ID, why: why}
 	if !o.DeviceAt.IsZero() {
 		r.off = o.At.Sub(o.DeviceAt)
 	}
@@ -129,14 +151,14 @@ func (e *Evaluator) evidence(o *em.Observation) {
 	switch side, away := e.where(o); side {
 	case em.Inside:
 		e.s.dark = 0
-		e.atHome(o, "", time.Time{})
+		e.atHome(o, e.why(Home), "", time.Time{})
 	case em.Outside:
 		if e.jumped(o.At, away) {
 			return
 		}
 		e.s.dark = 0
 		if !e.inContact(o.At) {
-			e.outOfHome(o.At, refOf(o), "")
+			e.outOfHome(o.At, refOf(o, e.why(Away)), "")
 			if away > 0 && e.s.now == Away {
 				e.s.gone = o.At.Add(min(away, e.config.MaxGap))
 			}
@@ -154,6 +176,23 @@ func (e *Evaluator) where(o *em.Observation) (em.Side, time.Duration) {
 		return e.order.Where(*o), 0
 	}
 	return em.SideUnknown, 0
+}
+
+// why are the grounds on which the last position is evidence of a side, where an
+// event may rest on it: nil for what only goes on.
+func (e *Evaluator) why(side Presence) *grounds {
+	asked := e.s.now != side
+	for k := range e.s.tracks {
+		asked = asked || bad(k) == side && e.s.tracks[k].second.id == (em.ObservationID{})
+	}
+	switch {
+	case !asked:
+		return nil
+	case e.s.follow == nil:
+		return positioned
+	}
+	words, facts := e.s.follow.Why()
+	return &grounds{"a position " + words, facts}
 }
 
 // Nobody comes home sooner than a Follower says, nor out. Evidence of absence that
@@ -251,9 +290,9 @@ func (e *Evaluator) beacon(o *em.Observation, i int, gone bool) {
 	switch {
 	case !gone:
 		e.s.dark = 0
-		e.atHome(o, "", time.Time{})
+		e.atHome(o, beaconHeard, "", time.Time{})
 	case !e.inContact(o.At):
-		e.outOfHome(o.At, refOf(o), "")
+		e.outOfHome(o.At, refOf(o, beaconLost), "")
 	}
 }
 
@@ -331,7 +370,7 @@ func (e *Evaluator) units(o *em.Observation) {
 	}
 	if by != "" {
 		p.dark = 0
-		e.atHome(o, by, sure)
+		e.atHome(o, unitHears, by, sure)
 		return
 	}
 	// A loss says nothing against what proved presence after it.
@@ -340,16 +379,16 @@ func (e *Evaluator) units(o *em.Observation) {
 		return
 	}
 	if p.now == Away {
-		e.outOfHome(o.At, refOf(o), unit)
+		e.outOfHome(o.At, refOf(o, unitLost), unit)
 		return
 	}
 	if p.lostBy == "" {
-		p.lost, p.lostRef, p.lostBy = since, refOf(o), unit
+		p.lost, p.lostRef, p.lostBy = since, refOf(o, nil), unit
 		for i := range p.tracks {
 			p.lost = later(p.lost, p.tracks[i].settled)
 		}
 	}
-	p.lostSeen, p.lostTold = refOf(o), o.At
+	p.lostSeen, p.lostTold = refOf(o, nil), o.At
 	if !o.At.Before(since.Add(e.config.Loss)) {
 		e.believe()
 	}
@@ -371,6 +410,7 @@ func (e *Evaluator) confirm(t time.Time) {
 func (e *Evaluator) believe() {
 	p := &e.s
 	at, first, told, last, by := p.lost, p.lostRef, p.lostTold, p.lostSeen, p.lostBy
+	first.why, last.why = unitLost, unitLost
 	e.found()
 	e.outOfHome(at, first, by)
 	if told.After(at) {
@@ -385,19 +425,19 @@ func (e *Evaluator) found() {
 }
 
 // atHome takes evidence of presence.
-func (e *Evaluator) atHome(o *em.Observation, by string, sure time.Time) {
-	p := &e.s
+func (e *Evaluator) atHome(o *em.Observation, why *grounds, by string, sure time.Time) {
+	p, r := &e.s, refOf(o, why)
 	if p.strap {
 		return
 	}
 	e.found()
 	for k := range p.tracks {
-		e.take(k, Home, o.At, refOf(o))
+		e.take(k, Home, o.At, r)
 	}
 	if p.now != Home {
 		p.turned = Crossing{p.away, o.At}
 	}
-	p.now, p.home, p.homeRef, p.by, p.sure = Home, o.At, refOf(o), by, sure
+	p.now, p.home, p.homeRef, p.by, p.sure = Home, o.At, refOf(o, nil), by, sure
 	p.gone, p.odd = time.Time{}, time.Time{}
 }
 
@@ -417,6 +457,7 @@ func (e *Evaluator) outOfHome(t time.Time, r ref, by string) {
 	if p.now != Away {
 		p.turned = Crossing{p.home, t}
 	}
+	r.why = nil
 	p.now, p.away, p.awayRef, p.by, p.sure = Away, t, r, by, time.Time{}
 	p.gone, p.odd = time.Time{}, time.Time{}
 }

@@ -57,8 +57,8 @@ func Example() {
 		}
 	}
 	// Output:
-	// opened OUT_PAST_COMMENCEMENT - Not home: curfew from 19:00, proven to be out until 19:05.
-	// closed RETURN_LATE - Home 19 minutes late: curfew from 19:00, first proof of being home at 19:19.
+	// opened OUT_PAST_COMMENCEMENT - Not home: curfew from 19:00, proven to be out until 19:05. The first proof is the home unit's loss of contact.
+	// closed RETURN_LATE - Home 19 minutes late: curfew from 19:00, first proof of being home at 19:19. The first proof is the home unit's loss of contact; what ends it, a contact with the home unit.
 }
 
 // A night in which the clocks are put back has an hour more.

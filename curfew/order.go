@@ -64,6 +64,11 @@ type Follower interface {
 	// leaves it to the next one: an absence lasts from its first evidence to its last.
 	Follow(o em.Observation) (side em.Side, away time.Duration)
 
+	// Why tells of the last observation that Follow put on a side why it did: in words
+	// that go on from "a position", and as facts. It is asked right after Follow, and
+	// of evidence alone on which an event may rest.
+	Why() (words string, facts []em.Fact)
+
 	encoding.BinaryAppender
 	encoding.BinaryUnmarshaler // errors wrap em.ErrState
 }

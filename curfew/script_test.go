@@ -72,6 +72,8 @@ func where(o em.Observation) em.Side {
 type follower struct {
 	half bool
 	last time.Time
+
+	lat float64 // of the fix that was followed last; for Why alone
 }
 
 func (f *follower) Follow(o em.Observation) (em.Side, time.Duration) {
@@ -81,14 +83,22 @@ func (f *follower) Follow(o em.Observation) (em.Side, time.Duration) {
 	was := f.half
 	f.last, f.half = o.At, false
 	side := where(o)
+	if fix, ok := o.Body.(*em.Fix); ok {
+		f.lat = fix.Lat
+	}
 	if side != em.Outside {
 		return side, 0
 	}
-	lat := o.Body.(*em.Fix).Lat
+	lat := f.lat
 	if f.half = lat == -.5; f.half && !was {
 		return em.SideUnknown, 0
 	}
 	return side, time.Duration(max(0, -lat-1)*10) * time.Second
+}
+
+// Why names the number that Follow went by.
+func (f *follower) Why() (string, []em.Fact) {
+	return fmt.Sprintf("at latitude %v", f.lat), []em.Fact{{Name: "latitude", Num: f.lat, Unit: "°"}}
 }
 
 func (f *follower) AppendBinary(dst []byte) ([]byte, error) {
@@ -103,7 +113,7 @@ func (f *follower) UnmarshalBinary(b []byte) error {
 		return nil
 	}
 	r := em.NewStateReader(b)
-	n := follower{r.Bool(), r.Time()}
+	n := follower{half: r.Bool(), last: r.Time()}
 	if err := r.Close(); err != nil {
 		return err
 	}

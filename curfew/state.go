@@ -9,7 +9,7 @@ import (
 	"github.com/sargas-em/em"
 )
 
-const stateVersion = 4 // 4: the state of a Follower
+const stateVersion = 5 // 4: the state of a Follower; 5: the grounds of evidence
 
 // AppendBinary appends the canonical state. Before the first call it is empty.
 func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
@@ -73,6 +73,11 @@ func appendFields(dst []byte, f fields) []byte {
 	}
 	for _, r := range f.refs {
 		dst = em.AppendInt(append(dst, r.id[:]...), int64(r.off))
+		why := r.why
+		if why == nil {
+			why = &grounds{}
+		}
+		dst = em.AppendFacts(em.AppendString(dst, why.words), why.facts)
 	}
 	for _, b := range f.flags {
 		dst = em.AppendBool(dst, *b)
@@ -99,7 +104,7 @@ func (u *unitState) fields() fields {
 func (tr *track) fields() fields {
 	return fields{
 		times: []*time.Time{&tr.settled, &tr.proof, &tr.left.Earliest, &tr.left.Latest, &tr.back.Earliest, &tr.back.Latest},
-		refs:  []*ref{&tr.first, &tr.before, &tr.backRef},
+		refs:  []*ref{&tr.first, &tr.second, &tr.before, &tr.backRef},
 		flags: []*bool{&tr.out, &tr.returning},
 	}
 }
@@ -171,6 +176,11 @@ func (e *Evaluator) read(r *em.StateReader, s *state) {
 		for _, x := range f.refs {
 			copy(x.id[:], r.Bytes(len(x.id)))
 			x.off = time.Duration(r.Int())
+			if why := (grounds{r.String(), em.ReadFacts(r)}); why.words != "" {
+				x.why = &why
+			} else if len(why.facts) > 0 {
+				r.Fail("curfew: facts without words")
+			}
 		}
 		for _, b := range f.flags {
 			*b = r.Bool()

@@ -1,6 +1,10 @@
 package curfew
 
-import "time"
+import (
+	"time"
+
+	"github.com/sargas-em/em"
+)
 
 // A track settles what time was, for obligations that find one side at fault:
 // the first for those to be at the place, who is away; the second for those to
@@ -18,6 +22,7 @@ type track struct {
 	out    bool     // at fault, maybe unknown or returning by now
 	left   Crossing // to that side
 	first  ref      // evidence of it
+	second ref      // the next evidence of it
 	before ref      // last evidence before it
 
 	returning bool // to the right side, not yet for as long as a flicker
@@ -172,6 +177,9 @@ func (e *Evaluator) take(k int, side Presence, at time.Time, r ref) {
 	case p.now == side:
 		e.settle(k, spanAway, at)
 	}
+	if tr.second.id == (em.ObservationID{}) && tr.out && r.id != tr.first.id {
+		tr.second = r
+	}
 	if !tr.out {
 		tr.out, tr.left, tr.first, tr.before = true, Crossing{last, at}, r, lastRef
 	}
@@ -187,6 +195,6 @@ func (e *Evaluator) returned(k int) {
 		e.closeAbsence(tr, &tr.runs[i], true)
 	}
 	tr.out, tr.returning = false, false
-	tr.left, tr.first, tr.before = Crossing{}, ref{}, ref{}
+	tr.left, tr.first, tr.second, tr.before = Crossing{}, ref{}, ref{}, ref{}
 	tr.back, tr.backRef = Crossing{}, ref{}
 }

@@ -12,6 +12,10 @@ import (
 // ID, and "/" and the place where one is named.
 const Rule = "curfew"
 
+// RuleVersion names how an Evaluator judges; events about a fault say it in the fact
+// "rule", beside the version of the order.
+const RuleVersion = "curfew/5"
+
 // Kinds of events.
 const (
 	KindAbsence    em.EventKind = "curfew.absence"    // out when home was required; a violation
@@ -125,6 +129,7 @@ func (e *Evaluator) absenceEvent(tr *track, r *run, f fault, until time.Time) em
 	ev := e.event(faultKinds[r.kind], a.first, a.first, until)
 	d := &ev.Detail
 	d.Class, d.Severity = classes[r.kind][f], em.Violation
+	d.Facts = []em.Fact{{Name: "rule", Text: RuleVersion}}
 	if f == faultWhole {
 		d.Severity = em.Critical
 	}
@@ -156,16 +161,30 @@ func (e *Evaluator) absenceEvent(tr *track, r *run, f fault, until time.Time) em
 	d.Facts = e.instant(d.Facts, "proven_until", a.last)
 	d.Facts = e.instant(d.Facts, back+"_earliest", tr.back.Earliest)
 	d.Facts = e.instant(d.Facts, back+"_latest", tr.back.Latest)
+	d.Facts = tr.first.evidence(d.Facts, "first_")
+	d.Facts = tr.second.evidence(d.Facts, "second_")
+	d.Facts = tr.backRef.evidence(d.Facts, "back_")
 	d.Reason = e.reason(tr, r, f, until)
 	switch {
 	case r.kind == MustBeAway:
-		rests(&ev, tr.before, tr.first, e.s.homeRef, tr.backRef)
+		rests(&ev, tr.before, tr.first, tr.second, e.s.homeRef, tr.backRef)
 	case r.ob.Row.Dwell > 0: // which may be over and have come to nothing
-		rests(&ev, tr.before, tr.first, e.s.awayRef, tr.backRef, e.s.homeRef)
+		rests(&ev, tr.before, tr.first, tr.second, e.s.awayRef, tr.backRef, e.s.homeRef)
 	default:
-		rests(&ev, tr.before, tr.first, e.s.awayRef, tr.backRef)
+		rests(&ev, tr.before, tr.first, tr.second, e.s.awayRef, tr.backRef)
 	}
 	return ev
+}
+
+// evidence appends why it is evidence.
+func (r ref) evidence(facts []em.Fact, prefix string) []em.Fact {
+	if r.why != nil {
+		for _, f := range r.why.facts {
+			f.Name = prefix + f.Name
+			facts = append(facts, f)
+		}
+	}
+	return facts
 }
 
 func (e *Evaluator) silenceEvent(r *run, until time.Time) em.Event {

@@ -48,6 +48,21 @@ func (e *Evaluator) reason(tr *track, r *run, f fault, until time.Time) string {
 	if a.excused > 0 {
 		s += fmt.Sprintf("; %s excused by what was allowed afterwards", spell(min(a.excused, r.charge())))
 	}
+	return s + "." + tr.evidence()
+}
+
+// evidence is a sentence about what a fault rests on; empty where none is known.
+func (tr *track) evidence() string {
+	if tr.first.why == nil {
+		return ""
+	}
+	s := " The first proof is " + tr.first.why.words
+	if tr.second.why != nil && tr.second.why.words != tr.first.why.words {
+		s += ", the next " + tr.second.why.words
+	}
+	if tr.backRef.why != nil {
+		s += "; what ends it, " + tr.backRef.why.words
+	}
 	return s + "."
 }
 

@@ -15,6 +15,18 @@ import (
 type Presence struct {
 	home    *home
 	devices []followed // by device, maxWays at most
+
+	seen sight // what was said last; no state
+}
+
+// sight is what a position said, for Why.
+type sight struct {
+	q    reading
+	d    float64 // metres to the edge, negative inside
+	side em.Side
+	away time.Duration
+	pace em.Opt[float64]
+	far  bool // too far from the edge for reflections
 }
 
 // followed is how one device moves.
@@ -59,6 +71,7 @@ func (p *Presence) Follow(o em.Observation) (em.Side, time.Duration) {
 		return em.SideUnknown, 0
 	}
 	side := q.side(d)
+	p.seen = sight{q: q, d: d, side: side}
 	if q.coarse {
 		return side, 0
 	}
@@ -66,6 +79,7 @@ func (p *Presence) Follow(o em.Observation) (em.Side, time.Duration) {
 	f.settle(&q, &p.home.c)
 	f.noted(&q)
 	f.last = q.at
+	p.seen.q, p.seen.pace = q, f.pace.v
 	if side != em.Outside {
 		return side, 0
 	}
@@ -79,7 +93,69 @@ func (p *Presence) Follow(o em.Observation) (em.Side, time.Duration) {
 	case near && stands:
 		return side, 0
 	}
-	return side, time.Duration((d-q.r95)/DefaultMaxSpeed*1000) * time.Millisecond
+	p.seen.far = !near
+	p.seen.away = time.Duration((d-q.r95)/DefaultMaxSpeed*1000) * time.Millisecond
+	return side, p.seen.away
+}
+
+// PresenceVersion names how a Presence judges; what Why tells says it in the fact
+// "presence".
+const PresenceVersion = "presence/2"
+
+// Why tells of the last fix that Follow put on a side why, in words and as facts: how
+// far from the edge it lies, by how much that exceeds its radius and where that is
+// from, how fast the device was, what that made of it ("by"), and for how long the
+// person cannot be back.
+func (p *Presence) Why() (words string, facts []em.Fact) {
+	s := &p.seen
+	by, how := s.means()
+	facts = []em.Fact{
+		{Name: "presence", Text: PresenceVersion},
+		{Name: "by", Text: by},
+		{Name: "distance_m", Num: centimetres(s.d), Unit: "m"},
+		{Name: "margin_m", Num: centimetres(abs(s.d) - s.q.r95), Unit: "m"},
+		{Name: "radius95_m", Text: originFact[s.q.origin], Num: centimetres(s.q.r95), Unit: "m"},
+	}
+	words = fmt.Sprintf("%s the edge, %s ±%.0f m", insideBy(s.d), originWords[s.q.origin], s.q.r95)
+	switch {
+	case s.q.speed.OK && !s.q.coarse:
+		facts = append(facts, em.Fact{Name: "speed_mps", Num: centimetres(s.q.speed.V), Unit: "m/s"})
+		words += fmt.Sprintf(", at %.1f m/s", s.q.speed.V)
+	case s.pace.OK:
+		facts = append(facts, em.Fact{Name: "pace_mps", Num: centimetres(s.pace.V), Unit: "m/s"})
+		words += fmt.Sprintf(", at a pace of %.1f m/s", s.pace.V)
+	}
+	if s.side == em.Outside {
+		facts = append(facts,
+			em.Fact{Name: "moving_mps", Num: s.moving(), Unit: "m/s"},
+			em.Fact{Name: "proves_s", Num: s.away.Seconds(), Unit: "s"})
+	}
+	return words + how, facts
+}
+
+// means is by what a sight is evidence, as a fact and in words.
+func (s *sight) means() (by, words string) {
+	switch {
+	case s.side != em.Outside && s.q.coarse:
+		return "network", ", by cells or access points"
+	case s.side != em.Outside:
+		return "circle", ""
+	case s.away == 0:
+		return "several", ", which takes another one to prove it"
+	case s.far:
+		return "distance", ", too far for reflections"
+	case s.q.speed.OK:
+		return "speed", ", moving"
+	}
+	return "pace", ", moving by two paces"
+}
+
+// moving is from which speed or pace on, in m/s, the device of a sight moves.
+func (s *sight) moving() float64 {
+	if s.q.speed.OK {
+		return movingSpeed
+	}
+	return standingSpeed
 }
 
 // of returns what is known of a device.

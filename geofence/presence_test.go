@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/sargas-em/em"
@@ -125,6 +126,65 @@ func TestPresence(t *testing.T) {
 				if err := p.UnmarshalBinary(b); !errors.Is(err, em.ErrState) {
 					t.Fatalf("another version: %v", err)
 				}
+			}
+		})
+	}
+}
+
+// TestPresenceWhy has what made each sight what it is, worked by hand: edges are 100 m
+// from the middle, and the circles of fixes 20 m.
+func TestPresenceWhy(t *testing.T) {
+	v := func(mps, at, distance float64) step {
+		return step{at: at, distance: distance, radius: 20, change: speed(mps)}
+	}
+	none := func(at, distance float64) step { return step{at: at, distance: distance, radius: 20} }
+	for name, x := range map[string]struct {
+		script []step
+		words  string // of the last
+		facts  string
+	}{
+		"inside": {[]step{v(0, 1, -60)}, "60 m inside the edge, position good to ±20 m, at 0.0 m/s",
+			"presence presence/2; by circle; distance_m -60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0 m/s"},
+		"a moving fix": {[]step{v(1.2, 1, -60), v(1.3, 2, 60)},
+			"60 m outside the edge, position good to ±20 m, at 1.3 m/s, moving",
+			"presence presence/2; by speed; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 1.3 m/s; moving_mps 0.8 m/s; proves_s 0.571 s"},
+		"standing": {[]step{v(1.2, 1, 60), v(.3, 2, 60)},
+			"60 m outside the edge, position good to ±20 m, at 0.3 m/s, which takes another one to prove it",
+			"presence presence/2; by several; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0.3 m/s; moving_mps 0.8 m/s; proves_s 0 s"},
+		"two paces": {[]step{none(1, -60), none(2, -60), none(3, 25), none(4, 110)},
+			"110 m outside the edge, position good to ±20 m, at a pace of 1.4 m/s, moving by two paces",
+			"presence presence/2; by pace; distance_m 110 m; margin_m 90 m; radius95_m reported 20 m; pace_mps 1.42 m/s; moving_mps 0.5 m/s; proves_s 1.285 s"},
+		"far": {[]step{none(1, 1100)}, "1100 m outside the edge, position good to ±20 m, too far for reflections",
+			"presence presence/2; by distance; distance_m 1100 m; margin_m 1080 m; radius95_m reported 20 m; moving_mps 0.5 m/s; proves_s 15.428 s"},
+		"by access points": {[]step{{at: 1, distance: -50, radius: 40, change: source(em.SourceWiFi)}},
+			"50 m inside the edge, position good to ±40 m, by cells or access points",
+			"presence presence/2; by network; distance_m -50 m; margin_m 10 m; radius95_m reported 40 m"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at, err := PresenceAt(roundZone(KindHome), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := at()
+			for _, s := range x.script {
+				p.Follow(s.observation())
+			}
+			words, facts := p.Why()
+			var b strings.Builder
+			for i, f := range facts {
+				if i > 0 {
+					b.WriteString("; ")
+				}
+				b.WriteString(f.Name)
+				if f.Text != "" {
+					b.WriteString(" " + f.Text)
+				}
+				if f.Unit != "" {
+					fmt.Fprintf(&b, " %v %s", f.Num, f.Unit)
+				}
+			}
+			if words != x.words || b.String() != x.facts {
+				t.Errorf("%s\n%s\nwant\n%s\n%s", words, b.String(), x.words, x.facts)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
+	"github.com/sargas-em/em/geofence"
 )
 
 // curfewFrom is a curfew of ten hours a day at the school's place.
@@ -78,6 +80,11 @@ func TestLateUploadWithdraws(t *testing.T) {
 	i := l.absence()
 	if i.Verdict != record.Stands || i.Handling != "new" || i.Severity != "violation" {
 		t.Fatalf("out at the curfew: %+v", i)
+	}
+	if said := func(name string, value any) bool {
+		return slices.ContainsFunc(i.Facts, func(f web.Fact) bool { return f.Name == name && f.Value == value })
+	}; !said("first_by", "distance") && !said("first_by", "several") || !said("first_presence", geofence.PresenceVersion) || !strings.Contains(i.Reason, "m outside the edge") {
+		t.Errorf("it does not say why the fixes are an absence: %s %+v", i.Reason, i.Facts)
 	}
 	l.restart() // what it was told of is in the record
 	l.home(7, 9)
