@@ -129,7 +129,6 @@ func (e *Evaluator) absenceEvent(tr *track, r *run, f fault, until time.Time) em
 	ev := e.event(faultKinds[r.kind], a.first, a.first, until)
 	d := &ev.Detail
 	d.Class, d.Severity = classes[r.kind][f], em.Violation
-	d.Facts = []em.Fact{{Name: "rule", Text: RuleVersion}}
 	if f == faultWhole {
 		d.Severity = em.Critical
 	}
@@ -161,6 +160,7 @@ func (e *Evaluator) absenceEvent(tr *track, r *run, f fault, until time.Time) em
 	d.Facts = e.instant(d.Facts, "proven_until", a.last)
 	d.Facts = e.instant(d.Facts, back+"_earliest", tr.back.Earliest)
 	d.Facts = e.instant(d.Facts, back+"_latest", tr.back.Latest)
+	d.Facts = append(d.Facts, em.Fact{Name: "rule", Text: RuleVersion})
 	d.Facts = tr.first.evidence(d.Facts, "first_")
 	d.Facts = tr.second.evidence(d.Facts, "second_")
 	d.Facts = tr.backRef.evidence(d.Facts, "back_")
