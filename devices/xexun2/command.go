@@ -2,7 +2,6 @@ package xexun2
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sargas-em/em/protocol"
@@ -34,7 +33,7 @@ func (s *session) Command(_ time.Time, c protocol.Command) (protocol.Order, erro
 	}
 	s.commands++
 	return protocol.Order{
-		Send: []protocol.Message{NewCommand(strings.TrimPrefix(string(s.device), name+":"), s.commands, text)},
+		Send: []protocol.Message{NewCommand(s.imei, s.commands, text)},
 		Answer: func(m protocol.Message) protocol.Answer {
 			if _, ok := m.(*Command); ok {
 				return protocol.Acknowledged

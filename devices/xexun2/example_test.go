@@ -45,7 +45,12 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	b, err := device.Codec.Append(nil, xexun2.NewCommand("990000000000017", 3, text))
+	imei, err := xexun2.ParseIMEI("990000000000017")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	b, err := device.Codec.Append(nil, xexun2.NewCommand(imei, 3, text))
 	fmt.Printf("-> %x %v\n", b, err)
 	// Output:
 	// 09:26:53 xexun2:990000000000017 at 54.6872, 25.2797

@@ -3,10 +3,8 @@ package xexun2
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/checksum"
@@ -208,7 +206,7 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 	if err != nil {
 		return nil, err
 	}
-	h, imei, wrong, err := readHead(plain)
+	h, wrong, err := readHead(plain)
 	switch {
 	case wrong != nil && !c.RelaxedChecksum:
 		wrong.Offset = offsets(frame)[wrong.Offset]
@@ -218,8 +216,7 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 	}
 	var f reader
 	f.Begin(plain[headLen:], memory)
-	f.Spare(2 * imeiLen)
-	m := f.message(h, imei, plain)
+	m := f.message(h, plain)
 	if f.Err() != nil {
 		return nil, moved(f.Err(), frame, headLen)
 	}
@@ -241,25 +238,21 @@ func moved(err error, frame []byte, base int) error {
 	return err
 }
 
-// imeiLen is the bytes that an IMEI takes.
-const imeiLen = 8
-
-// readHead reads the head, but for the IMEI's digits, which are text of the
-// message's own memory. wrong is a check code that does not fit.
-func readHead(plain []byte) (h Header, imei []byte, wrong *protocol.ChecksumError, err error) {
+// readHead reads the head. wrong is a check code that does not fit.
+func readHead(plain []byte) (h Header, wrong *protocol.ChecksumError, err error) {
 	if len(plain) < headLen {
-		return h, nil, nil, shortHead(plain)
+		return h, nil, shortHead(plain)
 	}
 	be := binary.BigEndian
-	h.Kind, h.Serial, imei = be.Uint16(plain), be.Uint16(plain[2:]), plain[4:4+imeiLen]
+	h.Kind, h.Serial, h.IMEI = be.Uint16(plain), be.Uint16(plain[2:]), IMEI(plain[4:])
 	attributes, found := be.Uint16(plain[12:]), be.Uint16(plain[14:])
 	h.Flags = attributes &^ lengthMask
-	if !wire.IsBCD(imei) {
-		return h, nil, nil, shortHead(plain)
+	if !wire.IsBCD(h.IMEI[:]) {
+		return h, nil, shortHead(plain)
 	}
 	payload := plain[headLen:]
 	switch {
-	case imei[imeiLen-1]&15 != 0:
+	case h.IMEI[len(h.IMEI)-1]&15 != 0:
 		err = &wire.FieldError{Field: "imei", Offset: 4, Err: fmt.Errorf("%w: the last of 16 digits is not 0", wire.ErrValue)}
 	case len(payload) != int(attributes&lengthMask):
 		err = &wire.FieldError{Field: "attributes", Offset: 12, Err: fmt.Errorf("%w: a payload of %d bytes, not %d", wire.ErrValue, attributes&lengthMask, len(payload))}
@@ -267,7 +260,7 @@ func readHead(plain []byte) (h Header, imei []byte, wrong *protocol.ChecksumErro
 	if want := checksum.Fold16(payload); found != want {
 		wrong = &protocol.ChecksumError{Algorithm: "FOLD-16", Offset: 14, Found: uint32(found), Expected: uint32(want)}
 	}
-	return h, imei, wrong, err
+	return h, wrong, err
 }
 
 // shortHead returns what is wrong with a head that ends early, or whose IMEI is
@@ -276,14 +269,14 @@ func shortHead(plain []byte) error {
 	f := wire.New(plain)
 	f.U16("type")
 	f.U16("serial")
-	f.BCD(imeiLen, "imei")
+	f.BCD(len(IMEI{}), "imei")
 	f.U16("attributes")
 	f.U16("crc")
 	return f.Err()
 }
 
 // message reads the payload.
-func (f *reader) message(h Header, imei, plain []byte) (m protocol.Message) {
+func (f *reader) message(h Header, plain []byte) (m protocol.Message) {
 	c := &f.Cursor
 	payload := plain[headLen:]
 	var head *Header
@@ -308,7 +301,6 @@ func (f *reader) message(h Header, imei, plain []byte) (m protocol.Message) {
 		return &protocol.Raw{Code: fmt.Sprintf("0x%04X", h.Kind), Data: bytes.Clone(plain)}
 	}
 	*head = h
-	head.IMEI = f.Digits(imei)[:15]
 	if f.Err() == nil && f.Len() > 0 {
 		f.Fail("further bytes", wire.ErrValue)
 	}
@@ -320,11 +312,8 @@ func rawHeader(m *protocol.Raw) (h Header, ok bool) {
 	if len(m.Data) < headLen || len(m.Data) != headLen+length(m.Data) {
 		return h, false
 	}
-	imei := hex.EncodeToString(m.Data[4:12])
-	return Header{
-		Kind: binary.BigEndian.Uint16(m.Data), Serial: binary.BigEndian.Uint16(m.Data[2:]),
-		IMEI: imei[:15], Flags: binary.BigEndian.Uint16(m.Data[12:]) &^ lengthMask,
-	}, isIMEI(imei[:15])
+	h, _, err := readHead(m.Data)
+	return h, err == nil
 }
 
 // Append writes one message.
@@ -353,18 +342,17 @@ func (Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {
 	}
 	switch {
 	case err != nil:
-	case len(h.IMEI) != 15 || strings.Trim(h.IMEI, "0123456789") != "" || h.Flags&lengthMask != 0:
-		err = fmt.Errorf("IMEI %q or flags 0x%04X", h.IMEI, h.Flags)
+	case !wire.IsBCD(h.IMEI[:]) || h.IMEI[len(h.IMEI)-1]&15 != 0 || h.Flags&lengthMask != 0:
+		err = fmt.Errorf("IMEI %x or flags 0x%04X", h.IMEI[:], h.Flags)
 	case len(payload) > lengthMask:
 		err = fmt.Errorf("a payload of %d bytes, above %d", len(payload), lengthMask)
 	}
 	if err != nil {
 		return dst, fmt.Errorf("xexun2: %s: %w: %w", m.Type(), protocol.ErrUnsupported, err)
 	}
-	imei, _ := hex.DecodeString(h.IMEI + "0")
 	b := binary.BigEndian.AppendUint16(nil, h.Kind)
 	b = binary.BigEndian.AppendUint16(b, h.Serial)
-	b = append(b, imei...)
+	b = append(b, h.IMEI[:]...)
 	b = binary.BigEndian.AppendUint16(b, h.Flags|uint16(len(payload)))
 	b = binary.BigEndian.AppendUint16(b, checksum.Fold16(payload))
 	dst = append(dst, flag...)

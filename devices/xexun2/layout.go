@@ -24,7 +24,7 @@ var frames = sync.OnceValue(func() *layout.Layout {
 				[]layout.Escape{{Coded: escFlag, Plain: flag}, {Coded: escEsc, Plain: escape}, {Coded: escape}, {Coded: flag}},
 				layout.Uint("type", 2).Hex().Names(map[int64]string{int64(KindCommand): "command", int64(KindReport): "report"}).Title(),
 				layout.Uint("serial", 2).Hex(),
-				layout.Digits("imei", imeiLen).Drop(1),
+				layout.Digits("imei", len(IMEI{})).Drop(1),
 				layout.Bits("attributes", 2, layout.Part{Count: 10, Label: "payload"}, layout.Part{From: 10, Count: 6, Label: "flags"}),
 				layout.Check("crc", layout.Fold16, "16", "size"),
 				layout.Switch(

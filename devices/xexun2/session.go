@@ -14,8 +14,9 @@ import (
 
 // session is the center's side of a conversation. Each message has the IMEI.
 type session struct {
-	device   em.DeviceID
-	commands uint16 // sent; wraps
+	imei     IMEI
+	device   em.DeviceID // of imei; "" as long as it is unknown
+	commands uint16      // sent; wraps
 }
 
 // Handle takes one message of the device.
@@ -55,38 +56,39 @@ func (s *session) Handle(_ time.Time, m protocol.Message, out *protocol.Output) 
 	return nil
 }
 
-func (s *session) identify(imei, what string) error {
-	id := deviceID(imei)
+func (s *session) identify(imei IMEI, what string) error {
 	switch {
-	case !isIMEI(imei):
+	case !imei.valid():
 		return fmt.Errorf("xexun2: %s: %w: not an IMEI of 15 digits", what, protocol.ErrIdentity)
-	case s.device != "" && s.device != id:
+	case s.device == "":
+		s.imei, s.device = imei, deviceID(imei)
+	case s.imei != imei:
 		return fmt.Errorf("xexun2: %s: %w: another device on the connection", what, protocol.ErrIdentity)
 	}
-	s.device = id
 	return nil
 }
 
 // best returns the best position of a record; nil where it has none.
 func (p *Positioning) best() *em.Fix {
 	for _, m := range p.Modules {
-		if m.G == nil {
+		g, ok := m.Fuller()
+		if !ok {
 			continue
 		}
-		f := m.G.GNSS.fix(em.FixCurrent)
-		if m.G.Valid == 0 {
+		f := fix(g.GNSS64.LatLng, g.Satellites, em.FixCurrent)
+		if g.Valid == 0 {
 			f.Validity = em.FixInvalid
 		}
-		m.G.Motion.tell(f)
-		f.Altitude = m.G.Altitude
+		g.Motion.tell(f)
+		f.Altitude = g.Altitude.Value()
 		return f
 	}
 	var f *em.Fix
 	switch {
 	case p.Has(HasGNSS64):
-		f = p.GNSS64.fix(em.FixLastKnown)
+		f = fix(p.GNSS64.LatLng, p.GNSS64.Satellites, em.FixLastKnown)
 	case p.Has(HasGNSS32):
-		f = p.GNSS32.fix(em.FixLastKnown)
+		f = fix(p.GNSS32.LatLng, p.GNSS32.Satellites, em.FixLastKnown)
 	default:
 		return nil
 	}
@@ -96,11 +98,11 @@ func (p *Positioning) best() *em.Fix {
 	return f
 }
 
-// fix returns the position; of no satellites it is what the caller says.
-func (g GNSS) fix(of0 em.FixValidity) *em.Fix {
-	f := &em.Fix{Validity: em.FixInvalid, Source: em.SourceGNSS, Satellites: em.Some(int(g.Satellites))}
-	if p, ok := g.LatLng(); ok {
-		if f.LatLng, f.Validity = p, em.FixCurrent; g.Satellites == 0 {
+// fix returns a position; of no satellites it is what the caller says.
+func fix(latLng func() (em.LatLng, bool), satellites uint8, of0 em.FixValidity) *em.Fix {
+	f := &em.Fix{Validity: em.FixInvalid, Source: em.SourceGNSS, Satellites: em.Some(int(satellites))}
+	if p, ok := latLng(); ok {
+		if f.LatLng, f.Validity = p, em.FixCurrent; satellites == 0 {
 			f.Validity = of0
 		}
 	}
@@ -142,12 +144,16 @@ func (s *session) record(r *Record, stored bool, out *protocol.Output) {
 	if r.CSQ <= 31 {
 		comms.Signal = em.Some(float64(r.CSQ) / 31)
 	}
-	for _, c := range p.Cells {
+	var radio Radio
+	if p.Radio != nil {
+		radio = *p.Radio
+	}
+	for _, c := range radio.Cells {
 		if c.MCC > 0 && c.MCC <= 999 && c.MNC <= 999 {
 			comms.Cells = append(comms.Cells, em.Cell{MCC: c.MCC, MNC: c.MNC, LAC: c.LAC, CID: uint64(c.CID), RSSI: em.Some(int(c.Level))})
 		}
 	}
-	for _, h := range p.WiFi {
+	for _, h := range radio.WiFi {
 		mac := fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", h.MAC[0], h.MAC[1], h.MAC[2], h.MAC[3], h.MAC[4], h.MAC[5])
 		comms.WiFi = append(comms.WiFi, em.AccessPoint{MAC: mac, RSSI: em.Some(int(h.Level))})
 	}
@@ -158,28 +164,30 @@ func (s *session) record(r *Record, stored bool, out *protocol.Output) {
 // fields are what only people read.
 func (r *Record) fields() []em.Field {
 	f := []em.Field{{Name: "index", Value: strconv.Itoa(int(r.Index))}}
-	add := func(has bool, name, value string) {
-		if has && value != "" {
+	add := func(name, value string) {
+		if value != "" {
 			f = append(f, em.Field{Name: name, Value: value})
 		}
 	}
-	p := &r.Positioning
-	add(r.Has(HasFingerprint), "fingerprint", hex.EncodeToString(r.Fingerprint[:]))
-	add(r.Has(HasVersion), "version", printable(r.Version[:]))
-	add(r.Has(HasVersion), "imsi", hex.EncodeToString(r.IMSI[:]))
-	add(r.Has(HasVersion), "iccid", hex.EncodeToString(r.ICCID[:]))
-	add(r.Has(HasParameters), "parameters", hex.EncodeToString(r.Parameters[:]))
-	for _, v := range p.Ranges {
-		add(true, "time_of_flight", hex.EncodeToString(v[:]))
-	}
-	for _, m := range p.Modules {
-		if m.G != nil {
-			add(true, "snr", strconv.Itoa(int(m.G.SNR)))
-		} else {
-			add(true, fmt.Sprintf("module_%02x", m.Kind), hex.EncodeToString(m.Data))
+	version, imsi, iccid := r.Version()
+	add("fingerprint", hex.EncodeToString(r.Fingerprint()))
+	add("version", printable(version))
+	add("imsi", hex.EncodeToString(imsi))
+	add("iccid", hex.EncodeToString(iccid))
+	add("parameters", hex.EncodeToString(r.Parameters()))
+	if radio := r.Positioning.Radio; radio != nil {
+		for _, v := range radio.Ranges {
+			add("time_of_flight", hex.EncodeToString(v[:]))
 		}
 	}
-	add(true, "tail", hex.EncodeToString(r.Tail))
+	for _, m := range r.Positioning.Modules {
+		if g, ok := m.Fuller(); ok {
+			add("snr", strconv.Itoa(int(g.SNR)))
+		} else {
+			add(fmt.Sprintf("module_%02x", m.Kind), hex.EncodeToString(m.Data))
+		}
+	}
+	add("tail", hex.EncodeToString(r.Tail()))
 	return f
 }
 

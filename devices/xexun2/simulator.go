@@ -24,7 +24,7 @@ const (
 // in batches, and a message is repeated until it is acknowledged, one at a time.
 // It is silent between reports.
 type simulator struct {
-	imei    string
+	imei    IMEI
 	rnd     *rand.Rand
 	queue   []waiting // not bounded: the caller's reports are its only source
 	flight  *Report   // waits for its acknowledgement
@@ -42,9 +42,10 @@ type waiting struct {
 	stored bool
 }
 
-func newSimulator(imei string, seed uint64) (protocol.Simulator, error) {
-	if !isIMEI(imei) {
-		return nil, fmt.Errorf("xexun2: simulator: %w: the identity is not an IMEI of 15 digits", protocol.ErrIdentity)
+func newSimulator(identity string, seed uint64) (protocol.Simulator, error) {
+	imei, err := ParseIMEI(identity)
+	if err != nil {
+		return nil, err
 	}
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	return &simulator{imei: imei, rnd: rnd, battery: 50 + uint16(rnd.IntN(51)), csq: 10 + uint8(rnd.IntN(20))}, nil
@@ -77,9 +78,9 @@ func (s *simulator) record(o em.Observation) (Record, error) {
 	ok := false
 	switch b := o.Body.(type) {
 	case *em.Fix:
-		var g *Fuller
-		if g, ok = module(b); ok {
-			p = Positioning{Mask: HasModules, Modules: []Module{{Kind: 'G', G: g}}}
+		var g Fuller
+		if g, ok = fuller(b); ok {
+			p = Positioning{Mask: HasModules, Modules: []Module{g.Module()}}
 		}
 	case *em.Tamper:
 		alarm = AlarmRemoval
@@ -126,20 +127,21 @@ func (s *simulator) status(seconds uint32) Record {
 	return Record{Index: s.index, Seconds: seconds, CSQ: s.csq, Battery: s.battery}
 }
 
-// module returns the module G that says a fix; ok is false where none can.
-func module(b *em.Fix) (g *Fuller, ok bool) {
+// fuller returns the module G that says a fix; ok is false where none can.
+func fuller(b *em.Fix) (g Fuller, ok bool) {
 	speed, course := math.Round(b.Speed.V*36), math.Round(b.Course.V*10)
 	if !b.Valid() || b.Validity != em.FixCurrent && b.Validity != em.FixInvalid || b.Validity == em.FixCurrent && b.LatLng == (em.LatLng{}) ||
 		!(speed >= 0 && speed <= math.MaxUint16) || !(course >= 0 && course <= 3600) || b.Satellites.V < 0 || b.Satellites.V > math.MaxUint8 || !(math.Abs(b.Altitude.V) < 100_000) {
-		return nil, false
+		return g, false
 	}
-	minutes := func(deg float64) em.Opt[float64] {
+	minutes := func(deg float64) Double {
 		whole, frac := math.Modf(deg)
-		return em.Some(whole*100 + frac*60)
+		return Double(math.Float64bits(whole*100 + frac*60))
 	}
-	g = &Fuller{
-		GNSS:  GNSS{Satellites: uint8(b.Satellites.Or(9)), Lng: minutes(b.Lng), Lat: minutes(b.Lat)},
-		Valid: 1, SNR: 40, Motion: Motion{uint16(speed), uint16(course)}, Altitude: em.Opt[float64]{V: float64(float32(b.Altitude.V)), OK: b.Altitude.OK},
+	g = Fuller{
+		GNSS64: GNSS64{Satellites: uint8(b.Satellites.Or(9)), Lng: minutes(b.Lng), Lat: minutes(b.Lat)},
+		Valid:  1, SNR: 40, Motion: Motion{uint16(speed), uint16(course)},
+		Altitude: Single(math.Float32bits(float32(b.Altitude.Or(math.NaN())))),
 	}
 	if b.Validity == em.FixInvalid {
 		g.Valid = 0

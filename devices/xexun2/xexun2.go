@@ -39,9 +39,4 @@ func match(prefix []byte) protocol.Match {
 	return protocol.Yes
 }
 
-// isIMEI reports whether s is 15 digits, not all of them zeros.
-func isIMEI(s string) bool {
-	return len(s) == 15 && strings.Trim(s, "0123456789") == "" && strings.Trim(s, "0") != ""
-}
-
-func deviceID(imei string) em.DeviceID { return em.DeviceID(name + ":" + imei) }
+func deviceID(imei IMEI) em.DeviceID { return em.DeviceID(name + ":" + imei.String()) }

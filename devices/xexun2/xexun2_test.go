@@ -19,6 +19,15 @@ import (
 
 var now = time.Date(2026, 3, 14, 9, 27, 0, 0, time.UTC)
 
+// imei returns the number of digits, which a test knows to be right.
+func imei(digits string) IMEI {
+	n, err := ParseIMEI(digits)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
 func append1(t *testing.T, m protocol.Message) string {
 	t.Helper()
 	b, err := Codec{}.Append(nil, m)
@@ -30,8 +39,8 @@ func append1(t *testing.T, m protocol.Message) string {
 
 // The bytes are those of the public description.
 func TestWorkedValues(t *testing.T) {
-	const imei = "861881053624335"
-	m := &Report{Header: Header{Kind: KindReport, Serial: 0x0A5A, IMEI: imei}}
+	device := imei("861881053624335")
+	m := &Report{Header: Header{Kind: KindReport, Serial: 0x0A5A, IMEI: device}}
 	var out protocol.Output
 	if err := Device().NewSession().Handle(now, m, &out); err != nil || len(out.Send) != 1 {
 		t.Fatalf("%v, %d replies", err, len(out.Send))
@@ -39,13 +48,13 @@ func TestWorkedValues(t *testing.T) {
 	if got, want := append1(t, out.Send[0]), "faaf00140a5a86188105362433500001fffe01faaf"; got != want {
 		t.Errorf("ack %s, want %s", got, want)
 	}
-	if got, want := append1(t, NewCommand(imei, 1, Reset)), "faaf0007000186188105362433500005fddc7265736574faaf"; got != want {
+	if got, want := append1(t, NewCommand(device, 1, Reset)), "faaf0007000186188105362433500005fddc7265736574faaf"; got != want {
 		t.Errorf("command %s, want %s", got, want)
 	}
 }
 
 func TestReplies(t *testing.T) {
-	h := Header{Kind: KindReport, Serial: 7, IMEI: "990000000000017"}
+	h := Header{Kind: KindReport, Serial: 7, IMEI: imei("990000000000017")}
 	raw, err := Codec{}.Decode([]byte("\xFA\xAF\x00\x15\x00\x08\x99\x00\x00\x00\x00\x00\x01\x70\x00\x03\xFE\xD9abc\xFA\xAF"))
 	if err != nil {
 		t.Fatal(err)
@@ -87,9 +96,9 @@ func TestTrackEvery(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	s := Device().NewSession()
 	for _, c := range []struct {
-		imei string
+		imei IMEI
 		want error
-	}{{"", protocol.ErrIdentity}, {"990000000000017", nil}, {"990000000000018", protocol.ErrIdentity}} {
+	}{{IMEI{}, protocol.ErrIdentity}, {IMEI{0x9A}, protocol.ErrIdentity}, {IMEI{7: 0x11}, protocol.ErrIdentity}, {imei("990000000000017"), nil}, {imei("990000000000018"), protocol.ErrIdentity}} {
 		for _, m := range []protocol.Message{&Report{Header: Header{IMEI: c.imei}}, &Command{Header: Header{IMEI: c.imei}}} {
 			var out protocol.Output
 			if err := s.Handle(now, m, &out); !errors.Is(err, c.want) || err != nil && len(out.Send)+len(out.Observations) > 0 {
@@ -98,7 +107,7 @@ func TestIdentity(t *testing.T) {
 		}
 	}
 	var out protocol.Output
-	if err := s.Handle(now, &Ack{Header{IMEI: "990000000000017"}}, &out); !errors.Is(err, protocol.ErrMalformed) {
+	if err := s.Handle(now, &Ack{Header{IMEI: imei("990000000000017")}}, &out); !errors.Is(err, protocol.ErrMalformed) {
 		t.Errorf("an ack of the device: %v", err)
 	}
 }
@@ -127,24 +136,23 @@ func TestDecodeRejects(t *testing.T) {
 }
 
 func TestAppendRejects(t *testing.T) {
-	h := Header{Kind: KindReport, Serial: 7, IMEI: "990000000000017"}
+	h := Header{Kind: KindReport, Serial: 7, IMEI: imei("990000000000017")}
 	of := func(r ...Record) *Report { return &Report{h, r} }
 	modules := func(m ...Module) *Report {
 		return of(Record{Mask: HasPositioning, Positioning: Positioning{Mask: HasModules, Modules: m}})
 	}
 	for name, m := range map[string]protocol.Message{
-		"IMEI":                &Ack{Header{Kind: KindReport, IMEI: "99"}},
-		"IMEI of letters":     &Ack{Header{Kind: KindReport, IMEI: "99000000000001x"}},
+		"IMEI":                &Ack{Header{Kind: KindReport, IMEI: IMEI{7: 1}}},
+		"IMEI of letters":     &Ack{Header{Kind: KindReport, IMEI: IMEI{0x9A}}},
 		"flags":               &Ack{Header{Kind: KindReport, IMEI: h.IMEI, Flags: 1}},
 		"ack of a command":    &Ack{Header{Kind: KindCommand, IMEI: h.IMEI}},
 		"command as report":   &Command{h, "reset"},
 		"report as command":   &Report{Header: Header{Kind: KindCommand, IMEI: h.IMEI}},
 		"records":             of(make([]Record, 256)...),
-		"record":              of(Record{Tail: make([]byte, lengthMask)}),
-		"payload":             of(Record{Tail: make([]byte, 600)}, Record{Tail: make([]byte, 600)}),
-		"access points":       of(Record{Mask: HasPositioning, Positioning: Positioning{Mask: HasWiFi, WiFi: make([]Heard, 256)}}),
-		"module G as data":    modules(Module{Kind: 'G', Data: make([]byte, moduleG)}),
-		"module G of kind X":  modules(Module{Kind: 'X', G: &Fuller{}}),
+		"record":              of(Record{Others: make([]byte, lengthMask)}),
+		"payload":             of(Record{Others: make([]byte, 600)}, Record{Others: make([]byte, 600)}),
+		"access points":       of(Record{Mask: HasPositioning, Positioning: Positioning{Mask: HasWiFi, Radio: &Radio{WiFi: make([]Heard, 256)}}}),
+		"other parts":         of(Record{Mask: HasFingerprint, Others: make([]byte, 3)}),
 		"module of 2,000":     modules(Module{Kind: 'X', Data: make([]byte, 2000)}),
 		"modules of too much": modules(Module{Kind: 'X', Data: make([]byte, 600)}, Module{Kind: 'X', Data: make([]byte, 600)}),
 		"text":                &Command{Header{Kind: KindCommand, IMEI: h.IMEI}, strings.Repeat("a", lengthMask+1)},
@@ -159,7 +167,7 @@ func TestAppendRejects(t *testing.T) {
 // The longest message of nothing but escapes is within MaxFrame.
 func TestLongest(t *testing.T) {
 	text := strings.Repeat(flag, lengthMask/2) + "x"
-	b, err := Codec{}.Append(nil, &Command{Header{Kind: KindCommand, Serial: 0xFAAF, IMEI: "990000000000017"}, text})
+	b, err := Codec{}.Append(nil, &Command{Header{Kind: KindCommand, Serial: 0xFAAF, IMEI: imei("990000000000017")}, text})
 	if err != nil || len(b) > maxFrame {
 		t.Fatalf("%d bytes, %v", len(b), err)
 	}
@@ -239,7 +247,7 @@ func TestSimulatorRepeats(t *testing.T) {
 	other := first.Header
 	other.Serial++
 	stranger := first.Header
-	stranger.IMEI = "990000000000018"
+	stranger.IMEI = imei("990000000000018")
 	for _, wrong := range []protocol.Message{&Ack{other}, &Ack{stranger}, &Ack{Header{Kind: 0x15, Serial: first.Serial, IMEI: first.IMEI}}} {
 		if step(wrong) != nil {
 			t.Errorf("it takes %+v for its own", wrong)
@@ -266,7 +274,7 @@ func TestSimulatorRepeats(t *testing.T) {
 		t.Error("it speaks of nothing")
 	}
 	var out protocol.Output
-	if err := sim.Handle(at, NewCommand("990000000000017", 9, Reset), &out); err != nil || len(out.Send) != 1 || out.Send[0].(*Command).Serial != 9 {
+	if err := sim.Handle(at, NewCommand(imei("990000000000017"), 9, Reset), &out); err != nil || len(out.Send) != 1 || out.Send[0].(*Command).Serial != 9 {
 		t.Errorf("answers %v, %v", out.Send, err)
 	}
 }

@@ -155,14 +155,22 @@ func (c *Cursor) TextAt(offset, n int) string { return c.owned(offset, c.frame[o
 // same bytes as text, which the owner of the data could change then.
 func (c *Cursor) Data(n int, name string) []byte {
 	start := c.pos
-	switch b := c.Bytes(n, name); {
-	case len(b) == 0:
+	if len(c.Bytes(n, name)) == 0 {
+		return nil
+	}
+	return c.DataAt(start, n)
+}
+
+// DataAt returns n bytes at an offset of what was read as data, owned; nil where n is
+// 0, or after an error.
+func (c *Cursor) DataAt(offset, n int) []byte {
+	switch {
+	case n == 0 || c.err != nil:
 		return nil
 	case len(c.text) > 0:
-		return c.text[start : start+n : start+n]
-	default:
-		return append([]byte(nil), b...)
+		return c.text[offset : offset+n : offset+n]
 	}
+	return append([]byte(nil), c.frame[offset:offset+n]...)
 }
 
 // RestData is Rest with an owned copy; nil where nothing is left.
