@@ -22,7 +22,7 @@ func (b backend) Evidence(ctx context.Context, s em.SubjectID) (*record.Store, e
 
 func (b backend) Counts(ctx context.Context) (record.Counts, error) { return b.c.engine.counts(ctx) }
 
-func (b backend) People() []web.Person { return b.c.engine.people() }
+func (b backend) People(since uint64) web.People { return b.c.engine.people(since) }
 
 func (b backend) Name(s em.SubjectID) string { return b.c.engine.name(s) }
 

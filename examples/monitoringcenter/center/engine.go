@@ -71,6 +71,8 @@ type engine struct {
 	mu    sync.RWMutex // guards what the page reads
 	seq   uint64
 	views map[em.SubjectID]*view
+	shown uint64 // how often the views have changed
+	anew  uint64 // of these, the last time that there were others
 }
 
 // subject is one person under evaluation.
@@ -179,6 +181,8 @@ func (e *engine) load(ctx context.Context) error {
 	e.subjects, e.wakes, e.speakers = map[em.SubjectID]*subject{}, nil, speakers{}
 	e.mu.Lock()
 	e.parts, e.seq, e.through, e.views, e.alarms = parts, 0, record.Progress{}, map[em.SubjectID]*view{}, map[alarm]em.Event{}
+	e.shown++
+	e.anew = e.shown
 	e.mu.Unlock()
 	_, err = e.commit(ctx, func(s *step) error {
 		if err := s.checkLog(ctx); err != nil {
@@ -511,11 +515,12 @@ func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err 
 	}
 	e.mu.Lock()
 	e.seq = max(e.seq, s.seq)
+	e.shown++
 	for _, change := range s.views {
 		change()
 	}
 	for i := range s.sightings {
-		s.sightings[i].show(e.views)
+		s.sightings[i].show(e.views, e.shown)
 	}
 	e.mu.Unlock()
 	if len(s.sightings) <= 2*reportsAtOnce { // those of a start go

@@ -19,15 +19,19 @@ import (
 type view struct {
 	web.Person
 	fixAt, powerAt time.Time
+	changed        uint64 // engine.shown as of then
 
 	open map[int64]em.Severity // incidents that are not closed
 }
 
-// people returns all persons by ID.
-func (e *engine) people() []web.Person {
+// people returns persons by ID: see web.Backend.
+func (e *engine) people(since uint64) web.People {
 	e.mu.RLock()
-	all := make([]web.Person, 0, len(e.views))
+	of := web.People{List: []web.Person{}, Whole: since < e.anew, Version: e.shown}
 	for _, v := range e.views {
+		if !of.Whole && v.changed <= since {
+			continue
+		}
 		p := v.Person
 		p.OpenIncidents = len(v.open)
 		worst := em.Info
@@ -37,11 +41,11 @@ func (e *engine) people() []web.Person {
 		if len(v.open) > 0 {
 			p.Worst = worst.String()
 		}
-		all = append(all, p)
+		of.List = append(of.List, p)
 	}
 	e.mu.RUnlock()
-	slices.SortFunc(all, func(a, b web.Person) int { return strings.Compare(a.ID, b.ID) })
-	return all
+	slices.SortFunc(of.List, func(a, b web.Person) int { return strings.Compare(a.ID, b.ID) })
+	return of
 }
 
 // count is how many persons there are.
@@ -76,6 +80,7 @@ func (s *step) show(id em.SubjectID, f func(*view)) {
 	}
 	s.views = append(s.views, func() {
 		if v := s.engine.views[id]; v != nil {
+			v.changed = s.engine.shown
 			f(v)
 		}
 	})
@@ -102,11 +107,12 @@ func (s *step) seen(id em.SubjectID, o em.Observation) {
 	s.sightings = append(s.sightings, sighting{id, o})
 }
 
-func (o *sighting) show(views map[em.SubjectID]*view) {
+func (o *sighting) show(views map[em.SubjectID]*view, shown uint64) {
 	v := views[o.subject]
 	if v == nil {
 		return
 	}
+	v.changed = shown
 	if o.Received.After(v.LastHeard) {
 		v.LastHeard = o.Received
 	}
@@ -153,7 +159,9 @@ func (s *step) showPerson(p roster.Person) {
 		if v == nil {
 			v = &view{open: map[int64]em.Severity{}}
 			s.engine.views[id] = v
+			s.engine.anew = s.engine.shown
 		}
+		v.changed = s.engine.shown
 		v.ID, v.Name, v.Role, v.Since, v.Zones = p.ID, p.Name, role, p.Since, p.Zones
 		v.Devices = nil
 		for _, a := range p.Devices {

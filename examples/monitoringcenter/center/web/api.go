@@ -168,7 +168,7 @@ func registerAPI(mux *http.ServeMux, b Backend, cfg Config) {
 	problem := problems{cfg.Log}
 
 	huma.Get(api, "/api/v1/people", func(ctx context.Context, _ *struct{}) (*body[[]Person], error) {
-		return &body[[]Person]{b.People()}, nil
+		return &body[[]Person]{b.People(0).List}, nil
 	}, summary("list-people", "Everybody who is monitored, with the last position"))
 
 	registerPairs(api, b, problem)

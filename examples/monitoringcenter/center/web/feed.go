@@ -11,12 +11,12 @@ import (
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 )
 
-// Pace of the live feed: positions are sent together this often, and a comment
-// keeps idle connections alive through proxies.
+// Pace of the live feed: what is new of people is sent together this often, and a
+// comment keeps idle connections alive through proxies.
 const (
 	positionPace = time.Second
-	// positionShare is the part of the time that telling the positions takes at
-	// most: of very many people they come less often, so that a page neither has a
+	// positionShare is the part of the time that telling this takes at most: where it
+	// is of very many people it comes less often, so that a page neither has a
 	// processor to itself nor keeps incidents waiting.
 	positionShare = 20
 	keepAlive     = 20 * time.Second
@@ -26,8 +26,9 @@ const (
 
 // feed serves server-sent events. "incident" events carry an id: a page that
 // reconnects with Last-Event-ID gets exactly those that it missed, in order;
-// where they are no longer kept it gets "reload". "people" events carry no id:
-// the last one is always the whole truth.
+// where they are no longer kept it gets "reload". Two kinds carry no id: "people"
+// has all persons, and comes first and when there are others; "moved" has those of
+// whom something is new since the last event of these kinds.
 func feed(b Backend, log *slog.Logger) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
@@ -88,7 +89,7 @@ func feed(b Backend, log *slog.Logger) http.HandlerFunc {
 		defer people.Stop()
 		alive := time.NewTicker(keepAlive)
 		defer alive.Stop()
-		var told string
+		var told uint64 // the version of the people
 		for {
 			if rc.SetWriteDeadline(time.Now().Add(stalled)) != nil || rc.Flush() != nil {
 				return
@@ -100,13 +101,14 @@ func feed(b Backend, log *slog.Logger) http.HandlerFunc {
 				}
 			case <-people.C:
 				begin := time.Now()
-				now, err := marshal(b.People())
-				if err != nil {
-					return
-				}
-				if now != told {
-					told = now
-					if _, err := fmt.Fprintf(w, "event: people\ndata: %s\n\n", now); err != nil {
+				now := b.People(told)
+				told = now.Version
+				if kind := now.kind(); kind != "" {
+					doc, err := marshal(now.List)
+					if err != nil {
+						return
+					}
+					if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", kind, doc); err != nil {
 						return
 					}
 				}
@@ -120,6 +122,17 @@ func feed(b Backend, log *slog.Logger) http.HandlerFunc {
 			}
 		}
 	}
+}
+
+// kind is that of the event that tells of people; empty where there is nothing new.
+func (p *People) kind() string {
+	switch {
+	case p.Whole:
+		return "people"
+	case len(p.List) > 0:
+		return "moved"
+	}
+	return ""
 }
 
 // resumeFrom returns the last item that the page has. EventSource sends a

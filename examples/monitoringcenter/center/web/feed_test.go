@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,8 +55,16 @@ func (s *stream) cut() {
 	s.resp.Body.Close()
 }
 
-// next returns the next event but for those of positions; ok is false at the end.
+// next returns the next event but for those of people; ok is false at the end.
 func (s *stream) next() (e event, ok bool) {
+	s.t.Helper()
+	for e, ok = s.any(); ok && (e.kind == "people" || e.kind == "moved"); e, ok = s.any() {
+	}
+	return e, ok
+}
+
+// any returns the next event.
+func (s *stream) any() (e event, ok bool) {
 	s.t.Helper()
 	for s.lines.Scan() {
 		name, value, _ := strings.Cut(s.lines.Text(), ": ")
@@ -67,7 +76,7 @@ func (s *stream) next() (e event, ok bool) {
 		case "data":
 			e.data = value
 		case "":
-			if e.kind != "" && e.kind != "people" {
+			if e.kind != "" {
 				return e, true
 			}
 			e = event{}
@@ -200,18 +209,42 @@ func TestFeedCutsAndResumes(t *testing.T) {
 	feed.cut()
 }
 
-// Positions are told together, and only where something has changed.
+// The first event of people has all, as has one behind a new person; those between
+// have whom there is something new of, and nobody else.
 func TestFeedOfPeople(t *testing.T) {
-	c, _ := withPeople(t)
+	c, d := withPeople(t)
+	c.Put("/api/v1/people", centertest.Person(2, now().Add(-time.Hour), ""))
 	feed := listen(t, c.URL, "")
-	for feed.lines.Scan() {
-		if doc, ok := strings.CutPrefix(feed.lines.Text(), "data: ["); ok {
-			var people []web.Person
-			if err := json.Unmarshal([]byte("["+doc), &people); err != nil || len(people) != 1 || people[0].Position == nil {
-				t.Errorf("people: %+v, %v", people, err)
-			}
-			return
+	next := func(kind string, want ...string) (all []web.Person) {
+		t.Helper()
+		e, ok := feed.any()
+		for ok && e.kind != "people" && e.kind != "moved" {
+			e, ok = feed.any()
 		}
+		if err := json.Unmarshal([]byte(e.data), &all); err != nil {
+			t.Fatalf("%+v: %v, %v", e, err, feed.lines.Err())
+		}
+		var who []string
+		for i := range all {
+			who = append(who, all[i].ID)
+		}
+		if e.kind != kind || !slices.Equal(who, want) {
+			t.Fatalf("it tells %s of %v, want %s of %v", e.kind, who, kind, want)
+		}
+		return all
 	}
-	t.Errorf("no people: %v", feed.lines.Err())
+	if all := next("people", "p-1", "p-2"); all[0].Position == nil || all[1].Position != nil {
+		t.Errorf("people: %+v", all)
+	}
+	at := now().Round(time.Second)
+	c.Send(d, centertest.At(at, 50))
+	if all := next("moved", "p-1"); !all[0].Position.At.Equal(at) {
+		t.Errorf("moved: %+v, want the position of %v", all[0].Position, at)
+	}
+	c.Put("/api/v1/people", centertest.Person(2, now().Add(-time.Hour), `"zones":["school-1"]`))
+	if all := next("moved", "p-2"); len(all[0].Zones) != 1 {
+		t.Errorf("moved: %+v", all[0])
+	}
+	c.Put("/api/v1/people", centertest.Person(3, now().Add(-time.Hour), ""))
+	next("people", "p-1", "p-2", "p-3")
 }

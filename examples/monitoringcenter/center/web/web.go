@@ -32,7 +32,9 @@ type Backend interface {
 	Evidence(ctx context.Context, s em.SubjectID) (*record.Store, error)
 	// Counts says how much the whole record holds.
 	Counts(ctx context.Context) (record.Counts, error)
-	People() []Person
+	// People returns all persons, or, given the Version of an earlier answer, those of
+	// whom there is something new since.
+	People(since uint64) People
 	Pairs(ctx context.Context) ([]Pair, error)
 	Reports
 	PutPerson(ctx context.Context, actor string, doc []byte) error
@@ -63,6 +65,13 @@ var ErrUnavailable = errors.New("unavailable")
 
 // ErrBadInput marks errors that the caller can mend.
 var ErrBadInput = errors.New("bad input")
+
+// People are persons by ID.
+type People struct {
+	List    []Person
+	Whole   bool   // List has all persons that there are
+	Version uint64 // of what was known then
+}
 
 // Person is one person as the page shows him.
 type Person struct {

@@ -47,7 +47,7 @@ func (b *backend) Counts(ctx context.Context) (record.Counts, error) { return b.
 func (b *backend) Evidence(context.Context, em.SubjectID) (*record.Store, error) {
 	return b.store, nil
 }
-func (b *backend) People() []web.Person                        { return []web.Person{} }
+func (b *backend) People(uint64) web.People                    { return web.People{} }
 func (b *backend) Name(s em.SubjectID) string                  { return string(s) }
 func (b *backend) Subscribe() (<-chan record.FeedItem, func()) { return b.items, func() {} }
 

@@ -253,6 +253,24 @@ function setPeople(list) {
   drawQueue();
 }
 
+// movePeople shows what is new of some. To draw the lists of very many anew takes
+// long: it is a twentieth of the time at most.
+const lists = { due: false, pause: 0 };
+
+function movePeople(list) {
+  for (const p of list) state.people.set(p.id, p);
+  map.movePeople(list);
+  if (lists.due) return;
+  lists.due = true;
+  setTimeout(() => {
+    const begin = performance.now();
+    lists.due = false;
+    drawPeople();
+    drawQueue();
+    lists.pause = 20 * (performance.now() - begin);
+  }, lists.pause);
+}
+
 async function loadAll() {
   const [incidents, people, zones, commands] = await Promise.all(
     ["incidents?limit=1000", "people", "zones", "commands"].map((path) => api("/api/v1/" + path)));
@@ -271,6 +289,7 @@ function listen() {
   feed.addEventListener("error", () => link("lost", "connection lost, trying again"));
   feed.addEventListener("reload", loadAll);
   feed.addEventListener("people", (e) => setPeople(JSON.parse(e.data)));
+  feed.addEventListener("moved", (e) => movePeople(JSON.parse(e.data)));
   feed.addEventListener("command", (e) => {
     const c = JSON.parse(e.data);
     state.commands.set(c.id, c);

@@ -83,11 +83,22 @@ export function createMap(element, onPerson) {
     }).addTo(zones);
   }
 
+  // showPeople shows these people and no others.
   function showPeople(people) {
-    const seen = new Set();
+    const seen = new Set(people.filter((p) => p.position).map((p) => p.id));
+    for (const [id, m] of markers) {
+      if (!seen.has(id)) {
+        Object.values(m).forEach((l) => l && map.removeLayer(l));
+        markers.delete(id);
+      }
+    }
+    movePeople(people);
+  }
+
+  // movePeople shows these where they are now.
+  function movePeople(people) {
     for (const p of people) {
       if (!p.position) continue;
-      seen.add(p.id);
       const at = [p.position.lat, p.position.lon];
       const colour = colours[p.worst ?? ""] ?? colours[""];
       let m = markers.get(p.id);
@@ -105,12 +116,6 @@ export function createMap(element, onPerson) {
       const tip = document.createElement("span");
       tip.textContent = `${p.name}${p.role === "protected" ? " (protected person)" : ""} ±${Math.round(p.position.radius95_m)} m`;
       m.dot.setTooltipContent(tip);
-    }
-    for (const [id, m] of markers) {
-      if (!seen.has(id)) {
-        Object.values(m).forEach((l) => l && map.removeLayer(l));
-        markers.delete(id);
-      }
     }
     if (!fitted && markers.size) {
       fitted = true;
@@ -144,5 +149,5 @@ export function createMap(element, onPerson) {
     if (p?.position) map.setView([p.position.lat, p.position.lon], Math.max(map.getZoom(), 14), { animate: false });
   }
 
-  return { loadGround, showZones, showPeople, showTrack, centre };
+  return { loadGround, showZones, showPeople, movePeople, showTrack, centre };
 }
