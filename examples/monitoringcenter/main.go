@@ -253,6 +253,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	if err != nil {
 		return err
 	}
+	allowGarbage(centerGarbage)
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
 	return ctr.Run(ctx)
