@@ -82,6 +82,7 @@ func (e *engine) workPart(ctx context.Context) error {
 	var (
 		waiting []ahead
 		again   <-chan time.Time // when to ask again for what is borrowed
+		later   <-chan time.Time // when to take what waits
 	)
 	for {
 		in := commits
@@ -99,6 +100,8 @@ func (e *engine) workPart(ctx context.Context) error {
 			look = true
 		case <-again:
 			look = true
+		case <-later:
+			look = true
 		case err := <-readErr:
 			readErr <- err
 			return err
@@ -108,10 +111,15 @@ func (e *engine) workPart(ctx context.Context) error {
 		at.Lock()
 		head := at.Progress
 		at.Unlock()
-		if !look && (head.Version <= e.version || again != nil) && !e.concerned(waiting, head.Seq) {
+		entered := head.Version > e.version && again == nil
+		full := len(waiting) >= aheadMost && waiting[0].Seq <= head.Seq
+		if !look && !entered && !full {
+			if later == nil && e.concerned(waiting, head.Seq) {
+				later = time.After(time.Until(e.written.Add(e.partitions.pace())))
+			}
 			continue
 		}
-		again = nil
+		again, later = nil, nil
 		for more := true; more && ctx.Err() == nil; {
 			if more, err = e.turn(ctx, &waiting); errors.Is(err, errBehind) {
 				more, again = false, time.After(behindWait)

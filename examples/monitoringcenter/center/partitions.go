@@ -128,6 +128,13 @@ func (p *partitions) make(ctx context.Context, n int) error {
 	return nil
 }
 
+// pace is the least time from one transaction of a partition to its next one that takes
+// commits of the log: those of all that this process evaluates are together no more
+// than one engine's of all would be, but at least one a tick.
+func (p *partitions) pace() time.Duration {
+	return min(time.Duration(max(p.owned.Load(), 1))*commitEvery, wakeEvery)
+}
+
 // wait waits; false where ctx has ended.
 func wait(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
