@@ -36,9 +36,6 @@ var dearer = []struct {
 	{
 		"a list within a list, or one that few messages have", 2, 0,
 		[]string{
-			"jt808: batch from memory",
-			"jt808: batch 2019",
-			"jt808: short batch",
 			"jt808: parameters",
 			"megastek: health",
 			"xexun2: module G over the plain forms, other modules",

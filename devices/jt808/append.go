@@ -163,7 +163,7 @@ func body(m protocol.Message, h *Header) (b []byte, code uint16, err error) {
 	case *Location:
 		code = typeLocation
 		if b, err = appendReport(b, &m.Report); err != nil {
-			return refuse("with an item that is too long")
+			return refuse("with an item that is cut")
 		}
 	case *Batch:
 		code = either(typeBatch, typeShortBatch)
@@ -175,7 +175,10 @@ func body(m protocol.Message, h *Header) (b []byte, code uint16, err error) {
 		}
 		for i := range m.Reports {
 			r, e := appendReport(nil, &m.Reports[i])
-			if e != nil || code == typeShortBatch && len(r) > 0xFF || len(r) > lengthMask {
+			if e != nil {
+				return refuse("with an item that is cut")
+			}
+			if code == typeShortBatch && len(r) > 0xFF || len(r) > lengthMask {
 				return refuse("with a report that is too long")
 			}
 			if code == typeBatch {
@@ -247,7 +250,7 @@ func body(m protocol.Message, h *Header) (b []byte, code uint16, err error) {
 		if len(m.List) > 0xFF {
 			return refuse("of too many")
 		}
-		if b, err = appendItems(append(b, byte(len(m.List))), m.List); err != nil {
+		if b, err = AppendItems(append(b, byte(len(m.List))), m.List...); err != nil {
 			return refuse("with a value that is too long")
 		}
 	case *Part:
@@ -300,16 +303,20 @@ func appendReport(b []byte, r *Report) ([]byte, error) {
 	for _, v := range []uint16{uint16(r.Altitude), r.Speed, r.Course} {
 		b = be.AppendUint16(b, v)
 	}
-	b, err := appendItems(append(b, r.Clock[:]...), r.Items)
-	return append(b, r.Tail...), err
+	if r.Items.whole() != len(r.Items) {
+		return b, unsupported("an item that is cut")
+	}
+	return append(append(append(b, r.Clock[:]...), r.Items...), r.Tail...), nil
 }
 
-func appendItems(b []byte, items []Item) ([]byte, error) {
+// AppendItems appends items as they are sent. An error, which wraps
+// protocol.ErrUnsupported, tells of one above 255 bytes.
+func AppendItems(dst Items, items ...Item) (Items, error) {
 	for _, i := range items {
 		if len(i.Data) > 0xFF {
-			return b, unsupported("an item of %d bytes", len(i.Data))
+			return dst, unsupported("an item of %d bytes", len(i.Data))
 		}
-		b = append(append(b, i.ID, byte(len(i.Data))), i.Data...)
+		dst = append(append(dst, i.ID, byte(len(i.Data))), i.Data...)
 	}
-	return b, nil
+	return dst, nil
 }

@@ -234,8 +234,8 @@ func (d *details) towers(b []byte) {
 const zonePrefix = "UTC"
 
 // zone returns the lead of the clock over UTC that items state: "UTC+08:00".
-func zone(items []Item) (lead time.Duration, ok bool) {
-	for _, i := range items {
+func zone(items Items) (lead time.Duration, ok bool) {
+	for i := range items.All() {
 		text, found := strings.CutPrefix(string(i.Data), zonePrefix)
 		if i.ID != 0xEB || !found || len(text) != len("+08:00") || text[3] != ':' {
 			continue

@@ -2,6 +2,7 @@ package jt808
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
@@ -175,14 +176,39 @@ type Report struct {
 	Speed         uint16 // 0.1 km/h
 	Course        uint16 // degrees
 	Clock         Clock  // local
-	Items         []Item
+	Items         Items
 	Tail          []byte // what is no item: a vendor's fixed block
 }
 
-// Item is one additional item of a report.
+// Items are additional items as they are sent: of each its number, its length and
+// its bytes. AppendItems makes them.
+type Items []byte
+
+// Item is one of them.
 type Item struct {
 	ID   uint8
-	Data []byte
+	Data []byte // up to 255 bytes
+}
+
+// All returns the items as far as they are whole. Their Data are parts of b.
+func (b Items) All() iter.Seq[Item] {
+	return func(yield func(Item) bool) {
+		for len(b) >= 2 && 2+int(b[1]) <= len(b) {
+			n := 2 + int(b[1])
+			if !yield(Item{b[0], b[2:n:n]}) {
+				return
+			}
+			b = b[n:]
+		}
+	}
+}
+
+// whole returns how many bytes of b are whole items.
+func (b Items) whole() (n int) {
+	for n+2 <= len(b) && n+2+int(b[n+1]) <= len(b) {
+		n += 2 + int(b[n+1])
+	}
+	return n
 }
 
 // Batch (0704, and 0210 as some vendors send it) has several reports.
@@ -216,7 +242,7 @@ type Compact struct {
 	Product  uint8
 	Status   uint16
 	Alarm    uint16
-	Items    []Item
+	Items    Items
 }
 
 // Attributes (0107) say what the terminal is.

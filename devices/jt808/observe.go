@@ -227,7 +227,7 @@ func (v *view) report(h *Header, r *Report) {
 	v.at = v.clock(r.Clock, lead)
 	var d details
 	d.comms.Event = em.CommsInfo
-	for _, i := range r.Items {
+	for i := range r.Items.All() {
 		d.readItem(i)
 	}
 	if len(r.Items) == 0 && len(r.Tail) == fixedBlock {
@@ -343,7 +343,7 @@ func (v *view) compact(m *Compact) {
 	d.field("cell", "%d:%d", m.Area, m.Cell) // no network code to go with it
 	d.field("product", "%d", m.Product)
 	d.field("status", "%04x", m.Status)
-	for _, i := range m.Items {
+	for i := range m.Items.All() {
 		b := i.Data
 		switch {
 		case i.ID == 0x0B && len(b) == 8:

@@ -56,16 +56,16 @@ func readKnown(f *wire.Cursor, h *Header) headed {
 		m.Header = *h
 		return m
 	case typeLocation:
-		m, items := wire.OwnList[Location, Item](f, countItems(f.Ahead()))
+		m := wire.Own[Location](f)
 		m.Header = *h
-		readReport(f, &m.Report, f.Len(), items)
+		readReport(f, &m.Report, f.Len())
 		return m
 	case typeBatch:
 		n, kind := int(f.U16("reports")), f.U8("kind")
-		m, items := makeBatch(f, h, n, 2)
+		m := makeBatch(f, h, n, 2)
 		m.Kind = kind
 		for ; n > 0 && f.Err() == nil; n-- {
-			m.Reports = withReport(f, m.Reports, int(f.U16("report length")), &items)
+			m.Reports = withReport(f, m.Reports, int(f.U16("report length")))
 		}
 		return m
 	case typeShortBatch:
@@ -74,9 +74,9 @@ func readKnown(f *wire.Cursor, h *Header) headed {
 			m.Header, m.Level, m.Clock = *h, f.U8("battery"), readClock(f)
 			return m
 		}
-		m, items := makeBatch(f, h, f.Len(), 1)
+		m := makeBatch(f, h, f.Len(), 1)
 		for f.Len() > 0 {
-			m.Reports = withReport(f, m.Reports, int(f.U8("report length")), &items)
+			m.Reports = withReport(f, m.Reports, int(f.U8("report length")))
 		}
 		return m
 	case typeCompact, typeCompactStored:
@@ -270,31 +270,17 @@ func readClock(f *wire.Cursor) (c Clock) {
 }
 
 // makeBatch makes a batch of up to n reports, each with a length of one byte or two
-// in front. items has room for those of all of them.
-func makeBatch(f *wire.Cursor, h *Header, n, length int) (m *Batch, items []Item) {
+// in front.
+func makeBatch(f *wire.Cursor, h *Header, n, length int) *Batch {
 	m, reports := wire.OwnList[Batch, Report](f, min(n, f.Len()/(length+reportLen)+1))
 	m.Header, m.Reports = *h, reports
-	count := 0
-	for b := f.Ahead(); n > 0 && len(b) >= length; n-- {
-		size := int(b[0])
-		if length == 2 {
-			size = size<<8 | int(b[1])
-		}
-		b = b[length:]
-		size = min(size, len(b))
-		count += countItems(b[:size])
-		b = b[size:]
-	}
-	return m, wire.List[Item](f, count)
+	return m
 }
 
-// withReport reads a report of n bytes behind others; room is that for items.
-func withReport(f *wire.Cursor, list []Report, n int, room *[]Item) []Report {
+// withReport reads a report of n bytes behind others.
+func withReport(f *wire.Cursor, list []Report, n int) []Report {
 	list = append(list, Report{})
-	count := countItems(f.Ahead()[:min(n, f.Len())])
-	items := (*room)[:0:count]
-	*room = (*room)[count:count:cap(*room)]
-	readReport(f, &list[len(list)-1], n, items)
+	readReport(f, &list[len(list)-1], n)
 	return list
 }
 
@@ -306,25 +292,8 @@ var reportParts = []wire.Part{
 	{Name: "altitude", Len: 2}, {Name: "speed", Len: 2}, {Name: "course", Len: 2}, {Name: "time", Len: 6},
 }
 
-// countItems returns how many whole items a report has.
-func countItems(report []byte) int {
-	if len(report) < reportLen {
-		return 0
-	}
-	return wholeItems(report[reportLen:])
-}
-
-// wholeItems returns how many whole items b begins with.
-func wholeItems(b []byte) (n int) {
-	for len(b) >= 2 && 2+int(b[1]) <= len(b) {
-		b = b[2+int(b[1]):]
-		n++
-	}
-	return n
-}
-
-// readReport reads a report of n bytes; items is empty and has room for its items.
-func readReport(f *wire.Cursor, r *Report, n int, items []Item) {
+// readReport reads a report of n bytes.
+func readReport(f *wire.Cursor, r *Report, n int) {
 	outer := f.Limit(n, "report")
 	be := binary.BigEndian
 	b := f.Block(reportLen, reportParts)[:reportLen]
@@ -335,7 +304,7 @@ func readReport(f *wire.Cursor, r *Report, n int, items []Item) {
 	if f.Len() == fixedBlock && !itemsFit(f.Ahead()) {
 		r.Tail = f.RestData("fixed block")
 	} else {
-		r.Items = readItems(f, items)
+		r.Items = readItems(f)
 		r.Tail = f.RestData("tail")
 	}
 	f.Restore(outer)
@@ -345,32 +314,17 @@ func readReport(f *wire.Cursor, r *Report, n int, items []Item) {
 const fixedBlock = 4 + 4 + 2 + 4 + 1 + 3
 
 // itemsFit reports whether all of b reads as items. No item has the number 0.
-func itemsFit(b []byte) bool {
-	for len(b) > 0 {
-		if b[0] == 0 || len(b) < 2 || 2+int(b[1]) > len(b) {
+func itemsFit(b Items) bool {
+	for i := range b.All() {
+		if i.ID == 0 {
 			return false
 		}
-		b = b[2+int(b[1]):]
 	}
-	return true
+	return b.whole() == len(b)
 }
 
-// readItems appends items as far as they are whole to list, which has room for
-// them and no others.
-func readItems(f *wire.Cursor, list []Item) []Item {
-	for range cap(list) {
-		b := f.Ahead()
-		if len(b) < 2 {
-			break // after an error
-		}
-		f.Advance(2)
-		list = append(list, Item{b[0], data(f, int(b[1]))})
-	}
-	if len(list) == 0 {
-		return nil
-	}
-	return list
-}
+// readItems reads items as far as they are whole.
+func readItems(f *wire.Cursor) Items { return f.Data(Items(f.Ahead()).whole(), "items") }
 
 func readItem(f *wire.Cursor, name string) Item {
 	id := f.U8(name)
@@ -386,16 +340,9 @@ func data(f *wire.Cursor, n int) []byte {
 	return b
 }
 
-// compactLen is the length of a compact report without items.
-const compactLen = 6 + 4 + 5 + 1 + 1 + 1 + 1 + 4 + 1 + 4 + 2 + 1 + 2 + 2
-
 func readCompact(f *wire.Cursor, h *Header) *Compact {
-	n := 0
-	if f.Len() > compactLen {
-		n = wholeItems(f.Ahead()[compactLen:])
-	}
 	f.Spare(2 * (longestID + 4)) // the latitude goes through text
-	m, items := wire.OwnList[Compact, Item](f, n)
+	m := wire.Own[Compact](f)
 	m.Header, m.Clock = *h, readClock(f)
 	m.Lat = number(f.BCD(4, "latitude"))
 	at := f.Pos()
@@ -421,7 +368,7 @@ func readCompact(f *wire.Cursor, h *Header) *Compact {
 	m.Cell, m.Area = f.U32("cell"), f.U16("area")
 	m.Product = f.U8("product")
 	m.Status, m.Alarm = f.U16("status"), f.U16("alarm")
-	m.Items = readItems(f, items)
+	m.Items = readItems(f)
 	return m
 }
 

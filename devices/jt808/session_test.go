@@ -425,7 +425,7 @@ func TestAppendRefuses(t *testing.T) {
 		"a long body":                &jt808.Text{Header: h, Text: strings.Repeat("x", 1023)},
 		"text outside GBK":           &jt808.Text{Header: h, Text: "ž"},
 		"a kind of 2019":             &jt808.Text{Header: h, Kind: 1},
-		"a long item":                &jt808.Location{Header: h, Report: jt808.Report{Items: []jt808.Item{{ID: 1, Data: make([]byte, 256)}}}},
+		"a cut item":                 &jt808.Location{Header: h, Report: jt808.Report{Items: jt808.Items{1, 4, 0}}},
 		"a long value":               &jt808.Parameters{Header: h, List: []jt808.Parameter{{Value: make([]byte, 256)}}},
 		"a long maker":               &jt808.Register{Header: h, Edition: 2013, Maker: "123456"},
 		"a register of no edition":   &jt808.Register{Header: h, Edition: 1999},

@@ -250,13 +250,11 @@ func (s *simulator) say(o em.Observation) (saying, error) {
 	}
 	r := s.last
 	r.Clock = clock
-	r.Items = []Item{{0x30, []byte{s.signal}}}
-	if n := s.last.Items; len(n) > 0 {
-		r.Items = append(r.Items, n...)
-	}
+	signal := Items{0x30, 1, s.signal}
+	r.Items = append(signal, s.last.Items...)
 	if _, fix := o.Body.(*em.Fix); !fix {
 		r.Status &^= statusFixed // the position is of another time
-		r.Items = r.Items[:1]
+		r.Items = signal
 		ok = ok && r.event(o.Body)
 	}
 	if !ok {
@@ -294,7 +292,7 @@ func (s *simulator) position(f *em.Fix) bool {
 		r.Course = uint16(math.Round(f.Course.V))
 	}
 	if n := f.Satellites; n.OK && n.V >= 0 && n.V <= math.MaxUint8 {
-		r.Items = []Item{{0x31, []byte{uint8(n.V)}}}
+		r.Items = Items{0x31, 1, uint8(n.V)}
 	}
 	s.last = r
 	return true
@@ -310,10 +308,10 @@ func (r *Report) event(body em.Body) bool {
 			if b.Cleared {
 				state = 1
 			}
-			r.Items = append(r.Items, Item{0xDA, []byte{0, 1 - state, state}})
+			r.Items = append(r.Items, 0xDA, 3, 0, 1-state, state)
 			return true
 		case b.What == em.TamperRemoval && !b.Cleared && (b.Code == "" || b.Code == removalCode):
-			r.Items = append(r.Items, Item{0xEB, binary.BigEndian.AppendUint32([]byte{0, 6, 0, 0x89}, ^uint32(1<<removalBit))})
+			r.Items = binary.BigEndian.AppendUint32(append(r.Items, 0xEB, 8, 0, 6, 0, 0x89), ^uint32(1<<removalBit))
 			return true
 		}
 		return !b.Cleared && r.bit(func(row alarmBit) bool {
@@ -327,7 +325,7 @@ func (r *Report) event(body em.Body) bool {
 				way = 1
 			}
 			r.Alarm |= 1 << bitFence
-			r.Items = append(r.Items, Item{0x12, []byte{1, 0, 0, 0, 1, way}})
+			r.Items = append(r.Items, 0x12, 6, 1, 0, 0, 0, 1, way)
 			return codeIs(b.Code, bitFence)
 		}
 		return r.bit(func(row alarmBit) bool {
@@ -344,15 +342,15 @@ func (r *Report) event(body em.Body) bool {
 				if b.Charging.V {
 					state = 0
 				}
-				r.Items = append(r.Items, Item{0xE4, []byte{state, byte(l)}})
+				r.Items = append(r.Items, 0xE4, 2, state, byte(l))
 			} else {
-				r.Items = append(r.Items, Item{0xD4, []byte{byte(l)}})
+				r.Items = append(r.Items, 0xD4, 1, byte(l))
 			}
 		} else if b.Level.OK || b.Charging.OK {
 			return false
 		}
 		if v := math.Round(100 * b.Volts.V); b.Volts.OK && v >= 0 && v <= math.MaxUint16 {
-			r.Items = append(r.Items, Item{0x69, binary.BigEndian.AppendUint16(nil, uint16(v))})
+			r.Items = binary.BigEndian.AppendUint16(append(r.Items, 0x69, 2), uint16(v))
 		} else if b.Volts.OK {
 			return false
 		}
