@@ -32,6 +32,9 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeR
 func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
 	f := reader{frame: frame}
 	f.Begin(frame, memory)
+	if r := f.plainReport(); r != nil {
+		return r, nil
+	}
 	m := f.message()
 	return protocol.Verdict(&f.Cursor, m, f.flaw, c.RelaxedChecksum)
 }
@@ -63,6 +66,9 @@ type reader struct {
 	wire.Cursor
 	frame []byte
 	flaw  error // the first check that failed and that the relaxed codec forgives
+
+	made *Report // by plainReport, with room for its tail
+	tail []string
 }
 
 func (f *reader) forgivable(err error) {
@@ -104,9 +110,13 @@ func (f *reader) oneOf(name, letters string, blank bool) byte {
 	return nmea.ReadLetter(&f.Cursor, name, letters, blank)
 }
 
-func (f *reader) uint(name string, most uint64) em.Opt[uint64] {
-	return nmea.ReadUint(&f.Cursor, name, most)
+// readUint reads a field with decimal digits of a value up to most.
+func readUint[T nmea.Unsigned](f *reader, name string, most T) em.Opt[T] {
+	return narrow[T](nmea.ReadUint(&f.Cursor, name, uint64(most)))
 }
+
+// narrow returns a number that fits.
+func narrow[T nmea.Unsigned](n em.Opt[uint64]) em.Opt[T] { return em.Opt[T]{V: T(n.V), OK: n.OK} }
 
 func (f *reader) number(name string) em.Opt[em.Decimal] { return nmea.ReadNumber(&f.Cursor, name) }
 
@@ -114,8 +124,8 @@ func (f *reader) text(name string) string { return nmea.ReadText(&f.Cursor, name
 
 func (f *reader) cell() Cell {
 	return Cell{
-		MCC: f.uint("mcc", 999), MNC: f.uint("mnc", 999),
-		LAC: nmea.ReadHex(&f.Cursor, "lac", 1<<24-1), CID: nmea.ReadHex(&f.Cursor, "cid", 1<<28-1),
+		MCC: readUint[uint16](f, "mcc", 999), MNC: readUint[uint16](f, "mnc", 999),
+		LAC: narrow[uint32](nmea.ReadHex(&f.Cursor, "lac", 1<<24-1)), CID: narrow[uint32](nmea.ReadHex(&f.Cursor, "cid", 1<<28-1)),
 	}
 }
 
@@ -200,7 +210,7 @@ func (w *writer) number(fields ...em.Opt[em.Decimal]) {
 	}
 }
 
-func (w *writer) uint(format string, fields ...em.Opt[uint64]) {
+func writeUint[T nmea.Unsigned](w *writer, format string, fields ...em.Opt[T]) {
 	for _, n := range fields {
 		if n.OK {
 			w.raw(fmt.Appendf(nil, format, n.V))
@@ -211,9 +221,9 @@ func (w *writer) uint(format string, fields ...em.Opt[uint64]) {
 }
 
 func (w *writer) cell(c Cell) {
-	w.uint("%03d", c.MCC)
-	w.uint("%02d", c.MNC)
-	w.uint("%04X", c.LAC, c.CID)
+	writeUint(w, "%03d", c.MCC)
+	writeUint(w, "%02d", c.MNC)
+	writeUint(w, "%04X", c.LAC, c.CID)
 }
 
 // done returns the fields without the last comma.

@@ -86,8 +86,8 @@ func TestPowerState(t *testing.T) {
 }
 
 func TestSignal(t *testing.T) {
-	for level, want := range map[em.Opt[uint64]]em.Opt[float64]{
-		{}: {}, em.Some(uint64(0)): em.Some(0.0), em.Some(uint64(31)): em.Some(1.0), em.Some(uint64(32)): {}, em.Some(uint64(99)): {},
+	for level, want := range map[em.Opt[uint16]]em.Opt[float64]{
+		{}: {}, em.Some[uint16](0): em.Some(0.0), em.Some[uint16](31): em.Some(1.0), em.Some[uint16](32): {}, em.Some[uint16](99): {},
 	} {
 		r := Report{GSM: level}
 		if got := r.observe().comms.Signal; got != want {
@@ -249,7 +249,7 @@ func TestAppendRejects(t *testing.T) {
 		&Report{Alert: "x;!"},
 		&Report{Time: time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)},
 		&Report{Inputs: "9"},
-		&Report{HeartRate: em.Some(uint64(70))},
+		&Report{HeartRate: em.Some[uint16](70)},
 		&Report{Health: &Health{}},
 		&Report{Tail: []string{strings.Repeat("9", maxFrame)}},
 		&STX{ID: "1"},

@@ -22,7 +22,7 @@ type Report struct {
 	// Field10 and Field12 stand around the number of satellites, two digits of
 	// unknown meaning.
 	Field10    string
-	Satellites em.Opt[uint64]
+	Satellites em.Opt[uint8]
 	Field12    string
 	HDOP       em.Opt[em.Decimal]
 	Speed      em.Opt[em.Decimal] // knots
@@ -31,9 +31,9 @@ type Report struct {
 	Odometer   em.Opt[em.Decimal] // km
 
 	Cell Cell
-	GSM  em.Opt[uint64] // 0 to 31; others mean unknown
+	GSM  em.Opt[uint16] // 0 to 31; others mean unknown
 
-	HeartRate em.Opt[uint64] // beats a minute
+	HeartRate em.Opt[uint16] // beats a minute
 
 	// A device either has inputs and outputs, or, of the MT series, the health
 	// numbers: then Health is not nil and the others are zero.
@@ -44,18 +44,21 @@ type Report struct {
 	Temperature [2]em.Opt[em.Decimal] // °C
 	RFID        string                // of a card or a driver
 	PowerState  string                // digits for charging and belt: see Charging and Belt
-	Battery     em.Opt[uint64]        // percent
+	Battery     em.Opt[uint16]        // percent
 	Alert       string
 	Tail        []string // further fields; the first may hold access points: see WiFi
 }
 
 // Health is what wearables of the MT series count.
 type Health struct {
-	HeartRate, Steps, Activity, LightSleep, DeepSleep em.Opt[uint64]
+	HeartRate, Steps, Activity, LightSleep, DeepSleep em.Opt[uint32]
 }
 
 // Cell is the serving cell as the frame has it.
-type Cell struct{ MCC, MNC, LAC, CID em.Opt[uint64] }
+type Cell struct {
+	MCC, MNC em.Opt[uint16]
+	LAC, CID em.Opt[uint32]
+}
 
 // STX is the older form with a comma behind its name.
 type STX struct {
@@ -68,10 +71,10 @@ type STX struct {
 	Fix        byte
 	Alert      string
 	IMEI       string
-	Satellites em.Opt[uint64]
-	InView     em.Opt[uint64]
+	Satellites em.Opt[uint8]
+	InView     em.Opt[uint8]
 	Altitude   em.Opt[em.Decimal] // m
-	Battery    em.Opt[uint64]     // percent
+	Battery    em.Opt[uint16]     // percent
 	Gap        bool               // an empty field stands between battery and charging
 	Charging   em.Opt[bool]
 	Cell       Cell
@@ -83,8 +86,8 @@ type STXPadded struct {
 	ID      string
 	RMC     nmea.RMC
 	Cell    Cell
-	GSM     em.Opt[uint64]
-	Battery em.Opt[uint64] // percent
+	GSM     em.Opt[uint16]
+	Battery em.Opt[uint16] // percent
 	Flags   string         // bits of unknown meaning
 	Inputs  string         // bits
 	Values  []string       // outputs on some models, then analogue inputs
@@ -107,7 +110,7 @@ func (c Cell) cell() (cell em.Cell, ok bool) {
 	if !c.MCC.OK || !c.MNC.OK || !c.LAC.OK || !c.CID.OK || c.MCC.V == 0 {
 		return em.Cell{}, false
 	}
-	return em.Cell{MCC: uint16(c.MCC.V), MNC: uint16(c.MNC.V), LAC: uint32(c.LAC.V), CID: c.CID.V}, true
+	return em.Cell{MCC: c.MCC.V, MNC: c.MNC.V, LAC: c.LAC.V, CID: uint64(c.CID.V)}, true
 }
 
 // Charging returns the first digit of PowerState, where it is 0 or 1 and no dash

@@ -103,7 +103,7 @@ func (s *session) tell(v observed, out *protocol.Output) {
 }
 
 // level returns a percentage as a part of 1; absent above 100.
-func level(percent em.Opt[uint64]) em.Opt[float64] {
+func level(percent em.Opt[uint16]) em.Opt[float64] {
 	if !percent.OK || percent.V > 100 {
 		return em.Opt[float64]{}
 	}
@@ -111,7 +111,7 @@ func level(percent em.Opt[uint64]) em.Opt[float64] {
 }
 
 // radio fills in cell and signal; levels above 31 mean that it is not known.
-func (v *observed) radio(c Cell, gsm em.Opt[uint64]) {
+func (v *observed) radio(c Cell, gsm em.Opt[uint16]) {
 	if cell, ok := c.cell(); ok {
 		v.comms.Cells = []em.Cell{cell}
 	}
@@ -126,9 +126,9 @@ func (v *observed) note(name, value string) {
 	}
 }
 
-func (v *observed) noteUint(name string, n em.Opt[uint64]) {
+func noteUint[T nmea.Unsigned](v *observed, name string, n em.Opt[T]) {
 	if n.OK {
-		v.note(name, strconv.FormatUint(n.V, 10))
+		v.note(name, strconv.FormatUint(uint64(n.V), 10))
 	}
 }
 
@@ -150,7 +150,7 @@ func float(d em.Opt[em.Decimal]) em.Opt[float64] {
 	return em.Some(d.V.Float())
 }
 
-func count(n em.Opt[uint64]) em.Opt[int] { return em.Opt[int]{V: int(n.V), OK: n.OK} }
+func count(n em.Opt[uint8]) em.Opt[int] { return em.Opt[int]{V: int(n.V), OK: n.OK} }
 
 func (m *Report) observe() observed {
 	validity := em.FixInvalid
@@ -165,13 +165,13 @@ func (m *Report) observe() observed {
 	if belt := m.Belt(); belt.OK {
 		v.note("belt", strconv.Itoa(belt.V))
 	}
-	v.noteUint("heart_rate", m.HeartRate)
+	noteUint(&v, "heart_rate", m.HeartRate)
 	if h := m.Health; h != nil {
-		v.noteUint("heart_rate", h.HeartRate)
-		v.noteUint("steps", h.Steps)
-		v.noteUint("activity", h.Activity)
-		v.noteUint("light_sleep", h.LightSleep)
-		v.noteUint("deep_sleep", h.DeepSleep)
+		noteUint(&v, "heart_rate", h.HeartRate)
+		noteUint(&v, "steps", h.Steps)
+		noteUint(&v, "activity", h.Activity)
+		noteUint(&v, "light_sleep", h.LightSleep)
+		noteUint(&v, "deep_sleep", h.DeepSleep)
 	}
 	for i, t := range m.Temperature {
 		if t.OK {
@@ -199,7 +199,7 @@ func (m *STX) observe() observed {
 	v := observed{at: m.RMC.Time, stored: m.Stored, alert: m.Alert, fix: sentenceFix(&m.RMC, m.Fix == 'L')}
 	v.fix.Satellites, v.fix.Altitude = count(m.Satellites), float(m.Altitude)
 	v.power = em.Power{Level: level(m.Battery), Charging: m.Charging}
-	v.radio(m.Cell, em.Opt[uint64]{})
+	v.radio(m.Cell, em.Opt[uint16]{})
 	return v
 }
 

@@ -29,10 +29,10 @@ func newSimulator(imei string, seed uint64) (protocol.Simulator, error) {
 	}
 	s := &simulator{imei: imei, rnd: rand.New(rand.NewPCG(seed, 0))}
 	s.last = Report{
-		IMEI: imei, Status: 'V', Field10: "00", Field12: "00", Satellites: em.Some(uint64(0)),
+		IMEI: imei, Status: 'V', Field10: "00", Field12: "00", Satellites: em.Some(uint8(0)),
 		HDOP: em.Some(em.Decimal{Coef: 999, Scale: 1}), Inputs: "0000", Outputs: "0000", PowerState: "00",
-		Battery: em.Some(60 + s.rnd.Uint64N(40)),
-		Cell:    Cell{em.Some(uint64(246)), em.Some(uint64(1)), em.Some(uint64(0x0D7A)), em.Some(s.rnd.Uint64N(1 << 16))},
+		Battery: em.Some(60 + uint16(s.rnd.Uint64N(40))),
+		Cell:    Cell{em.Some[uint16](246), em.Some[uint16](1), em.Some[uint32](0x0D7A), em.Some(uint32(s.rnd.Uint64N(1 << 16)))},
 	}
 	return s, nil
 }
@@ -79,7 +79,7 @@ func (s *simulator) message(o em.Observation) (protocol.Message, error) {
 			return nil, unsupported
 		}
 		if b.Level.OK {
-			s.last.Battery = em.Some(uint64(math.Round(b.Level.V * 100)))
+			s.last.Battery = em.Some(uint16(math.Round(b.Level.V * 100)))
 		}
 		if b.Charging.OK {
 			s.last.PowerState = map[bool]string{false: "00", true: "10"}[b.Charging.V]
@@ -96,7 +96,7 @@ func (s *simulator) message(o em.Observation) (protocol.Message, error) {
 		r.Status = 'V'
 	}
 	r.Time, r.Stored, r.Alert = at, o.Stored, alert
-	r.GSM = em.Some(12 + s.rnd.Uint64N(16))
+	r.GSM = em.Some(12 + uint16(s.rnd.Uint64N(16)))
 	return &r, nil
 }
 
@@ -118,7 +118,7 @@ func (s *simulator) position(b *em.Fix) bool {
 	s.last.Status = map[em.FixValidity]byte{em.FixCurrent: 'A', em.FixInvalid: 'V'}[b.Validity]
 	s.last.Lat, s.last.Lng = lat, lng
 	s.last.Speed, s.last.Course = em.Some(rounded(speed, 3)), em.Some(rounded(course, 2))
-	s.last.Satellites, s.last.HDOP = em.Some(uint64(b.Satellites.Or(9))), em.Some(rounded(hdop, 2))
+	s.last.Satellites, s.last.HDOP = em.Some(uint8(b.Satellites.Or(9))), em.Some(rounded(hdop, 2))
 	s.last.Altitude = em.Opt[em.Decimal]{V: rounded(altitude, 1), OK: b.Altitude.OK}
 	return true
 }

@@ -111,8 +111,8 @@ func splitPrefixed(b []byte) (frame []byte, n int, err error) {
 		}
 		length = 10*length + int(b[i]-'0')
 	}
-	if m, ok := starts(b[digits:], "$MGV"); !ok {
-		if m > 0 {
+	if head := b[digits:]; len(head) < len("$MGV") || string(head[:len("$MGV")]) != "$MGV" {
+		if n, _ := starts(head, "$MGV"); n > 0 {
 			return nil, 1, protocol.ErrJunk // the next digit may start one
 		}
 		return nil, 0, nil
@@ -122,6 +122,22 @@ func splitPrefixed(b []byte) (frame []byte, n int, err error) {
 	}
 	end := digits + length
 	window := b[:min(len(b), end)]
+	if whole(window[digits+1:]) {
+		return window[:len(window):len(window)], len(window) + between(b[len(window):]), nil
+	}
+	return splitWindow(b, window, end)
+}
+
+// whole reports whether b is a Report behind its "$" as most are: up to its end, without
+// a sign that would need a second look.
+func whole(b []byte) bool {
+	stop := bytes.IndexByte(b, ';')
+	return stop >= 0 && string(b[stop:]) == ";!" && bytes.IndexByte(b, '$') < 0
+}
+
+// splitWindow splits a Report at the start of b, of which window has all that its length
+// gives it, which would end it at end.
+func splitWindow(b, window []byte, end int) (frame []byte, n int, err error) {
 	stop := bytes.Index(window, []byte(";!"))
 	if again := restart(window, digits+1, false); again > 0 && (stop < 0 || again < stop) {
 		return nil, again, fmt.Errorf("%w: a frame without its end", protocol.ErrMalformed)

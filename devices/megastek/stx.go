@@ -97,7 +97,7 @@ func (f *reader) stxFields(stored bool) protocol.Message {
 			f.FailAt("gap", at, fmt.Errorf("%w: %q", wire.ErrValue, s))
 		}
 	}
-	if on := f.uint("charging", 1); on.OK {
+	if on := nmea.ReadUint(&f.Cursor, "charging", 1); on.OK {
 		m.Charging = em.Some(on.V == 1)
 	}
 	m.Cell = f.cell()
@@ -105,7 +105,7 @@ func (f *reader) stxFields(stored bool) protocol.Message {
 }
 
 // satellites reads "used" or "used/in view".
-func (f *reader) satellites() (used, view em.Opt[uint64]) {
+func (f *reader) satellites() (used, view em.Opt[uint8]) {
 	at := f.Pos()
 	s := f.Field(',', "satellites")
 	if len(s) == 0 {
@@ -113,9 +113,9 @@ func (f *reader) satellites() (used, view em.Opt[uint64]) {
 	}
 	a, b, two := bytes.Cut(s, []byte("/"))
 	sub := wire.New(a)
-	if used = nmea.ReadUint(&sub, "satellites", 99); two && sub.Err() == nil {
+	if used = narrow[uint8](nmea.ReadUint(&sub, "satellites", 99)); two && sub.Err() == nil {
 		sub = wire.New(b)
-		view = nmea.ReadUint(&sub, "satellites", 99)
+		view = narrow[uint8](nmea.ReadUint(&sub, "satellites", 99))
 	}
 	if sub.Err() != nil {
 		f.FailAt("satellites", at, fmt.Errorf("%w: %q", wire.ErrValue, s))
@@ -124,15 +124,15 @@ func (f *reader) satellites() (used, view em.Opt[uint64]) {
 }
 
 // percent reads "Battery=82%".
-func (f *reader) percent() em.Opt[uint64] {
+func (f *reader) percent() em.Opt[uint16] {
 	at := f.Pos()
 	s := f.Field(',', "battery")
 	v, ok1 := bytes.CutPrefix(s, []byte("Battery="))
 	v, ok2 := bytes.CutSuffix(v, []byte("%"))
 	sub := wire.New(v)
-	var n em.Opt[uint64]
+	var n em.Opt[uint16]
 	if len(v) > 0 {
-		n = nmea.ReadUint(&sub, "battery", most)
+		n = narrow[uint16](nmea.ReadUint(&sub, "battery", most))
 	}
 	if !ok1 || !ok2 || sub.Err() != nil {
 		f.FailAt("battery", at, fmt.Errorf("%w: %q", wire.ErrValue, s))
@@ -163,8 +163,8 @@ func (f *reader) stxPadded(stored bool, end int) protocol.Message {
 		f.FailAt("report", end, wire.ErrTruncated)
 	}
 	m.Cell = f.cell()
-	m.GSM = f.uint("gsm level", most)
-	m.Battery = f.uint("battery", most)
+	m.GSM = readUint[uint16](f, "gsm level", most)
+	m.Battery = readUint[uint16](f, "battery", most)
 	m.Flags = f.text("flags")
 	m.Inputs = f.text("inputs")
 	for i := least; i < fields; i++ {
@@ -197,6 +197,14 @@ func (w *writer) rmc(r *nmea.RMC) {
 	w.raw(b)
 }
 
+// digitsOf returns a number in decimal digits, or nothing where it is absent.
+func digitsOf[T nmea.Unsigned](n em.Opt[T]) string {
+	if !n.OK {
+		return ""
+	}
+	return fmt.Sprint(n.V)
+}
+
 func (m *STX) frame() ([]byte, error) {
 	var w writer
 	w.text("STX", m.ID)
@@ -204,19 +212,13 @@ func (m *STX) frame() ([]byte, error) {
 	if m.Fix != 'F' && m.Fix != 'L' {
 		return nil, fmt.Errorf("a report that was cut cannot be sent")
 	}
-	sats := func(n em.Opt[uint64]) string {
-		if !n.OK {
-			return ""
-		}
-		return fmt.Sprint(n.V)
-	}
-	used := sats(m.Satellites)
+	used := digitsOf(m.Satellites)
 	if m.InView.OK {
-		used += "/" + sats(m.InView)
+		used += "/" + digitsOf(m.InView)
 	}
 	w.text(string(rune(m.Fix)), m.Alert, "imei:"+m.IMEI, used)
 	w.number(m.Altitude)
-	w.text("Battery=" + sats(m.Battery) + "%")
+	w.text("Battery=" + digitsOf(m.Battery) + "%")
 	if m.Gap {
 		w.raw(nil)
 	}
@@ -245,7 +247,7 @@ func (m *STXPadded) frame() ([]byte, error) {
 	var w writer
 	w.rmc(&m.RMC)
 	w.cell(m.Cell)
-	w.uint("%d", m.GSM, m.Battery)
+	writeUint(&w, "%d", m.GSM, m.Battery)
 	w.text(m.Flags, m.Inputs)
 	w.text(m.Values...)
 	w.text(m.Alert)

@@ -32,9 +32,9 @@ const maxScale = 9
 // Coord is a latitude or longitude as a sentence has it, with all its digits.
 // The zero value is an absent coordinate.
 type Coord struct {
-	Degrees    uint8
 	Minutes    em.Decimal // 0 ≤ minutes < 60
-	Hemisphere byte       // 'N', 'S', 'E', 'W'; 0 where the coordinate is absent
+	Degrees    uint8
+	Hemisphere byte // 'N', 'S', 'E', 'W'; 0 where the coordinate is absent
 }
 
 // OK reports whether the coordinate is present.
@@ -152,7 +152,7 @@ func coordinate(axis Axis, b []byte) (c Coord, n int) {
 		return Coord{}, 0
 	}
 	m := em.Decimal{Coef: int64(minutes)*int64(pow10[scale]) + int64(fraction), Scale: uint8(scale)}
-	return Coord{uint8(degrees), m, b[n+1]}, n + len(",N")
+	return Coord{m, uint8(degrees), b[n+1]}, n + len(",N")
 }
 
 // AppendCoord appends the two fields of a coordinate with the comma between

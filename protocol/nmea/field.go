@@ -65,10 +65,9 @@ func ReadText(c *wire.Cursor, name string) string { return c.FieldText(',', name
 
 // ReadNumber reads one field with a plain decimal number; absent where it is blank.
 func ReadNumber(c *wire.Cursor, name string) em.Opt[em.Decimal] {
-	b := c.Ahead()
-	if d, n := number(b); n < len(b) && b[n] == ',' {
-		c.Advance(n + 1)
-		return em.Opt[em.Decimal]{V: d, OK: n > 0}
+	if n, size := PlainNumber(c.Ahead(), 0); size != Odd {
+		c.Advance(size)
+		return n
 	}
 	v, off := field(c, name)
 	if len(v) == 0 {
@@ -80,35 +79,6 @@ func ReadNumber(c *wire.Cursor, name string) em.Opt[em.Decimal] {
 		return em.Opt[em.Decimal]{}
 	}
 	return em.Some(d)
-}
-
-// number reads the plain number of up to 17 signs that b begins with; n is how many
-// bytes it takes. It goes digit by digit: most have too few of them for more at once to
-// be faster.
-func number(b []byte) (d em.Decimal, n int) {
-	b = b[:min(len(b), 18)]
-	negative := len(b) > 0 && b[0] == '-'
-	if negative {
-		n = 1
-	}
-	from := n
-	for ; n < len(b) && b[n]-'0' <= 9; n++ {
-		d.Coef = 10*d.Coef + int64(b[n]-'0')
-	}
-	if n == from {
-		return em.Decimal{}, 0
-	}
-	if n+1 < len(b) && b[n] == '.' && b[n+1]-'0' <= 9 {
-		point := n
-		for n++; n < len(b) && b[n]-'0' <= 9; n++ {
-			d.Coef = 10*d.Coef + int64(b[n]-'0')
-		}
-		d.Scale = uint8(n - 1 - point)
-	}
-	if negative {
-		d.Coef = -d.Coef
-	}
-	return d, n
 }
 
 var pow10 = [...]uint32{1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000}
@@ -138,17 +108,9 @@ func ReadLetter(c *wire.Cursor, name, letters string, empty bool) byte {
 // ReadUint reads one field with decimal digits of a value up to most; absent
 // where it is blank.
 func ReadUint(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
-	b := c.Ahead()
-	var v uint64
-	for n, d := range b[:min(len(b), 19)] { // which 64 bits hold
-		if d -= '0'; d > 9 {
-			if b[n] == ',' && v <= most {
-				c.Advance(n + 1)
-				return em.Opt[uint64]{V: v, OK: n > 0}
-			}
-			break
-		}
-		v = 10*v + uint64(d)
+	if n, size := PlainUint(c.Ahead(), 0, most); size != Odd {
+		c.Advance(size)
+		return n
 	}
 	return readUint(c, name, 10, most)
 }
@@ -156,18 +118,9 @@ func ReadUint(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
 // ReadHex reads one field with hexadecimal digits of a value up to most; absent
 // where it is blank.
 func ReadHex(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
-	b := c.Ahead()
-	var v uint64
-	for n := range b[:min(len(b), 16)] {
-		d := wire.HexDigit(b[n])
-		if d > 15 {
-			if b[n] == ',' && v <= most {
-				c.Advance(n + 1)
-				return em.Opt[uint64]{V: v, OK: n > 0}
-			}
-			break
-		}
-		v = v<<4 | uint64(d)
+	if n, size := PlainHex(c.Ahead(), 0, most); size != Odd {
+		c.Advance(size)
+		return n
 	}
 	return readUint(c, name, 16, most)
 }

@@ -57,37 +57,17 @@ func (r *RMC) plain(c *wire.Cursor) int {
 	if len(b) < least || b[0] != '$' || b[1]-'A' > 25 || b[2]-'A' > 25 || b[3] != 'R' || b[4] != 'M' || b[5] != 'C' || b[6] != ',' {
 		return 0
 	}
-	i := len("$GPRMC,")
-	clock, n := clock(b[i:])
-	if i += n; n == 0 || len(b)-i < len(",A,") || b[i] != ',' || b[i+1] != 'A' && b[i+1] != 'V' || b[i+2] != ',' {
+	clock, i := PlainClock(b, len("$GPRMC,"))
+	r.Status, i = PlainLetter(b, i, 'A', 'V')
+	r.Lat, i = PlainCoord(b, i, Latitude)
+	r.Lng, i = PlainCoord(b, i, Longitude)
+	r.Speed, i = PlainNumber(b, i)
+	r.Course, i = PlainNumber(b, i)
+	day, i := PlainDay(b, i)
+	if len(b)-i < len(",*00") || b[i] != ',' {
 		return 0
 	}
-	r.Status = b[i+1]
-	i += len(",A,")
-	if r.Lat, n = coordinate(Latitude, b[i:]); n == 0 || len(b)-i <= n || b[i+n] != ',' {
-		return 0
-	}
-	i += n + 1
-	if r.Lng, n = coordinate(Longitude, b[i:]); n == 0 || len(b)-i <= n || b[i+n] != ',' {
-		return 0
-	}
-	i += n + 1
-	if r.Speed.V, n = number(b[i:]); len(b)-i <= n || b[i+n] != ',' {
-		return 0
-	}
-	r.Speed.OK = n > 0
-	i += n + 1
-	if r.Course.V, n = number(b[i:]); len(b)-i <= n || b[i+n] != ',' {
-		return 0
-	}
-	r.Course.OK = n > 0
-	i += n + 1
-	dmy, n := wire.Leading(b[i:])
-	day, ok := date(dmy)
-	if i += n; n != 6 || !ok || len(b)-i < len(",,*00") || b[i] != ',' || b[i+1] != ',' {
-		return 0
-	}
-	i += len(",,")
+	i += len(",")
 	if r.HasMode = b[i] == ','; r.HasMode {
 		if len(b)-i < len(",A*00") || b[i+1]-'A' > 25 {
 			return 0

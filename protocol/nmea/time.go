@@ -30,12 +30,11 @@ func clock(v []byte) (d time.Duration, n int) {
 	if n > 6 {
 		hms /= pow10[n-6]
 	}
-	h, m, s := hms/10_000, hms/100%100, hms%100
-	if n < 6 || h > 23 || m > 59 || s > 60 {
+	d, ok := timeOfDay(hms)
+	if n < 6 || !ok {
 		return 0, 0
 	}
 	n = 6
-	d = time.Duration(h*3600+m*60+s) * time.Second
 	if n < len(v) && v[n] == '.' {
 		if f, digits := wire.Leading(v[n+1:]); digits > 0 && digits <= 3 {
 			d += time.Duration(f * pow10[9-digits])
@@ -43,6 +42,12 @@ func clock(v []byte) (d time.Duration, n int) {
 		}
 	}
 	return d, n
+}
+
+// timeOfDay reads the six digits hhmmss as a number.
+func timeOfDay(hms uint32) (d time.Duration, ok bool) {
+	h, m, s := hms/10_000, hms/100%100, hms%100
+	return time.Duration(h*3600+m*60+s) * time.Second, h <= 23 && m <= 59 && s <= 60
 }
 
 // ParseDate reads ddmmyy as midnight UTC of a day from 2000 to 2099. The date

@@ -64,6 +64,16 @@ func eight(w uint64) uint32 {
 	return uint32((w&pairs*(100+1_000_000<<32) + w>>16&pairs*(1+10_000<<32)) >> 32)
 }
 
+// SixDigits reads the six decimal digits that b begins with.
+func SixDigits(b []byte) (value uint32, ok bool) {
+	if len(b) < 6 {
+		return 0, false
+	}
+	w := uint64(binary.LittleEndian.Uint32(b))<<16 | uint64(binary.LittleEndian.Uint16(b[4:]))<<48
+	w ^= '0' * ones >> 16 << 16
+	return eight(w), noDigits(w) == 0
+}
+
 // IsDecimal reports whether each byte is a decimal digit.
 func IsDecimal(b []byte) bool {
 	n := len(b)
