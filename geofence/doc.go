@@ -98,7 +98,7 @@
 // kind alone begin and end nothing until they have lasted for DriftHold; unless they
 // agree with where the device rests, by the mean of its fixes there: who came to rest
 // in a zone is in it. Two moving fixes, or a fast one, end the rest. Where a device
-// reports no speed, that between fixes 50 s to three minutes apart takes its place, from
+// reports no speed, or none yet but that it stands, that between fixes 50 s to three minutes apart takes its place, from
 // 0.5 m/s on, within 150 m, and no single one ends the rest: so a visit of one or two
 // fixes near where the device rests may be held to be an error. After a longer silence
 // one fix near there is not believed until the next agrees.

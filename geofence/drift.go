@@ -102,23 +102,24 @@ type motion struct {
 // measures or else by its positions, and lies near where it came to rest; and notes
 // where that is.
 func (m *motion) settle(q *reading, c *Config) {
-	if m.speeds || q.speed.OK {
-		m.pace = pace{}
-	} else if c.DriftReach >= 0 {
+	m.speeds = m.speeds || q.speed.OK && q.speed.V >= movingSpeed
+	switch {
+	case c.DriftReach >= 0 && !m.speeds:
 		m.settlePaced(q, c)
 		return
-	}
-	if !m.speeds || !q.speed.OK || c.DriftReach < 0 {
-		m.rest, m.moves = rest{}, 0
+	case c.DriftReach < 0 || !q.speed.OK:
+		m.pace, m.rest, m.moves = pace{}, rest{}, 0
 		return
 	}
+	m.pace = pace{}
 	far := m.fromRest(q, c.DriftReach)
 	m.count(q.speed.V >= movingSpeed)
 	leaves := m.moves == leaveRest || q.speed.V >= leaveSpeed && far > q.r95+m.rest.r95
 	m.settleBy(q, far, q.speed.V, movingSpeed, !leaves && far <= c.DriftReach)
 }
 
-// settlePaced is settle for a device that measures no speed. One fix after a
+// settlePaced is settle for a device that measures no speed, or has said nothing yet
+// but that it stands, which those say that measure none. One fix after a
 // silence says nothing against where it rested before, and the next says where it
 // rests from then on.
 func (m *motion) settlePaced(q *reading, c *Config) {
@@ -138,11 +139,6 @@ func (m *motion) settlePaced(q *reading, c *Config) {
 		m.count(moves)
 	}
 	m.settleBy(q, far, m.pace.v.V, standingSpeed, near && m.moves < leaveRest && (moves || !silent))
-}
-
-// noted notes by a fix whether the device measures its speed.
-func (m *motion) noted(q *reading) {
-	m.speeds = m.speeds || q.speed.OK && q.speed.V >= movingSpeed
 }
 
 // fromRest is how far a fix lies from where the device rests, or zero; or no less

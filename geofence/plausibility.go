@@ -168,7 +168,6 @@ func (w *way) holds(q *reading, c *Config) bool {
 
 // used makes a fix the last good one of the way.
 func (w *way) used(q *reading, c *Config) {
-	w.noted(q)
 	if w.trust != distrusted {
 		w.trust = min(w.trust+1, c.OutlierRun)
 	}

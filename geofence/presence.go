@@ -21,12 +21,13 @@ type Presence struct {
 
 // sight is what a position said, for Why.
 type sight struct {
-	q    reading
-	d    float64 // metres to the edge, negative inside
-	side em.Side
-	away time.Duration
-	pace em.Opt[float64]
-	far  bool // too far from the edge for reflections
+	q      reading
+	d      float64 // metres to the edge, negative inside
+	side   em.Side
+	away   time.Duration
+	speeds bool // the device measures its speed, and said it
+	pace   em.Opt[float64]
+	far    bool // too far from the edge for reflections
 }
 
 // followed is how one device moves.
@@ -60,11 +61,10 @@ const awayFar = 1000
 // A current fix is Inside if its whole em.Fix.Radius95 circle is within the zone, and
 // Outside if none of it is and it is not drift: a device that stands near where it
 // came to rest is where it rests, by the mean of its fixes. All else is SideUnknown,
-// as with Home; so is what a device says that has never moved, less than 150 m beyond
-// its radius. How long the person cannot be back is zero, so that it takes two fixes,
+// as with Home. How long the person cannot be back is zero, so that it takes two fixes,
 // up to 1,000 m beyond the radius: of a device that goes at less than 0.8 m/s, and of
-// one that measures no speed unless two paces between its positions say that it
-// moves.
+// one that measures no speed, or has not yet said one but that it stands, unless two
+// paces between its positions say that it moves.
 func (p *Presence) Follow(o em.Observation) (em.Side, time.Duration) {
 	q, d, ok := p.home.read(&o)
 	if !ok {
@@ -77,18 +77,17 @@ func (p *Presence) Follow(o em.Observation) (em.Side, time.Duration) {
 	}
 	f := p.of(o.Device)
 	f.settle(&q, &p.home.c)
-	f.noted(&q)
 	f.last = q.at
-	p.seen.q, p.seen.pace = q, f.pace.v
+	p.seen.q, p.seen.pace, p.seen.speeds = q, f.pace.v, f.speeds && q.speed.OK
 	if side != em.Outside {
 		return side, 0
 	}
 	near, stands := d <= q.r95+awayFar, f.moves < leaveRest
-	if q.speed.OK {
+	if p.seen.speeds {
 		stands = q.speed.V < movingSpeed
 	}
 	switch {
-	case q.drift && !f.rest.on(em.Outside, p.home.x.Distance(0, f.rest.p)), !f.speeds && q.perhapsAt(d):
+	case q.drift && !f.rest.on(em.Outside, p.home.x.Distance(0, f.rest.p)):
 		return em.SideUnknown, 0
 	case near && stands:
 		return side, 0
@@ -117,9 +116,11 @@ func (p *Presence) Why() (words string, facts []em.Fact) {
 		{Name: "radius95_m", Text: originFact[s.q.origin], Num: centimetres(s.q.r95), Unit: "m"},
 	}
 	words = fmt.Sprintf("%s the edge, %s ±%.0f m", insideBy(s.d), originWords[s.q.origin], s.q.r95)
-	switch {
-	case s.q.speed.OK && !s.q.coarse:
+	if s.q.speed.OK && !s.q.coarse {
 		facts = append(facts, em.Fact{Name: "speed_mps", Num: centimetres(s.q.speed.V), Unit: "m/s"})
+	}
+	switch {
+	case s.speeds:
 		words += fmt.Sprintf(", at %.1f m/s", s.q.speed.V)
 	case s.pace.OK:
 		facts = append(facts, em.Fact{Name: "pace_mps", Num: centimetres(s.pace.V), Unit: "m/s"})
@@ -144,7 +145,7 @@ func (s *sight) means() (by, words string) {
 		return "several", ", which takes another one to prove it"
 	case s.far:
 		return "distance", ", too far for reflections"
-	case s.q.speed.OK:
+	case s.speeds:
 		return "speed", ", moving"
 	}
 	return "pace", ", moving by two paces"
@@ -152,7 +153,7 @@ func (s *sight) means() (by, words string) {
 
 // moving is from which speed or pace on, in m/s, the device of a sight moves.
 func (s *sight) moving() float64 {
-	if s.q.speed.OK {
+	if s.speeds {
 		return movingSpeed
 	}
 	return standingSpeed

@@ -51,11 +51,14 @@ func TestPresence(t *testing.T) {
 			v(.7, 5, 70, em.Outside, 0), // neither: it does not rest, and takes two
 		},
 		"always nought": {
-			v(0, 1, -60, em.Inside, 0),
-			v(0, 2, 169, em.SideUnknown, 0), // up to 150 m beyond the radius
-			v(0, 3, 171, em.Outside, 0),
-			v(0, 4, 1019, em.Outside, 0),
-			v(0, 5, 1021, em.Outside, 1001./70),
+			v(0, 1, -60, em.Inside, 0), v(0, 2, -60, em.Inside, 0), // rests here, as without a speed
+			v(0, 3, 85, em.SideUnknown, 0), // one pace, and 145 m from the rest
+			v(0, 4, -60, em.Inside, 0),     // another: it rests no more
+			v(0, 5, -60, em.Inside, 0),     // but here
+			v(0, 6, 95, em.Outside, 0),     // 155 m: one pace, so that it takes two
+			v(0, 7, -60, em.Inside, 0),
+			v(1.2, 8, 60, em.Outside, 40./70), // it measures its speed
+			v(0, 9, 60, em.Outside, 0),
 		},
 		"no speed, reflections": {
 			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0), // rests here
@@ -143,7 +146,7 @@ func TestPresenceWhy(t *testing.T) {
 		words  string // of the last
 		facts  string
 	}{
-		"inside": {[]step{v(0, 1, -60)}, "60 m inside the edge, position good to ±20 m, at 0.0 m/s",
+		"inside": {[]step{v(0, 1, -60)}, "60 m inside the edge, position good to ±20 m",
 			"presence presence/2; by circle; distance_m -60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0 m/s"},
 		"a moving fix": {[]step{v(1.2, 1, -60), v(1.3, 2, 60)},
 			"60 m outside the edge, position good to ±20 m, at 1.3 m/s, moving",
