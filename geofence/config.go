@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,6 +111,11 @@ type Config struct {
 	// not believed; zero is DefaultJumpHold, what is negative none. See Tracker.
 	JumpHold time.Duration
 
+	// Contacts are the home units and beacons at known places, MaxContacts at most: a
+	// contact with one excludes what satellites say elsewhere, as a position by cells
+	// or access points with an accuracy of its own does. See Tracker.
+	Contacts []Contact
+
 	// DriftReach in metres and DriftHold say what is drift: see Tracker. Zeros
 	// are DefaultDriftReach and DefaultDriftHold; where DriftReach is negative
 	// nothing is drift. For a device that reports no speed DriftReach is 150 m at most.
@@ -208,6 +214,19 @@ func (c *Config) complete() error {
 	for name, x := range c.DeviceAccuracy {
 		if !(x > 0) || math.IsInf(x, 1) {
 			return bad(fmt.Sprintf("DeviceAccuracy[%q]", name), x)
+		}
+	}
+	if len(c.Contacts) > MaxContacts {
+		return bad("number of Contacts", len(c.Contacts))
+	}
+	c.Contacts = slices.Clone(c.Contacts)
+	for i := range c.Contacts {
+		k := &c.Contacts[i]
+		if k.Reach == 0 {
+			k.Reach = DefaultContactReach
+		}
+		if k.Beacon == "" || (k.Reporter == "") != (k.Worn == "") || !k.Place.Valid() || !(k.Reach > 0) || math.IsInf(k.Reach, 1) {
+			return bad(fmt.Sprintf("Contacts[%d]", i), *k)
 		}
 	}
 	if c.Alert == (Confirm{}) {

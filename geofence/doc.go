@@ -93,6 +93,15 @@
 // it; where they stay, they are taken as true, and so is the next such jump, which
 // may be the way back.
 //
+// Does it agree with what else is known? A position of the same device by cells or access
+// points, with an accuracy of its own, and a contact with a unit of Config.Contacts say
+// where the device is too: to three times the 95 % radius and no better than 5 km the one,
+// within its reach the other. A fix by satellites that nobody can have come to from there
+// at MaxSpeed, whichever came first, is not believed for as long as a jump would not be, and
+// the other says no more of zones than before: EventDoubted tells of both. Of one position by
+// cells or access points that excludes the fix before it nothing is held until another
+// agrees with it; then fixes that agree with both are believed after OutlierRun.
+//
 // Is it drift? A device that measures its speed, says that it stands and lies
 // within DriftReach of where it came to rest wanders by reflections. Fixes of that
 // kind alone begin and end nothing until they have lasted for DriftHold; unless they

@@ -17,6 +17,8 @@ type way struct {
 	good   reading   // the last that was used
 	odd    []reading // after it, in a row that agrees with itself and not with good
 	odds   int       // how many since good did not agree with it: those, and others between
+	net    witness   // what else says where the device is, if it came after good or with it
+	foe    witness   // what excluded the first of odd; zero: nothing did
 	trust  int       // how many good ones there were, up to Config.OutlierRun; distrusted
 	doubt  em.Event  // open, as it was told; of no kind: none
 
@@ -110,21 +112,28 @@ func farAtMost(p, q em.LatLng) float64 {
 // judged on now, oldest first, and to refused those that never will be.
 func (w *way) take(q *reading, c *Config, use, refused []reading) (_, _ []reading) {
 	n := len(w.odd)
-	agrees := n > 0 && c.can(&w.odd[n-1], q, w.speeds)
+	excluded := w.begun() && w.excluded(q, c)
+	agrees := n > 0 && c.can(&w.odd[n-1], q, w.speeds) && (w.foe.known() || !excluded)
+	fits := !w.begun() || !excluded && c.can(&w.good, q, w.speeds)
 	switch {
-	case !w.begun(), n == 0 && c.can(&w.good, q, w.speeds):
+	case fits && n == 0:
 		return append(use, *q), refused
-	case c.can(&w.good, q, w.speeds) && !(agrees && w.odd[n-1].p.Distance(q.p) < w.good.p.Distance(q.p)):
+	case fits && !(agrees && w.odd[n-1].p.Distance(q.p) < w.good.p.Distance(q.p)):
 		refused = append(refused, w.odd...)
-		w.odd, w.odds = w.odd[:0], 0
+		w.odd, w.odds, w.foe = w.odd[:0], 0, witness{}
 		return append(use, *q), refused
 	}
 	if !agrees {
 		refused = append(refused, w.odd...)
 		w.odd = w.odd[:0]
 	}
-	w.odds++
-	if len(w.odd)+1 < c.OutlierRun && w.odds < 2*c.OutlierRun && !(agrees && c.can(&w.good, q, w.speeds)) {
+	w.odds = min(w.odds+1, 2*c.OutlierRun)
+	if len(w.odd) == 0 {
+		if w.foe = (witness{}); excluded {
+			w.foe = w.net
+		}
+	}
+	if len(w.odd)+1 < c.OutlierRun && w.odds < 2*c.OutlierRun && !(agrees && fits) || len(w.odd) == 0 && w.foe.known() {
 		w.odd = append(w.odd, *q)
 		return use, refused
 	}
@@ -136,11 +145,16 @@ func (w *way) take(q *reading, c *Config, use, refused []reading) (_, _ []readin
 		w.odd = append(w.odd, *q)
 		return use, refused
 	}
-	if w.jumped(c) {
+	switch {
+	case w.vouched(q, c):
+		w.trust = 0
+	case w.jumped(c):
 		w.trust = distrusted
+	case w.trust == distrusted && len(w.odd) > 0 && !c.can(&w.good, &w.odd[0], false):
+		w.trust = 0
 	}
 	use = append(append(use, w.odd...), *q)
-	w.odd, w.odds = w.odd[:0], 0
+	w.odd, w.odds, w.foe = w.odd[:0], 0, witness{}
 	return use, refused
 }
 
@@ -151,19 +165,23 @@ const jumpTimes = 3
 // jumped reports whether nobody can have come to where the row of odd fixes began,
 // at whatever speed, from a place that is trusted.
 func (w *way) jumped(c *Config) bool {
-	return len(w.odd) > 0 && w.trust >= c.OutlierRun && !c.can(&w.good, &w.odd[0], false)
+	return len(w.odd) > 0 && (w.foe.known() || w.trust >= c.OutlierRun && !c.can(&w.good, &w.odd[0], false))
 }
 
 // jumpHold is for how long the jump to the row of odd fixes is not believed.
 func (c *Config) jumpHold(w *way) time.Duration {
-	way := time.Duration(jumpTimes * w.good.p.Distance(w.odd[0].p) / c.MaxSpeed * float64(time.Second))
+	from := &w.good
+	if w.foe.known() {
+		from = &w.foe.reading
+	}
+	way := time.Duration(jumpTimes * from.p.Distance(w.odd[0].p) / c.MaxSpeed * float64(time.Second))
 	return min(c.JumpHold, way)
 }
 
 // holds reports whether a row of odd fixes that has become long enough is not
 // believed yet, as it began by a jump.
 func (w *way) holds(q *reading, c *Config) bool {
-	return w.jumped(c) && q.at.Sub(w.odd[0].at) < c.jumpHold(w)
+	return w.jumped(c) && !w.vouched(q, c) && q.at.Sub(w.odd[0].at) < c.jumpHold(w)
 }
 
 // used makes a fix the last good one of the way.

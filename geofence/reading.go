@@ -25,12 +25,13 @@ const (
 	reported origin = iota
 	fromHDOP        // as em.Fix.Radius68 has it
 	assumed         // Config.AssumedAccuracy, or DeviceAccuracy
+	ofReach         // Contact.Reach
 	origins
 )
 
 var (
-	originFact  = [origins]string{"reported", "hdop", "assumed"}
-	originWords = [origins]string{"position good to", "position by its HDOP good to", "position of unstated accuracy, taken as"}
+	originFact  = [origins]string{"reported", "hdop", "assumed", "reach"}
+	originWords = [origins]string{"position good to", "position by its HDOP good to", "position of unstated accuracy, taken as", "within"}
 )
 
 // maxReported is a speed in m/s that no device means.

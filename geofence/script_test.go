@@ -36,6 +36,8 @@ var update = flag.Bool("update", false, "write what was told into the scripts of
 //	                 cell wifi old invalid how it was found, what it is worth
 //	                 phone                 another device
 //	10:00 beat                             no fix
+//	contact unit 0 0 500                   a unit at a known place, and its reach
+//	10:00 hears unit                       a contact with it
 //	until 12:00                            wake up to then
 func readScript(t *testing.T, doc string) (config Config, zones []Zone, obs []em.Observation, until time.Time) {
 	t.Helper()
@@ -62,12 +64,18 @@ func readScript(t *testing.T, doc string) (config Config, zones []Zone, obs []em
 				fail(line, err)
 			}
 			zones = append(zones, z)
+		case "contact":
+			config.Contacts = append(config.Contacts, Contact{Beacon: f[1], Place: metresFrom(number(t, f[2]), number(t, f[3])), Reach: number(t, f[4])})
 		case "until":
 			until = clock(t, f[1])
 		default:
 			at := clock(t, f[0])
 			o := em.Observation{Device: "test:990000000000017", DeviceAt: at, Body: &em.Comms{Event: em.CommsHeartbeat}}
-			if f[1] != "beat" {
+			switch f[1] {
+			case "beat":
+			case "hears":
+				o.Body = &em.Beacon{Beacon: f[2], Radio: "rf"}
+			default:
 				fix := &em.Fix{LatLng: metresFrom(number(t, f[1]), number(t, f[2])), Validity: em.FixCurrent, Source: em.SourceGNSS}
 				o.Body = fix
 				for _, word := range f[3:] {

@@ -9,9 +9,10 @@ import (
 )
 
 // stateVersion is the first byte of a state. 2: the last fixes of devices; 3: rows
-// that add up; 4: rest as a mean of fixes; 5: coverage; 6: motion by itself. A state of another version is refused; em.Timeline passes over such checkpoints
+// that add up; 4: rest as a mean of fixes; 5: coverage; 6: motion by itself; 7:
+// what else says where a device is. A state of another version is refused; em.Timeline passes over such checkpoints
 // and goes back to the beginning.
-const stateVersion = 6
+const stateVersion = 7
 
 // AppendBinary appends the state: before the first fix it is empty. It holds
 // zones by their ID, so that it may be read by a Tracker over other zones. It
@@ -31,7 +32,12 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 		w := &t.ways[i]
 		dst = em.AppendString(dst, string(w.device))
 		doubted := w.doubt.Detail.Kind != ""
-		dst = append(dst, flags(doubted), byte(w.trust-distrusted))
+		dst = append(dst, flags(doubted, w.net.known(), w.net.sure, w.foe.known()), byte(w.trust-distrusted))
+		for _, n := range []*witness{&w.net, &w.foe} {
+			if n.known() {
+				dst = appendReading(dst, &n.reading)
+			}
+		}
 		if doubted {
 			var err error
 			if dst, err = w.doubt.AppendBinary(dst); err != nil {
@@ -171,16 +177,23 @@ func readMotion(r *em.StateReader) motion {
 
 func readWay(r *em.StateReader) way {
 	w := way{device: em.DeviceID(r.String())}
-	doubted := false
-	readFlags(r, &doubted)
+	doubted, net, foe := false, false, false
+	readFlags(r, &doubted, &net, &w.net.sure, &foe)
 	if b := r.Bytes(1); b != nil {
 		if w.trust = int(b[0]) + distrusted; w.trust > MaxOutlierRun {
 			r.Fail("too many fixes in a row")
 		}
 	}
+	if net {
+		w.net.reading, w.net.coarse = readReading(r), true
+	}
+	if foe {
+		w.foe = witness{readReading(r), true}
+		w.foe.coarse = true
+	}
 	if doubted {
 		w.doubt = em.ReadEvent(r)
-		if d := &w.doubt; d.Detail.Kind != EventDoubted || d.About != string(w.device) || !d.Open() || d.At.IsZero() || len(d.Because) > maxRun {
+		if d := &w.doubt; d.Detail.Kind != EventDoubted || d.About != string(w.device) || !d.Open() || d.At.IsZero() || len(d.Because) >= em.MaxBecause {
 			r.Fail("not an open doubt")
 		}
 	}
@@ -191,7 +204,7 @@ func readWay(r *em.StateReader) way {
 		r.Fail("too many fixes that do not agree")
 		return w
 	}
-	if w.odds = int(odds); doubted && odds == 0 {
+	if w.odds = int(odds); odds == 0 && (doubted && !net || foe) {
 		r.Fail("a doubt without fixes")
 	}
 	if odds == 0 {

@@ -25,7 +25,7 @@ func TestLateData(t *testing.T) {
 	configs := []Config{
 		each(Config{Alert: Confirm{Fixes: 2}, Clear: Confirm{Fixes: 2, Dwell: 2 * time.Minute}, ClearMargin: 10, Stays: true}),
 		{Alert: Confirm{Fixes: 2, Sure: 3}, Clear: Confirm{Fixes: 2}, Stays: true, Unused: true, Buffer: 50, DriftHold: 3 * time.Minute},
-		{Unused: true},
+		{Unused: true, Contacts: []Contact{{Beacon: "unit", Place: metresFrom(0, 0)}}},
 		{UnknownAfter: 2 * time.Minute},
 	}
 
@@ -58,13 +58,19 @@ func TestLateData(t *testing.T) {
 					o.Body.(*em.Fix).Speed = em.Opt[float64]{}
 				}
 			}
-			switch r.IntN(12) {
+			switch r.IntN(24) {
 			case 0:
 				s.change = validity(em.FixLastKnown)
 			case 1:
 				s.change = body(&em.Comms{Event: em.CommsHeartbeat})
 			case 2:
 				s.change = device("test:990000000000025")
+			case 3:
+				s.distance, s.radius, s.change = 90_000*float64(r.IntN(2)), 100, source(em.SourceCell)
+			case 4:
+				s.change = body(&em.Beacon{Beacon: "unit", Radio: "rf"})
+			case 5:
+				s.distance += 90_000
 			}
 			o := s.observation()
 			o.Received = o.At
@@ -134,9 +140,15 @@ func TestLateData(t *testing.T) {
 		for _, e := range want {
 			events[e.Detail.Kind]++
 			events[em.EventKind(e.Detail.Class)]++
+			for _, f := range e.Detail.Facts {
+				if f.Name == "other" {
+					events[em.EventKind(f.Text)]++
+				}
+			}
 		}
 	}
-	for _, k := range []em.EventKind{EventExclusion, EventLeft, EventStay, EventBuffer, EventPassed, EventDoubted, EventUnknown, ClassOutlier, ClassDrift, ClassUnconfirmed, ClassAlready} {
+	for _, k := range []em.EventKind{EventExclusion, EventLeft, EventStay, EventBuffer, EventPassed, EventDoubted, EventUnknown, ClassOutlier, ClassDrift, ClassUnconfirmed, ClassAlready,
+		"cells or access points", "a contact with a unit at a known place"} {
 		if events[k] == 0 {
 			t.Errorf("no event of %s", k)
 		}

@@ -14,7 +14,7 @@ import (
 // events say it in the fact "rule", beside the version of the zone.
 const (
 	Rule        = "zones"
-	RuleVersion = "zones/4"
+	RuleVersion = "zones/5"
 )
 
 // Kinds of a Tracker's events. Each lasts from the crossing to the crossing
@@ -168,12 +168,19 @@ func (t *Tracker) Observe(dst []em.Event, o em.Observation) []em.Event {
 	dst = t.Wake(dst, o.At)
 	f, ok := o.Body.(*em.Fix)
 	if !ok || !f.Current() {
-		return dst
-	}
-	if t.fix, ok = t.c.read(&o, f); !ok {
+		if b, ok := o.Body.(*em.Beacon); ok && len(t.c.Contacts) > 0 {
+			dst = t.contact(dst, &o, b)
+		}
 		return dst
 	}
 	from := len(dst)
+	t.fix, ok = t.c.read(&o, f)
+	if t.fix.coarse && t.fix.r95 > 0 {
+		dst = t.hears(dst, o.Device, witness{reading: t.fix})
+	}
+	if !ok {
+		return dst
+	}
 	if t.fix.coarse {
 		if last := t.before(o.At); last == nil || t.c.can(last, &t.fix, false) {
 			dst = t.judge(dst, nil, &t.fix)
@@ -197,7 +204,9 @@ func (t *Tracker) Observe(dst []em.Event, o em.Observation) []em.Event {
 		}
 		w.used(q, &t.c)
 		t.rough = reading{}
-		dst = t.seen(dst, q)
+	}
+	if len(t.use) > 0 { // the last of which is of now
+		dst = t.seen(dst, &t.fix)
 	}
 	dst = t.doubt(dst, w, &t.fix)
 	return inOrder(dst, from)
