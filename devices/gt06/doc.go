@@ -63,12 +63,21 @@
 //     supply in 0.1 V.
 //   - Type 0xF3 is read from one capture: time, number, and of each access point two
 //     bytes that were zero and its address. No level of them is known.
+//   - The long types 0x66 and 0x8C (a vehicle's plug) have a position whose flags are
+//     read as everywhere; what the numbers in their text mean is not told. Of the
+//     long 0xF2 the time alone is known, of a short 0xA3 of 19 bytes the steps: each
+//     rests on one capture. 0x35 as the announcement of a picture, and 0x1A, 0x17 of
+//     31 bytes and 0xA7 as requests of somebody who called, rest on open decoders and
+//     one capture; they are acknowledged, an address is told for 0x2A alone, and no
+//     picture is fetched.
 //   - Layouts of the firmware variants rest on few captures each; what follows
 //     the known fields is kept as a vendor field "tail".
 //   - Replies echo the serial of the request. The simulator's timing (three
 //     minutes between heartbeats, ten seconds to a repeat) is usual, not stated.
 //   - Types 0x21, 0x36 and 0x38 in short frames are read as positions where they
 //     begin with a date and a fix; the cell in 0x36 and 0x38 is assumed.
-//   - Type 0x39, short types 0x33 and 0x34 other than X1, and two forms of 0x24
-//     are not read: they become *protocol.Raw, or keep their cells as "tail".
+//   - Types 0x1F (eight bytes, the last two perhaps a language), 0x39, 0x81 (a
+//     picture of a command), 0x41 (multimedia), short types 0x33 and 0x34 other than
+//     X1, and two forms of 0x24 are not read: they become *protocol.Raw, or keep
+//     their cells as "tail".
 package gt06

@@ -12,7 +12,7 @@ import (
 )
 
 // Append encodes m with a right length and check code. Messages of firmware
-// variants, scans, driving alarms and Wi-Fi messages are only read: for them, and
+// variants, scans, driving alarms, Wi-Fi messages and what is attached are only read: for them, and
 // for values that do not fit their fields, the error wraps ErrUnsupported. A Raw
 // is sent as it came.
 func (Codec) Append(dst []byte, m protocol.Message) ([]byte, error) {

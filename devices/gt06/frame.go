@@ -125,6 +125,9 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 	case n > MaxFrame: // damage
 		n = 0
 	case n > len(b):
+		if b[2] == short && isWhole(b[1:]) {
+			return nil, 1, protocol.ErrJunk // which looked like the first byte of a start
+		}
 		return nil, 0, nil
 	case n >= headLen(b)+overhead+len(trailer) && endsAt(b, n):
 		return b[:n:n], n, nil
@@ -150,6 +153,12 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 		}
 	}
 	return b[:n:n], n, nil
+}
+
+// isWhole reports whether b begins with a whole frame whose check code is right.
+func isWhole(b []byte) bool {
+	n, ok := announced(b)
+	return ok && n >= headLen(b)+overhead+len(trailer) && endsAt(b, n) && check(b[:n]) == nil
 }
 
 // junkLen returns how many bytes, at least one, come before what may be a frame.

@@ -73,6 +73,7 @@ func typeNames(long bool) map[int64]string {
 		typeLogin: "login", typeStatus: "status", typeHeartbeat: "heartbeat", typeReply: "reply", 0x19: "lbs alarm", 0xA5: "lbs alarm",
 		typeTime: "time", typeAddressReply: "address reply", typeHeard: "scan", typeInfo: "info", typeCommand: "command", typeDriving: "driving alarm",
 		typeWiFi: "wifi", typeModular: "modular", typeReplyLong: "reply", typeMultimedia: "multimedia",
+		typePhoneCell4: "phone query", typeOBD: "obd", typeOBD2: "obd", typeSerial: "serial data", typePeripheral: "peripheral", typePicture: "picture",
 	}
 	for _, p := range positionTypes {
 		names[int64(p.code)] = p.name
@@ -100,6 +101,15 @@ func payload() layout.Node {
 			layout.Case("in(type, 0x18, 0x1E, 0x24, 0x28, 0x2C, 0x2E, 0xA1) || type == 0xA2 && n >= 102 || type == 0x19 && n >= 18", scan()),
 			layout.Case("long && in(type, 0x32, 0x33)", station()),
 			layout.Case("type == 0xF3 && !long && n > 7 && n & 7 == 7", heard()),
+			layout.Case(fmt.Sprintf("!long && (type == 0x17 && n == %d || type == 0xA7 && n >= %d)", phoneCellLen, phoneCell4Len),
+				layout.Let("counted", "0"), layout.Let("wide", "type == 0xA7"), layout.Let("cid4", "0"), layout.Let("mnc2", "0"),
+				cell(), layout.Text("phone", fmt.Sprint(phoneLen)), layout.Uint("language", 2)),
+			layout.Case(fmt.Sprintf("long && in(type, 0x66, 0x8C) && n >= %d", obdLen),
+				layout.Clock("time"), layout.Uint("acc", 1), layout.Text("text", fmt.Sprintf("left - %d", placeLen)), place(true, true)),
+			layout.Case("long && type == 0x9B", layout.Uint("kind", 1).Hex(), layout.Rest("data")),
+			layout.Case(fmt.Sprintf("long && type == 0xF2 && n >= %d", peripheralLen), layout.Unix("time"), layout.Rest("data")),
+			layout.Case(fmt.Sprintf("!long && type == 0xA3 && n == %d", stepsLen), layout.Bytes("unknown", "9"), layout.Uint("steps", 4)),
+			layout.Case(fmt.Sprintf("!long && type == 0x35 && n == %d", pictureLen), picture()),
 			layout.Case("type == 0x13", status()),
 			layout.Case("type == 0x23", gk310()),
 			layout.Case("in(type, 0x19, 0xA5)",
@@ -117,6 +127,15 @@ func payload() layout.Node {
 			layout.Else(layout.Rest("payload")),
 		),
 		layout.Rest("tail"),
+	)
+}
+
+func picture() layout.Node {
+	return layout.Seq(
+		layout.Clock("time"), layout.Uint("kind", 1).Hex(),
+		layout.Uint("latitude", 4).Scale(degree, 6).Unit("°"), layout.Uint("longitude", 4).Scale(degree, 6).Unit("°"),
+		layout.Uint("camera", 1), layout.Uint("source", 1), layout.Uint("format", 1),
+		layout.Uint("size", 4), layout.Uint("picture", 4).Hex(),
 	)
 }
 
@@ -152,7 +171,7 @@ var positionExpr = sync.OnceValue(func() string {
 	return fmt.Sprintf(`long && n >= 18 && in(type, %s) && !in(type, 0x32, 0x17, 0x24, 0x34, 0x36, 0xA2)
 		|| !long && (in(type, 0x12, 0x22, 0x16, 0x26, 0x27, 0x10, 0x11, 0x2D, 0x31, 0x37, 0x32, 0xA0, 0x2A)
 			|| type == 0x24 && full == 0x2E || type == 0x17 && full == 0x28 || type == 0x36 && full == 0x35 || type == 0x34 && full == 0x3C
-			|| type == 0xA2 && n >= %d && n < %d || in(type, 0xA3, 0xA4) && n >= %[2]d
+			|| type == 0x1A && n >= 18 || type == 0xA2 && n >= %d && n < %d || in(type, 0xA3, 0xA4) && n >= %[2]d
 			|| in(type, 0x21, 0x36, 0x38) && n >= 18 && date(pos) && be16(pos+16) & 0x1000 != 0 && be32(pos+7) <= %[4]d && be32(pos+11) <= %[5]d)`,
 		strings.Join(any, ", "), wideAlarmLen, wideScanLen, 90*degree, 180*degree)
 })()
@@ -192,7 +211,7 @@ func position() layout.Node {
 				layout.If("firmware == 'IMEI'", imei()),
 				layout.If("type == 0x22 && firmware == 'LW'", layout.Uint("unknown", 1), imei(), layout.Clock("time")),
 				gps(),
-				layout.If("!in(type, 0x10, 0x34, 0x21) && left >= if(counted, 1, 8 + mnc2 + if(wide, 7, cid4))", positionCell()),
+				layout.If("!in(type, 0x10, 0x34, 0x21, 0x1A) && left >= if(counted, 1, 8 + mnc2 + if(wide, 7, cid4))", positionCell()),
 				layout.If("stated && left >= 5", state(true)),
 				layout.If("in(type, 0x22, 0x2D, 0x31, 0x37, 0xA0) && firmware != 'LW' && left >= 3",
 					layout.Uint("acc", 1), layout.Uint("reason", 1), layout.Uint("re-upload", 1).Notes(map[int64]string{1: "from memory"}),

@@ -66,6 +66,16 @@ func (v *view) message(m protocol.Message) {
 		v.vendor(m.Header, []em.Field{num("server flag", uint64(m.Flag))}, m.Tail)
 	case *Info:
 		v.info(m)
+	case *OBD:
+		v.obd(m)
+	case *Attached:
+		v.attached(m)
+	case *Steps:
+		v.vendor(m.Header, []em.Field{num("steps", uint64(m.Steps)), raw("front", m.Front)}, m.Tail)
+	case *PhoneQuery:
+		v.phoneQuery(m)
+	case *Picture:
+		v.picture(m)
 	case *Modular:
 		v.modular(m)
 	case *Driving:

@@ -65,6 +65,34 @@ func readPayload(c *wire.Cursor, h Header, frame []byte) protocol.Message {
 		return readPosition(c, h, l, FirmwareStandard)
 	}
 	switch h.Code {
+	case typePhoneCell:
+		if !h.Long && n == phoneCellLen {
+			return readPhoneQuery(c, h)
+		}
+	case typePhoneCell4:
+		if !h.Long && n >= phoneCell4Len {
+			return readPhoneQuery(c, h)
+		}
+	case typeOBD, typeOBD2:
+		if h.Long && n >= obdLen {
+			return readOBDReport(c, h)
+		}
+	case typeSerial:
+		if h.Long {
+			return readAttached(c, h)
+		}
+	case typePeripheral:
+		if h.Long && n >= peripheralLen {
+			return readAttached(c, h)
+		}
+	case typeSteps:
+		if !h.Long && n == stepsLen {
+			return readSteps(c, h)
+		}
+	case typePicture:
+		if !h.Long && n == pictureLen {
+			return readPicture(c, h)
+		}
 	case typeLogin:
 		return readLogin(c, h)
 	case typeStatus:

@@ -326,6 +326,7 @@ var positionTypes = [...]blocks{
 	{code: typeWiFiOffline, name: "position 0x17", cell: true},
 	{code: 0x36, name: "position 0x36", cell: true, cellIs: cellLayout{cid4: true}},
 	{code: 0x34, name: "position 0x34"},
+	{code: typePhoneGPS, name: "position 0x1A"},
 }
 
 // wideAlarmLen is the shortest payload of types 0xA2…0xA4 that is a position
@@ -396,6 +397,8 @@ func positionLayout(h Header, n int) (l blocks, f Firmware, ok bool) {
 		f, ok = FirmwareLW, size == 0x35
 	case 0x34:
 		f, ok = FirmwareX1, size == 0x3C
+	case typePhoneGPS:
+		ok = n >= gpsLen
 	case 0xA2:
 		ok = n >= wideAlarmLen && n < wideScanLen
 	case 0xA3, 0xA4:
