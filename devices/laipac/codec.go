@@ -241,7 +241,7 @@ func (b fields) report() *Report {
 	r.Event = nmea.ReadText(f, "event")
 	r.Battery = nmea.ReadNumber(f, "battery")
 	r.Mileage = nmea.ReadNumber(f, "mileage")
-	if on := nmea.ReadUint(f, "gps on", 1); on.OK {
+	if on := nmea.ReadUint[uint8](f, "gps on", 1); on.OK {
 		r.GPSOn = em.Some(on.V == 1)
 	}
 	r.Analog1 = nmea.ReadNumber(f, "analog 1")

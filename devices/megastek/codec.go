@@ -110,13 +110,9 @@ func (f *reader) oneOf(name, letters string, blank bool) byte {
 	return nmea.ReadLetter(&f.Cursor, name, letters, blank)
 }
 
-// readUint reads a field with decimal digits of a value up to most.
 func readUint[T nmea.Unsigned](f *reader, name string, most T) em.Opt[T] {
-	return narrow[T](nmea.ReadUint(&f.Cursor, name, uint64(most)))
+	return nmea.ReadUint(&f.Cursor, name, most)
 }
-
-// narrow returns a number that fits.
-func narrow[T nmea.Unsigned](n em.Opt[uint64]) em.Opt[T] { return em.Opt[T]{V: T(n.V), OK: n.OK} }
 
 func (f *reader) number(name string) em.Opt[em.Decimal] { return nmea.ReadNumber(&f.Cursor, name) }
 
@@ -125,7 +121,7 @@ func (f *reader) text(name string) string { return nmea.ReadText(&f.Cursor, name
 func (f *reader) cell() Cell {
 	return Cell{
 		MCC: readUint[uint16](f, "mcc", 999), MNC: readUint[uint16](f, "mnc", 999),
-		LAC: narrow[uint32](nmea.ReadHex(&f.Cursor, "lac", 1<<24-1)), CID: narrow[uint32](nmea.ReadHex(&f.Cursor, "cid", 1<<28-1)),
+		LAC: nmea.ReadHex[uint32](&f.Cursor, "lac", 1<<24-1), CID: nmea.ReadHex[uint32](&f.Cursor, "cid", 1<<28-1),
 	}
 }
 

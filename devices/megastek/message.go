@@ -11,29 +11,28 @@ import (
 
 // Report is $MGV002, the current form.
 type Report struct {
-	IMEI   string // may be empty
-	Name   string // the device's own name; may be empty
-	Stored bool   // from memory: S instead of R
+	IMEI string // may be empty
+	Name string // the device's own name; may be empty
 
-	Time     time.Time // UTC; zero where the clock was never set
-	Status   byte      // 'A' fix, 'V' none, 0 where the field is empty
-	Lat, Lng nmea.Coord
+	Time       time.Time // UTC; zero where the clock was never set
+	Lat, Lng   nmea.Coord
+	Status     byte // 'A' fix, 'V' none, 0 where the field is empty
+	Stored     bool // from memory: S instead of R
+	Satellites em.Opt[uint8]
+	GSM        em.Opt[uint16] // 0 to 31; others mean unknown
+	HeartRate  em.Opt[uint16] // beats a minute
+	Battery    em.Opt[uint16] // percent
+	Cell       Cell
 
 	// Field10 and Field12 stand around the number of satellites, two digits of
 	// unknown meaning.
-	Field10    string
-	Satellites em.Opt[uint8]
-	Field12    string
-	HDOP       em.Opt[em.Decimal]
-	Speed      em.Opt[em.Decimal] // knots
-	Course     em.Opt[em.Decimal] // degrees
-	Altitude   em.Opt[em.Decimal] // m
-	Odometer   em.Opt[em.Decimal] // km
+	Field10, Field12 string
 
-	Cell Cell
-	GSM  em.Opt[uint16] // 0 to 31; others mean unknown
-
-	HeartRate em.Opt[uint16] // beats a minute
+	HDOP     em.Opt[em.Decimal]
+	Speed    em.Opt[em.Decimal] // knots
+	Course   em.Opt[em.Decimal] // degrees
+	Altitude em.Opt[em.Decimal] // m
+	Odometer em.Opt[em.Decimal] // km
 
 	// A device either has inputs and outputs, or, of the MT series, the health
 	// numbers: then Health is not nil and the others are zero.
@@ -44,7 +43,6 @@ type Report struct {
 	Temperature [2]em.Opt[em.Decimal] // °C
 	RFID        string                // of a card or a driver
 	PowerState  string                // digits for charging and belt: see Charging and Belt
-	Battery     em.Opt[uint16]        // percent
 	Alert       string
 	Tail        []string // further fields; the first may hold access points: see WiFi
 }

@@ -97,7 +97,7 @@ func (f *reader) stxFields(stored bool) protocol.Message {
 			f.FailAt("gap", at, fmt.Errorf("%w: %q", wire.ErrValue, s))
 		}
 	}
-	if on := nmea.ReadUint(&f.Cursor, "charging", 1); on.OK {
+	if on := nmea.ReadUint[uint8](&f.Cursor, "charging", 1); on.OK {
 		m.Charging = em.Some(on.V == 1)
 	}
 	m.Cell = f.cell()
@@ -113,9 +113,9 @@ func (f *reader) satellites() (used, view em.Opt[uint8]) {
 	}
 	a, b, two := bytes.Cut(s, []byte("/"))
 	sub := wire.New(a)
-	if used = narrow[uint8](nmea.ReadUint(&sub, "satellites", 99)); two && sub.Err() == nil {
+	if used = nmea.ReadUint[uint8](&sub, "satellites", 99); two && sub.Err() == nil {
 		sub = wire.New(b)
-		view = narrow[uint8](nmea.ReadUint(&sub, "satellites", 99))
+		view = nmea.ReadUint[uint8](&sub, "satellites", 99)
 	}
 	if sub.Err() != nil {
 		f.FailAt("satellites", at, fmt.Errorf("%w: %q", wire.ErrValue, s))
@@ -132,7 +132,7 @@ func (f *reader) percent() em.Opt[uint16] {
 	sub := wire.New(v)
 	var n em.Opt[uint16]
 	if len(v) > 0 {
-		n = narrow[uint16](nmea.ReadUint(&sub, "battery", most))
+		n = nmea.ReadUint[uint16](&sub, "battery", most)
 	}
 	if !ok1 || !ok2 || sub.Err() != nil {
 		f.FailAt("battery", at, fmt.Errorf("%w: %q", wire.ErrValue, s))

@@ -150,7 +150,7 @@ func parseDate(b []byte) (t time.Time, ok bool) {
 const dateLayout = "20060102"
 
 func (f *reader) end(s *State) {
-	s.Battery = nmea.ReadUint(&f.Cursor, "battery", 100)
+	s.Battery = nmea.ReadUint[uint64](&f.Cursor, "battery", 100)
 	s.Strap = nmea.ReadLetter(&f.Cursor, "strap", "LR", false)
 	s.Alarm = nmea.ReadText(&f.Cursor, "alarm")
 }
@@ -174,8 +174,8 @@ func (f *reader) position() *Position {
 	f.begin(&m.State)
 	m.Lat, m.NorthSouth = f.degrees("latitude", "latitude hemisphere", 90, "NS")
 	m.Lng, m.EastWest = f.degrees("longitude", "longitude hemisphere", 180, "EW")
-	m.Speed = nmea.ReadUint(&f.Cursor, "speed", 9999)
-	m.Course = nmea.ReadUint(&f.Cursor, "course", 360)
+	m.Speed = nmea.ReadUint[uint64](&f.Cursor, "speed", 9999)
+	m.Course = nmea.ReadUint[uint64](&f.Cursor, "course", 360)
 	m.Altitude = nmea.ReadNumber(&f.Cursor, "altitude")
 	f.end(&m.State)
 	return m

@@ -32,6 +32,9 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeR
 func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
 	f := reader{frame: frame}
 	f.Begin(frame, memory)
+	if r := f.plainReport(); r != nil {
+		return r, nil
+	}
 	m := f.message()
 	return protocol.Verdict(&f.Cursor, m, f.flaw, c.RelaxedChecksum)
 }
@@ -46,7 +49,8 @@ func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
 type reader struct {
 	wire.Cursor
 	frame []byte
-	flaw  error // of the check code, which the relaxed codec forgives
+	flaw  error   // of the check code, which the relaxed codec forgives
+	made  *Report // by plainReport
 }
 
 func (f *reader) message() protocol.Message {
@@ -247,9 +251,71 @@ func (f *reader) rmc(r *nmea.RMC) (bad bool) {
 	return bad
 }
 
+// plainReport reads a Report that is as most are, and nil of all others, right or wrong,
+// which are for report.
+func (f *reader) plainReport() *Report {
+	b := f.frame
+	if !reportHead(b) {
+		return nil
+	}
+	r := wire.Own[Report](&f.Cursor)
+	f.made = r // for report too
+	text := f.TextAt(0, len(b))
+	r.IMEI = text[:reportDigits]
+	start := reportDigits + len(",")
+	i := r.RMC.Plain(b, text, start)
+	if i >= len(b) || b[i] != ',' {
+		return nil
+	}
+	star := i - len("*00")
+	if check, err := nmea.ParseCheck(b[star+1 : i]); err != nil || check != checksum.Xor8(b[start+1:star]) {
+		return nil
+	}
+	r.RMC.Check = ""
+	r.Event, i = nmea.PlainText(text, i+1)
+	r.Bracelet, i = nmea.PlainText(text, i)
+	r.Reserved[0], i = nmea.PlainText(text, i)
+	r.Reserved[1], i = nmea.PlainText(text, i)
+	r.Reserved[2], i = nmea.PlainText(text, i)
+	r.Counter, i = nmea.PlainUint[uint32](b, i, 1<<32-1)
+	if i >= len(b) || b[i]|0x20 != 'm' {
+		return nil
+	}
+	if r.CSQ, i = nmea.PlainUint[uint8](b, i+1, 99); !r.CSQ.OK {
+		return nil
+	}
+	unit := i
+	for unit < len(b) && b[unit]-'0' <= 9 {
+		unit++
+	}
+	if len(b)-unit < len("mv,") || b[unit]|0x20 != 'm' || b[unit+1]|0x20 != 'v' || b[unit+2] != ',' {
+		return nil
+	}
+	if r.Millivolts, i = nmea.PlainUint[uint16](b[:unit], i, 65535); !r.Millivolts.OK {
+		return nil
+	}
+	r.Sensitivity, i = nmea.PlainNumber(b, unit+len("mv,"))
+	r.HDOP, i = nmea.PlainNumber(b, i)
+	r.MCC, i = nmea.PlainUint[uint16](b, i, 999)
+	r.MNC, i = nmea.PlainUint[uint16](b, i, 999)
+	r.LAC, i = nmea.PlainHex[uint32](b, i, 1<<24-1)
+	r.CID, i = nmea.PlainHex[uint32](b, i, 1<<28-1)
+	r.Level, i = nmea.PlainUint[uint8](b, i, 255)
+	switch {
+	case i == nmea.Odd:
+		return nil
+	case i <= len(b):
+		r.Neighbours = text[i-1:]
+	}
+	return r
+}
+
 func (f *reader) report() protocol.Message {
-	m := wire.Own[Report](&f.Cursor)
-	m.IMEI = f.Text(reportDigits, "imei") // digits: else it were no report
+	m := f.made
+	if m == nil {
+		m = wire.Own[Report](&f.Cursor)
+	}
+	*m = Report{IMEI: f.Text(reportDigits, "imei")} // digits: else it were no report
 	f.Expect(",", "separator")
 	if rest := f.frame[f.Pos():]; len(rest) < 6 || string(rest[3:6]) != "RMC" {
 		if len(rest) < 7 || !nmea.Word(string(rest[1:6]), 5) || rest[6] != ',' {
@@ -266,16 +332,16 @@ func (f *reader) report() protocol.Message {
 	for i := range m.Reserved {
 		m.Reserved[i] = nmea.ReadText(&f.Cursor, "reserved")
 	}
-	m.Counter = nmea.ReadUint(&f.Cursor, "counter", 1<<32-1)
-	m.CSQ = f.affixed("csq", "m", "", 99)
-	m.Millivolts = f.affixed("battery", "", "mv", 65535)
+	m.Counter = nmea.ReadUint[uint32](&f.Cursor, "counter", 1<<32-1)
+	m.CSQ = affixed[uint8](f, "csq", "m", "", 99)
+	m.Millivolts = affixed[uint16](f, "battery", "", "mv", 65535)
 	m.Sensitivity = nmea.ReadNumber(&f.Cursor, "gps sensitivity")
 	m.HDOP = nmea.ReadNumber(&f.Cursor, "hdop")
-	m.MCC = nmea.ReadUint(&f.Cursor, "mcc", 999)
-	m.MNC = nmea.ReadUint(&f.Cursor, "mnc", 999)
-	m.LAC = nmea.ReadHex(&f.Cursor, "lac", 1<<24-1)
-	m.CID = nmea.ReadHex(&f.Cursor, "cid", 1<<28-1)
-	m.Level = nmea.ReadUint(&f.Cursor, "level", 255)
+	m.MCC = nmea.ReadUint[uint16](&f.Cursor, "mcc", 999)
+	m.MNC = nmea.ReadUint[uint16](&f.Cursor, "mnc", 999)
+	m.LAC = nmea.ReadHex[uint32](&f.Cursor, "lac", 1<<24-1)
+	m.CID = nmea.ReadHex[uint32](&f.Cursor, "cid", 1<<28-1)
+	m.Level = nmea.ReadUint[uint8](&f.Cursor, "level", 255)
 	if f.More(',') {
 		m.Neighbours = f.FieldsText(',', "neighbour")
 	}
@@ -284,11 +350,11 @@ func (f *reader) report() protocol.Message {
 
 // affixed reads a number with letters, in any case, before or behind it; absent
 // where the field is empty.
-func (f *reader) affixed(name, prefix, suffix string, most uint64) em.Opt[uint64] {
+func affixed[T nmea.Unsigned](f *reader, name, prefix, suffix string, most T) em.Opt[T] {
 	at := f.Pos()
 	s := f.Field(',', name)
 	if f.Err() != nil || len(s) == 0 {
-		return em.Opt[uint64]{}
+		return em.Opt[T]{}
 	}
 	digits, starts := s, hasFold(s, prefix)
 	if starts {
@@ -299,10 +365,10 @@ func (f *reader) affixed(name, prefix, suffix string, most uint64) em.Opt[uint64
 		digits = digits[:len(digits)-len(suffix)]
 	}
 	n, ok := nmea.ParseUint(digits)
-	if !starts || !ends || !ok || n > most {
+	if !starts || !ends || !ok || n > uint64(most) {
 		f.FailAt(name, at, fmt.Errorf("%w: %q is not a number up to %d with %q", wire.ErrValue, s, most, prefix+suffix))
 	}
-	return em.Some(n)
+	return em.Some(T(n))
 }
 
 // hasFold reports whether s begins with letters, in lower case, in any case.
@@ -411,22 +477,10 @@ func (m *Report) line() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	affix := func(prefix string, n em.Opt[uint64], suffix string) string {
-		if !n.OK {
-			return ""
-		}
-		return prefix + strconv.FormatUint(n.V, 10) + suffix
-	}
-	hexa := func(n em.Opt[uint64]) string {
-		if !n.OK {
-			return ""
-		}
-		return fmt.Sprintf("%04X", n.V)
-	}
 	fields := []string{m.Event, m.Bracelet, m.Reserved[0], m.Reserved[1], m.Reserved[2], affix("", m.Counter, ""),
 		affix("M", m.CSQ, ""), affix("", m.Millivolts, "mV"),
 		string(nmea.AppendNumber(nil, m.Sensitivity)), string(nmea.AppendNumber(nil, m.HDOP)),
-		affix("", m.MCC, ""), affix("", m.MNC, ""), hexa(m.LAC), hexa(m.CID), affix("", m.Level, "")}
+		affix("", m.MCC, ""), affix("", m.MNC, ""), hexadecimal(m.LAC), hexadecimal(m.CID), affix("", m.Level, "")}
 	if m.Neighbours != "" {
 		if m.Neighbours[0] != ',' {
 			return nil, errors.New("no comma in front of the neighbours")
@@ -434,4 +488,19 @@ func (m *Report) line() ([]byte, error) {
 		fields = append(fields, strings.Split(m.Neighbours[1:], ",")...)
 	}
 	return arguments(append([]byte(m.IMEI+","), s...), fields, "")
+}
+
+// affix returns a number between letters, or nothing where it is absent.
+func affix[T nmea.Unsigned](prefix string, n em.Opt[T], suffix string) string {
+	if !n.OK {
+		return ""
+	}
+	return prefix + strconv.FormatUint(uint64(n.V), 10) + suffix
+}
+
+func hexadecimal(n em.Opt[uint32]) string {
+	if !n.OK {
+		return ""
+	}
+	return fmt.Sprintf("%04X", n.V)
 }

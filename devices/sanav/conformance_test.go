@@ -1,6 +1,7 @@
 package sanav
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/sargas-em/em"
@@ -31,5 +32,34 @@ func kit() codectest.Kit {
 }
 
 func TestConformance(t *testing.T) { codectest.Run(t, kit()) }
+
+// general is the codec without what it does for a Report that is as most are.
+type general struct{ Codec }
+
+func (c general) Decode(frame []byte) (protocol.Message, error) {
+	f := reader{frame: frame}
+	f.Begin(frame, nil)
+	m := f.message()
+	return protocol.Verdict(&f.Cursor, m, f.flaw, c.RelaxedChecksum)
+}
+
+func (general) Split(b []byte) ([]byte, int, error) {
+	if n := between(b); n > 0 || len(b) == 0 {
+		return nil, n, nil
+	}
+	return split(b)
+}
+
+func TestPlainReport(t *testing.T) {
+	const line = "990000000000017,$GNRMC,092653.00,A,5441.23200,N,02516.78200,E,0.054,,140326,,,A*6C,AUTO,I0251,,,,17,M16,3782mV,45,2.40,246,1,0D7A,B913,36"
+	for _, relaxed := range []bool{false, true} {
+		c := Codec{RelaxedChecksum: relaxed}
+		codectest.Alike(t, kit(), c, general{c}, func(frame []byte) bool {
+			f := reader{frame: frame}
+			f.Begin(frame, nil)
+			return f.plainReport() != nil
+		}, []byte(line), []byte(line+","), []byte(line+",7,x y"), []byte(strings.Replace(line, ",A*6C", "*01", 1)))
+	}
+}
 
 func FuzzStream(f *testing.F) { codectest.Fuzz(f, kit()) }

@@ -17,15 +17,16 @@ type Report struct {
 	Event       string // "AUTO" periodic, "ST" strap, "TT" tamper switch of the home unit; others exist
 	Bracelet    string // of the bracelet that the unit hears: "I0251"; empty where it hears none
 	Reserved    [3]string
-	Counter     em.Opt[uint64] // of reports
-	CSQ         em.Opt[uint64] // 0 to 31; 99 is unknown
-	Millivolts  em.Opt[uint64] // of the battery
+	Counter     em.Opt[uint32] // of reports
+	CSQ         em.Opt[uint8]  // 0 to 31; 99 is unknown
+	Level       em.Opt[uint8]  // of the serving cell, of unknown scale
+	Millivolts  em.Opt[uint16] // of the battery
 	Sensitivity em.Opt[em.Decimal]
 	HDOP        em.Opt[em.Decimal]
 
-	MCC, MNC, LAC, CID em.Opt[uint64] // serving cell
-	Level              em.Opt[uint64] // of the serving cell, of unknown scale
-	Neighbours         string         // further cells, of unknown layout: each field with the comma in front of it
+	MCC, MNC   em.Opt[uint16] // serving cell
+	LAC, CID   em.Opt[uint32]
+	Neighbours string // further cells, of unknown layout: each field with the comma in front of it
 }
 
 // Legacy is what SANAV's older trackers send.
@@ -55,7 +56,7 @@ func (r *Report) Cell() (cell em.Cell, ok bool) {
 	if !r.MCC.OK || !r.MNC.OK || !r.LAC.OK || !r.CID.OK || r.MCC.V == 0 {
 		return em.Cell{}, false
 	}
-	return em.Cell{MCC: uint16(r.MCC.V), MNC: uint16(r.MNC.V), LAC: uint32(r.LAC.V), CID: r.CID.V}, true
+	return em.Cell{MCC: r.MCC.V, MNC: r.MNC.V, LAC: r.LAC.V, CID: uint64(r.CID.V)}, true
 }
 
 // Event returns the event's name, the first field of capital letters (what stands

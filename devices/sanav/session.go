@@ -103,9 +103,9 @@ func (n *notes) add(name, value string) {
 	}
 }
 
-func (n *notes) addUint(name string, v em.Opt[uint64]) {
+func addUint[T nmea.Unsigned](n *notes, name string, v em.Opt[T]) {
 	if v.OK {
-		n.add(name, strconv.FormatUint(v.V, 10))
+		n.add(name, strconv.FormatUint(uint64(v.V), 10))
 	}
 }
 
@@ -133,14 +133,14 @@ func (s *session) report(m *Report, out *protocol.Output) {
 	out.Observe(s.device, at, comms)
 	var n notes
 	n.add("event", m.Event)
-	n.addUint("counter", m.Counter)
+	addUint(&n, "counter", m.Counter)
 	for i, v := range m.Reserved {
 		n.add("reserved"+strconv.Itoa(i+1), v)
 	}
 	if m.Sensitivity.OK {
 		n.add("gps_sensitivity", m.Sensitivity.V.String())
 	}
-	n.addUint("cell_level", m.Level)
+	addUint(&n, "cell_level", m.Level)
 	n.add("neighbours", strings.TrimPrefix(m.Neighbours, ","))
 	out.Observe(s.device, at, &em.Vendor{Name: "report", Fields: n})
 }

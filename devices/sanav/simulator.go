@@ -40,10 +40,10 @@ func newSimulator(imei string, seed uint64) (protocol.Simulator, error) {
 	s := &simulator{imei: imei, strap: true, every: time.Minute}
 	s.last = Report{
 		IMEI: imei, RMC: nmea.RMC{Talker: "GN", Status: 'V', Mode: "N", HasMode: true},
-		Counter: em.Some(rnd.Uint64N(9000)), CSQ: em.Some(12 + rnd.Uint64N(16)), Millivolts: em.Some(3600 + rnd.Uint64N(500)),
+		Counter: em.Some(uint32(rnd.Uint64N(9000))), CSQ: em.Some(12 + uint8(rnd.Uint64N(16))), Millivolts: em.Some(3600 + uint16(rnd.Uint64N(500))),
 		Sensitivity: em.Some(em.Decimal{Coef: 45}), HDOP: em.Some(em.Decimal{Coef: 90, Scale: 2}),
-		MCC: em.Some(uint64(246)), MNC: em.Some(uint64(1)), LAC: em.Some(uint64(0x0D7A)), CID: em.Some(rnd.Uint64N(1 << 16)),
-		Level: em.Some(20 + rnd.Uint64N(30)),
+		MCC: em.Some[uint16](246), MNC: em.Some[uint16](1), LAC: em.Some[uint32](0x0D7A), CID: em.Some(uint32(rnd.Uint64N(1 << 16))),
+		Level: em.Some(20 + uint8(rnd.Uint64N(30))),
 	}
 	return s, nil
 }
@@ -99,7 +99,7 @@ func (s *simulator) message(o em.Observation) (protocol.Message, error) {
 	case *em.Power:
 		mv := math.Round(b.Volts.V * 1000)
 		if ok = b.Event == em.PowerNone && b.Volts.OK && !b.Level.OK && mv >= 0 && mv < 65535; ok {
-			s.last.Millivolts = em.Some(uint64(mv))
+			s.last.Millivolts = em.Some(uint16(mv))
 		}
 	case *em.Comms:
 		ok = b.Event == em.CommsHeartbeat && b.Text == ""

@@ -21,6 +21,29 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 	if n = between(b); n > 0 || len(b) == 0 {
 		return nil, n, nil
 	}
+	if end := plainEnd(b); end > 0 {
+		return b[:end:end], end + between(b[end:]), nil
+	}
+	return split(b)
+}
+
+// plainEnd returns where a line at the start of b ends that is a report as most are,
+// with nothing in it that another frame could start with; 0 for all others.
+func plainEnd(b []byte) int {
+	if !reportHead(b) {
+		return 0
+	}
+	const head = reportDigits + len(",$")
+	end := head + wire.Printable(b[head:])
+	line := b[head:end]
+	if end == len(b) || bytes.IndexByte(line, '$') >= 0 || bytes.IndexByte(line, '#') >= 0 || bytes.IndexByte(line, 'i') >= 0 {
+		return 0
+	}
+	return end
+}
+
+// split is Split for all that comes, of which the first byte is none between frames.
+func split(b []byte) (frame []byte, n int, err error) {
 	switch {
 	case !printable(b[0]):
 		n = bytes.IndexFunc(b, func(r rune) bool { return r < 0x80 && printable(byte(r)) })

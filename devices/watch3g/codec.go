@@ -205,12 +205,12 @@ func (f *reader) position(m *Position) {
 	m.Speed = nmea.ReadNumber(&f.Cursor, "speed")
 	m.Course = nmea.ReadNumber(&f.Cursor, "course")
 	m.Altitude = nmea.ReadNumber(&f.Cursor, "altitude")
-	m.Satellites = nmea.ReadUint(&f.Cursor, "satellites", maxCount)
-	m.GSM = nmea.ReadUint(&f.Cursor, "gsm", 255)
-	m.Battery = nmea.ReadUint(&f.Cursor, "battery", 255)
-	m.Steps = nmea.ReadUint(&f.Cursor, "steps", maxCount)
-	m.Tumbles = nmea.ReadUint(&f.Cursor, "tumbles", maxCount)
-	bits := nmea.ReadHex(&f.Cursor, "bits", 1<<32-1)
+	m.Satellites = nmea.ReadUint[uint64](&f.Cursor, "satellites", maxCount)
+	m.GSM = nmea.ReadUint[uint64](&f.Cursor, "gsm", 255)
+	m.Battery = nmea.ReadUint[uint64](&f.Cursor, "battery", 255)
+	m.Steps = nmea.ReadUint[uint64](&f.Cursor, "steps", maxCount)
+	m.Tumbles = nmea.ReadUint[uint64](&f.Cursor, "tumbles", maxCount)
+	bits := nmea.ReadHex[uint64](&f.Cursor, "bits", 1<<32-1)
 	m.Bits = em.Opt[Bits]{V: Bits(bits.V), OK: bits.OK}
 	m.Radio = f.FieldsText(',', "radio")
 }

@@ -65,7 +65,8 @@ func ReadText(c *wire.Cursor, name string) string { return c.FieldText(',', name
 
 // ReadNumber reads one field with a plain decimal number; absent where it is blank.
 func ReadNumber(c *wire.Cursor, name string) em.Opt[em.Decimal] {
-	if n, size := PlainNumber(c.Ahead(), 0); size != Odd {
+	b := c.Ahead()
+	if n, size := PlainNumber(b, 0); size <= len(b) {
 		c.Advance(size)
 		return n
 	}
@@ -107,23 +108,28 @@ func ReadLetter(c *wire.Cursor, name, letters string, empty bool) byte {
 
 // ReadUint reads one field with decimal digits of a value up to most; absent
 // where it is blank.
-func ReadUint(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
-	if n, size := PlainUint(c.Ahead(), 0, most); size != Odd {
+func ReadUint[T Unsigned](c *wire.Cursor, name string, most T) em.Opt[T] {
+	b := c.Ahead()
+	if n, size := PlainUint(b, 0, most); size <= len(b) {
 		c.Advance(size)
 		return n
 	}
-	return readUint(c, name, 10, most)
+	return narrow[T](readUint(c, name, 10, uint64(most)))
 }
 
 // ReadHex reads one field with hexadecimal digits of a value up to most; absent
 // where it is blank.
-func ReadHex(c *wire.Cursor, name string, most uint64) em.Opt[uint64] {
-	if n, size := PlainHex(c.Ahead(), 0, most); size != Odd {
+func ReadHex[T Unsigned](c *wire.Cursor, name string, most T) em.Opt[T] {
+	b := c.Ahead()
+	if n, size := PlainHex(b, 0, most); size <= len(b) {
 		c.Advance(size)
 		return n
 	}
-	return readUint(c, name, 16, most)
+	return narrow[T](readUint(c, name, 16, uint64(most)))
 }
+
+// narrow returns a number that T holds.
+func narrow[T Unsigned](n em.Opt[uint64]) em.Opt[T] { return em.Opt[T]{V: T(n.V), OK: n.OK} }
 
 func readUint(c *wire.Cursor, name string, base, most uint64) em.Opt[uint64] {
 	v, off := field(c, name)

@@ -157,22 +157,22 @@ func TestFields(t *testing.T) {
 	if n := ReadNumber(&c, "blank"); n.OK || len(AppendNumber(nil, n)) != 0 {
 		t.Errorf("blank %v", n)
 	}
-	if n := ReadHex(&c, "hex", 0xFFFF); n != em.Some(uint64(0x5D8)) {
+	if n := ReadHex[uint64](&c, "hex", 0xFFFF); n != em.Some(uint64(0x5D8)) {
 		t.Errorf("hex %v", n)
 	}
-	if n := ReadUint(&c, "uint", 31); n != em.Some(uint64(31)) {
+	if n := ReadUint[uint64](&c, "uint", 31); n != em.Some(uint64(31)) {
 		t.Errorf("uint %v", n)
 	}
 	if s := ReadText(&c, "text"); s != "text " {
 		t.Errorf("text %q", s)
 	}
-	if n := ReadUint(&c, "blank", 9); n.OK || c.Err() != nil || c.Len() != 0 {
+	if n := ReadUint[uint64](&c, "blank", 9); n.OK || c.Err() != nil || c.Len() != 0 {
 		t.Errorf("at the end: %v, %v, %d bytes left", n, c.Err(), c.Len())
 	}
 	for name, read := range map[string]func(c *wire.Cursor){
 		"number": func(c *wire.Cursor) { ReadNumber(c, "f") },
-		"uint":   func(c *wire.Cursor) { ReadUint(c, "f", 99) },
-		"hex":    func(c *wire.Cursor) { ReadHex(c, "f", 0xFF) },
+		"uint":   func(c *wire.Cursor) { ReadUint[uint64](c, "f", 99) },
+		"hex":    func(c *wire.Cursor) { ReadHex[uint64](c, "f", 0xFF) },
 		"clock":  func(c *wire.Cursor) { ReadClock(c, "f") },
 		"date":   func(c *wire.Cursor) { ReadDate(c, "f") },
 		"coord":  func(c *wire.Cursor) { ReadCoord(c, Latitude, "f") },
@@ -333,8 +333,8 @@ func TestUsualForms(t *testing.T) {
 	)
 	reads := []func(c *wire.Cursor) any{
 		func(c *wire.Cursor) any { return ReadNumber(c, "f") },
-		func(c *wire.Cursor) any { return ReadUint(c, "f", 1_000_000) },
-		func(c *wire.Cursor) any { return ReadHex(c, "f", 1<<40) },
+		func(c *wire.Cursor) any { return ReadUint[uint64](c, "f", 1_000_000) },
+		func(c *wire.Cursor) any { return ReadHex[uint64](c, "f", 1<<40) },
 		func(c *wire.Cursor) any { return ReadClock(c, "f") },
 		func(c *wire.Cursor) any { return ReadDate(c, "f") },
 		func(c *wire.Cursor) any { return ReadCoord(c, Latitude, "f") },
@@ -399,8 +399,8 @@ func TestPlainSentence(t *testing.T) {
 		text = text[:len(text)-max(0, rapid.IntRange(-20, len(text)-1).Draw(t, "cut"))]
 		c := wire.New([]byte(text))
 		var fast, slow RMC
-		n := fast.plain(&c)
-		if n == 0 {
+		n := fast.Plain([]byte(text), text, 0)
+		if n == Odd {
 			return
 		}
 		plain++

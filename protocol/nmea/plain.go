@@ -13,15 +13,14 @@ import (
 const Odd = 1 << 30
 
 // The Plain functions read the field of b at an offset as the Read functions of the
-// same names do, as long as it is written in the way that nearly all are and a comma
-// follows it, and return where the next begins, behind that comma. What they take for
-// odd may be right all the same: it is for the Read functions, which also know what to
-// say of it. They are for lines of many fields: a line is read with them, and where
+// same names do, as long as it is written in the way that nearly all are, and return
+// where the next begins, behind the comma; the end of b is taken for one. What they take
+// for odd may be right all the same: it is for the Read functions, which also know what
+// to say of it. They are for lines of many fields: a line is read with them, and where
 // that ends at Odd, read once more with the others.
 
 // PlainText reads a field of blanks and what stands behind the comma in ASCII, save the
-// semicolon: none of it ends a line, a sentence or a frame in any dialect. The end of s
-// is taken for a comma.
+// semicolon: none of it ends a line, a sentence or a frame in any dialect.
 func PlainText(s string, at int) (string, int) {
 	i := at
 	for ; uint(i) < uint(len(s)) && s[i] != ','; i++ {
@@ -35,8 +34,15 @@ func PlainText(s string, at int) (string, int) {
 	return s[at:i], i + 1
 }
 
-// PlainNumber reads a plain decimal number of up to 17 digits or nothing.
-func PlainNumber(b []byte, at int) (em.Opt[em.Decimal], int) {
+// PlainNumber reads a plain decimal number of up to 17 signs, or nothing.
+func PlainNumber(b []byte, at int) (n em.Opt[em.Decimal], next int) {
+	if uint(at) < uint(len(b)) && b[at] == ',' {
+		return n, at + 1
+	}
+	return plainNumber(b, at)
+}
+
+func plainNumber(b []byte, at int) (n em.Opt[em.Decimal], next int) {
 	var v, negative int64
 	i := at
 	if uint(i) < uint(len(b)) && b[i] == '-' {
@@ -44,23 +50,24 @@ func PlainNumber(b []byte, at int) (em.Opt[em.Decimal], int) {
 		i++
 	}
 	from, point := i, 0
-	for ; uint(i) < uint(len(b)); i++ {
+	for ; uint(i) < uint(len(b)) && b[i] != ','; i++ {
 		switch c := b[i]; {
 		case c-'0' <= 9:
 			v = 10*v + int64(c-'0')
 		case c == '.' && point == 0 && i > from:
 			point = i + 1
-		case c == ',' && i-at < 18 && i > point && (i > from || negative == 0):
-			n := em.Opt[em.Decimal]{V: em.Decimal{Coef: v ^ negative - negative}, OK: i > from}
-			if point > 0 {
-				n.V.Scale = uint8(i - point)
-			}
-			return n, i + 1
 		default:
-			return em.Opt[em.Decimal]{}, Odd
+			return n, Odd
 		}
 	}
-	return em.Opt[em.Decimal]{}, Odd
+	if i > len(b) || i-at > 17 || i == point || i == from && negative < 0 {
+		return n, Odd
+	}
+	n.V.Coef, n.OK = v^negative-negative, i > from
+	if point > 0 {
+		n.V.Scale = uint8(i - point)
+	}
+	return n, i + 1
 }
 
 // Unsigned is a type of whole numbers.
@@ -68,50 +75,44 @@ type Unsigned interface {
 	~uint8 | ~uint16 | ~uint32 | ~uint64
 }
 
-// PlainUint reads up to nine digits of a value up to most or nothing.
+// PlainUint reads up to nine digits of a value up to most, or nothing.
 func PlainUint[T Unsigned](b []byte, at int, most T) (em.Opt[T], int) {
 	var v uint32
-	for i := at; uint(i) < uint(len(b)); i++ {
-		d := b[i] - '0'
-		if d > 9 {
-			if b[i] != ',' || i-at > 9 || uint64(v) > uint64(most) {
-				break
-			}
-			return em.Opt[T]{V: T(v), OK: i > at}, i + 1
-		}
-		v = 10*v + uint32(d)
+	i := at
+	for ; uint(i) < uint(len(b)) && b[i]-'0' <= 9; i++ {
+		v = 10*v + uint32(b[i]-'0')
 	}
-	return em.Opt[T]{}, Odd
+	if i > len(b) || i < len(b) && b[i] != ',' || i-at > 9 || uint64(v) > uint64(most) {
+		return em.Opt[T]{}, Odd
+	}
+	return em.Opt[T]{V: T(v), OK: i > at}, i + 1
 }
 
 // PlainHex is PlainUint with up to eight hexadecimal digits.
 func PlainHex[T Unsigned](b []byte, at int, most T) (em.Opt[T], int) {
 	var v uint32
-	for i := at; uint(i) < uint(len(b)); i++ {
-		d := wire.HexDigit(b[i])
-		if d > 15 {
-			if b[i] != ',' || i-at > 8 || uint64(v) > uint64(most) {
-				break
-			}
-			return em.Opt[T]{V: T(v), OK: i > at}, i + 1
-		}
-		v = v<<4 | uint32(d)
+	i := at
+	for ; uint(i) < uint(len(b)) && wire.HexDigit(b[i]) <= 15; i++ {
+		v = v<<4 | uint32(wire.HexDigit(b[i]))
 	}
-	return em.Opt[T]{}, Odd
+	if i > len(b) || i < len(b) && b[i] != ',' || i-at > 8 || uint64(v) > uint64(most) {
+		return em.Opt[T]{}, Odd
+	}
+	return em.Opt[T]{V: T(v), OK: i > at}, i + 1
 }
 
 // PlainLetter reads a field of one of two letters.
 func PlainLetter(b []byte, at int, one, other byte) (byte, int) {
-	if uint(at) < uint(len(b)-1) && (b[at] == one || b[at] == other) && b[at+1] == ',' {
-		return b[at], at + len("A,")
+	if uint(at) >= uint(len(b)) || b[at] != one && b[at] != other || at+1 < len(b) && b[at+1] != ',' {
+		return 0, Odd
 	}
-	return 0, Odd
+	return b[at], at + len("A,")
 }
 
 // PlainCoord reads the two fields of a coordinate that is there.
 func PlainCoord(b []byte, at int, axis Axis) (Coord, int) {
 	if uint(at) < uint(len(b)) {
-		if c, n := coordinate(axis, b[at:]); n > 0 && at+n < len(b) && b[at+n] == ',' {
+		if c, n := coordinate(axis, b[at:]); n > 0 && (at+n == len(b) || b[at+n] == ',') {
 			return c, at + n + 1
 		}
 	}
@@ -121,7 +122,7 @@ func PlainCoord(b []byte, at int, axis Axis) (Coord, int) {
 // PlainClock reads hhmmss with up to three decimals.
 func PlainClock(b []byte, at int) (time.Duration, int) {
 	if uint(at) < uint(len(b)) {
-		if d, n := clock(b[at:]); n > 0 && at+n < len(b) && b[at+n] == ',' {
+		if d, n := clock(b[at:]); n > 0 && (at+n == len(b) || b[at+n] == ',') {
 			return d, at + n + 1
 		}
 	}
@@ -130,11 +131,11 @@ func PlainClock(b []byte, at int) (time.Duration, int) {
 
 // PlainDay reads ddmmyy as midnight UTC; the zero time where the clock was never set.
 func PlainDay(b []byte, at int) (time.Time, int) {
-	const size = len("ddmmyy,")
-	if uint(at) < uint(len(b)) && len(b)-at >= size {
-		if dmy, ok := wire.SixDigits(b[at:]); ok && b[at+size-1] == ',' {
+	if uint(at) < uint(len(b)) {
+		end := at + len("ddmmyy")
+		if dmy, ok := wire.SixDigits(b[at:]); ok && (end == len(b) || b[end] == ',') {
 			if t, ok := date(dmy); ok {
-				return t, at + size
+				return t, end + 1
 			}
 		}
 	}

@@ -13,18 +13,18 @@ import (
 //
 //	$GPRMC,hhmmss.sss,A,ddmm.mmmm,N,dddmm.mmmm,E,knots,course,ddmmyy,variation,E,mode*hh
 type RMC struct {
-	Talker string    // "GP", "GN"
-	Time   time.Time // UTC; zero where the receiver had none
-	Status byte      // 'A' valid, 'V' not
-	Lat    Coord
-	Lng    Coord
-	Speed  em.Opt[em.Decimal] // knots
-	Course em.Opt[em.Decimal] // degrees
+	Talker  string    // "GP", "GN"
+	Time    time.Time // UTC; zero where the receiver had none
+	Status  byte      // 'A' valid, 'V' not
+	HasMode bool      // see Mode
+	Lat     Coord
+	Lng     Coord
+	Speed   em.Opt[em.Decimal] // knots
+	Course  em.Opt[em.Decimal] // degrees
 
 	// Variation, VariationDir and Mode are kept as they came, mostly empty. Mode
 	// is missing before NMEA 2.3: then HasMode is false.
 	Variation, VariationDir, Mode string
-	HasMode                       bool
 
 	// Check is the code behind the star as it came, two digits, or empty where
 	// there is none. Trackers edit the sentence behind their receiver's back, so
@@ -41,23 +41,27 @@ const rmcFields = 12
 // at whatever follows: a comma, or the end. The check code is not judged here. After
 // an error, which c has, r is zero.
 func (r *RMC) Read(c *wire.Cursor, frame []byte) {
-	if n := r.plain(c); n > 0 {
+	if n := r.Plain(c.Ahead(), c.TextAt(c.Pos(), c.Len()), 0); n != Odd {
 		c.Advance(n)
 	} else if r.read(c, frame); c.Err() != nil {
 		*r = RMC{}
 	}
 }
 
-// plain reads a sentence that has all that a receiver with a fix sends, no variation,
-// and a check code, as nearly all have. It returns how many bytes that are; 0 for
-// all others, right or wrong, which are read with care.
-func (r *RMC) plain(c *wire.Cursor) int {
+// Plain reads a sentence that has all that a receiver with a fix sends, no variation,
+// and a check code, as nearly all have, and returns where that ends: a sentence is read
+// from b at an offset as the Plain functions read fields. s is the text of b that r
+// keeps. What it has read of another is left in r.
+func (r *RMC) Plain(b []byte, s string, at int) (end int) {
 	const least = len("$GPRMC,,,,,,,,,,,*00")
-	b := c.Ahead()
-	if len(b) < least || b[0] != '$' || b[1]-'A' > 25 || b[2]-'A' > 25 || b[3] != 'R' || b[4] != 'M' || b[5] != 'C' || b[6] != ',' {
-		return 0
+	if uint(at) > uint(len(b)) || len(b)-at < least {
+		return Odd
 	}
-	clock, i := PlainClock(b, len("$GPRMC,"))
+	head := b[at : at+len("$GPRMC,")]
+	if head[0] != '$' || head[1]-'A' > 25 || head[2]-'A' > 25 || head[3] != 'R' || head[4] != 'M' || head[5] != 'C' || head[6] != ',' {
+		return Odd
+	}
+	clock, i := PlainClock(b, at+len("$GPRMC,"))
 	r.Status, i = PlainLetter(b, i, 'A', 'V')
 	r.Lat, i = PlainCoord(b, i, Latitude)
 	r.Lng, i = PlainCoord(b, i, Longitude)
@@ -65,29 +69,29 @@ func (r *RMC) plain(c *wire.Cursor) int {
 	r.Course, i = PlainNumber(b, i)
 	day, i := PlainDay(b, i)
 	if len(b)-i < len(",*00") || b[i] != ',' {
-		return 0
+		return Odd
 	}
 	i += len(",")
 	if r.HasMode = b[i] == ','; r.HasMode {
 		if len(b)-i < len(",A*00") || b[i+1]-'A' > 25 {
-			return 0
+			return Odd
 		}
 		i += len(",A")
 	}
 	if b[i] != '*' || upperHex(b[i+1])|upperHex(b[i+2]) > 15 {
-		return 0
+		return Odd
 	}
-	at := c.Pos()
-	if r.Talker = "GP"; b[1] != 'G' || b[2] != 'P' {
-		r.Talker = c.TextAt(at+1, 2)
+	if r.Talker = "GP"; head[1] != 'G' || head[2] != 'P' {
+		r.Talker = s[at+1 : at+3]
 	}
 	r.Time = Join(day, em.Some(clock))
 	r.Variation, r.VariationDir, r.Mode = "", "", ""
 	if r.HasMode {
-		r.Mode = c.TextAt(at+i-1, 1)
+		r.Mode = s[i-1 : i]
 	}
-	r.Check = c.TextAt(at+i+1, 2)
-	return i + len("*00")
+	i += len("*00")
+	r.Check = s[i-2 : i]
+	return i
 }
 
 func (r *RMC) read(c *wire.Cursor, frame []byte) {
