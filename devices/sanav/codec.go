@@ -291,7 +291,7 @@ func (f *reader) plainReport() *Report {
 	if len(b)-unit < len("mv,") || b[unit]|0x20 != 'm' || b[unit+1]|0x20 != 'v' || b[unit+2] != ',' {
 		return nil
 	}
-	if r.Millivolts, i = nmea.PlainUint[uint16](b[:unit], i, 65535); !r.Millivolts.OK {
+	if r.Millivolts, _ = nmea.PlainUint[uint16](b[:unit], i, 65535); !r.Millivolts.OK {
 		return nil
 	}
 	r.Sensitivity, i = nmea.PlainNumber(b, unit+len("mv,"))

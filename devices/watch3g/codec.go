@@ -25,6 +25,9 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeR
 func (Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
 	f := reader{frame: frame}
 	f.Begin(frame, memory)
+	if m := f.plainPosition(); m != nil {
+		return m, nil
+	}
 	m := f.message()
 	return protocol.Verdict(&f.Cursor, m, nil, false)
 }
@@ -42,6 +45,63 @@ type reader struct {
 	head    head
 	content []byte // which begins with the keyword
 	outer   int    // the end before the limit of the content
+
+	made *Position // by plainPosition
+}
+
+// plainPosition reads a Position that is as most are, and nil of all other frames, right
+// or wrong, which are for message.
+func (f *reader) plainPosition() *Position {
+	h, state := readHead(f.frame)
+	last := len(f.frame) - 1
+	if state != headWhole || last < h.content || f.frame[last] != ']' {
+		return nil
+	}
+	b := f.frame[:last]
+	comma := h.content + bytes.IndexByte(b[h.content:], ',')
+	if comma < h.content || !isPosition(string(b[h.content:comma])) {
+		return nil
+	}
+	m := wire.Own[Position](&f.Cursor)
+	f.made = m // for message too
+	text := f.TextAt(0, last)
+	m.Vendor, m.ID = text[len("["):len("[3G")], text[h.id:h.idEnd]
+	if h.index > 0 {
+		m.Index = text[h.index : h.index+4]
+	}
+	m.Keyword = text[h.content:comma]
+	day, i := nmea.PlainDay(b, comma+1)
+	clock, i := nmea.PlainClock(b, i)
+	m.Time = nmea.Join(day, em.Some(clock))
+	m.Status, i = nmea.PlainLetter(b, i, 'A', 'V')
+	m.Lat, i = nmea.PlainNumber(b, i)
+	m.NorthSouth, i = nmea.PlainLetter(b, i, 'N', 'S')
+	m.Lng, i = nmea.PlainNumber(b, i)
+	m.EastWest, i = nmea.PlainLetter(b, i, 'E', 'W')
+	m.Speed, i = nmea.PlainNumber(b, i)
+	m.Course, i = nmea.PlainNumber(b, i)
+	m.Altitude, i = nmea.PlainNumber(b, i)
+	m.Satellites, i = nmea.PlainUint[uint32](b, i, maxCount)
+	m.GSM, i = nmea.PlainUint[uint8](b, i, 255)
+	m.Battery, i = nmea.PlainUint[uint8](b, i, 255)
+	m.Steps, i = nmea.PlainUint[uint32](b, i, maxCount)
+	m.Tumbles, i = nmea.PlainUint[uint32](b, i, maxCount)
+	m.Bits, i = nmea.PlainHex[Bits](b, i, 1<<32-1)
+	switch {
+	case i == nmea.Odd, !within(m.Lat, 90), !within(m.Lng, 180):
+		return nil
+	case i <= last:
+		m.Radio = text[i-1:]
+	case !m.Bits.OK: // the last field of all, and empty
+		return nil
+	}
+	return m
+}
+
+// within reports whether a coordinate is of so many degrees at most.
+func within(d em.Opt[em.Decimal], most float64) bool {
+	v := d.V.Float()
+	return v >= -most && v <= most
 }
 
 func (f *reader) message() (m protocol.Message) {
@@ -99,12 +159,17 @@ func (f *reader) read() protocol.Message {
 		fields = nmea.Count(keyword[comma+1:])
 		keyword = keyword[:comma]
 	}
-	switch base(string(keyword)) {
-	case "UD", "UD2", "AL", "WT":
-		m := wire.Own[Position](c)
+	if isPosition(string(keyword)) {
+		m := f.made
+		if m == nil {
+			m = wire.Own[Position](c)
+		}
+		*m = Position{}
 		m.Keyword = f.keyword(&m.Header)
 		f.position(m)
 		return m
+	}
+	switch base(string(keyword)) {
 	case "LK":
 		m, list := wire.OwnList[KeepAlive, string](c, fields)
 		f.keyword(&m.Header)
@@ -147,6 +212,15 @@ func (f *reader) read() protocol.Message {
 	return &protocol.Raw{Code: code, Data: bytes.Clone(f.content)}
 }
 
+// isPosition reports whether a keyword is a Position's.
+func isPosition(keyword string) bool {
+	switch base(keyword) {
+	case "UD", "UD2", "AL", "WT":
+		return true
+	}
+	return false
+}
+
 // isSensor reports whether a keyword, in any case, is a sensor's.
 func isSensor(keyword []byte) bool {
 	const longest = 8
@@ -185,7 +259,7 @@ func (f *reader) degrees(name string, most float64) em.Opt[em.Decimal] {
 	if f.Err() != nil || !d.OK {
 		return d
 	}
-	if v := d.V.Float(); v < -most || v > most {
+	if !within(d, most) {
 		f.FailAt(name, at, fmt.Errorf("%w: %v is beyond %v degrees", wire.ErrValue, d.V, most))
 	}
 	return d
@@ -205,13 +279,12 @@ func (f *reader) position(m *Position) {
 	m.Speed = nmea.ReadNumber(&f.Cursor, "speed")
 	m.Course = nmea.ReadNumber(&f.Cursor, "course")
 	m.Altitude = nmea.ReadNumber(&f.Cursor, "altitude")
-	m.Satellites = nmea.ReadUint[uint64](&f.Cursor, "satellites", maxCount)
-	m.GSM = nmea.ReadUint[uint64](&f.Cursor, "gsm", 255)
-	m.Battery = nmea.ReadUint[uint64](&f.Cursor, "battery", 255)
-	m.Steps = nmea.ReadUint[uint64](&f.Cursor, "steps", maxCount)
-	m.Tumbles = nmea.ReadUint[uint64](&f.Cursor, "tumbles", maxCount)
-	bits := nmea.ReadHex[uint64](&f.Cursor, "bits", 1<<32-1)
-	m.Bits = em.Opt[Bits]{V: Bits(bits.V), OK: bits.OK}
+	m.Satellites = nmea.ReadUint[uint32](&f.Cursor, "satellites", maxCount)
+	m.GSM = nmea.ReadUint[uint8](&f.Cursor, "gsm", 255)
+	m.Battery = nmea.ReadUint[uint8](&f.Cursor, "battery", 255)
+	m.Steps = nmea.ReadUint[uint32](&f.Cursor, "steps", maxCount)
+	m.Tumbles = nmea.ReadUint[uint32](&f.Cursor, "tumbles", maxCount)
+	m.Bits = nmea.ReadHex[Bits](&f.Cursor, "bits", 1<<32-1)
 	m.Radio = f.FieldsText(',', "radio")
 }
 
@@ -331,6 +404,14 @@ func texts(m protocol.Message) []string {
 	return nil
 }
 
+// whole returns a number in decimal digits, or nothing where it is absent.
+func whole[T nmea.Unsigned](n em.Opt[T]) string {
+	if !n.OK {
+		return ""
+	}
+	return fmt.Sprint(n.V)
+}
+
 func (m *Position) content() ([]byte, error) {
 	clock, date, err := nmea.FormatTime(m.Time, 0)
 	if err != nil {
@@ -346,12 +427,6 @@ func (m *Position) content() ([]byte, error) {
 		return string(rune(c))
 	}
 	number := func(n em.Opt[em.Decimal]) string { return string(nmea.AppendNumber(nil, n)) }
-	whole := func(n em.Opt[uint64]) string {
-		if !n.OK {
-			return ""
-		}
-		return fmt.Sprint(n.V)
-	}
 	bits := ""
 	if m.Bits.OK {
 		bits = fmt.Sprintf("%08X", uint32(m.Bits.V))

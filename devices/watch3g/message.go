@@ -35,17 +35,17 @@ type Position struct {
 	Keyword string // as it came: "UD_LTE"
 
 	Time           time.Time // UTC; zero where the clock was never set
-	Status         byte      // 'A' fix, 'V' none
 	Lat, Lng       em.Opt[em.Decimal]
+	Status         byte               // 'A' fix, 'V' none
 	NorthSouth     byte               // 'N', 'S' or 0
 	EastWest       byte               // 'E', 'W' or 0
+	GSM            em.Opt[uint8]      // 0 to 100
+	Battery        em.Opt[uint8]      // percent
 	Speed          em.Opt[em.Decimal] // km/h
 	Course         em.Opt[em.Decimal] // degrees
 	Altitude       em.Opt[em.Decimal] // m
-	Satellites     em.Opt[uint64]
-	GSM            em.Opt[uint64] // 0 to 100
-	Battery        em.Opt[uint64] // percent
-	Steps, Tumbles em.Opt[uint64]
+	Satellites     em.Opt[uint32]
+	Steps, Tumbles em.Opt[uint32]
 	Bits           em.Opt[Bits]
 	Radio          string // behind the bits, each field with the comma in front of it: cells, access points and more, see Surroundings
 }
@@ -96,7 +96,10 @@ func (*Command) Type() string    { return "command" }
 // base returns the keyword without its ending, from a fixed set; empty where it
 // is none of them.
 func base(keyword string) string {
-	for _, k := range []string{"UD2", "UD", "AL", "WT", "LK", "INIT", "TKQ", "TK", "JXTK"} {
+	for _, k := range [...]string{"UD2", "UD", "AL", "WT", "LK", "INIT", "TKQ", "TK", "JXTK"} {
+		if keyword == "" || keyword[0] != k[0] { // most are told so
+			continue
+		}
 		if end, ok := strings.CutPrefix(keyword, k); ok &&
 			(end == "" || end[0] == '_' || end[0] >= '0' && end[0] <= '9' || strings.HasPrefix(end, "CUSTOMER")) {
 			return k

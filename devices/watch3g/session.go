@@ -159,10 +159,10 @@ func (s *session) position(m *Position, out *protocol.Output) {
 		}
 	}
 	if m.Steps.OK {
-		note("steps", strconv.FormatUint(m.Steps.V, 10))
+		note("steps", strconv.FormatUint(uint64(m.Steps.V), 10))
 	}
 	if m.Tumbles.OK {
-		note("tumbles", strconv.FormatUint(m.Tumbles.V, 10))
+		note("tumbles", strconv.FormatUint(uint64(m.Tumbles.V), 10))
 	}
 	if m.Bits.OK {
 		note("bits", fmt.Sprintf("%08X", uint32(bits)))

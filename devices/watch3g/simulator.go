@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -43,8 +42,8 @@ func newSimulator(identity string, seed uint64) (protocol.Simulator, error) {
 	zero := em.Some(em.Decimal{Scale: 6})
 	s.last = Position{
 		Header: s.header, Status: 'V', Lat: zero, NorthSouth: 'N', Lng: zero, EastWest: 'E',
-		Satellites: em.Some(uint64(0)), GSM: em.Some(60 + s.rnd.Uint64N(41)), Battery: em.Some(50 + s.rnd.Uint64N(51)),
-		Steps: em.Some(s.rnd.Uint64N(5000)), Tumbles: em.Some(uint64(0)), Bits: em.Some(Bits(0)),
+		Satellites: em.Some[uint32](0), GSM: em.Some(60 + uint8(s.rnd.Uint64N(41))), Battery: em.Some(50 + uint8(s.rnd.Uint64N(51))),
+		Steps: em.Some(uint32(s.rnd.Uint64N(5000))), Tumbles: em.Some[uint32](0), Bits: em.Some(Bits(0)),
 		Radio: fmt.Sprintf(",1,0,246,1,3450,%d,132,0,0.0", s.rnd.IntN(1<<16)),
 	}
 	return s, nil
@@ -90,7 +89,7 @@ func (s *simulator) message(o em.Observation) (protocol.Message, error) {
 			return nil, unsupported
 		}
 		if b.Level.OK {
-			s.last.Battery = em.Some(uint64(math.Round(b.Level.V * 100)))
+			s.last.Battery = em.Some(uint8(math.Round(b.Level.V * 100)))
 		}
 	case *em.Comms:
 		if b.Event != em.CommsHeartbeat || b.Text != "" || o.Stored {
@@ -167,12 +166,12 @@ func (s *simulator) position(b *em.Fix) bool {
 		m.EastWest = 'W'
 	}
 	m.Speed, m.Course, m.Altitude = rounded(speed, 2), rounded(course, 1), rounded(b.Altitude.V, 1)
-	m.Satellites = em.Some(uint64(b.Satellites.Or(9)))
+	m.Satellites = em.Some(uint32(b.Satellites.Or(9)))
 	return true
 }
 
 func (s *simulator) keepAlive() *KeepAlive {
-	return &KeepAlive{s.header, []string{strconv.FormatUint(s.last.Steps.V, 10), "0", strconv.FormatUint(s.last.Battery.V, 10)}}
+	return &KeepAlive{s.header, []string{whole(s.last.Steps), "0", whole(s.last.Battery)}}
 }
 
 // wantsAnswer reports whether the device repeats a message until it is answered.

@@ -110,7 +110,7 @@ func ReadLetter(c *wire.Cursor, name, letters string, empty bool) byte {
 // where it is blank.
 func ReadUint[T Unsigned](c *wire.Cursor, name string, most T) em.Opt[T] {
 	b := c.Ahead()
-	if n, size := PlainUint(b, 0, most); size <= len(b) {
+	if n, size := PlainUint[T](b, 0, uint32(most)); size <= len(b) {
 		c.Advance(size)
 		return n
 	}
@@ -121,7 +121,7 @@ func ReadUint[T Unsigned](c *wire.Cursor, name string, most T) em.Opt[T] {
 // where it is blank.
 func ReadHex[T Unsigned](c *wire.Cursor, name string, most T) em.Opt[T] {
 	b := c.Ahead()
-	if n, size := PlainHex(b, 0, most); size <= len(b) {
+	if n, size := PlainHex[T](b, 0, uint32(most)); size <= len(b) {
 		c.Advance(size)
 		return n
 	}

@@ -39,10 +39,6 @@ func PlainNumber(b []byte, at int) (n em.Opt[em.Decimal], next int) {
 	if uint(at) < uint(len(b)) && b[at] == ',' {
 		return n, at + 1
 	}
-	return plainNumber(b, at)
-}
-
-func plainNumber(b []byte, at int) (n em.Opt[em.Decimal], next int) {
 	var v, negative int64
 	i := at
 	if uint(i) < uint(len(b)) && b[i] == '-' {
@@ -76,26 +72,29 @@ type Unsigned interface {
 }
 
 // PlainUint reads up to nine digits of a value up to most, or nothing.
-func PlainUint[T Unsigned](b []byte, at int, most T) (em.Opt[T], int) {
+func PlainUint[T Unsigned](b []byte, at int, most uint32) (em.Opt[T], int) {
 	var v uint32
 	i := at
 	for ; uint(i) < uint(len(b)) && b[i]-'0' <= 9; i++ {
 		v = 10*v + uint32(b[i]-'0')
 	}
-	if i > len(b) || i < len(b) && b[i] != ',' || i-at > 9 || uint64(v) > uint64(most) {
+	if i > len(b) || i < len(b) && b[i] != ',' || i-at > 9 || v > most {
 		return em.Opt[T]{}, Odd
 	}
 	return em.Opt[T]{V: T(v), OK: i > at}, i + 1
 }
 
 // PlainHex is PlainUint with up to eight hexadecimal digits.
-func PlainHex[T Unsigned](b []byte, at int, most T) (em.Opt[T], int) {
+func PlainHex[T Unsigned](b []byte, at int, most uint32) (em.Opt[T], int) {
 	var v uint32
 	i := at
-	for ; uint(i) < uint(len(b)) && wire.HexDigit(b[i]) <= 15; i++ {
-		v = v<<4 | uint32(wire.HexDigit(b[i]))
+	for d := byte(0); uint(i) < uint(len(b)); i++ {
+		if d = wire.HexDigit(b[i]); d > 15 {
+			break
+		}
+		v = v<<4 | uint32(d)
 	}
-	if i > len(b) || i < len(b) && b[i] != ',' || i-at > 8 || uint64(v) > uint64(most) {
+	if i > len(b) || i < len(b) && b[i] != ',' || i-at > 8 || v > most {
 		return em.Opt[T]{}, Odd
 	}
 	return em.Opt[T]{V: T(v), OK: i > at}, i + 1
