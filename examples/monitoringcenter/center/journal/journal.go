@@ -89,6 +89,8 @@ type Journal struct {
 
 	stopped chan struct{}
 	broken  sync.Once
+
+	shared shared
 }
 
 type pending struct {
@@ -121,7 +123,8 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if cfg.Name != "" {
 		name = cfg.Name + "/" + name
 	}
-	j := &Journal{name: name, queue: make(chan pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{}), stopped: make(chan struct{})}
+	j := &Journal{name: name, queue: make(chan pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{}), stopped: make(chan struct{}),
+		shared: shared{commits: windowCommits}}
 	if err := j.open(ctx, cfg); err != nil {
 		j.disconnect()
 		return nil, fmt.Errorf("journal: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -18,22 +19,32 @@ var ErrDamaged = errors.New("journal: the log is damaged")
 // waits. A commit that does not decode, or does not follow the one before, is an
 // error that wraps ErrDamaged: reading on would lose evidence silently.
 func (j *Journal) Read(ctx context.Context, after uint64, out chan<- Commit) error {
-	return readOn(ctx, j, after, out, func(s Sealed) (Commit, error) { return s.Open(nil) })
+	return j.readOn(ctx, after, func(s Sealed) error {
+		c, err := s.Open(nil)
+		if err != nil {
+			return err
+		}
+		select {
+		case out <- c:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
 }
 
-// ReadSealed is Read for those who want a part of each commit: see Sealed.Open.
-func (j *Journal) ReadSealed(ctx context.Context, after uint64, out chan<- Sealed) error {
-	return readOn(ctx, j, after, out, func(s Sealed) (Sealed, error) { return s, nil })
-}
+// errEnough: what is read on for has come. It is never wrapped.
+var errEnough = errors.New("enough")
 
-// readOn reads what open makes of each message.
-func readOn[T any](ctx context.Context, j *Journal, after uint64, out chan<- T, open func(Sealed) (T, error)) error {
+// readOn calls take with each message after a position, until ctx ends or take returns
+// an error: then the message counts as not taken.
+func (j *Journal) readOn(ctx context.Context, after uint64, take func(Sealed) error) error {
 	for {
-		err := readOnce(ctx, j, &after, out, open)
+		err := j.readOnce(ctx, &after, take)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case j.srv != nil || errors.Is(err, ErrDamaged):
+		case j.srv != nil || err == errEnough || errors.Is(err, ErrDamaged):
 			return err
 		}
 		if !sleep(ctx, retryEvery) {
@@ -43,7 +54,7 @@ func readOn[T any](ctx context.Context, j *Journal, after uint64, out chan<- T, 
 }
 
 // readOnce does it until something fails; after is then where it stands.
-func readOnce[T any](ctx context.Context, j *Journal, after *uint64, out chan<- T, open func(Sealed) (T, error)) error {
+func (j *Journal) readOnce(ctx context.Context, after *uint64, take func(Sealed) error) error {
 	cons, err := j.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:   *after + 1,
@@ -55,6 +66,7 @@ func readOnce[T any](ctx context.Context, j *Journal, after *uint64, out chan<- 
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
+	defer j.forget(ctx, cons)
 	defer it.Stop()
 	defer context.AfterFunc(ctx, it.Stop)()
 	for {
@@ -73,18 +85,24 @@ func readOnce[T any](ctx context.Context, j *Journal, after *uint64, out chan<- 
 		if *after != 0 && seq != *after+1 {
 			return fmt.Errorf("%w: message %d follows %d", ErrDamaged, seq, *after)
 		}
-		commit, err := open(Sealed{seq, msg.Data()})
-		if err != nil {
+		if err := take(Sealed{seq, msg.Data()}); err != nil {
 			return err
 		}
-		select {
-		case out <- commit:
-			*after = seq
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		*after = seq
 	}
 }
+
+// forget ends what the server keeps for a reader, which else does so after minutes.
+func (j *Journal) forget(ctx context.Context, cons jetstream.Consumer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetWithin)
+	defer cancel()
+	if info := cons.CachedInfo(); info != nil {
+		j.stream.DeleteConsumer(ctx, info.Name)
+	}
+}
+
+// forgetWithin is what the end of a reader waits for at most: the log may be away.
+const forgetWithin = 250 * time.Millisecond
 
 // Sealed is a commit as it lies in the log.
 type Sealed struct {
