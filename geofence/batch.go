@@ -136,8 +136,8 @@ func (x *Index) AppendBatchE7(dst []Hit, pts []E7) []Hit {
 }
 
 // stagePoints is how many points are looked up together: enough to keep the
-// processor's loads busy, few enough for its nearest cache.
-const stagePoints = 128
+// processor's loads busy, few enough for its nearest caches.
+const stagePoints = 256
 
 // nowhereLat marks a point that is no position, which isEdgeOfPlane.
 const nowhereLat = 1 << 30
@@ -152,12 +152,14 @@ const (
 // stage is the points that are looked up together. What each step loads for one
 // of them depends on what no other has loaded, and where it can be helped on no
 // branch: so the processor waits for memory once for all, and has little to
-// foresee.
+// foresee. Where to load from is worked out in a loop before the one that loads:
+// the less a processor has to do for a load, the more of them it has under way.
 type stage struct {
 	at      [stagePoints]E7
 	given   [stagePoints]em.LatLng
-	rounded bool // given is not set
-	places  [stagePoints]uint32
+	rounded bool                // given is not set
+	places  [stagePoints]uint32 // where the next step loads from
+	ends    [stagePoints]uint32 // and where the last entry of a record is
 	slots   [stagePoints]uint32
 	some    [stagePoints]uint8 // the points of the next step
 	items   [stageItems]stageItem
@@ -178,19 +180,22 @@ type stageItem uint64
 
 const (
 	itemPoint = slotCount
-	itemZone  = itemPoint + 7
+	itemZone  = itemPoint + 8
 
 	usualEntries = 4 // few records have more
 )
 
+func (it stageItem) entry() uint32 { return uint32(it) & placeMask }
+func (it stageItem) point() uint32 { return uint32(it>>itemPoint) & (stagePoints - 1) }
+
 // ask is an entry that says yes, or has others beside it, or open to the edges.
 type ask struct {
-	zone  uint32
-	entry uint32
-	point uint32
-	yes   uint32
-	last  uint32 // 1 if no more are of this zone
+	item stageItem
+	zone uint32 // as in the entry, but of a whole cell its; and askYes
 }
+
+// askYes is a bit that no zone has.
+const askYes = 1 << 31
 
 // set sets a point.
 func (s *stage) set(i int, p em.LatLng) {
@@ -253,17 +258,25 @@ func (t *tree) appendStage(dst []Hit, s *stage, n int, first int32, applies Filt
 	shift := t.shift
 	for open := s.pick(n, slotNode<<slotBits); open > 0; open = s.pick(open, slotNode<<slotBits) {
 		shift -= nodeLevels
-		for _, i := range s.some[:open] {
+		some := s.some[:open]
+		for k, i := range some {
 			i &= stagePoints - 1
-			s.slots[i] = t.nodes[s.slots[i]&slotMask].slot(s.at[i], shift)
+			s.places[k&(stagePoints-1)] = s.slots[i]<<(2*nodeLevels) | nodePlace(s.at[i], shift)
+		}
+		for k, i := range some {
+			at := s.places[k&(stagePoints-1)]
+			s.slots[i&(stagePoints-1)] = t.nodes[at>>(2*nodeLevels)][at&(1<<(2*nodeLevels)-1)]
 		}
 	}
 	s.pickAll(n)
 	some := s.some[:s.pick(n, slotEmpty+1)]
-	loaded := uint32(0)
-	for _, i := range some {
+	for k, i := range some {
 		at, more := recordOf(s.slots[i&(stagePoints-1)])
-		loaded ^= t.entries[at].tiles ^ t.entries[at+more].tiles // for most all of the record
+		s.places[k&(stagePoints-1)], s.ends[k&(stagePoints-1)] = at, at+more
+	}
+	loaded := uint32(0)
+	for k := range some {
+		loaded ^= t.entries[s.places[k&(stagePoints-1)]].tiles ^ t.entries[s.ends[k&(stagePoints-1)]].tiles // for most all of the record
 	}
 	s.loaded ^= loaded
 	k := 0
@@ -332,24 +345,18 @@ func (t *tree) appendItems(dst []Hit, s *stage, n int, first int32, applies Filt
 	}
 	k, open := 0, 0
 	for _, it := range s.items[:n] {
-		entry, point := uint32(it)&placeMask, uint32(it>>itemPoint)&(stagePoints-1)
-		n := &t.entries[entry]
-		tiles := n.tiles >> tileOf(s.at[point], n.run>>runTile)
-		edges, yes := tiles&1, tiles>>tileCount&1
-		several := (n.zone/entryMore | n.zone/entryRest) & 1
+		n := &t.entries[it.entry()]
+		zone := n.zone
+		tiles := n.tiles >> tileOf(s.at[it.point()], n.run>>runTile)
 		a := &s.asks[k&(stageItems-1)]
-		a.zone = n.zone>>entryBits | uint32(it>>itemZone)
-		a.entry = entry
-		a.point = point
-		a.yes = yes
-		a.last = n.zone/entryMore&1 ^ 1
+		a.item, a.zone = it, zone|uint32(it>>itemZone<<entryBits)|tiles>>tileCount<<31
 		s.open[open&(stageItems-1)] = uint16(k)
-		open += int(edges)
-		k += int(edges | yes | several)
+		open += int(tiles & 1)
+		k += int((tiles | tiles>>tileCount | zone/entryMore | zone/entryRest) & 1)
 	}
 	loaded := uint32(0)
 	for _, i := range s.open[:open] {
-		n := &t.entries[s.asks[i&(stageItems-1)].entry]
+		n := &t.entries[s.asks[i&(stageItems-1)].item.entry()]
 		if v := uint(n.first) + uint(n.edges()); v < uint(len(t.vertices)) {
 			loaded ^= uint32(t.vertices[n.first].Lat) ^ uint32(t.vertices[v].Lat)
 		}
@@ -361,10 +368,9 @@ func (t *tree) appendItems(dst []Hit, s *stage, n int, first int32, applies Filt
 			continue
 		}
 		a := &s.asks[i&(stageItems-1)]
-		n := &t.entries[a.entry]
-		if n.zone&entryRound == 0 {
-			yes, near := t.answer(n, s.at[a.point&(stagePoints-1)])
-			if a.yes = yes; !near {
+		if a.zone&entryRound == 0 {
+			yes, near := t.answer(&t.entries[a.item.entry()], s.at[a.item.point()])
+			if a.zone |= yes * askYes; !near {
 				continue
 			}
 		}
@@ -376,10 +382,11 @@ func (t *tree) appendItems(dst []Hit, s *stage, n int, first int32, applies Filt
 	in := uint32(0)
 	for i := range s.asks[:k] {
 		a := &s.asks[i]
-		in ^= a.yes
-		hits[at] = Hit{first + int32(a.point), int32(a.zone)}
-		at += int(in & a.last)
-		in &^= a.last
+		in ^= a.zone / askYes
+		last := a.zone/entryMore&1 ^ 1
+		hits[at] = Hit{first + int32(a.item.point()), int32(a.zone &^ askYes >> entryBits)}
+		at += int(in & last)
+		in &^= last
 	}
 	return dst[:at]
 }
@@ -389,8 +396,7 @@ func (t *tree) appendItems(dst []Hit, s *stage, n int, first int32, applies Filt
 func (t *tree) filterItems(s *stage, n int, first int32, applies Filter) int {
 	k, skip := 0, false
 	for _, it := range s.items[:n] {
-		entry, point := uint32(it)&placeMask, uint32(it>>itemPoint)&(stagePoints-1)
-		n := &t.entries[entry]
+		n, point := &t.entries[it.entry()], it.point()
 		if n.zone&entryRest == 0 {
 			zone := n.zone>>entryBits | uint32(it>>itemZone)
 			skip = !n.mayContain(s.at[point]) || !applies(int(first)+int(point), int(zone))
@@ -406,19 +412,19 @@ func (t *tree) filterItems(s *stage, n int, first int32, applies Filter) int {
 // decide decides about the zone of an ask by all of its entries, which have been
 // asked next to each other, and returns the last of them.
 func (t *tree) decide(s *stage, i int) (last int) {
-	a := &s.asks[i]
-	at, first := a.entry, i
+	a := s.asks[i]
+	at, first := a.item.entry(), i
 	for ; t.entries[at].zone&entryRest != 0; at-- {
 		first--
 	}
-	for last = i; s.asks[last].last == 0; last++ {
+	for last = i; s.asks[last].zone&entryMore != 0; last++ {
 	}
 	for j := first; j <= last; j++ {
-		s.asks[j].yes = 0
+		s.asks[j].zone &^= askYes
 	}
-	p := s.probe(a.point)
+	p := s.probe(a.item.point())
 	if t.contains(at, &p) {
-		s.asks[last].yes = 1
+		s.asks[last].zone |= askYes
 	}
 	return last
 }

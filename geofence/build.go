@@ -483,7 +483,7 @@ func (c *compiler) join() (*tree, error) {
 		nodes += len(c.tasks[i].nodes)
 		entries += len(c.tasks[i].entries)
 	}
-	if nodes > slotMask || entries > placeMask {
+	if nodes > maxNodes || entries > placeMask {
 		return nil, nowhere(ErrTooLarge, "the index takes %d nodes and %d entries", nodes, entries)
 	}
 	t.nodes, t.entries = makeLarge[node](nodes)[:0], append(makeLarge[zoneEntry](entries)[:0], nobody)

@@ -75,8 +75,9 @@ const (
 	slotBits   = 30
 	slotMask   = 1<<slotBits - 1
 
-	slotCount = 27 // where the number of entries is
-	slotMany  = 7  // eight or more: the last says so
+	maxNodes  = 1<<(32-2*nodeLevels) - 1 // so that 32 bits say where a slot of one is
+	slotCount = 27                       // where the number of entries is
+	slotMany  = 7                        // eight or more: the last says so
 	placeMask = 1<<slotCount - 1
 )
 
@@ -174,11 +175,11 @@ func (t *tree) rootSlot(e E7) uint32 {
 	return slotEmpty
 }
 
-// slot returns the slot for a point, which is in a cell of the size
-// 1<<(shift+nodeLevels).
-func (n *node) slot(e E7, shift uint32) uint32 {
+// nodePlace returns where in a node the slot for a point is, which is in a cell of
+// the size 1<<(shift+nodeLevels).
+func nodePlace(e E7, shift uint32) uint32 {
 	x, y := e.plane()
-	return n[y>>(shift&31)&(nodeSide-1)<<nodeLevels|x>>(shift&31)&(nodeSide-1)]
+	return y>>(shift&31)&(nodeSide-1)<<nodeLevels | x>>(shift&31)&(nodeSide-1)
 }
 
 // find descends to the slot that decides about a point.
@@ -186,7 +187,7 @@ func (t *tree) find(e E7) uint32 {
 	slot, shift := t.rootSlot(e), t.shift
 	for slot>>slotBits == slotNode {
 		shift -= nodeLevels
-		slot = t.nodes[slot&slotMask].slot(e, shift)
+		slot = t.nodes[slot&slotMask][nodePlace(e, shift)]
 	}
 	return slot
 }
