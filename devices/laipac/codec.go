@@ -89,7 +89,11 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeR
 func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
 	var f wire.Cursor
 	f.Begin(frame, memory)
-	m, wrong := read(&f, frame)
+	made, whole := plainReport(&f, frame)
+	if whole {
+		return made, nil
+	}
+	m, wrong := read(&f, frame, made)
 	return protocol.Verdict(&f, m, wrong, c.RelaxedChecksum)
 }
 
@@ -99,8 +103,54 @@ func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
 	return m, frames().Dissect(frame), err
 }
 
-// read reads a sentence; wrong is its wrong check code, if it is.
-func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
+// plainReport reads a Report that is as most are. Of all others whole is false; they are
+// for read, with the Report if one was made.
+func plainReport(f *wire.Cursor, b []byte) (r *Report, whole bool) {
+	const start = "$AVRMC,"
+	star := len(b) - len("*00")
+	if star < len(start) || b[star] != '*' || string(b[:len(start)]) != start {
+		return nil, false
+	}
+	if check, err := nmea.ParseCheck(b[star+1:]); err != nil || check != checksum.Xor8(b[1:star]) {
+		return nil, false
+	}
+	if n := nmea.Count(b[len(start):star]); n != reportFields && n != reportFields+2 {
+		return nil, false
+	}
+	r = wire.Own[Report](f)
+	text := f.TextAt(0, len(b))
+	r.Check = text[star+1:]
+	b, text = b[:star], text[:star]
+	i := len(start)
+	r.Unit, i = nmea.PlainText(text, i)
+	clock, i := nmea.PlainClock(b, i)
+	if i >= star-1 || strings.IndexByte(statuses, b[i]) < 0 || b[i+1] != ',' {
+		return r, false
+	}
+	r.Status = b[i]
+	r.Lat, i = nmea.PlainCoord(b, i+len("A,"), nmea.Latitude)
+	r.Lng, i = nmea.PlainCoord(b, i, nmea.Longitude)
+	r.Speed, i = nmea.PlainNumber(b, i)
+	r.Course, i = nmea.PlainNumber(b, i)
+	day, i := nmea.PlainDay(b, i)
+	r.Time = nmea.Join(day, em.Some(clock))
+	r.Event, i = nmea.PlainText(text, i)
+	r.Battery, i = nmea.PlainNumber(b, i)
+	r.Mileage, i = nmea.PlainNumber(b, i)
+	on, i := nmea.PlainUint[uint8](b, i, 1)
+	r.GPSOn = em.Opt[bool]{V: on.V == 1, OK: on.OK}
+	r.Analog1, i = nmea.PlainNumber(b, i)
+	r.Analog2, i = nmea.PlainNumber(b, i)
+	if i <= star {
+		r.CellID, i = nmea.PlainText(text, i)
+		r.Network, i = nmea.PlainText(text, i)
+	}
+	return r, i == star+1
+}
+
+// read reads a sentence, a Report into made unless that is nil; wrong is its wrong check
+// code, if it is.
+func read(f *wire.Cursor, frame []byte, made *Report) (m protocol.Message, wrong error) {
 	f.Expect("$", "start")
 	star := bytes.IndexByte(frame, '*')
 	if star < 1 {
@@ -133,7 +183,7 @@ func read(f *wire.Cursor, frame []byte) (m protocol.Message, wrong error) {
 	case "":
 		f.FailAt("sentence", 1, fmt.Errorf("%w: a sentence without a name", protocol.ErrMalformed))
 	case "AVRMC":
-		r := b.report()
+		r := b.report(made)
 		m, check = r, &r.Check
 	case "AVSYS":
 		s, extra := wire.OwnList[System, string](f, b.n-4)
@@ -219,16 +269,23 @@ func (b fields) exactly(places ...text) {
 // reportFields are the fields of the oldest form of $AVRMC.
 const reportFields = 16
 
-func (b fields) report() *Report {
+// statuses are the letters that a Report's status can have.
+const statuses = "AVRPavrp"
+
+func (b fields) report(made *Report) *Report {
 	f := b.f
 	if b.n < reportFields {
 		f.FailAt("AVRMC", f.Pos()+f.Len(), wire.ErrTruncated)
 	}
-	r, extra := wire.OwnList[Report, string](f, b.n-reportFields-2)
+	r, extra := made, []string(nil) // which has none
+	if r == nil {
+		r, extra = wire.OwnList[Report, string](f, b.n-reportFields-2)
+	}
+	*r = Report{}
 	r.Unit = nmea.ReadText(f, "unit")
 	clock := nmea.ReadClock(f, "time")
 	at := f.Pos()
-	if s := f.Field(',', "status"); len(s) == 1 && strings.IndexByte("AVRPavrp", s[0]) >= 0 {
+	if s := f.Field(',', "status"); len(s) == 1 && strings.IndexByte(statuses, s[0]) >= 0 {
 		r.Status = s[0]
 	} else {
 		f.FailAt("status", at, fmt.Errorf("%w: %q is not one of A, V, R, P", wire.ErrValue, s))
@@ -332,7 +389,7 @@ func (r *Report) body() ([]byte, error) {
 	if r.Time.IsZero() {
 		clock, date = "000000", "000000"
 	}
-	if strings.IndexByte("AVRPavrp", r.Status) < 0 {
+	if strings.IndexByte(statuses, r.Status) < 0 {
 		return nil, fmt.Errorf("status %q", r.Status)
 	}
 	b, err := join("AVRMC", r.Unit, clock, string(r.Status), "")

@@ -59,7 +59,7 @@ func TestPlainReport(t *testing.T) {
 			f := reader{frame: frame}
 			f.Begin(frame, nil)
 			return f.plainReport() != nil
-		}, []byte(goodReport), []byte(goodReport[4:]), []byte(tail))
+		}, nil, []byte(goodReport), []byte(goodReport[4:]), []byte(tail))
 	}
 }
 

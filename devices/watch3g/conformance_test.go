@@ -47,7 +47,7 @@ func TestPlainPosition(t *testing.T) {
 		f := reader{frame: frame}
 		f.Begin(frame, nil)
 		return f.plainPosition() != nil
-	}, []byte("[3G*9900000017*0001*UD"+fields+"]"), []byte("[3G*9900000017*0001*0099*UD2"+fields+",]"),
+	}, nil, []byte("[3G*9900000017*0001*UD"+fields+"]"), []byte("[3G*9900000017*0001*0099*UD2"+fields+",]"),
 		[]byte("[SG*9900000017*0099*AL"+fields+",1,0,246,1,3450,9,132,0,0.0]"))
 }
 

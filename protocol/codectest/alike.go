@@ -17,8 +17,10 @@ import (
 // same without its shortcuts. It splits and decodes with both usual, the frames that the
 // quick way is for, the composed and the outside vectors, and some thousand variants of
 // them (with EM_ALIKE so many), most of which are wrong in some place. taken reports
-// whether the quick way decodes a frame: it must decode those of usual.
-func Alike(t *testing.T, k Kit, quick, general protocol.Codec, taken func(frame []byte) bool, usual ...[]byte) {
+// whether the quick way decodes a frame: it must decode those of usual. seal, which may
+// be nil, puts the right check code into a variant, if it has a place for one: half of
+// them get it.
+func Alike(t *testing.T, k Kit, quick, general protocol.Codec, taken func(frame []byte) bool, seal func(frame []byte), usual ...[]byte) {
 	t.Helper()
 	k = k.withDefaults(inTest(t))
 	var frames [][]byte
@@ -49,6 +51,10 @@ func Alike(t *testing.T, k Kit, quick, general protocol.Codec, taken func(frame 
 			b := frame
 			for range min(n, 1+n%3) { // at first the frame as it is
 				b = variant(rnd, b)
+			}
+			if seal != nil && n%2 == 1 {
+				b = bytes.Clone(b)
+				seal(b)
 			}
 			if d := difference(quick, general, b); d != "" {
 				t.Fatalf("frame %d, variant %d of seed %d: %s", i, n, seed, d)
