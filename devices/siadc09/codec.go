@@ -35,11 +35,19 @@ func (c Codec) Decode(frame []byte) (protocol.Message, error) { return c.DecodeR
 func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message, error) {
 	f := reader{b: frame}
 	f.Begin(frame, memory)
-	m, wrong := c.read(&f)
-	if wrong != nil { // not an error that holds nil
-		return protocol.Verdict(&f.Cursor, m, wrong, c.RelaxedChecksum)
+	if m := f.plainMessage(); m != nil {
+		return m, nil
 	}
-	return protocol.Verdict(&f.Cursor, m, nil, c.RelaxedChecksum)
+	return c.general(&f)
+}
+
+// general reads any frame.
+func (c Codec) general(r *reader) (protocol.Message, error) {
+	m, wrong := c.read(r)
+	if wrong != nil { // not an error that holds nil
+		return protocol.Verdict(&r.Cursor, m, wrong, c.RelaxedChecksum)
+	}
+	return protocol.Verdict(&r.Cursor, m, nil, c.RelaxedChecksum)
 }
 
 // Dissect reads one frame and tells its fields. Encrypted content is one of them,
@@ -47,6 +55,106 @@ func (c Codec) DecodeReuse(frame []byte, memory *wire.Memory) (protocol.Message,
 func (c Codec) Dissect(frame []byte) (protocol.Message, []wire.Span, error) {
 	m, err := c.Decode(frame)
 	return m, frames().Dissect(frame), err
+}
+
+// plainMessage reads a message with events that is as most are: neither encrypted nor with
+// a wrong check code. It is nil for all others, right or wrong, which are for Codec.read.
+func (r *reader) plainMessage() *Message {
+	const (
+		id     = len("\n00000000\"")
+		behind = id + len(DCS+`"`)
+	)
+	b, end := r.b, len(r.b)-1
+	if end < behind || b[0] != '\n' || b[end] != '\r' || b[id-1] != '"' || b[behind-1] != '"' {
+		return nil
+	}
+	kind := ""
+	switch string(b[id : behind-1]) {
+	case DCS:
+		kind = DCS
+	case ContactID:
+		kind = ContactID
+	default:
+		return nil
+	}
+	code, ok1 := fourHex(b[1:])
+	_, ok2 := fourHex(b[5:])
+	body := b[id-1 : end]
+	if !ok1 || !ok2 || code != checksum.ARC(body) || wire.Printable(body) < len(body) {
+		return nil
+	}
+	m, extended := wire.OwnList[Message, string](&r.Cursor, bytes.Count(b[behind:end], []byte("["))-1)
+	b, text := b[:end], r.TextAt(0, end)
+	m.ID = kind
+	i := behind
+	for ; i < len(b) && i < behind+4; i++ {
+		d := b[i] - '0'
+		if d > 9 {
+			return nil
+		}
+		m.Seq = 10*m.Seq + uint16(d)
+	}
+	if i < len(b) && b[i] == 'R' {
+		m.Receiver, i = plainNumber(text, i, 1, 6)
+	}
+	if i >= len(b) || b[i] != 'L' {
+		return nil
+	}
+	if m.Line, i = plainNumber(text, i, 1, 6); i < len(b) && b[i] == '#' {
+		m.Account, i = plainNumber(text, i, 3, 16)
+	}
+	if i >= len(b) || b[i] != '[' {
+		return nil
+	}
+	for n := 0; i < len(b) && b[i] == '['; n++ {
+		from := i + 1
+		to := bytes.IndexByte(b[from:], ']')
+		if to < 0 {
+			return nil
+		}
+		to += from
+		i = to + 1
+		if n == 0 {
+			m.Data = text[from:to]
+			continue
+		}
+		extended = append(extended, text[from:to])
+		m.Extended = extended
+	}
+	if i < len(b) && b[i] == '_' {
+		var ok bool
+		if m.Time, ok = parseStamp(text[i+1:]); ok {
+			i = end
+		}
+	}
+	d := data{text: m.Data}
+	if d.read(kind); d.err != nil || i != end {
+		return nil
+	}
+	return m
+}
+
+// plainNumber reads the hexadecimal digits behind a sign, and returns where they end; that
+// is nowhere in s if they are too few or too many.
+func plainNumber(s string, sign, least, most int) (digits string, end int) {
+	end = sign + 1
+	for end < len(s) && isHex(s[end]) {
+		end++
+	}
+	if n := end - sign - 1; n < least || n > most {
+		return "", len(s) + 1
+	}
+	return s[sign+1 : end], end
+}
+
+// fourHex reads four hexadecimal digits.
+func fourHex(b []byte) (v uint16, ok bool) {
+	bad := byte(0)
+	for _, c := range b[:4] {
+		d := wire.HexDigit(c)
+		v, bad = v<<4|uint16(d), bad|d
+	}
+	return v, bad <= 15
 }
 
 const sealedName = "encrypted content"
@@ -223,13 +331,14 @@ func (r *reader) count(is func(byte) bool) int {
 
 func (r *reader) hex16(name string) (v uint16) {
 	at := r.Pos()
-	for _, c := range r.Chars(4, name) {
-		d := wire.HexDigit(c)
-		if d > 15 {
-			r.FailAt(name, at, fmt.Errorf("%w: not hexadecimal digits", wire.ErrValue))
-			return 0
-		}
-		v = v<<4 | uint16(d)
+	digits := r.Chars(4, name)
+	if r.Err() != nil {
+		return 0
+	}
+	v, ok := fourHex(digits)
+	if !ok {
+		r.FailAt(name, at, fmt.Errorf("%w: not hexadecimal digits", wire.ErrValue))
+		return 0
 	}
 	return v
 }

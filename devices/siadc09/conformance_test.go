@@ -1,12 +1,14 @@
 package siadc09
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
+	"github.com/sargas-em/em/protocol/checksum"
 	"github.com/sargas-em/em/protocol/codectest"
 )
 
@@ -75,6 +77,36 @@ func onTheWire(v codectest.Vector) []byte {
 func TestConformance(t *testing.T) {
 	for _, account := range []string{"9017", "9256"} {
 		t.Run(account, func(t *testing.T) { codectest.Run(t, kit(t, account)) })
+	}
+}
+
+// general is the codec without what it does for a message that is as most are.
+type general struct{ Codec }
+
+func (c general) Decode(frame []byte) (protocol.Message, error) {
+	f := reader{b: frame}
+	f.Begin(frame, nil)
+	return c.general(&f)
+}
+
+func TestPlainMessage(t *testing.T) {
+	taken := func(frame []byte) bool {
+		f := reader{b: frame}
+		f.Begin(frame, nil)
+		return f.plainMessage() != nil
+	}
+	seal := func(frame []byte) {
+		if h := headOf(frame); h == headHex && frame[len(frame)-1] == '\r' {
+			copy(frame[1:], fmt.Sprintf("%04X", checksum.ARC(frame[h.bodyAt():len(frame)-1])))
+		}
+	}
+	codec := keyed(t).Codec.(Codec)
+	for _, relaxed := range []bool{false, true} {
+		codec.RelaxedChecksum = relaxed
+		codectest.Alike(t, kit(t, "9017"), codec, general{codec}, taken, seal,
+			[]byte("\nFC54003A\"SIA-DCS\"0001L0#9017[#9017|Nri1/TA002]_09:26:53,03-14-2026\r"),
+			[]byte("\nE532003E\"SIA-DCS\"0999R1AL22#99000017[|Nri1TA2*strap*/BA3][X025E][Y54N]\r"),
+			[]byte("\n97A5003B\"ADM-CID\"0002L0#9017[#9017|1383 01 002]_09:26:53,03-14-2026\r"))
 	}
 }
 

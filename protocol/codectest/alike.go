@@ -30,13 +30,19 @@ func Alike(t *testing.T, k Kit, quick, general protocol.Codec, taken func(frame 
 		}
 		frames = append(frames, frame)
 	}
-	vectors := loadComposed(inTest(t), k)
-	for _, file := range k.External {
-		vectors = append(vectors, outside(inTest(t), file)...)
+	for _, v := range loadComposed(inTest(t), k) {
+		b, _ := v.Bytes()
+		frames = append(frames, b)
 	}
-	for _, v := range vectors {
-		if b, err := v.Bytes(); err == nil {
-			frames = append(frames, b)
+	for _, file := range k.External {
+		for _, v := range outside(inTest(t), file) {
+			if b, err := v.Bytes(); err != nil {
+				t.Fatal(err)
+			} else if k.Wire != nil {
+				frames = append(frames, k.Wire(v))
+			} else {
+				frames = append(frames, b)
+			}
 		}
 	}
 	const seed = 1
