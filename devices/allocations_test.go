@@ -37,6 +37,7 @@ var dearer = []struct {
 		"a list within a list, or one that few messages have", 2, 0,
 		[]string{
 			"jt808: parameters",
+			"jt808: parameters set",
 			"megastek: health",
 			"xexun2: module G over the plain forms, other modules",
 			"xexun2: access points, cells, ranges",

@@ -196,9 +196,38 @@ func body(m protocol.Message, h *Header) (b []byte, code uint16, err error) {
 		if m.Encryption != 0 {
 			return refuse("")
 		}
-		code, b = typeVendorData, append(b, m.Data...)
+		if code, b = typeVendorData, append(b, m.Data...); unread(h.Code) {
+			code = h.Code
+		}
+	case *LocationReply:
+		code = either(typeWhere, typeControlled)
+		if b, err = appendReport(be.AppendUint16(b, m.Answered), &m.Report); err != nil {
+			return refuse("with an item that is cut")
+		}
+	case *Media:
+		code = either(typeMedia, typeMediaEvent)
+		b = append(be.AppendUint32(b, m.ID), m.Kind, m.Format, m.Event, m.Camera)
+		if code == typeMedia {
+			if len(m.Report.Items)+len(m.Report.Tail) > 0 {
+				return refuse("whose position has items")
+			}
+			b, _ = appendReport(b, &m.Report)
+			b = append(b, m.Data...)
+		}
+	case *MediaReply:
+		if code, b = typeMediaReply, be.AppendUint32(b, m.ID); len(m.Parts) > 0xFF {
+			return refuse("of too many parts")
+		}
+		if len(m.Parts) > 0 {
+			b = append(b, byte(len(m.Parts)))
+		}
+		for _, p := range m.Parts {
+			b = be.AppendUint16(b, p)
+		}
+	case *ServerTime:
+		code, b = typeTimeIs, append(b, m.Clock[:]...)
 	case *TimeRequest:
-		code = typeTimeRequest
+		code = either(typeTimeRequest, typeServerTime)
 	case *TimeReply:
 		code, b = typeTimeReply, append(be.AppendUint16(b, m.Year), m.Month, m.Day, m.Hour, m.Minute, m.Second)
 	case *Reply:
@@ -223,7 +252,9 @@ func body(m protocol.Message, h *Header) (b []byte, code uint16, err error) {
 			b = be.AppendUint16(b, p)
 		}
 	case *Parameters:
-		code = typeParameters
+		if code = either(typeParameters, typeSettled); code == typeSettled {
+			b = be.AppendUint16(b, m.Answered)
+		}
 		if len(m.List) > 0xFF {
 			return refuse("of too many")
 		}

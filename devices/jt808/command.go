@@ -19,6 +19,12 @@ const (
 // standard's parameter. Unverified: no capture shows it.
 const parameterInterval = 0x0029
 
+// Parameters that no observation tells.
+const (
+	parameterPassword       = 0x0012 // of the mobile network
+	parameterBackupPassword = 0x0016
+)
+
 // Flags of a Text: bit 2 shows it. Unverified. A text that is a vendor's command
 // was captured with bit 0.
 const (
@@ -37,7 +43,7 @@ func (s *session) Command(_ time.Time, c protocol.Command) (protocol.Order, erro
 			return protocol.Order{}, fmt.Errorf("%w: an interval of %v, not whole seconds", no, c.Every)
 		}
 		v := binary.BigEndian.AppendUint32(nil, uint32(c.Every/time.Second))
-		m = &Parameters{Header{Code: typeParameters}, []Parameter{{parameterInterval, v}}}
+		m = &Parameters{Header: Header{Code: typeParameters}, List: []Parameter{{parameterInterval, v}}}
 	case protocol.CommandRestart:
 		m = &Control{Header{Code: typeControl}, controlRestart, ""}
 	case protocol.CommandPowerOff:

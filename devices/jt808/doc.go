@@ -21,8 +21,8 @@
 //
 // Every frame names its terminal; the first good one says whom the conversation is
 // with. A registration (0100) is answered with an authentication code (8100), most
-// else with the general reply (8001), a question for the time with 8109, a compact
-// report that asks for it with 4401. Types that the package does not know, and
+// else with the general reply (8001), a question for the time with 8109 or
+// 8004, a medium (0801) with 8800, a compact report that asks for it with 4401. Types that the package does not know, and
 // encrypted bodies, are answered with result 3, unsupported, and kept.
 //
 // Without [Config].RequireAuth any terminal is believed, as is usual with this
@@ -82,6 +82,15 @@
 //     a BASE line replaces TIME by yyyymmddhhmmss in UTC.
 //   - Texts of 6006, 1300 and 0701 state no encoding that is known: it is guessed.
 //     The rest is GBK.
-//   - 1007 is not read. Transparent data (0900) is read only where it lists tags
-//     (kind 53); positions in kind F0 are not.
+//   - Positions asked for (0201, 0500), parameters (0104), media (0800, 0801, 8800)
+//     and the time of 2019 (0004, 8004, in UTC) are read as general knowledge of the
+//     standard has them, as are items 02 to 04, 06 of two bytes, 11, 13, 25, 2A and 2B
+//     and the status bits 18 to 21; no capture shows them. A medium above 64 KiB is
+//     refused like any message in parts.
+//   - Types of the standard that concern vehicles (driving records, CAN data, areas,
+//     compressed data 0901 and others) have a name, are acknowledged and kept as they
+//     are; so is 1007.
+//   - Transparent data (0900) is read only where it lists tags (kind 53), and of a
+//     plug (kind F0) its position: status, latitude and longitude at the end, with a
+//     time behind them where the seventh byte is not 0. Two captures show that.
 package jt808

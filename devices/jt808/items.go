@@ -65,6 +65,26 @@ func (d *details) readItem(i Item) {
 	case i.ID == 0x01 && n == 4:
 		d.mileage = em.Some(be.Uint32(b))
 		d.field("mileage_km", "%s", em.Decimal{Coef: int64(be.Uint32(b)), Scale: 1})
+	case i.ID == 0x02 && n == 2:
+		d.field("fuel_l", "%s", em.Decimal{Coef: int64(be.Uint16(b)), Scale: 1})
+	case i.ID == 0x03 && n == 2:
+		d.field("recorder speed_kmh", "%s", em.Decimal{Coef: int64(be.Uint16(b)), Scale: 1})
+	case i.ID == 0x04 && n == 2:
+		d.field("alarm to confirm", "%d", be.Uint16(b))
+	case i.ID == 0x06 && n == 2:
+		d.field("cabin temperature_c", "%d", int16(be.Uint16(b)))
+	case i.ID == 0x11 && (n == 1 || n == 5): // overspeed: kind of place, number
+		d.field("overspeed place", "%s", placed(b))
+	case i.ID == 0x13 && n == 7: // route: number, seconds, whether too short or too long
+		d.field("route", "%d: %d s, %d", be.Uint32(b), be.Uint16(b[4:]), b[6])
+	case i.ID == 0x25 && n == 4:
+		d.field("signals", "%08x", be.Uint32(b))
+	case i.ID == 0x2A && n == 2:
+		d.field("deep sleep", "%s", onOff(b[1]&1 != 0))
+		d.field("sleep", "%s", onOff(b[1]>>1&1 != 0))
+	case i.ID == 0x2B && n == 4:
+		d.field("analog 0", "%d", be.Uint16(b[2:]))
+		d.field("analog 1", "%d", be.Uint16(b))
 	case (i.ID == 0x06 || i.ID == 0xD4 || i.ID == 0xE1 || i.ID == 0xE9 || i.ID == 0xFE) && n == 1:
 		d.level(float64(b[0]))
 	case i.ID == 0x12 && n == 6: // fence: kind, number, direction
@@ -158,6 +178,14 @@ func (d *details) readItem(i Item) {
 	default:
 		d.raw(itemName(i.ID), b)
 	}
+}
+
+// placed writes a kind of place and, but for kind 0, its number.
+func placed(b []byte) string {
+	if len(b) < 5 {
+		return fmt.Sprint(b[0])
+	}
+	return fmt.Sprintf("%d:%d", b[0], binary.BigEndian.Uint32(b[1:]))
 }
 
 func itemName(id uint8) string { return fmt.Sprintf("item %02X", id) }

@@ -15,9 +15,13 @@ func (Codec) Layout() *layout.Layout { return frames() }
 var frames = sync.OnceValue(func() *layout.Layout {
 	names := map[int64]string{}
 	var codes []string
+	var kept []string // as they are
 	for _, t := range typeNames {
 		names[int64(t.code)] = t.name
 		codes = append(codes, fmt.Sprint(t.code))
+		if unread(t.code) || t.code == typeVendorData {
+			kept = append(kept, fmt.Sprint(t.code))
+		}
 	}
 	escapes := func(alt bool) []layout.Escape {
 		if alt {
@@ -42,7 +46,7 @@ var frames = sync.OnceValue(func() *layout.Layout {
 		layout.Sub("left - 1", layout.Switch(
 			layout.Case("attributes & 0x2000 != 0", layout.Rest("part of the body")),
 			layout.Case("!in(type, "+strings.Join(codes, ", ")+")", layout.Rest("body")),
-			layout.Case("attributes & 0x1C00 != 0 && !compact || type == 0x1007", layout.Rest("data")),
+			layout.Case("attributes & 0x1C00 != 0 && !compact || in(type, "+strings.Join(kept, ", ")+")", layout.Rest("data")),
 			layout.Else(bodies(), layout.Rest("tail")),
 		)),
 		layout.Check("checksum", layout.Xor8, "0", "pos"),
@@ -121,8 +125,13 @@ func bodies() layout.Node {
 			layout.Case("wide && left > 0 && 36 + byte(pos) <= left", u8("code length").Let("n"), gbk("code", "n"), gbk("imei", "15"), gbk("software", "20")),
 			layout.Else(gbk("code", "left")))),
 		is("0x0002", layout.If("left == 3", u8("battery"), u8("signal"), u8("status"))),
-		is("0x0003, 0x0109"),
+		is("0x0003, 0x0109, 0x0004"),
 		is("0x0200", layout.Sub("left", report())),
+		is("0x0201, 0x0500", u16("answered serial"), layout.Sub("left", report())),
+		is("0x0800, 0x0801", layout.Uint("media", 4), u8("kind"), u8("format"), u8("event"), u8("camera"),
+			layout.If("type == 0x0801", layout.Uint("alarm", 4).Hex(), place(), layout.Rest("data"))),
+		is("0x8800", layout.Uint("media", 4), layout.If("left > 0", u8("parts"), layout.Repeat("parts", u16("part")))),
+		is("0x8004", clock()),
 		is("0x0704", u16("reports"), u8("kind"), layout.Repeat("reports", u16("report length").Let("n"), layout.Sub("n", report()))),
 		is("0x0210", layout.Switch(
 			layout.Case("left == 7", u8("battery"), clock()),
@@ -132,7 +141,10 @@ func bodies() layout.Node {
 			layout.Digits("iccid", 10), counted("hardware"), counted("firmware"), u8("gnss"), u8("radio")),
 		is("0x0702", u8("status"), clock(), layout.If("status == 1 && left > 0", u8("result"), layout.If("result == 0",
 			counted("name"), gbk("certificate", "20"), counted("issuer"), layout.Digits("expiry", 4)))),
-		is("0x0900, 0x8900", u8("kind"), layout.If(fmt.Sprintf("kind == %d && left >= 25", kindTags), place(), u8("unknown")), layout.Rest("data")),
+		is("0x0900, 0x8900", u8("kind"),
+			layout.If(fmt.Sprintf("kind == %d && left >= 25", kindTags), place(), u8("unknown")),
+			layout.If(fmt.Sprintf("kind == %d && left >= 21 && (byte(pos + 6) == 0 || left >= 27)", kindPlug), plug()),
+			layout.Rest("data")),
 		is("0x6006", u8("encoding"), vendorText("left")),
 		is("0x1300", u16("answered serial"), vendorText("left")),
 		is("0x0701", layout.Uint("length", 4), vendorText("length")),
@@ -141,7 +153,7 @@ func bodies() layout.Node {
 		is("0x8100", u16("answered serial"), u8("result"), gbk("code", "left")),
 		is("0x4401", answered, u8("result")),
 		is("0x0005, 0x8003", u16("first serial"), layout.Switch(layout.Case("wide", u16("parts")), layout.Else(u8("parts"))), layout.Repeat("parts", u16("part"))),
-		is("0x8103", u8("parameters"), layout.Repeat("parameters",
+		is("0x0104, 0x8103", layout.If("type == 0x0104", u16("answered serial")), u8("parameters"), layout.Repeat("parameters",
 			layout.Uint("parameter id", 4).Hex(), u8("length"), layout.Bytes("value", "length"))),
 		is("0x8105", u8("command"), gbk("arguments", "left")),
 		is("0x8300", u8("flags"), layout.If("wide", u8("kind")), gbk("text", "left")),
@@ -172,14 +184,28 @@ func report() layout.Node {
 func place() layout.Node {
 	return layout.Seq(
 		layout.Uint("status", 4).Hex(),
-		layout.Uint("latitude", 4).Scale(1e6, 6).Unit("°"),
-		layout.Uint("longitude", 4).Scale(1e6, 6).Unit("°"),
+		latitude(),
+		longitude(),
 		layout.Uint("altitude", 2).Signed().Unit(" m"),
 		layout.Uint("speed", 2).Scale(10, 1).Unit(" km/h"),
 		layout.Uint("course", 2).Unit("°"),
 		clock(),
 	)
 }
+
+// plug is the transparent data of a plug.
+func plug() layout.Node {
+	return layout.Seq(
+		clock(),
+		layout.Uint("from memory", 1).Let("stored"),
+		layout.Bytes("data", "left - 12 - if(stored, 6, 0)"),
+		layout.Uint("status", 4).Hex(), latitude(), longitude(),
+		layout.If("stored", clock()),
+	)
+}
+
+func latitude() layout.Node  { return layout.Uint("latitude", 4).Scale(1e6, 6).Unit("°") }
+func longitude() layout.Node { return layout.Uint("longitude", 4).Scale(1e6, 6).Unit("°") }
 
 // items are the additional items, as far as they are whole.
 func items() layout.Node {
@@ -193,6 +219,15 @@ func items() layout.Node {
 		layout.Sub("length",
 			layout.Switch(
 				layout.Case("item == 0x01 && left == 4", layout.Uint("mileage", 4).Scale(10, 1).Unit(" km")),
+				layout.Case("item == 0x02 && left == 2", layout.Uint("fuel", 2).Scale(10, 1).Unit(" l")),
+				layout.Case("item == 0x03 && left == 2", layout.Uint("recorder speed", 2).Scale(10, 1).Unit(" km/h")),
+				layout.Case("item == 0x04 && left == 2", layout.Uint("alarm to confirm", 2)),
+				layout.Case("item == 0x06 && left == 2", layout.Uint("cabin temperature", 2).Signed().Unit(" °C")),
+				layout.Case("item == 0x11 && in(left, 1, 5)", layout.Uint("place kind", 1), layout.If("left == 4", layout.Uint("place", 4))),
+				layout.Case("item == 0x13 && left == 7", layout.Uint("route", 4), layout.Uint("travel time", 2).Unit(" s"), layout.Uint("result", 1)),
+				layout.Case("item == 0x25 && left == 4", layout.Uint("signals", 4).Hex()),
+				layout.Case("item == 0x2A && left == 2", layout.Uint("inputs", 2).Hex()),
+				layout.Case("item == 0x2B && left == 4", layout.Uint("analog 1", 2), layout.Uint("analog 0", 2)),
 				layout.Case("in(item, 0x06, 0xD4, 0xE1, 0xE9, 0xFE) && left == 1", level),
 				layout.Case("item == 0x12 && left == 6", layout.Uint("fence kind", 1), layout.Uint("fence", 4),
 					layout.Uint("direction", 1).Names(map[int64]string{0: "in", 1: "out"})),

@@ -54,17 +54,23 @@ const (
 	typeReply         = 0x0001 // terminal's
 	typeHeartbeat     = 0x0002
 	typeLogout        = 0x0003
+	typeServerTime    = 0x0004
 	typeResend        = 0x0005 // terminal's
 	typeRegister      = 0x0100
 	typeAuth          = 0x0102
+	typeSettled       = 0x0104
 	typeAttributes    = 0x0107
 	typeTimeRequest   = 0x0109
 	typeLocation      = 0x0200
+	typeWhere         = 0x0201
 	typeShortBatch    = 0x0210
 	typeSettings      = 0x0310 // platform's, a vendor's own
+	typeControlled    = 0x0500
 	typeWaybill       = 0x0701
 	typeDriver        = 0x0702
 	typeBatch         = 0x0704
+	typeMediaEvent    = 0x0800
+	typeMedia         = 0x0801
 	typeTransparent   = 0x0900
 	typeVendorData    = 0x1007
 	typeVendorReply   = 0x1300
@@ -74,11 +80,13 @@ const (
 	typeVendorText    = 0x6006
 	typePlatformReply = 0x8001
 	typePlatformAsks  = 0x8003 // for parts again
+	typeTimeIs        = 0x8004
 	typeRegisterReply = 0x8100
 	typeParameters    = 0x8103
 	typeControl       = 0x8105
 	typeTimeReply     = 0x8109
 	typeText          = 0x8300
+	typeMediaReply    = 0x8800
 	typeDownlink      = 0x8900
 )
 
@@ -94,6 +102,34 @@ var typeNames = [...]struct {
 	{typeCompactStored, "compact stored"}, {typeVendorText, "text 0x6006"}, {typePlatformReply, "reply"},
 	{typePlatformAsks, "resend"}, {typeRegisterReply, "register reply"}, {typeParameters, "parameters"}, {typeControl, "control"},
 	{typeTimeReply, "time reply"}, {typeText, "text"}, {typeDownlink, "transparent down"},
+	{typeServerTime, "server time request"}, {typeTimeIs, "server time reply"}, {typeSettled, "parameters set"},
+	{typeWhere, "location asked for"}, {typeControlled, "location after control"}, {typeMediaEvent, "media event"},
+	{typeMedia, "media"}, {typeMediaReply, "media reply"},
+
+	// What no bracelet has: the standard's types that are kept as they are. See unread.
+	{0x0108, "upgrade result"}, {0x0301, "event report"}, {0x0302, "answer to a question"}, {0x0303, "order of information"},
+	{0x0608, "areas and routes"}, {0x0700, "driving record"}, {0x0705, "CAN data"}, {0x0802, "list of media"},
+	{0x0805, "pictures taken"}, {0x0901, "compressed data"}, {0x0A00, "public key"},
+	{0x8104, "ask parameters"}, {0x8106, "ask some parameters"}, {0x8107, "ask attributes"}, {0x8108, "upgrade"},
+	{0x8201, "ask location"}, {0x8202, "follow for a time"}, {0x8203, "confirm alarm"}, {0x8204, "test link"},
+	{0x8301, "set events"}, {0x8302, "question"}, {0x8303, "menu of information"}, {0x8304, "information"},
+	{0x8400, "call back"}, {0x8401, "set phone book"}, {0x8500, "control vehicle"},
+	{0x8600, "set circles"}, {0x8601, "delete circles"}, {0x8602, "set rectangles"}, {0x8603, "delete rectangles"},
+	{0x8604, "set polygons"}, {0x8605, "delete polygons"}, {0x8606, "set routes"}, {0x8607, "delete routes"}, {0x8608, "ask areas and routes"},
+	{0x8700, "ask driving record"}, {0x8701, "set driving record"}, {0x8702, "ask driver"},
+	{0x8801, "take picture"}, {0x8802, "search media"}, {0x8803, "upload media"}, {0x8804, "record sound"}, {0x8805, "upload one medium"},
+	{0x8A00, "platform's public key"},
+}
+
+// unread reports whether the package knows a type's name alone.
+func unread(code uint16) bool {
+	switch code {
+	case 0x0108, 0x0608, 0x0700, 0x0705, 0x0802, 0x0805, 0x0901, 0x0A00, 0x8104, 0x8500, 0x8A00:
+		return true
+	}
+	in := func(from, to uint16) bool { return from <= code && code <= to }
+	return in(0x0301, 0x0303) || in(0x8106, 0x8108) || in(0x8201, 0x8204) || in(0x8301, 0x8304) || in(0x8400, 0x8401) ||
+		in(0x8600, 0x8608) || in(0x8700, 0x8702) || in(0x8801, 0x8805)
 }
 
 func typeName(code uint16) string {
@@ -110,10 +146,11 @@ func known(code uint16) bool {
 	case typeReply, typeHeartbeat, typeLogout, typeResend, typeRegister, typeAuth, typeAttributes, typeTimeRequest,
 		typeLocation, typeShortBatch, typeSettings, typeWaybill, typeDriver, typeBatch, typeTransparent, typeVendorData,
 		typeVendorReply, typeCompactReply, typeCompact, typeCompactStored, typeVendorText, typePlatformReply,
-		typePlatformAsks, typeRegisterReply, typeParameters, typeControl, typeTimeReply, typeText, typeDownlink:
+		typePlatformAsks, typeRegisterReply, typeParameters, typeControl, typeTimeReply, typeText, typeDownlink,
+		typeServerTime, typeTimeIs, typeSettled, typeWhere, typeControlled, typeMediaEvent, typeMedia, typeMediaReply:
 		return true
 	}
-	return false
+	return unread(code)
 }
 
 // compact reports whether frames of the type have a serial of one byte.
@@ -165,6 +202,14 @@ type Logout struct{ Header }
 // Location (0200) is a position report.
 type Location struct {
 	Header
+	Report
+}
+
+// LocationReply is a position that was asked for (0201), or is where a vehicle was
+// controlled (0500).
+type LocationReply struct {
+	Header
+	Answered uint16 // the serial of what it answers
 	Report
 }
 
@@ -282,14 +327,33 @@ type TextReport struct {
 	Text     string
 }
 
+// Media is a picture, sound or film (0801), or says that there is one (0800).
+type Media struct {
+	Header
+	ID     uint32
+	Kind   uint8 // 0 picture, 1 sound, 2 film
+	Format uint8 // 0 JPEG, 1 TIF, 2 MP3, 3 WAV, 4 WMV
+	Event  uint8 // why: 0 the platform's order, 1 by time, 2 an alarm, …
+	Camera uint8
+	Report Report // of 0801, without items
+	Data   []byte // of 0801
+}
+
+// MediaReply (8800) says that a Media has come, or asks for parts of it again.
+type MediaReply struct {
+	Header
+	ID    uint32
+	Parts []uint16
+}
+
 // Opaque is a body that the codec does not read: one that is encrypted, a
-// vendor's 1007.
+// vendor's 1007, and types of the standard for vehicles.
 type Opaque struct {
 	Header
 	Data []byte
 }
 
-// TimeRequest (0109) asks for the time.
+// TimeRequest (0109 of vendors, 0004 of 2019) asks for the time.
 type TimeRequest struct{ Header }
 
 // TimeReply (8109) tells it, in UTC.
@@ -297,6 +361,12 @@ type TimeReply struct {
 	Header
 	Year                             uint16
 	Month, Day, Hour, Minute, Second uint8
+}
+
+// ServerTime (8004) answers a TimeRequest of the standard, in UTC.
+type ServerTime struct {
+	Header
+	Clock Clock
 }
 
 // Results of a Reply and of a CompactReply.
@@ -346,10 +416,11 @@ type Control struct {
 	Args    string
 }
 
-// Parameters (8103) sets parameters.
+// Parameters (8103) sets parameters; 0104 of the terminal tells them.
 type Parameters struct {
 	Header
-	List []Parameter
+	Answered uint16 // of 0104: the serial of what it answers
+	List     []Parameter
 }
 
 // Parameter is one of them. Value is as on the wire.
@@ -403,14 +474,18 @@ func (m *Attributes) Type() string    { return typeName(typeAttributes) }
 func (m *Driver) Type() string        { return typeName(typeDriver) }
 func (m *Transparent) Type() string   { return typeName(m.Header.Code) }
 func (m *TextReport) Type() string    { return typeName(m.Header.Code) }
-func (m *TimeRequest) Type() string   { return typeName(typeTimeRequest) }
+func (m *TimeRequest) Type() string   { return typeName(m.Header.Code) }
+func (m *ServerTime) Type() string    { return typeName(typeTimeIs) }
+func (m *LocationReply) Type() string { return typeName(m.Header.Code) }
+func (m *Media) Type() string         { return typeName(m.Header.Code) }
+func (m *MediaReply) Type() string    { return typeName(typeMediaReply) }
 func (m *TimeReply) Type() string     { return typeName(typeTimeReply) }
 func (m *Reply) Type() string         { return typeName(m.Header.Code) }
 func (m *RegisterReply) Type() string { return typeName(typeRegisterReply) }
 func (m *CompactReply) Type() string  { return typeName(typeCompactReply) }
 func (m *Resend) Type() string        { return typeName(m.Header.Code) }
 func (m *Control) Type() string       { return typeName(typeControl) }
-func (m *Parameters) Type() string    { return typeName(typeParameters) }
+func (m *Parameters) Type() string    { return typeName(m.Header.Code) }
 func (m *Text) Type() string          { return typeName(typeText) }
 func (m *Settings) Type() string      { return typeName(typeSettings) }
 func (m *Part) Type() string          { return "part" }

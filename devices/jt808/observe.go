@@ -128,6 +128,26 @@ func (v *view) message(m protocol.Message) {
 			v.report(&h, &m.Reports[i])
 		}
 		return
+	case *LocationReply:
+		v.report(&m.Header, &m.Report)
+		return
+	case *Media:
+		if m.Header.Code == typeMedia { // its alarms are those of a report of their own
+			v.at = v.clock(m.Report.Clock, v.lead)
+			v.fix(em.Fix{LatLng: m.Report.LatLng()}, m.Report.Status&statusFixed != 0)
+			fields = append(fields, named("alarm", fmt.Sprintf("%08x", m.Report.Alarm)), named("status", fmt.Sprintf("%08x", m.Report.Status)))
+		}
+		fields = append(fields, named("media", m.ID), named("kind", m.Kind), named("format", m.Format), named("event", m.Event),
+			named("camera", m.Camera), named("size", len(m.Data)))
+	case *Parameters:
+		fields = append(fields, named("answered serial", m.Answered))
+		for _, p := range m.List {
+			value := hex.EncodeToString(p.Value)
+			if p.ID == parameterPassword || p.ID == parameterBackupPassword {
+				value = "a secret"
+			}
+			fields = append(fields, named(fmt.Sprintf("parameter %04X", p.ID), value))
+		}
 	case *BatteryReport:
 		v.at = v.clock(m.Clock, v.lead)
 		var d details
@@ -184,7 +204,12 @@ const (
 	statusRelay    = 1 << 10
 	statusDoor     = 1 << 16
 	statusCharging = 1 << 26
+
+	statusSystems = 18 // the first of a bit each of systems
 )
+
+// systems are the satellite systems of status bits 18 to 21.
+var systems = [...]string{"GPS", "BeiDou", "GLONASS", "Galileo"}
 
 // shift is the radius in metres that a report with shifted coordinates is told
 // with: the transformation that the standard's "encryption" of coordinates stands
@@ -262,6 +287,15 @@ func (v *view) report(h *Header, r *Report) {
 		if r.Status&s.bit != 0 {
 			fields = append(fields, named(s.name, "on"))
 		}
+	}
+	var used []string
+	for i, name := range systems {
+		if r.Status>>(statusSystems+i)&1 != 0 {
+			used = append(used, name)
+		}
+	}
+	if used != nil {
+		fields = append(fields, named("systems", strings.Join(used, ", ")))
 	}
 	fields = append(fields, d.fields...)
 	if len(r.Tail) > 0 {
@@ -365,8 +399,32 @@ func degrees(n uint32) float64 { return float64(n/1e6) + float64(n%1e6)/1e4/60 }
 // kindTags is the kind of transparent data that lists Bluetooth tags.
 const kindTags = 0x53
 
+// kindPlug is the kind of transparent data of a vehicle's plug.
+const kindPlug = 0xF0
+
+// plug tells where a plug was: at the end of its data stand status, latitude and
+// longitude, and behind them a time where the data are from memory.
+func (v *view) plug(b []byte) {
+	const head, place, clock = 6 + 1 + 1 + 1, 4 + 4 + 4, 6
+	stored := len(b) > clock && b[clock] != 0
+	if len(b) < head+place || stored && len(b) < head+place+clock {
+		return
+	}
+	v.at = v.clock(Clock(b[:clock]), v.lead)
+	if v.stored = stored; stored {
+		v.at = v.clock(Clock(b[len(b)-clock:]), v.lead)
+		b = b[:len(b)-clock]
+	}
+	be, b := binary.BigEndian, b[len(b)-place:]
+	r := Report{Status: be.Uint32(b), Lat: be.Uint32(b[4:]), Lng: be.Uint32(b[8:])}
+	v.fix(em.Fix{LatLng: r.LatLng()}, r.Status&statusFixed != 0)
+}
+
 // transparent tells a vendor's data; of tags, a contact with each.
 func (v *view) transparent(m *Transparent) {
+	if m.Kind == kindPlug {
+		v.plug(m.Data)
+	}
 	const head = 4 + 4 + 4 + 2 + 2 + 2 + 6 + 1 // status to time, and a byte
 	if b := m.Data; m.Kind == kindTags && len(b) >= head {
 		v.at = v.clock(Clock(b[head-7:head-1]), v.lead)

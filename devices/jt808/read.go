@@ -15,7 +15,7 @@ func readBody(f *wire.Cursor, h *Header) headed {
 		return nil
 	}
 	var m headed
-	if h.Encryption != 0 && !compact(h.Code) || h.Code == typeVendorData {
+	if h.Encryption != 0 && !compact(h.Code) || h.Code == typeVendorData || unread(h.Code) {
 		o := wire.Own[Opaque](f)
 		o.Header, o.Data = *h, f.RestData("data")
 		m = o
@@ -127,7 +127,32 @@ func readKnown(f *wire.Cursor, h *Header) headed {
 		m.Header = *h
 		m.Text = fromVendor(f.Bytes(int(f.U32("length")), "text"))
 		return m
-	case typeTimeRequest:
+	case typeWhere, typeControlled:
+		m := wire.Own[LocationReply](f)
+		m.Header, m.Answered = *h, f.U16("answered serial")
+		readReport(f, &m.Report, f.Len())
+		return m
+	case typeMediaEvent, typeMedia:
+		m := wire.Own[Media](f)
+		m.Header, m.ID = *h, f.U32("media")
+		m.Kind, m.Format, m.Event, m.Camera = f.U8("kind"), f.U8("format"), f.U8("event"), f.U8("camera")
+		if h.Code == typeMedia {
+			readReport(f, &m.Report, reportLen)
+			m.Data = f.RestData("data")
+		}
+		return m
+	case typeMediaReply:
+		m, parts := wire.OwnList[MediaReply, uint16](f, f.Len()/2)
+		m.Header, m.ID = *h, f.U32("media")
+		if f.Len() > 0 {
+			m.Parts = readParts(f, int(f.U8("parts")), parts)
+		}
+		return m
+	case typeTimeIs:
+		m := wire.Own[ServerTime](f)
+		m.Header, m.Clock = *h, readClock(f)
+		return m
+	case typeTimeRequest, typeServerTime:
 		m := wire.Own[TimeRequest](f)
 		m.Header = *h
 		return m
@@ -158,14 +183,13 @@ func readKnown(f *wire.Cursor, h *Header) headed {
 		} else {
 			n = int(f.U8("parts"))
 		}
-		for ; n > 0 && f.Err() == nil; n-- {
-			parts = append(parts, f.U16("part"))
-			m.Parts = parts
-		}
+		m.Parts = readParts(f, n, parts)
 		return m
-	case typeParameters:
+	case typeParameters, typeSettled:
 		m := wire.Own[Parameters](f)
-		m.Header = *h
+		if m.Header = *h; h.Code == typeSettled {
+			m.Answered = f.U16("answered serial")
+		}
 		n := int(f.U8("parameters"))
 		list := wire.List[Parameter](f, min(n, f.Len()/5+1))
 		for ; n > 0 && f.Err() == nil; n-- {
@@ -197,6 +221,17 @@ func readKnown(f *wire.Cursor, h *Header) headed {
 		m.List = list
 	}
 	return m
+}
+
+// readParts reads n numbers of parts into the room of list; nil for none.
+func readParts(f *wire.Cursor, n int, list []uint16) []uint16 {
+	for ; n > 0 && f.Err() == nil; n-- {
+		list = append(list, f.U16("part"))
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 func readType(f *wire.Cursor) uint16 {

@@ -52,6 +52,11 @@ func (s *session) reply(h *Header, result uint8, out *protocol.Output) {
 	out.Send = append(out.Send, &Reply{s.to(h, typePlatformReply), h.Serial, h.Code, result})
 }
 
+// received says that all of a medium has come.
+func (s *session) received(h *Header, m *Media, out *protocol.Output) {
+	out.Send = append(out.Send, &MediaReply{Header: s.to(h, typeMediaReply), ID: m.ID})
+}
+
 // Handle takes a message of the device.
 func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output) error {
 	var h Header
@@ -101,6 +106,9 @@ func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output
 			s.see(whole, &h, out)
 		}
 		s.reply(&h, ResultOK, out)
+		if m, ok := whole.(*Media); ok && h.Code == typeMedia {
+			s.received(&h, m, out)
+		}
 		return nil
 	}
 	if s.refused() {
@@ -110,7 +118,19 @@ func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output
 	s.see(m, &h, out)
 	switch m := m.(type) {
 	case *Reply, *Resend: // an answer ends the matter
+	case *Media:
+		if h.Code == typeMediaEvent {
+			s.reply(&h, ResultOK, out)
+			break
+		}
+		s.received(&h, m, out)
 	case *TimeRequest:
+		if h.Code == typeServerTime {
+			if clock, ok := ClockAt(now, 0); ok {
+				out.Send = append(out.Send, &ServerTime{s.to(&h, typeTimeIs), clock})
+			}
+			break
+		}
 		t := now.UTC()
 		out.Send = append(out.Send, &TimeReply{
 			s.to(&h, typeTimeReply), uint16(t.Year()), uint8(t.Month()), uint8(t.Day()), uint8(t.Hour()), uint8(t.Minute()), uint8(t.Second()),

@@ -70,6 +70,10 @@ func TestAnswers(t *testing.T) {
 		{"batch", frame(0x0704, 8, "000000"), "7e8001000599000000001700000008070400017e"},
 		{"transparent", frame(0x0900, 9, "f0"), "7e80010005990000000017000000090900000a7e"},
 		{"time request", frame(0x0109, 10, ""), "7e81090007990000000017000007ea030e091a35c77e"},
+		{"server time request", frame(0x0004, 12, ""), "7e800400069900000000170000260314092653417e"},
+		{"media event", frame(0x0800, 13, "0000004d00000201"), "7e800100059900000000170000000d0800000f7e"},
+		{"media", frame(0x0801, 14, "0000004d000002010000000000000002034275e00181bcd4007000b4010f260314172653ffd8ffd9"), "7e8800000499000000001700000000004d4f7e"},
+		{"CAN data", frame(0x0705, 15, "0000"), "7e800100059900000000170000000f070500077e"},
 		{"unknown", frame(0x0F01, 11, "00"), "7e800100059900000000170000000b0f01030c7e"},
 		{"terminal reply", frame(0x0001, 12, "0000810500"), ""},
 	} {
@@ -369,7 +373,7 @@ func TestPartsAreBounded(t *testing.T) {
 		refused(jt808.Device().NewSession(), part(0x0704, 1, 2, 0, full))
 	})
 	t.Run("a type that is not put together", func(t *testing.T) {
-		obs, sent, err := tell(t, jt808.Device().NewSession(), part(0x0801, 1, 2, 1, full[:3]))
+		obs, sent, err := tell(t, jt808.Device().NewSession(), part(0x0F01, 1, 2, 1, full[:3]))
 		if err != nil || len(sent) != 1 || len(obs) != 1 {
 			t.Errorf("seen %v, sent %v, %v", obs, sent, err)
 		}

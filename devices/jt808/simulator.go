@@ -214,7 +214,9 @@ func (s *simulator) Handle(now time.Time, m protocol.Message, out *protocol.Outp
 	case *Control, *Parameters, *Text, *Settings, *Transparent:
 		h := m.(headed).head()
 		out.Send = append(out.Send, &Reply{s.header(typeReply), h.Serial, h.Code, ResultOK})
-	case *TimeReply, *CompactReply, *Resend, *Base:
+	case *Opaque:
+		out.Send = append(out.Send, &Reply{s.header(typeReply), m.Serial, m.Header.Code, ResultUnsupported})
+	case *TimeReply, *ServerTime, *CompactReply, *MediaReply, *Resend, *Base:
 	default:
 		return fmt.Errorf("jt808: %w: the simulated terminal does not take a %s", protocol.ErrUnsupported, m.Type())
 	}
