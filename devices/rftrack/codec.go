@@ -74,9 +74,11 @@ func begins(b []byte) bool {
 // or 0 where that has not come, and the length of the body, which the headers say once.
 func readHead(b []byte) (body, length int, err error) {
 	length = -1
-	from := bytes.Index(b, []byte(lineEnd)) + len(lineEnd) // behind the start line
-	if from < len(lineEnd) {
-		return 0, 0, nil
+	from := bytes.IndexByte(b, '\n') + 1 // behind the start line
+	if from < len(lineEnd) || b[from-len(lineEnd)] != '\r' {
+		if from = bytes.Index(b, []byte(lineEnd)) + len(lineEnd); from < len(lineEnd) {
+			return 0, 0, nil
+		}
 	}
 	for {
 		n := bytes.IndexByte(b[from:], '\n')
@@ -98,15 +100,18 @@ func readHead(b []byte) (body, length int, err error) {
 // readHeader reads a header, up to its LF, and returns the length that it says, or the
 // one that is known.
 func readHeader(line []byte, length int) (int, error) {
-	line, whole := bytes.CutSuffix(line, []byte("\r"))
-	colon := bytes.IndexByte(line, ':')
+	colon := 0
+	for colon < len(line) && line[colon] != ':' { // names are short: a call costs more
+		colon++
+	}
+	end := bytes.IndexByte(line, '\r')
 	switch {
-	case !whole || colon < 1 || bytes.IndexByte(line, '\r') >= 0:
+	case end != len(line)-1 || colon < 1 || colon > end:
 		return 0, fmt.Errorf("%w: a header without a name", protocol.ErrMalformed)
-	case line[0]|0x20 == 't' && bytes.EqualFold(line[:colon], []byte("Transfer-Encoding")):
+	case colon == len("Transfer-Encoding") && bytes.EqualFold(line[:colon], []byte("Transfer-Encoding")):
 		return 0, fmt.Errorf("%w: a body in chunks", protocol.ErrMalformed)
-	case string(line[:colon]) == "Content-Length", colon == len("Content-Length") && bytes.EqualFold(line[:colon], []byte("Content-Length")):
-		n, ok := nmea.ParseUint(bytes.TrimSpace(line[colon+1:]))
+	case colon == len("Content-Length") && (string(line[:colon]) == "Content-Length" || bytes.EqualFold(line[:colon], []byte("Content-Length"))):
+		n, ok := nmea.ParseUint(bytes.TrimSpace(line[colon+1 : end]))
 		switch {
 		case !ok || n > math.MaxInt32 || length >= 0:
 			return 0, fmt.Errorf("%w: the length of the body", protocol.ErrMalformed)
@@ -163,7 +168,7 @@ func read(cur *wire.Cursor, frame []byte) (protocol.Message, error) {
 		r.Status, r.Body = int(status), cur.Text(cur.Len(), "body")
 		m = r
 	case post && string(target) == path:
-		m = readForm(cur, frame)
+		m = readForm(cur, frame[body:])
 	case post && bytes.HasPrefix(target, []byte("/")):
 		m = &protocol.Raw{Code: string(target), Data: cur.RestData("body")}
 	default:
@@ -178,18 +183,24 @@ func read(cur *wire.Cursor, frame []byte) (protocol.Message, error) {
 // maxFields bounds the fields of a form; twenty are known.
 const maxFields = 64
 
-func readForm(cur *wire.Cursor, frame []byte) *Report {
-	r, fields := wire.OwnList[Report, Field](cur, min(bytes.Count(cur.Ahead(), []byte("&"))+1, maxFields))
+// readForm reads the form that is left for cur. What is kept of it is without the head.
+func readForm(cur *wire.Cursor, body []byte) *Report {
+	var c wire.Cursor
+	c.Begin(nil, cur.Memory())
+	r, fields := wire.OwnFrameList[Report, Field](&c, body, min(bytes.Count(body, []byte("&"))+1, maxFields))
+	form := c.TextAt(0, len(body))
 	start := cur.Pos()
-	form := cur.TextAt(start, cur.Len())
-	var named uint64 // a bit for names that begin and end alike
-	for cur.Len() > 0 && cur.Err() == nil {
+	fail := func(name string, at int, err error) *Report {
+		cur.FailAt(name, start+at, err)
+		return nil
+	}
+	unit := false
+	var named uint64 // the bits of names that came
+	for at := 0; at < len(form); at++ {
 		if len(fields) == maxFields {
-			cur.Fail("form", fmt.Errorf("%w: more than %d fields", wire.ErrValue, maxFields))
-			break
+			return fail("form", at, fmt.Errorf("%w: more than %d fields", wire.ErrValue, maxFields))
 		}
-		at := cur.Pos()
-		rest := form[at-start:]
+		rest := form[at:]
 		eq := 0
 		for eq < len(rest) && rest[eq] != '=' { // names are short: a call costs more
 			eq++
@@ -201,35 +212,33 @@ func readForm(cur *wire.Cursor, frame []byte) *Report {
 		if n > 0 {
 			n += eq + 1
 		} else if n = fieldEnd(rest, eq); eq < 1 || eq >= n {
-			cur.Fail("form", fmt.Errorf("%w: no name and value", wire.ErrValue))
-			break
+			return fail("form", at, fmt.Errorf("%w: no name and value", wire.ErrValue))
 		} else {
 			err = check(Field{rest[:eq], rest[eq+1 : n]})
 		}
 		name := rest[:eq]
-		bit := uint64(1) << ((name[0] ^ name[eq-1]<<1) & 63)
+		bit := uint64(1) << ((name[0] ^ name[eq-1]<<1) & 63) // of names that begin and end alike
 		if named&bit != 0 {
 			r.Fields = fields
 			if _, twice := r.Get(name); twice {
-				cur.FailAt(name, at, fmt.Errorf("%w: it comes twice", wire.ErrValue))
+				return fail(name, at, fmt.Errorf("%w: it comes twice", wire.ErrValue))
 			}
+		}
+		if err != nil {
+			return fail(name, at, fmt.Errorf("%w: %w", wire.ErrValue, err))
 		}
 		named |= bit
+		unit = unit || name == "i"
 		fields = append(fields, Field{name, rest[eq+1 : n]})
-		if err != nil {
-			cur.FailAt(name, at, fmt.Errorf("%w: %w", wire.ErrValue, err))
+		if at += n; at == len(form)-1 { // with the ampersand behind it
+			return fail("form", len(form), wire.ErrTruncated)
 		}
-		cur.Advance(n)
-		if cur.Len() > 0 {
-			if cur.Expect("&", "separator"); cur.Len() == 0 {
-				cur.Fail("form", wire.ErrTruncated)
-			}
-		}
+	}
+	if !unit {
+		return fail("form", len(form), fmt.Errorf("%w: the form does not name the unit", wire.ErrValue))
 	}
 	r.Fields = fields
-	if _, ok := r.Get("i"); !ok && cur.Err() == nil {
-		cur.Fail("form", fmt.Errorf("%w: the form does not name the unit", wire.ErrValue))
-	}
+	cur.Advance(len(form))
 	return r
 }
 
