@@ -37,7 +37,10 @@ var (
 
 // Split implements protocol.Codec: a frame is a request or a reply, whole.
 func (Codec) Split(b []byte) (frame []byte, n int, err error) {
-	if n = len(b) - len(bytes.TrimLeft(b, "\r\n")); n > 0 || len(b) == 0 {
+	for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
+		n++
+	}
+	if n > 0 || len(b) == 0 {
 		return nil, n, nil // empty lines before a request line mean nothing (RFC 9112, 2.2)
 	}
 	if !begins(b) {
@@ -154,10 +157,20 @@ func read(cur *wire.Cursor, frame []byte) (protocol.Message, error) {
 	first := bytes.IndexByte(frame, '\r')
 	start := cur.Chars(first, "start line")
 	cur.Chars(body-first, "headers")
+	m := readBody(cur, start, frame[body:])
+	if cur.Err() != nil {
+		return nil, cur.Err()
+	}
+	return m, nil
+}
+
+// readBody reads what is left for cur, the body behind a start line.
+func readBody(cur *wire.Cursor, start, body []byte) protocol.Message {
+	if string(start) == postStart+path+" HTTP/1.1" {
+		return readForm(cur, body)
+	}
 	word, rest, _ := bytes.Cut(start, []byte(" "))
 	target, version, _ := bytes.Cut(rest, []byte(" "))
-	post := string(word) == "POST" && string(version) == "HTTP/1.1"
-	var m protocol.Message
 	switch {
 	case bytes.HasPrefix(start, []byte(httpStart)):
 		status, err := strconv.ParseUint(string(target), 10, 10)
@@ -166,18 +179,12 @@ func read(cur *wire.Cursor, frame []byte) (protocol.Message, error) {
 		}
 		r := wire.Own[Reply](cur)
 		r.Status, r.Body = int(status), cur.Text(cur.Len(), "body")
-		m = r
-	case post && string(target) == path:
-		m = readForm(cur, frame[body:])
-	case post && bytes.HasPrefix(target, []byte("/")):
-		m = &protocol.Raw{Code: string(target), Data: cur.RestData("body")}
-	default:
-		cur.FailAt("start line", 0, fmt.Errorf("%w: no request of this dialect", protocol.ErrMalformed))
+		return r
+	case string(word) == "POST" && string(version) == "HTTP/1.1" && bytes.HasPrefix(target, []byte("/")):
+		return &protocol.Raw{Code: string(target), Data: cur.RestData("body")}
 	}
-	if cur.Err() != nil {
-		return nil, cur.Err()
-	}
-	return m, nil
+	cur.FailAt("start line", 0, fmt.Errorf("%w: no request of this dialect", protocol.ErrMalformed))
+	return nil
 }
 
 // maxFields bounds the fields of a form; twenty are known.
