@@ -7,5 +7,6 @@
 // field that breaks its format makes the cursor fail with a *wire.FieldError that
 // wraps wire.ErrValue. Values keep the digits that were sent (em.Decimal), so that
 // what was read is written back as it came. An empty or blank field is absent, never
-// zero.
+// zero. The Plain functions read the usual form of a field and nothing else, faster: see
+// Odd.
 package nmea

@@ -16,3 +16,17 @@ func ExampleRMC_Read() {
 	fmt.Printf("%s %.5f %.5f %s kn\n", r.Time.Format("2006-01-02 15:04:05"), p.Lat, p.Lng, r.Speed.V)
 	// Output: 2026-03-14 09:26:53 54.68720 25.27970 1.21 kn
 }
+
+func ExamplePlainNumber() {
+	line := []byte("140326,092653,5.21,,A1")
+	day, i := nmea.PlainDay(line, 0)
+	clock, i := nmea.PlainClock(line, i)
+	speed, i := nmea.PlainNumber(line, i)
+	course, i := nmea.PlainNumber(line, i)
+	fmt.Println(day.Add(clock).Format("2006-01-02 15:04:05"), speed.V, course.OK, i == nmea.Odd)
+	_, i = nmea.PlainNumber(line, i)
+	fmt.Println(i == nmea.Odd)
+	// Output:
+	// 2026-03-14 09:26:53 5.21 false false
+	// true
+}

@@ -40,6 +40,11 @@ func TestLeadingPlain(t *testing.T) {
 		if value, digits := wire.Leading(b); uint64(value) != want || digits != n {
 			t.Fatalf("%q: %d of %d digits, want %d of %d", b, value, digits, want, n)
 		}
+		six := min(len(b), 6)
+		want, _ = strconv.ParseUint(string(b[:six]), 10, 32)
+		if value, ok := wire.SixDigits(b); ok != (n >= 6) || ok && uint64(value) != want {
+			t.Fatalf("%q: six digits %d, %t", b, value, ok)
+		}
 	})
 }
 
