@@ -1,46 +1,15 @@
 package gt06_test
 
 import (
-	"bytes"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"io"
-	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/sargas-em/em/devices/gt06"
-	"github.com/sargas-em/em/protocol"
-	"github.com/sargas-em/em/protocol/wire"
+	"github.com/sargas-em/em/protocol/codectest"
 )
 
-// fates says what each frame of a stream, as people capture them, becomes.
-func fates(d protocol.Device, r io.Reader) (all []string) {
-	for frames := protocol.NewDecoder(r, d); ; {
-		f, err := frames.Next()
-		var fe *wire.FieldError
-		var ce *protocol.ChecksumError
-		switch {
-		case err == nil:
-			all = append(all, f.Message.Type())
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return all
-		case errors.As(err, &ce):
-			all = append(all, "wrong check code")
-		case errors.As(err, &fe):
-			all = append(all, "bad "+fe.Field)
-		case errors.Is(err, protocol.ErrJunk):
-			all = append(all, "junk")
-		default:
-			return append(all, fmt.Sprintf("%T %v", err, err))
-		}
-	}
-}
-
-// What a capture has beside whole frames in order. Each is read whole, byte by byte,
-// and once more with a login and a status around it, which must come out.
+// What a capture has beside whole frames in order.
 func TestCapture(t *testing.T) {
 	// The sums are worked out here, so that a case is about its payload.
 	frame := func(long bool, kind byte, payload string) string {
@@ -63,58 +32,33 @@ func TestCapture(t *testing.T) {
 		state = "44 06 04 01 02"
 	)
 	loginFrame, statusFrame := frame(false, 1, "0990000000000017"), frame(false, 0x13, state)
-	for name, c := range map[string]struct {
-		hex  string
-		want []string
-	}{
-		"nothing":                           {"", nil},
-		"short and long mixed":              {frame(true, 0x94, "0004e2") + frame(false, 0x12, gps+cell2) + frame(true, 0x8C, "1a030e09141e 01 34333d31"+gps[12:]), []string{"info", "position 0x12", "obd"}},
-		"CR LF between frames":              {"0d0a" + frame(false, 0x12, gps+cell2) + "0d0a", []string{"junk", "position 0x12", "junk"}},
-		"text in front":                     {hex.EncodeToString([]byte("+CIPSEND: 12 x")) + frame(false, 0x12, gps+cell2), []string{"junk", "position 0x12"}},
-		"zeros between":                     {frame(false, 0x12, gps+cell2) + "0000000000" + frame(false, 0x12, gps+cell2), []string{"position 0x12", "junk", "position 0x12"}},
-		"a frame that lost its end":         {frame(false, 0x12, gps+cell2)[:40] + frame(false, 0x12, gps+cell2), []string{"junk", "position 0x12"}},
-		"an identity that was changed":      {strings.Replace(loginFrame, "0990000000000017", "0123456789012345", 1), []string{"wrong check code"}},
-		"IMEI of 16 digits":                 {frame(false, 1, "8990000000000017"), []string{"login"}},
-		"IMEI with a letter":                {frame(false, 1, "0990000000f00017"), []string{"bad imei"}},
-		"login with a model alone":          {frame(false, 1, "0990000000000017 3604"), []string{"login"}},
-		"network code of two bytes":         {frame(false, 0x12, gps+"80f6 0001 1234 004567"), []string{"position 0x12"}},
-		"cell of four bytes":                {frame(false, 0x12, gps+"00f6 01 1234 00004567"), []string{"position 0x12"}},
-		"no cell":                           {frame(false, 0x12, gps), []string{"position 0x12"}},
-		"alarm with and without state":      {frame(false, 0x16, gps+"09"+cell2+state) + frame(false, 0x16, gps+"09"+cell2), []string{"position 0x16", "position 0x16"}},
-		"upload with and without mileage":   {frame(false, 0x22, gps+cell2+"010000") + frame(false, 0x22, gps+cell2+"01000000000102"), []string{"position 0x22", "position 0x22"}},
-		"4G, each type":                     {frame(false, 0xA0, gps+cell4+"010000") + frame(false, 0xA4, gps+"10"+cell4+state) + frame(false, 0xA5, cell4+state), []string{"position 0xA0", "position 0xA4", "lbs alarm"}},
-		"4G, network code of two bytes":     {frame(false, 0xA4, gps+"11 80f6 0001 00001234 000000004567890a"+state), []string{"position 0xA4"}},
-		"status of four bytes":              {frame(false, 0x13, state[:11]), []string{"status"}},
-		"status of six bytes":               {frame(false, 0x13, state+"03"), []string{"status"}},
-		"status of two bytes":               {frame(false, 0x13, "4406"), []string{"bad signal"}},
-		"position that was cut, right sum":  {frame(false, 0x12, "1a030e09141e c9 05de"), []string{"bad latitude"}},
-		"types that nobody knows":           {frame(false, 0x7B, "01020304") + frame(true, 0xB4, "01020304"), []string{"unsupported 0x7B", "unsupported 0xB4"}},
-		"a type in the other kind of frame": {frame(true, 0x12, gps+cell2) + frame(true, 0x13, state) + frame(false, 0x9B, "0102"), []string{"position 0x12", "status", "unsupported 0x9B"}},
-		"CR LF inside":                      {frame(true, 0x9B, "03 3336 0d0a 0d0a"), []string{"serial data"}},
-		"another dialect's frames":          {hex.EncodeToString([]byte("*HQ,990000000000017,V1#")) + frame(false, 0x13, state), []string{"junk", "status"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b, err := hex.DecodeString(c.hex)
-			if err != nil {
-				t.Fatal(err)
-			}
-			d := gt06.Device()
-			once := func(all []string) []string { // junk that comes in pieces is told in pieces
-				return slices.CompactFunc(all, func(a, b string) bool { return a == "junk" && b == "junk" })
-			}
-			if got := once(fates(d, bytes.NewReader(b))); !slices.Equal(got, c.want) {
-				t.Errorf("%q, want %q", got, c.want)
-			}
-			if got := once(fates(d, iotest.OneByteReader(bytes.NewReader(b)))); !slices.Equal(got, c.want) {
-				t.Errorf("byte by byte %q, want %q", got, c.want)
-			}
-			around := slices.Concat(unhex(t, loginFrame), b, unhex(t, statusFrame))
-			got := fates(d, bytes.NewReader(around))
-			if len(got) < 2 || got[0] != "login" || got[len(got)-1] != "status" {
-				t.Errorf("between others %q", got)
-			}
-		})
-	}
+	codectest.Captures(t, gt06.Device(), unhex(t, loginFrame), unhex(t, statusFrame), [2]string{"login", "status"}, map[string][]string{
+		"nothing":                           {""},
+		"short and long mixed":              {frame(true, 0x94, "0004e2") + frame(false, 0x12, gps+cell2) + frame(true, 0x8C, "1a030e09141e 01 34333d31"+gps[12:]), "info", "position 0x12", "obd"},
+		"CR LF between frames":              {"0d0a" + frame(false, 0x12, gps+cell2) + "0d0a", "junk", "position 0x12", "junk"},
+		"text in front":                     {hex.EncodeToString([]byte("+CIPSEND: 12 x")) + frame(false, 0x12, gps+cell2), "junk", "position 0x12"},
+		"zeros between":                     {frame(false, 0x12, gps+cell2) + "0000000000" + frame(false, 0x12, gps+cell2), "position 0x12", "junk", "position 0x12"},
+		"a frame that lost its end":         {frame(false, 0x12, gps+cell2)[:40] + frame(false, 0x12, gps+cell2), "junk", "position 0x12"},
+		"an identity that was changed":      {strings.Replace(loginFrame, "0990000000000017", "0123456789012345", 1), "wrong check code"},
+		"IMEI of 16 digits":                 {frame(false, 1, "8990000000000017"), "login"},
+		"IMEI with a letter":                {frame(false, 1, "0990000000f00017"), "bad imei"},
+		"login with a model alone":          {frame(false, 1, "0990000000000017 3604"), "login"},
+		"network code of two bytes":         {frame(false, 0x12, gps+"80f6 0001 1234 004567"), "position 0x12"},
+		"cell of four bytes":                {frame(false, 0x12, gps+"00f6 01 1234 00004567"), "position 0x12"},
+		"no cell":                           {frame(false, 0x12, gps), "position 0x12"},
+		"alarm with and without state":      {frame(false, 0x16, gps+"09"+cell2+state) + frame(false, 0x16, gps+"09"+cell2), "position 0x16", "position 0x16"},
+		"upload with and without mileage":   {frame(false, 0x22, gps+cell2+"010000") + frame(false, 0x22, gps+cell2+"01000000000102"), "position 0x22", "position 0x22"},
+		"4G, each type":                     {frame(false, 0xA0, gps+cell4+"010000") + frame(false, 0xA4, gps+"10"+cell4+state) + frame(false, 0xA5, cell4+state), "position 0xA0", "position 0xA4", "lbs alarm"},
+		"4G, network code of two bytes":     {frame(false, 0xA4, gps+"11 80f6 0001 00001234 000000004567890a"+state), "position 0xA4"},
+		"status of four bytes":              {frame(false, 0x13, state[:11]), "status"},
+		"status of six bytes":               {frame(false, 0x13, state+"03"), "status"},
+		"status of two bytes":               {frame(false, 0x13, "4406"), "bad signal"},
+		"position that was cut, right sum":  {frame(false, 0x12, "1a030e09141e c9 05de"), "bad latitude"},
+		"types that nobody knows":           {frame(false, 0x7B, "01020304") + frame(true, 0xB4, "01020304"), "unsupported 0x7B", "unsupported 0xB4"},
+		"a type in the other kind of frame": {frame(true, 0x12, gps+cell2) + frame(true, 0x13, state) + frame(false, 0x9B, "0102"), "position 0x12", "status", "unsupported 0x9B"},
+		"CR LF inside":                      {frame(true, 0x9B, "03 3336 0d0a 0d0a"), "serial data"},
+		"another dialect's frames":          {hex.EncodeToString([]byte("*HQ,990000000000017,V1#")) + frame(false, 0x13, state), "junk", "status"},
+	})
 }
 
 func unhex(t *testing.T, s string) []byte {

@@ -1,105 +1,50 @@
 package jt808_test
 
 import (
-	"bytes"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/sargas-em/em/devices/jt808"
-	"github.com/sargas-em/em/protocol"
-	"github.com/sargas-em/em/protocol/wire"
+	"github.com/sargas-em/em/protocol/codectest"
 )
 
-// fates says what each frame of a stream, as people capture them, becomes. Junk that
-// comes in pieces is told once.
-func fates(d protocol.Device, r io.Reader) (all []string) {
-	for frames := protocol.NewDecoder(r, d); ; {
-		f, err := frames.Next()
-		var fe *wire.FieldError
-		var ce *protocol.ChecksumError
-		fate := ""
-		switch {
-		case err == nil:
-			fate = f.Message.Type()
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return all
-		case errors.As(err, &ce):
-			fate = "wrong check code"
-		case errors.As(err, &fe):
-			fate = "bad " + fe.Field
-		case errors.Is(err, protocol.ErrJunk), errors.Is(err, protocol.ErrMalformed):
-			fate = "junk"
-		default:
-			return append(all, fmt.Sprintf("%T %v", err, err))
-		}
-		if fate != "junk" || len(all) == 0 || all[len(all)-1] != fate {
-			all = append(all, fate)
-		}
-	}
-}
-
-// What a capture has beside whole frames in order. Each is read whole and byte by
-// byte, and once more with frames around it, which must come out.
+// What a capture has beside whole frames in order.
 func TestCapture(t *testing.T) {
 	of := func(code, serial uint16, body string) string { return hex.EncodeToString(frame(code, serial, body)) }
 	ascii := func(s string) string { return hex.EncodeToString([]byte(s)) }
 	location, heartbeat := of(0x0200, 7, report), of(0x0002, 8, "")
-	for name, c := range map[string]struct {
-		hex  string
-		want []string
-	}{
-		"nothing":                        {"", nil},
-		"one behind the other":           {location + heartbeat + location, []string{"location", "heartbeat", "location"}},
-		"one flag too many between":      {location + "7e" + heartbeat, []string{"location", "junk", "heartbeat"}},
-		"CR LF between":                  {location + "0d0a" + heartbeat, []string{"location", "junk", "heartbeat"}},
-		"text in front":                  {ascii("CONNECT 9600\r\n") + location, []string{"junk", "location"}},
-		"a line between":                 {location + ascii("(990000000017,1,001,BASE,2,TIME)") + heartbeat, []string{"location", "base line", "heartbeat"}},
-		"a frame that lost its end":      {location[:40] + heartbeat, []string{"junk", "heartbeat"}},
-		"a frame that lost its start":    {location[40:] + heartbeat, []string{"junk", "heartbeat"}},
-		"a frame of which a part lacks":  {location[:40] + location[60:] + heartbeat, []string{"junk", "heartbeat"}},
-		"a position that was changed":    {strings.Replace(location, "034275b5", "034275b6", 1), []string{"wrong check code"}},
-		"a length that is wrong":         {"7e0200001d99000000001700070000000000000002034275b50181bca4007000b4010f260314172653147e", []string{"bad attributes"}},
-		"the framing with E7":            {"e70002000099000000000017000884e7", []string{"heartbeat"}},
-		"header of 2019":                 {"7e0004400001000000009900000000170068a37e", []string{"server time request"}},
-		"a part":                         {"7e020020029900000000170003000200010909ae7e", []string{"part"}},
-		"a number that is not decimal":   {"7e0002000035f4c1d28e6b0003367e", []string{"heartbeat"}},
-		"odd bytes behind the items":     {of(0x0200, 7, report+"30011f0009"), []string{"location"}},
-		"an item that is cut":            {of(0x0200, 7, report+"01040000"), []string{"location"}},
-		"a report that is cut":           {of(0x0200, 7, report[:40]), []string{"bad course"}},
-		"a batch whose report is cut":    {of(0x0704, 7, "000101001c"+report[:40]), []string{"bad report"}},
-		"a batch of more than it has":    {of(0x0704, 7, "000201001c"+report), []string{"bad report length"}},
-		"a plate in GBK":                 {of(0x0100, 7, "000b0065"+strings.Repeat("00", 32)+"02bea941303030313700"), []string{"register"}},
-		"a text that is no GBK":          {of(0x0100, 7, "000b0065"+strings.Repeat("ff", 40)), []string{"register"}},
-		"a registration that is cut":     {of(0x0100, 7, "000b0065"+strings.Repeat("00", 8)), []string{"bad model"}},
-		"types of the standard":          {of(0x0700, 7, "00") + of(0x0901, 8, "00000000") + of(0x8104, 9, ""), []string{"driving record", "compressed data", "ask parameters"}},
-		"types that nobody knows":        {of(0x0F01, 7, "00") + of(0x8F01, 7, "00"), []string{"unsupported 0x0F01", "unsupported 0x8F01"}},
-		"frames of another dialect":      {ascii("*HQ,990000000017,V1#") + location, []string{"junk", "location"}},
-		"a flag that nothing came after": {location + "7e", []string{"location"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b, err := hex.DecodeString(c.hex)
-			if err != nil {
-				t.Fatal(err)
-			}
-			d := jt808.Device()
-			if got := fates(d, bytes.NewReader(b)); !slices.Equal(got, c.want) {
-				t.Errorf("%q, want %q", got, c.want)
-			}
-			if got := fates(d, iotest.OneByteReader(bytes.NewReader(b))); !slices.Equal(got, c.want) {
-				t.Errorf("byte by byte %q, want %q", got, c.want)
-			}
-			around := slices.Concat(frame(0x0002, 1, ""), b, frame(0x0003, 2, ""), frame(0x0003, 3, ""))
-			if got := fates(d, bytes.NewReader(around)); len(got) < 2 || got[0] != "heartbeat" || got[len(got)-1] != "logout" {
-				t.Errorf("between others %q", got)
-			}
-		})
-	}
+	back := slices.Concat(frame(0x0003, 2, ""), frame(0x0003, 3, "")) // a flag behind junk takes the first
+	codectest.Captures(t, jt808.Device(), frame(0x0002, 1, ""), back, [2]string{"heartbeat", "logout"}, map[string][]string{
+		"nothing":                        {""},
+		"one behind the other":           {location + heartbeat + location, "location", "heartbeat", "location"},
+		"one flag too many between":      {location + "7e" + heartbeat, "location", "junk", "heartbeat"},
+		"CR LF between":                  {location + "0d0a" + heartbeat, "location", "junk", "heartbeat"},
+		"text in front":                  {ascii("CONNECT 9600\r\n") + location, "junk", "location"},
+		"a line between":                 {location + ascii("(990000000017,1,001,BASE,2,TIME)") + heartbeat, "location", "base line", "heartbeat"},
+		"a frame that lost its end":      {location[:40] + heartbeat, "junk", "heartbeat"},
+		"a frame that lost its start":    {location[40:] + heartbeat, "junk", "heartbeat"},
+		"a frame of which a part lacks":  {location[:40] + location[60:] + heartbeat, "junk", "heartbeat"},
+		"a position that was changed":    {strings.Replace(location, "034275b5", "034275b6", 1), "wrong check code"},
+		"a length that is wrong":         {"7e0200001d99000000001700070000000000000002034275b50181bca4007000b4010f260314172653147e", "bad attributes"},
+		"the framing with E7":            {"e70002000099000000000017000884e7", "heartbeat"},
+		"header of 2019":                 {"7e0004400001000000009900000000170068a37e", "server time request"},
+		"a part":                         {"7e020020029900000000170003000200010909ae7e", "part"},
+		"a number that is not decimal":   {"7e0002000035f4c1d28e6b0003367e", "heartbeat"},
+		"odd bytes behind the items":     {of(0x0200, 7, report+"30011f0009"), "location"},
+		"an item that is cut":            {of(0x0200, 7, report+"01040000"), "location"},
+		"a report that is cut":           {of(0x0200, 7, report[:40]), "bad course"},
+		"a batch whose report is cut":    {of(0x0704, 7, "000101001c"+report[:40]), "bad report"},
+		"a batch of more than it has":    {of(0x0704, 7, "000201001c"+report), "bad report length"},
+		"a plate in GBK":                 {of(0x0100, 7, "000b0065"+strings.Repeat("00", 32)+"02bea941303030313700"), "register"},
+		"a text that is no GBK":          {of(0x0100, 7, "000b0065"+strings.Repeat("ff", 40)), "register"},
+		"a registration that is cut":     {of(0x0100, 7, "000b0065"+strings.Repeat("00", 8)), "bad model"},
+		"types of the standard":          {of(0x0700, 7, "00") + of(0x0901, 8, "00000000") + of(0x8104, 9, ""), "driving record", "compressed data", "ask parameters"},
+		"types that nobody knows":        {of(0x0F01, 7, "00") + of(0x8F01, 7, "00"), "unsupported 0x0F01", "unsupported 0x8F01"},
+		"frames of another dialect":      {ascii("*HQ,990000000017,V1#") + location, "junk", "location"},
+		"a flag that nothing came after": {location + "7e", "location"},
+	})
 }
 
 // A medium in parts is answered part by part, and at last with its number.
