@@ -28,11 +28,11 @@ func (x *Index) AppendBatchFunc(dst []Hit, pts []em.LatLng, applies Filter) []Hi
 	}
 	var s stage
 	for from := 0; from < len(pts); from += stagePoints {
-		n := min(stagePoints, len(pts)-from)
-		for i, p := range pts[from : from+n] {
+		s.given = pts[from:min(from+stagePoints, len(pts))]
+		for i, p := range s.given {
 			s.set(i, p)
 		}
-		dst = x.tree.appendStage(dst, &s, n, int32(from), applies)
+		dst = x.tree.appendStage(dst, &s, len(s.given), int32(from), applies)
 	}
 	runtime.KeepAlive(x)
 	return dst
@@ -70,11 +70,13 @@ func (x *Index) AppendBatchSorted(dst []Hit, pts []em.LatLng, scratch *Scratch) 
 		keys[i] = key<<32 | uint64(i)
 	}
 	keys = sortByKey(keys, scratch.spare)
-	var s stage
+	var given [stagePoints]em.LatLng
+	s := stage{given: given[:]}
 	for from := 0; from < len(keys); from += stagePoints {
 		part := keys[from:min(from+stagePoints, len(keys))]
 		for i, k := range part {
 			p := pts[uint32(k)]
+			given[i&(stagePoints-1)] = p
 			s.set(i, p)
 		}
 		start := len(dst)
@@ -121,7 +123,7 @@ func (x *Index) AppendBatchE7(dst []Hit, pts []E7) []Hit {
 	if x.Len() == 0 {
 		return dst
 	}
-	s := stage{rounded: true}
+	var s stage
 	for from := 0; from < len(pts); from += stagePoints {
 		n := min(stagePoints, len(pts)-from)
 		for i, e := range pts[from : from+n] {
@@ -155,17 +157,16 @@ const (
 // foresee. Where to load from is worked out in a loop before the one that loads:
 // the less a processor has to do for a load, the more of them it has under way.
 type stage struct {
-	at      [stagePoints]E7
-	given   [stagePoints]em.LatLng
-	rounded bool                // given is not set
-	places  [stagePoints]uint32 // where the next step loads from
-	ends    [stagePoints]uint32 // and where the last entry of a record is
-	slots   [stagePoints]uint32
-	some    [stagePoints]uint8 // the points of the next step
-	items   [stageItems]stageItem
-	asks    [stageItems]ask
-	open    [stageItems]uint16 // of the asks, those that edges are looked at for
-	loaded  uint32             // of no use, but that it is made of what is to be loaded
+	at     [stagePoints]E7
+	given  []em.LatLng         // of which at is rounded; nil if they are no other
+	places [stagePoints]uint32 // where the next step loads from
+	ends   [stagePoints]uint32 // and where the last entry of a record is
+	slots  [stagePoints]uint32
+	some   [stagePoints]uint8 // the points of the next step
+	items  [stageItems]stageItem
+	asks   [stageItems]ask
+	open   [stageItems]uint16 // of the asks, those that edges are looked at for
+	loaded uint32             // of no use, but that it is made of what is to be loaded
 }
 
 const (
@@ -199,7 +200,7 @@ const askYes = 1 << 31
 
 // set sets a point.
 func (s *stage) set(i int, p em.LatLng) {
-	if s.given[i] = p; p.Valid() {
+	if p.Valid() {
 		s.at[i] = roundE7(p)
 	} else {
 		s.at[i].Lat = nowhereLat
@@ -209,10 +210,10 @@ func (s *stage) set(i int, p em.LatLng) {
 // probe returns a point for what takes more than its coordinates.
 func (s *stage) probe(i uint32) probe {
 	p := probe{e: s.at[i&(stagePoints-1)]}
-	if s.rounded {
+	if s.given == nil {
 		p.p = p.e.LatLng()
 	} else {
-		p.p = s.given[i&(stagePoints-1)]
+		p.p = s.given[i]
 	}
 	return p
 }
