@@ -153,6 +153,10 @@ func (c *crossing) facts(dst []em.Fact, prefix string) []em.Fact {
 	if c.run.sure {
 		fact("sure", "", c.confirm.Sure, "1")
 	}
+	if c.q.drift && c.run.firm && !c.run.precise.IsZero() {
+		fact("precise_s", "", c.q.at.Sub(c.run.precise).Seconds(), "s")
+		fact("min_precise_s", "", preciseFor.Seconds(), "s")
+	}
 	if !c.run.firm {
 		fact("drift_hold_s", "", c.c.DriftHold.Seconds(), "s")
 	}

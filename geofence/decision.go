@@ -20,6 +20,8 @@ type run struct {
 	sum   float64 // of Confirm.Sum, up to maxSum
 	whole bool    // the circle of one lies whole on that side
 
+	precise time.Time // of the first that is precise, of those whose circle is whole; zero: none is
+
 	firm    bool // one is more than drift
 	sure    bool // one stands for all: Confirm.Sure
 	already bool // since is on the same side, out of force: ClassAlready
@@ -42,6 +44,13 @@ func (r *run) add(q *reading, d float64, whole, drift bool) {
 		r.ids = append(r.ids, q.id)
 	} else {
 		r.ids[maxRun-1] = q.id
+	}
+	switch {
+	case !whole || !q.precise():
+	case r.precise.IsZero():
+		r.precise = q.at
+	default:
+		drift = drift && q.at.Sub(r.precise) < preciseFor
 	}
 	r.firm, r.whole = r.firm || !drift, r.whole || whole
 	r.sum = min(r.sum+min(part(d, q), 1), maxSum)

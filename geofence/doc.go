@@ -105,6 +105,8 @@
 // Is it drift? A device that measures its speed, says that it stands and lies
 // within DriftReach of where it came to rest wanders by reflections. Fixes of that
 // kind alone begin and end nothing until they have lasted for DriftHold; unless they
+// are two precise ones almost a minute apart (a 95 % radius of 12 m that the device
+// reports, or 8 m by its HDOP), as reflections are not, or
 // agree with where the device rests, by the mean of its fixes there: who came to rest
 // in a zone is in it. Two moving fixes, or a fast one, end the rest. Where a device
 // reports no speed, or none yet but that it stands, that between fixes 50 s to three minutes apart takes its place, from

@@ -56,6 +56,28 @@ func (r *rest) on(side em.Side, d float64) bool {
 	return d > restsSure*r.r95/math.Sqrt(float64(r.fixes))
 }
 
+// A device that stands tells good positions under an open sky alone: two that are
+// precise, so far apart, and by their whole circles on one side are no reflections.
+// Precise is an accuracy of preciseAccuracy, or an HDOP that makes preciseHDOP, by the
+// 95 % radius in metres. benchmarks/verdicts: it finds one in 20 of what is missed, for
+// 2 % more false alerts; with 10 m by HDOP it finds few more, for 8 %.
+const (
+	preciseAccuracy = 12
+	preciseHDOP     = 8
+	preciseFor      = 50 * time.Second
+)
+
+// precise reports whether the fix itself says that it is good.
+func (q *reading) precise() bool {
+	switch q.origin {
+	case reported:
+		return q.r95 <= preciseAccuracy
+	case fromHDOP:
+		return q.r95 <= preciseHDOP
+	}
+	return false
+}
+
 // pace is how fast a device went that measures no speed, by its positions. The zero
 // value is before the first.
 type pace struct {

@@ -10,7 +10,7 @@ import (
 
 // stateVersion is the first byte of a state. 2: the last fixes of devices; 3: rows
 // that add up; 4: rest as a mean of fixes; 5: coverage; 6: motion by itself; 7:
-// what else says where a device is. A state of another version is refused; em.Timeline passes over such checkpoints
+// what else says where a device is, and precise fixes of rows. A state of another version is refused; em.Timeline passes over such checkpoints
 // and goes back to the beginning.
 const stateVersion = 7
 
@@ -67,7 +67,7 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 		}
 		dst = em.AppendUint(dst, uint64(r.fixes))
 		if r.fixes > 0 {
-			dst = em.AppendFloat(em.AppendTime(em.AppendTime(dst, r.first), r.since), r.sum)
+			dst = em.AppendFloat(em.AppendTime(em.AppendTime(em.AppendTime(dst, r.first), r.since), r.precise), r.sum)
 			for _, id := range r.ids {
 				dst = append(dst, id[:]...)
 			}
@@ -242,7 +242,7 @@ func readEntry(r *em.StateReader) entry {
 	}
 	switch {
 	case fixes > 0:
-		n.first, n.since, n.sum = r.Time(), r.Time(), r.Float()
+		n.first, n.since, n.precise, n.sum = r.Time(), r.Time(), r.Time(), r.Float()
 		for range min(fixes, maxRun) {
 			var id em.ObservationID
 			copy(id[:], r.Bytes(len(id)))
