@@ -19,7 +19,7 @@ type Position struct {
 
 	// Rest is where the device rests, as the mean of its last fixes, and RestRadius
 	// how much of their radius is left in it: Where is drift about it. It is not OK
-	// while the device moves, or measures no speed.
+	// while the device moves, or says a speed and has not yet said that it moves.
 	Rest       em.Opt[em.LatLng]
 	RestRadius float64
 }
@@ -67,7 +67,11 @@ func (s *Sieve) Append(dst []Position, o em.Observation) []Position {
 	for i := range t.use {
 		w.settle(&t.use[i], &t.c)
 		w.used(&t.use[i], &t.c)
-		dst = append(dst, position(&t.use[i], &w.rest))
+		rest := &w.rest
+		if t.use[i].speed.OK && !w.speeds {
+			rest = nil // a protected person is not left to what may be no speed
+		}
+		dst = append(dst, position(&t.use[i], rest))
 	}
 	return dst
 }
