@@ -40,7 +40,7 @@ func (t *Tracker) doubted(w *way) em.Event {
 	}
 	reason := fmt.Sprintf("The positions jumped by %.0f m within %.0f s, which nobody can: false satellite signals, or not the device's own; zones are not judged by them.", far, s)
 	var other []em.Fact
-	if w.foe.known() {
+	if w.foe != nil {
 		because = append(because, w.foe.id)
 		reason, other = w.foe.against(odd)+"; neither is relied on, and zones are not judged by what the satellites say.", w.foe.facts(odd)
 	}

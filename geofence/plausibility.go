@@ -17,8 +17,8 @@ type way struct {
 	good   reading   // the last that was used
 	odd    []reading // after it, in a row that agrees with itself and not with good
 	odds   int       // how many since good did not agree with it: those, and others between
-	net    witness   // what else says where the device is, if it came after good or with it
-	foe    witness   // what excluded the first of odd; zero: nothing did
+	net    *witness  // what else says where the device is, if it came after a good fix; never changed
+	foe    *witness  // what excluded the first of odd; nil: nothing did
 	trust  int       // how many good ones there were, up to Config.OutlierRun; distrusted
 	doubt  em.Event  // open, as it was told; of no kind: none
 
@@ -113,14 +113,14 @@ func farAtMost(p, q em.LatLng) float64 {
 func (w *way) take(q *reading, c *Config, use, refused []reading) (_, _ []reading) {
 	n := len(w.odd)
 	excluded := w.begun() && w.excluded(q, c)
-	agrees := n > 0 && c.can(&w.odd[n-1], q, w.speeds) && (w.foe.known() || !excluded)
+	agrees := n > 0 && c.can(&w.odd[n-1], q, w.speeds) && (w.foe != nil || !excluded)
 	fits := !w.begun() || !excluded && c.can(&w.good, q, w.speeds)
 	switch {
 	case fits && n == 0:
 		return append(use, *q), refused
 	case fits && !(agrees && w.odd[n-1].p.Distance(q.p) < w.good.p.Distance(q.p)):
 		refused = append(refused, w.odd...)
-		w.odd, w.odds, w.foe = w.odd[:0], 0, witness{}
+		w.odd, w.odds, w.foe = w.odd[:0], 0, nil
 		return append(use, *q), refused
 	}
 	if !agrees {
@@ -129,11 +129,11 @@ func (w *way) take(q *reading, c *Config, use, refused []reading) (_, _ []readin
 	}
 	w.odds = min(w.odds+1, 2*c.OutlierRun)
 	if len(w.odd) == 0 {
-		if w.foe = (witness{}); excluded {
+		if w.foe = nil; excluded {
 			w.foe = w.net
 		}
 	}
-	if len(w.odd)+1 < c.OutlierRun && w.odds < 2*c.OutlierRun && !(agrees && fits) || len(w.odd) == 0 && w.foe.known() {
+	if len(w.odd)+1 < c.OutlierRun && w.odds < 2*c.OutlierRun && !(agrees && fits) || len(w.odd) == 0 && w.foe != nil {
 		w.odd = append(w.odd, *q)
 		return use, refused
 	}
@@ -154,7 +154,7 @@ func (w *way) take(q *reading, c *Config, use, refused []reading) (_, _ []readin
 		w.trust = 0
 	}
 	use = append(append(use, w.odd...), *q)
-	w.odd, w.odds, w.foe = w.odd[:0], 0, witness{}
+	w.odd, w.odds, w.foe = w.odd[:0], 0, nil
 	return use, refused
 }
 
@@ -165,13 +165,13 @@ const jumpTimes = 3
 // jumped reports whether nobody can have come to where the row of odd fixes began,
 // at whatever speed, from a place that is trusted.
 func (w *way) jumped(c *Config) bool {
-	return len(w.odd) > 0 && (w.foe.known() || w.trust >= c.OutlierRun && !c.can(&w.good, &w.odd[0], false))
+	return len(w.odd) > 0 && (w.foe != nil || w.trust >= c.OutlierRun && !c.can(&w.good, &w.odd[0], false))
 }
 
 // jumpHold is for how long the jump to the row of odd fixes is not believed.
 func (c *Config) jumpHold(w *way) time.Duration {
 	from := &w.good
-	if w.foe.known() {
+	if w.foe != nil {
 		from = &w.foe.reading
 	}
 	way := time.Duration(jumpTimes * from.p.Distance(w.odd[0].p) / c.MaxSpeed * float64(time.Second))

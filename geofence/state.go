@@ -32,9 +32,9 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 		w := &t.ways[i]
 		dst = em.AppendString(dst, string(w.device))
 		doubted := w.doubt.Detail.Kind != ""
-		dst = append(dst, flags(doubted, w.net.known(), w.net.sure, w.foe.known()), byte(w.trust-distrusted))
-		for _, n := range []*witness{&w.net, &w.foe} {
-			if n.known() {
+		dst = append(dst, flags(doubted, w.net != nil, w.net != nil && w.net.sure, w.foe != nil), byte(w.trust-distrusted))
+		for _, n := range [...]*witness{w.net, w.foe} {
+			if n != nil {
 				dst = appendReading(dst, &n.reading)
 			}
 		}
@@ -175,21 +175,26 @@ func readMotion(r *em.StateReader) motion {
 	return m
 }
 
+func readWitness(r *em.StateReader, sure bool) *witness {
+	n := &witness{readReading(r), sure}
+	n.coarse = true
+	return n
+}
+
 func readWay(r *em.StateReader) way {
 	w := way{device: em.DeviceID(r.String())}
-	doubted, net, foe := false, false, false
-	readFlags(r, &doubted, &net, &w.net.sure, &foe)
+	doubted, net, sure, foe := false, false, false, false
+	readFlags(r, &doubted, &net, &sure, &foe)
 	if b := r.Bytes(1); b != nil {
 		if w.trust = int(b[0]) + distrusted; w.trust > MaxOutlierRun {
 			r.Fail("too many fixes in a row")
 		}
 	}
 	if net {
-		w.net.reading, w.net.coarse = readReading(r), true
+		w.net = readWitness(r, sure)
 	}
 	if foe {
-		w.foe = witness{readReading(r), true}
-		w.foe.coarse = true
+		w.foe = readWitness(r, true)
 	}
 	if doubted {
 		w.doubt = em.ReadEvent(r)

@@ -37,14 +37,11 @@ const (
 	worstLeast = 5000
 )
 
-// witness is what else than satellites says where a device is. The zero value is
-// nothing.
+// witness is what else than satellites says where a device is.
 type witness struct {
 	reading
 	sure bool // it agreed with what was known, another one agrees, or it is a contact
 }
-
-func (n *witness) known() bool { return !n.at.IsZero() }
 
 // worst is how many metres the device is from there at most.
 func (n *witness) worst() float64 {
@@ -57,9 +54,6 @@ func (n *witness) worst() float64 {
 // excludes reports whether nobody can be both there and at a fix, whichever came
 // first, at MaxSpeed and by the worst that either is off by.
 func (n *witness) excludes(q *reading, c *Config) bool {
-	if !n.known() {
-		return false
-	}
 	s := math.Abs(q.at.Sub(n.at).Seconds()) + clockSlack
 	far := n.worst() + q.r95 + c.MaxSpeed*s
 	return farAtMost(n.p, q.p) > far && n.p.Distance(q.p) > far
@@ -68,13 +62,13 @@ func (n *witness) excludes(q *reading, c *Config) bool {
 // excluded reports whether what else is known of the device says that it is not where
 // a satellite fix has it.
 func (w *way) excluded(q *reading, c *Config) bool {
-	return w.net.sure && w.trust != distrusted && w.net.excludes(q, c)
+	return w.net != nil && w.net.sure && w.trust != distrusted && w.net.excludes(q, c)
 }
 
 // contradicted reports whether what came after the last good fix says that it was not
 // there.
 func (w *way) contradicted(c *Config) bool {
-	return !w.net.at.Before(w.good.at) && w.excluded(&w.good, c)
+	return w.net != nil && !w.net.at.Before(w.good.at) && w.excluded(&w.good, c)
 }
 
 // vouched reports whether what contradicts the last good fix agrees with another one.
@@ -85,8 +79,8 @@ func (w *way) vouched(q *reading, c *Config) bool {
 // hear notes where else than by satellites a device is.
 func (w *way) hear(n witness, c *Config) {
 	n.sure = n.origin == ofReach || !n.excludes(&w.good, c) ||
-		w.net.known() && !w.net.at.Before(w.good.at) && w.net.excludes(&w.good, c) && !n.excludes(&w.net.reading, c)
-	w.net = n
+		w.net != nil && !w.net.at.Before(w.good.at) && w.net.excludes(&w.good, c) && !n.excludes(&w.net.reading, c)
+	w.net = &n
 }
 
 // hears takes what is no satellite fix to the way of a device, if there is one, and
@@ -126,7 +120,7 @@ func (t *Tracker) contact(dst []em.Event, o *em.Observation, b *em.Beacon) []em.
 // contradiction is the event of a good fix of which something else says that nobody
 // was there.
 func (t *Tracker) contradiction(w *way) em.Event {
-	good, n := &w.good, &w.net
+	good, n := &w.good, w.net
 	return em.Event{
 		Rule: Rule, Version: RuleVersion, About: string(w.device), Anchor: n.at, At: n.at, Because: []em.ObservationID{good.id, n.id},
 		Detail: em.Detail{
