@@ -36,7 +36,7 @@ func TestPlain(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const before = "1,"
 		behind := rapid.SampledFrom([]string{"", ",", ",7"}).Draw(t, "behind")
-		other := rapid.SampledFrom([]string{"", "1", "-", ".", "1.", "a", "*", ";", " ", "\x80", "99999999999999999999", "9000.0,N", "310226"}).Draw(t, "other")
+		other := rapid.SampledFrom([]string{"", "1", "-", ".", "1.", ".5", "-.5", "1.2.3", "a", "*", ";", " ", "\x80", "99999999999999999999", "9000.0,N", "310226"}).Draw(t, "other")
 		for i, f := range fields {
 			usual := before + rapid.StringMatching(f.usual).Draw(t, "field") + behind
 			for _, text := range []string{usual, before + other + behind, usual + other} {
