@@ -15,7 +15,7 @@ import (
 // Alike holds a codec that has a quick way for the frames that are as most are, and a
 // general one for all, to both saying the same: quick is the codec as it is, general the
 // same without its shortcuts. It splits and decodes with both usual, the frames that the
-// quick way is for, the composed and the outside vectors, and some thousand variants of
+// quick way is for, the composed and the outside vectors, and some hundred variants of
 // them (with EM_ALIKE so many), most of which are wrong in some place. taken reports
 // whether the quick way decodes a frame: it must decode those of usual. seal, which may
 // be nil, puts the right check code into a variant, if it has a place for one: half of
@@ -47,11 +47,11 @@ func Alike(t *testing.T, k Kit, quick, general protocol.Codec, taken func(frame 
 	}
 	const seed = 1
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	variants := 2_000
+	variants := 600
 	if n, err := strconv.Atoi(os.Getenv("EM_ALIKE")); err == nil {
 		variants = n
 	}
-	variants = max(variants/len(frames), 20)
+	variants = max(variants/len(frames), 10)
 	for i, frame := range frames {
 		for n := range variants {
 			b := frame
