@@ -54,7 +54,8 @@ type plan struct {
 	Duration time.Duration `json:"-"`
 	Gateways int           `json:"gateways"` // 0: one process is all
 	Slow     int           `json:"slow_connections"`
-	Record   string        `json:"-"` // URL of a database
+	Group    time.Duration `json:"log_group_ns,omitempty"` // between group commits of the log; the center's own if 0
+	Record   string        `json:"-"`                      // URL of a database
 	Parts    int           `json:"partitions,omitempty"`
 	Share    int           `json:"evaluators,omitempty"` // processes that share them
 	Seed     uint64        `json:"seed"`
@@ -101,6 +102,7 @@ func main() {
 	flag.DurationVar(&p.Interval, "interval", 10*time.Second, "between two reports of a device")
 	flag.DurationVar(&p.Duration, "duration", time.Minute, "of the schedule, after all have connected")
 	flag.IntVar(&p.Gateways, "gateways", 0, "processes that hold the connections, beside one for the log and one that evaluates; 0: one for all")
+	flag.DurationVar(&p.Group, "log-group", 0, "least time from one group commit of the log to the next; 0: the center's default")
 	flag.IntVar(&p.Slow, "slow", 0, "so many idle and slow connections more, in a run of their own")
 	flag.StringVar(&p.Record, "record", "", "`URL` of a PostgreSQL database on a server on which the first run makes one for its record; SQLite without it")
 	flag.IntVar(&p.Parts, "partitions", 0, "with -record and -gateways: beside the first run one with a record of so many partitions, which -evaluators processes share; both ramps are theirs")
@@ -138,8 +140,8 @@ func (p *plan) check() error {
 	switch {
 	case p.Devices < 20 || p.Interval < time.Second || p.Duration < p.Interval:
 		return fmt.Errorf("20 devices or more, an interval of a second or more, and a duration of an interval or more")
-	case p.Gateways < 0 || p.Slow < 0 || p.Ramp.Warm < 0 || p.Gateways > p.Devices/20:
-		return fmt.Errorf("-gateways %d, -slow %d, -warm %d", p.Gateways, p.Slow, p.Ramp.Warm)
+	case p.Gateways < 0 || p.Group < 0 || p.Slow < 0 || p.Ramp.Warm < 0 || p.Gateways > p.Devices/20:
+		return fmt.Errorf("-gateways %d, -log-group %v, -slow %d, -warm %d", p.Gateways, p.Group, p.Slow, p.Ramp.Warm)
 	case p.Parts == 0:
 		p.Share = 0
 	case p.Parts < 2 || p.Share < 1 || p.Share > p.Parts || p.Record == "" || p.Gateways == 0:

@@ -95,10 +95,14 @@ func printSteps(out io.Writer, all ...ramped) {
 }
 
 func (p *plan) processes() string {
-	if p.Gateways == 0 {
-		return "the center in one process"
+	s := "the center in one process"
+	if p.Gateways > 0 {
+		s = fmt.Sprintf("%d gateways, the log and what evaluates in processes of their own", p.Gateways)
 	}
-	return fmt.Sprintf("%d gateways, the log and what evaluates in processes of their own", p.Gateways)
+	if p.Group > 0 {
+		s += fmt.Sprintf("; a group commit of the log each %v at most", p.Group)
+	}
+	return s
 }
 
 func (q quantiles) String() string { return fmt.Sprintf("%.1f / %.1f / %.1f", q.P50, q.P99, q.P999) }

@@ -62,6 +62,9 @@ func (b *bench) start(ctx context.Context, s setup) (_ *stack, err error) {
 		if listeners > 0 {
 			args = append(args, "--device", "gt06=tcp://127.0.0.1:0?max-conns=100000", "--rate-address", "-1", "--rate-device", "-1")
 		}
+		if b.Group > 0 {
+			args = append(args, "--log-group", b.Group.String())
+		}
 		return client.Start(exec.CommandContext(ctx, b.program, args...), token, listeners)
 	}
 	serve := []string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--token", token}

@@ -140,6 +140,7 @@ type intake struct {
 	devices, serials  list
 	config, keys, log string
 	replicas          int
+	group             time.Duration
 	relaxed           bool
 	rates             ingest.Rates
 }
@@ -147,6 +148,7 @@ type intake struct {
 func (i *intake) register(fs *flag.FlagSet, log string) {
 	fs.StringVar(&i.log, "log", "", "`URL` of an external NATS cluster for the log, nats://a:4222,nats://b:4222"+log)
 	fs.IntVar(&i.replicas, "log-replicas", 3, "on `how many` servers of an external cluster each report lies")
+	fs.DurationVar(&i.group, "log-group", 5*time.Millisecond, "least `time` from one group commit of the log to the next: 20ms saves processor where many gateways share a log, and acknowledges later")
 	fs.StringVar(&i.config, "config", "", "`file` of flags in JSON, by their names; those of the command line come first")
 	fs.StringVar(&i.keys, "keys", "", "keys `file` in JSON that nobody else can read: {\"siadc09\": {\"accounts\": {\"9017\": \"hexadecimal AES key\"}}}")
 	fs.Float64Var(&i.rates.Device, "rate-device", 50, "frames a `second` that one device may send; more wait, and in the end are not acknowledged; negative for no bound")
@@ -234,7 +236,7 @@ func runServe(ctx context.Context, args []string, reg *protocol.Registry, out, e
 	if err != nil {
 		return err
 	}
-	o.DataDir, o.Journal, o.Replicas, o.Record, o.LogOnly = data, in.log, in.replicas, where, logOnly
+	o.DataDir, o.Journal, o.Replicas, o.Group, o.Record, o.LogOnly = data, in.log, in.replicas, in.group, where, logOnly
 	o.Partitions = partitions
 	o.Devices, o.Serial, o.Rates, o.Keep = devices, serials, in.rates, keep
 	if o.Telling, err = tell.options(); err != nil {
@@ -284,7 +286,7 @@ func runGateway(ctx context.Context, args []string, reg *protocol.Registry, out,
 		return err
 	}
 	g, err := center.NewGateway(center.GatewayOptions{
-		Registry: reg, Journal: in.log, Replicas: in.replicas, Name: name, Devices: devices, Serial: serials, Rates: in.rates,
+		Registry: reg, Journal: in.log, Replicas: in.replicas, Group: in.group, Name: name, Devices: devices, Serial: serials, Rates: in.rates,
 		Metrics: p.metrics, Out: out, Log: p.log(errs),
 	})
 	if err != nil {

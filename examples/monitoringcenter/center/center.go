@@ -50,6 +50,10 @@ type Options struct {
 	Journal  string
 	Replicas int // of an external log; 3 by default
 
+	// Group is the least time from one group commit of the log to the next; 5 ms by
+	// default. See journal.Config.
+	Group time.Duration
+
 	// Record is where the record lives: the URL of a PostgreSQL database
 	// ("postgres://…"), or a file of its own; DataDir/record.db if empty.
 	Record string
@@ -386,9 +390,9 @@ func (c *Center) present(h http.Handler) http.Handler {
 
 func (c *Center) journalConfig() journal.Config {
 	if c.opts.Journal != "" {
-		return journal.Config{URL: c.opts.Journal, Replicas: c.opts.Replicas}
+		return journal.Config{URL: c.opts.Journal, Replicas: c.opts.Replicas, Group: c.opts.Group}
 	}
-	return journal.Config{Dir: filepath.Join(c.opts.DataDir, "journal")}
+	return journal.Config{Dir: filepath.Join(c.opts.DataDir, "journal"), Group: c.opts.Group}
 }
 
 // lastCommands writes what became of commands when their links ended.

@@ -30,6 +30,7 @@ type GatewayOptions struct {
 	Registry *protocol.Registry // the dialects that Devices and Serial may name
 	Journal  string             // URL of the external log; see journal.Config
 	Replicas int                // 3 by default
+	Group    time.Duration      // from one group commit to the next, at least; 5 ms by default
 
 	// Name is what people call this gateway: letters, digits, "-" and "_", at most 63.
 	// Give each its own. The center raises an alarm when a gateway that has a name
@@ -113,7 +114,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	if g.ran.Swap(true) {
 		return errors.New("center: it was run before; make a new one")
 	}
-	if g.journal, err = journal.Open(ctx, journal.Config{URL: g.opts.Journal, Replicas: g.opts.Replicas, Name: g.opts.Name}); err != nil {
+	if g.journal, err = journal.Open(ctx, journal.Config{URL: g.opts.Journal, Replicas: g.opts.Replicas, Group: g.opts.Group, Name: g.opts.Name}); err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
 	defer g.journal.Close()

@@ -54,12 +54,14 @@ type Config struct {
 	// by default.
 	Replicas int
 
-	// Group is the least time from one group commit to the next; 20 ms by default.
+	// Group is the least time from one group commit to the next; 5 ms by default. A
+	// report that comes alone does not wait.
+	//
 	// Each costs one fsync, which the commits of all gateways take in turn, and wakes
-	// gateway, server and evaluator for what is mostly a report or two: at 250 reports a
-	// second through one gateway, 5 ms made them take half as much of the processor
-	// again. A device across a mobile network does not notice, and a report that comes
-	// alone does not wait.
+	// gateway, server and evaluator for what is mostly a report or two. With 20 ms at
+	// 250 reports a second through one gateway they took 0.250 cores, of 0.364 with 5,
+	// and half of the reports were acknowledged after 14 ms, of 5: a device across a
+	// mobile network does not notice.
 	Group time.Duration
 
 	// Name is what people call the gateway that writes; see Gateway. Optional.
@@ -110,8 +112,11 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if (cfg.Dir == "") == (cfg.URL == "") {
 		return nil, errors.New("journal: it takes a folder or the URL of a server")
 	}
+	if cfg.Group < 0 {
+		return nil, fmt.Errorf("journal: group commits %v apart", cfg.Group)
+	}
 	if cfg.Group == 0 {
-		cfg.Group = 20 * time.Millisecond
+		cfg.Group = 5 * time.Millisecond
 	}
 	if cfg.MaxAge == 0 {
 		cfg.MaxAge = 30 * 24 * time.Hour
