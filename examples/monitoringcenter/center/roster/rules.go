@@ -80,7 +80,7 @@ func Evaluators(doc []byte, since time.Time) ([]em.Evaluator, error) {
 			return nil, fmt.Errorf("person %q: %s: %w", ru.Person.ID, part.name, err)
 		}
 		if units := ru.Person.Hears(); len(units) > 0 && part.name != "curfew" && part.name != "places" {
-			ev = deaf{ev, units}
+			ev = deaf{ev, units, part.name == "zones"}
 		}
 		evs = append(evs, ev)
 	}
@@ -89,14 +89,18 @@ func Evaluators(doc []byte, since time.Time) ([]em.Evaluator, error) {
 
 // deaf does not hear home units: where they are and what befalls them is no news
 // of the wearer, and of several people that share one each would be told of it.
+// What they hear may be.
 type deaf struct {
 	em.Evaluator
-	to []em.DeviceID
+	to       []em.DeviceID
+	contacts bool // but not to their contacts
 }
 
 func (d deaf) Observe(dst []em.Event, o em.Observation) []em.Event {
 	if slices.Contains(d.to, o.Device) {
-		return dst
+		if _, ok := o.Body.(*em.Beacon); !ok || !d.contacts {
+			return dst
+		}
 	}
 	return d.Evaluator.Observe(dst, o)
 }
@@ -111,13 +115,13 @@ func zonesOf(ru *rules) (em.Evaluator, error) {
 		if err != nil {
 			return nil, err
 		}
-		return geofence.NewTracker(index, ru.Person.Track.config())
+		return geofence.NewTracker(index, ru.Person.tracking())
 	}
 	set, err := geofence.NewSet(zones...)
 	if err != nil {
 		return nil, err
 	}
-	return geofence.NewTracker(set, ru.Person.Track.config())
+	return geofence.NewTracker(set, ru.Person.tracking())
 }
 
 func tamperOf(ru *rules) (em.Evaluator, error) {

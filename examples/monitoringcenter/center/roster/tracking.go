@@ -3,6 +3,8 @@ package roster
 import (
 	"time"
 
+	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/curfew"
 	"github.com/sargas-em/em/geofence"
 )
 
@@ -17,6 +19,12 @@ type Tracking struct {
 	ClearMargin float64            `json:"clear_margin_m,omitempty"`
 	PassGap     Duration           `json:"pass_gap,omitempty"`
 	Stays       bool               `json:"stays,omitempty"` // also tell stays at home and at places
+
+	// Contacts holds contacts with the curfew's units against satellites that put the
+	// wearer elsewhere: zone.doubted tells of it at once, and zones of nothing that rests
+	// on either for up to half an hour. That is for units that nobody can carry along:
+	// who did so would come near to a zone unnoticed but for the doubt.
+	Contacts bool `json:"contacts,omitempty"`
 }
 
 // Confirm is a geofence.Confirm.
@@ -34,13 +42,50 @@ func (c *Confirm) confirm() geofence.Confirm {
 	return geofence.Confirm{Fixes: c.Fixes, Dwell: time.Duration(c.Dwell), Sure: c.Sure, Sum: c.Sum}
 }
 
-// config returns how a person's positions are judged by zones. What is not used
+// tracking returns how a person's positions are judged by zones. What is not used
 // is kept as information, with the reason.
-func (t *Tracking) config() geofence.Config {
+func (p *Person) tracking() geofence.Config {
 	c := geofence.Config{AssumedAccuracy: AssumedAccuracy, Unused: true}
-	if t != nil {
+	if t := p.Track; t != nil {
+		if t.Contacts {
+			c.Contacts = p.contacts()
+		}
 		c.Buffer, c.MaxRadius95, c.DeviceAccuracy, c.Stays = t.Buffer, t.MaxRadius, t.Accuracy, t.Stays
 		c.Alert, c.Clear, c.ClearMargin, c.PassGap = t.Alert.confirm(), t.Clear.confirm(), t.ClearMargin, time.Duration(t.PassGap)
 	}
 	return c
+}
+
+// contacts are the units of the curfew at places that are known. Of one that reports by
+// itself it must be clear which device it hears.
+func (p *Person) contacts() (all []geofence.Contact) {
+	c := p.Curfew
+	if c == nil {
+		return nil
+	}
+	worn := c.Worn
+	if len(worn) == 0 && len(p.Devices) == 1 {
+		worn = []em.DeviceID{p.Devices[0].ID}
+	}
+	add := func(at *Home, units []curfew.Unit) {
+		if at == nil {
+			return
+		}
+		near := geofence.Contact{Place: em.LatLng{Lat: at.Lat, Lng: at.Lon}, Reach: at.Radius + geofence.DefaultContactReach}
+		for _, u := range units {
+			near.Beacon, near.Reporter, near.Worn = u.ID, u.Device, ""
+			if u.Device != "" {
+				if len(worn) != 1 {
+					continue
+				}
+				near.Worn = worn[0]
+			}
+			all = append(all, near)
+		}
+	}
+	add(p.Home, c.Units)
+	for _, pl := range c.Places {
+		add(pl.Area, pl.Units)
+	}
+	return all[:min(len(all), geofence.MaxContacts)]
 }

@@ -10,6 +10,35 @@ import (
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 )
 
+// zoneRule is what judges a person, with these fields of a document, by zones.
+func zoneRule(t *testing.T, zones, fields string, units ...roster.Unit) em.Evaluator {
+	t.Helper()
+	p, err := roster.ParsePerson([]byte(`{"id":"p-1","name":"Invented 1","version":"v1",` + fields + `}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := roster.New().WithZones([]byte(`{"type":"FeatureCollection","features":[` + zones + `]}`))
+	if err == nil {
+		r, err = r.WithUnits(base, units...)
+	}
+	if err == nil {
+		r, err = r.With(base, p)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ = r.Person("p-1")
+	doc, err := r.Rules(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	evs, err := roster.Evaluators(doc, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return evs[0]
+}
+
 // What an order asks of the evidence about zones reaches the tracker, also round
 // more zones than a set holds.
 func TestTracking(t *testing.T) {
@@ -31,30 +60,11 @@ func TestTracking(t *testing.T) {
 			zones += fmt.Sprintf(`,{"type":"Feature","id":"far%d","properties":{"kind":"exclusion","radius_m":100},"geometry":{"type":"Point","coordinates":[%d,0]}}`, i, i)
 			ids += fmt.Sprintf(`,"far%d"`, i)
 		}
-		p, err := roster.ParsePerson([]byte(`{"id":"p-1","name":"Invented 1","version":"v1","zones":[` + ids + `]` + c.fields + `}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := roster.New().WithZones([]byte(`{"type":"FeatureCollection","features":[` + zones + `]}`))
-		if err == nil {
-			r, err = r.With(base, p)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, _ = r.Person("p-1")
-		doc, err := r.Rules(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		evs, err := roster.Evaluators(doc, base)
-		if err != nil {
-			t.Fatal(err)
-		}
+		tracker := zoneRule(t, zones, `"zones":[`+ids+`]`+c.fields)
 		var got []string
 		for i, lat := range []float64{54.75, 54.7203, 54.7222, 54.7222} {
 			at := base.Add(time.Duration(i) * time.Minute)
-			for _, e := range evs[0].Observe(nil, em.Observation{ID: em.ObservationID{byte(i)}, Device: "gt06:990000000000017", At: at, Body: &em.Fix{
+			for _, e := range tracker.Observe(nil, em.Observation{ID: em.ObservationID{byte(i)}, Device: "gt06:990000000000017", At: at, Body: &em.Fix{
 				LatLng: em.LatLng{Lat: lat, Lng: 25.28}, Validity: em.FixCurrent, Source: em.SourceGNSS,
 			}}) {
 				got = append(got, string(e.Detail.Kind))
@@ -63,6 +73,57 @@ func TestTracking(t *testing.T) {
 		slices.Sort(got)
 		if got = slices.DeleteFunc(got, func(k string) bool { return k == "zone.passed" }); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.fields, got, c.want)
+		}
+	}
+}
+
+// A contact with a home unit is held against satellites that put the wearer where
+// nobody can have come from there, whichever of the two devices reports it, if the
+// order asks for that.
+func TestContactsExcludePositions(t *testing.T) {
+	const (
+		worn = em.DeviceID("gt06:990000000000017")
+		unit = em.DeviceID("siadc09:9017")
+		far  = `{"type":"Feature","id":"far","properties":{"kind":"exclusion","radius_m":100},"geometry":{"type":"Point","coordinates":[25.28,56]}}`
+	)
+	for name, c := range map[string]struct {
+		asked  bool
+		units  string
+		beacon string
+		from   em.DeviceID
+		want   []string
+	}{
+		"the unit reports":            {true, `{"id":"B-17","device":"siadc09:9017"}`, "B-17", unit, []string{"zone.doubted", "zone.unused"}},
+		"the worn device reports":     {true, `{"id":"B-17"}`, "B-17", worn, []string{"zone.doubted", "zone.unused"}},
+		"another bracelet":            {true, `{"id":"B-17","device":"siadc09:9017"}`, "B-18", unit, []string{"zone.exclusion"}},
+		"not asked for":               {false, `{"id":"B-17","device":"siadc09:9017"}`, "B-17", unit, []string{"zone.exclusion"}},
+		"the unit says that it is on": {true, `{"id":"B-17","device":"siadc09:9017"}`, "", unit, []string{"zone.exclusion"}},
+	} {
+		tracker := zoneRule(t, far, `"zones":["far"],"devices":[{"id":"`+string(worn)+`"}],`+
+			`"home":{"lat":54.7,"lon":25.28,"radius_m":50},"curfew":{"schedule":{"zone":"Europe/Vilnius"},"units":[`+c.units+`]},"tracking":{"contacts":`+fmt.Sprint(c.asked)+`}`, roster.Unit{ID: unit})
+		var got []string
+		observe := func(minute int, d em.DeviceID, body em.Body) {
+			o := em.Observation{ID: em.ObservationID{byte(minute)}, Device: d, At: base.Add(time.Duration(minute) * time.Minute), Body: body}
+			for _, e := range tracker.Observe(nil, o) {
+				if e.Detail.Kind != "zone.passed" {
+					got = append(got, string(e.Detail.Kind))
+				}
+			}
+		}
+		fix := func(lat float64) *em.Fix {
+			return &em.Fix{LatLng: em.LatLng{Lat: lat, Lng: 25.28}, Validity: em.FixCurrent, Source: em.SourceGNSS}
+		}
+		observe(0, worn, fix(54.7))
+		var heard em.Body = &em.Beacon{Beacon: c.beacon, Radio: "rf"}
+		if c.beacon == "" {
+			heard = fix(54.7)
+		}
+		observe(119, c.from, heard)
+		for minute := range 4 {
+			observe(120+minute, worn, fix(56))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
 }
