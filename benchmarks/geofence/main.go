@@ -89,7 +89,7 @@ func (c *config) size() {
 		}
 		c.sources = quick
 	} else {
-		c.points, c.near, c.passes, c.budget, c.threads = 300_000, 150_000, 3, 60*time.Millisecond, []int{1, 2}
+		c.points, c.near, c.passes, c.budget, c.threads = 300_000, 150_000, 7, 60*time.Millisecond, []int{1, 2}
 		c.subjects, c.distances = 77_000, 50_000
 		c.updates = []int{1_000, 100_000, 1_000_000}
 		c.rivals = 200_000 // a million take golang/geo 17 GB
