@@ -58,7 +58,7 @@ type coder struct {
 	n         int
 	at, heard span // of the arrivals
 	newest    time.Time
-	newestIDs []em.ObservationID // of what has newest as its key
+	newestOf  []newestOf // what has newest as its key
 
 	sec, step int64 // of the key before, and how far it lay from its own
 	seq       uint64
@@ -67,6 +67,13 @@ type coder struct {
 	fix       fixShape
 	numbers   [7]number
 	sats      int64
+}
+
+// newestOf is an arrival as far as it tells whether another is of the same observation.
+type newestOf struct {
+	id em.ObservationID
+	at time.Time
+	reception
 }
 
 // span is a closed interval of seconds since 1970.
@@ -292,9 +299,9 @@ func (c *coder) note(a *arrival, k time.Time) {
 	c.heard.add(c.n == 0, a.Received)
 	switch d := k.Compare(c.newest); {
 	case c.n == 0 || d > 0:
-		c.newest, c.newestIDs = k, []em.ObservationID{a.ID}
+		c.newest, c.newestOf = k, []newestOf{{a.ID, a.At, reception{a.Received, a.Seq}}}
 	case d == 0:
-		c.newestIDs = append(c.newestIDs, a.ID)
+		c.newestOf = append(c.newestOf, newestOf{a.ID, a.At, reception{a.Received, a.Seq}})
 	}
 	if c.n > 0 {
 		c.step = k.Unix() - c.sec

@@ -212,20 +212,27 @@ type reception struct {
 func (t *Tx) find(s *stream, o *em.Observation) (*known, error) {
 	k := key(o)
 	var found *known
-	take := func(a *em.Observation) {
-		if a.ID == o.ID {
+	take := func(id em.ObservationID, at time.Time, heard reception) {
+		if id == o.ID {
 			if found == nil {
-				found = &known{at: a.At}
+				found = &known{at: at}
 			}
-			found.heard = append(found.heard, reception{a.Received, a.Seq})
+			found.heard = append(found.heard, heard)
 		}
 	}
 	for _, op := range s.open {
 		if err := op.ready(s.device); err != nil {
 			return nil, err
 		}
-		// In the order in which it happened, there is nothing to be read.
-		if k.After(op.coder.newest) || k.Equal(op.coder.newest) && !slices.Contains(op.coder.newestIDs, o.ID) {
+		// In the order in which it happened, and if the newest is told again, there is
+		// nothing to be read.
+		switch k.Compare(op.coder.newest) {
+		case 1:
+			continue
+		case 0:
+			for _, a := range op.coder.newestOf {
+				take(a.id, a.at, a.reception)
+			}
 			continue
 		}
 		var again coder
@@ -234,7 +241,8 @@ func (t *Tx) find(s *stream, o *em.Observation) (*known, error) {
 			return nil, err
 		}
 		for i := range all {
-			take(&all[i].Observation)
+			a := &all[i]
+			take(a.ID, a.At, reception{a.Received, a.Seq})
 		}
 	}
 	for c := range s.packed {
