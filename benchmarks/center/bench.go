@@ -55,7 +55,7 @@ type result struct {
 	Ack         quantiles  `json:"ack_ms"`
 	Incident    *quantiles `json:"incident_ms,omitempty"`
 	SendDelay   quantiles  `json:"generator_delay_ms"`        // of that, what the generator itself was late
-	Cores       parts      `json:"cores"`                     // during the schedule
+	Cores       parts      `json:"cores"`                     // for the seconds of the schedule
 	Evaluators  []float64  `json:"evaluator_cores,omitempty"` // of Cores.Center, each, where there are several
 	Database    float64    `json:"database_cores,omitempty"`  // of PostgreSQL, where it is on this machine
 	Generator   float64    `json:"generator_cores"`
@@ -93,7 +93,6 @@ func (b *bench) run(ctx context.Context, s setup) (_ *result, err error) {
 	var began, half usage
 	var each []float64
 	var database float64
-	var begin time.Time
 	// Half of the devices come first: what the first ones make resident, such as the
 	// code that serves them, is no connection's.
 	const waves = 2
@@ -114,14 +113,15 @@ func (b *bench) run(ctx context.Context, s setup) (_ *result, err error) {
 		if each, database, err = st.evaluation(s); err != nil {
 			return err
 		}
-		begin = time.Now()
 		began, err = st.cpu()
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	took := time.Since(begin).Seconds()
+	// The processors are idle before the schedule, when devices wait for its begin:
+	// that time is not counted, and what is done in it is.
+	took := b.Duration.Seconds()
 	spent, err := st.cpu()
 	if err != nil {
 		return nil, err

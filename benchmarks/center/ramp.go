@@ -191,17 +191,14 @@ func (a *attempts) end(ctx context.Context) error {
 func (a *attempts) step(ctx context.Context, rate, seconds float64) (*step, error) {
 	lasts := time.Duration(seconds * float64(time.Second))
 	var began usage
-	var begin time.Time
 	f := fleet{a.Ramp.Devices, time.Duration(float64(a.Ramp.Devices) / rate * float64(time.Second)), lasts, 0, a.Seed, 4000, 1}
 	l, err := a.load(ctx, a.st.addrs, f, func(int) (err error) {
-		begin = time.Now()
 		began, err = a.st.cpu()
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	took := time.Since(begin).Seconds()
 	a.sent += l.Sent
 	a.acknowledged += l.Acknowledged
 	spent, err := a.st.cpu()
@@ -210,7 +207,7 @@ func (a *attempts) step(ctx context.Context, rate, seconds float64) (*step, erro
 	}
 	t := &step{Rate: rate, Reached: float64(l.Acknowledged) / lasts.Seconds(), Ack: quantilesOf(l.latency), Delay: quantilesOf(l.delay),
 		Lost: l.Unacknowledged + l.GivenUp + l.Disconnects, Generator: l.CPU / lasts.Seconds(),
-		Cores: partsOf(usage{spent.gateways - began.gateways, spent.center - began.center, spent.log - began.log}, took)}
+		Cores: partsOf(usage{spent.gateways - began.gateways, spent.center - began.center, spent.log - began.log}, lasts.Seconds())}
 	if !a.logOnly {
 		ended := time.Now()
 		if err := a.st.center.CaughtUp(ctx); err != nil {
