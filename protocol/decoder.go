@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
 // Splitter cuts a stream of bytes into frames, skips junk, and never holds more
@@ -20,10 +21,15 @@ type Splitter struct {
 	offset int64 // of buf[start] in the stream
 	junk   *FrameError
 	eof    bool
+	shared string
+	flag   byte // in front of start, where it ended a frame and may begin the next
+	lent   bool // buf[start] is that flag, which its frame has had too
 }
 
 // NewSplitter splits the frames of d.
-func NewSplitter(d Device) *Splitter { return &Splitter{codec: d.Codec, max: d.MaxFrame} }
+func NewSplitter(d Device) *Splitter {
+	return &Splitter{codec: d.Codec, max: d.MaxFrame, shared: d.Shared}
+}
 
 // Write appends bytes of the stream; it keeps a copy. Take all frames with Next
 // before the next Write: the bound on memory rests on it.
@@ -73,6 +79,8 @@ func (s *Splitter) Next() (frame []byte, offset int64, ok bool, err *FrameError)
 			// Junk in front is told at once: the rest may never come.
 			err := s.takeJunk()
 			return nil, s.offset, err != nil, err
+		case serr != nil && s.lend(b[0]):
+			// The flag that ended the last frame may begin this one.
 		case serr != nil:
 			s.skip(n, serr)
 		case frame == nil && s.junk != nil:
@@ -87,6 +95,9 @@ func (s *Splitter) Next() (frame []byte, offset int64, ok bool, err *FrameError)
 			}
 			offset = s.offset
 			s.advance(n)
+			if end := frame[len(frame)-1]; len(frame) == n && strings.IndexByte(s.shared, end) >= 0 {
+				s.flag = end
+			}
 			return frame, offset, true, nil
 		}
 	}
@@ -95,11 +106,33 @@ func (s *Splitter) Next() (frame []byte, offset int64, ok bool, err *FrameError)
 func (s *Splitter) advance(n int) {
 	s.start += n
 	s.offset += int64(n)
+	s.flag, s.lent = 0, false
+}
+
+// lend takes back the flag that ended the last frame, to be looked at with what
+// follows, of which next is the first byte; false where there is none. The byte in
+// front of start is still there, but for the first write since.
+func (s *Splitter) lend(next byte) bool {
+	if s.flag == 0 || s.flag == next {
+		return false
+	}
+	if s.start == 0 {
+		s.buf = slices.Insert(s.buf, 0, s.flag)
+	} else {
+		s.start--
+	}
+	s.offset--
+	s.flag, s.lent = 0, true
+	return true
 }
 
 // skip adds n bytes to the junk that is being collected. Neighbouring junk is
 // one error, with the first cause; no more than max bytes of it are kept.
 func (s *Splitter) skip(n int, cause error) {
+	if s.lent { // no junk, but what follows is, in which no frame begins
+		s.advance(1)
+		n = max(1, n-1)
+	}
 	if s.junk == nil {
 		s.junk = &FrameError{Offset: s.offset, Err: cause}
 	} else if errors.Is(s.junk.Err, ErrJunk) && !errors.Is(cause, ErrJunk) {

@@ -146,6 +146,73 @@ func TestSplitterFindsWhatATooLongFrameHid(t *testing.T) {
 	}
 }
 
+// flagged is a codec whose frames stand between flags and hold letters alone.
+type flagged struct{ protocol.Codec }
+
+func (flagged) Split(b []byte) ([]byte, int, error) {
+	if b[0] != '|' {
+		return nil, max(1, bytes.IndexByte(b, '|')), protocol.ErrJunk
+	}
+	end := bytes.IndexByte(b[1:], '|') + 1
+	switch {
+	case end == 0:
+		return nil, 0, nil
+	case end == 1:
+		return nil, 1, nil
+	case bytes.ContainsAny(b[1:end], "0123456789"):
+		return nil, end, protocol.ErrMalformed
+	}
+	return b[:end+1], end + 1, nil
+}
+
+// TestSplitterSharesFlags: one flag may end a frame and begin the next, however the
+// stream is cut; junk behind a frame does not take its flag.
+func TestSplitterSharesFlags(t *testing.T) {
+	for _, c := range []struct {
+		stream string
+		want   []part
+	}{
+		{"|a|b|c|", []part{{frame: "|a|"}, {offset: 2, frame: "|b|"}, {offset: 4, frame: "|c|"}}},
+		{"|a||b|", []part{{frame: "|a|"}, {offset: 3, frame: "|b|"}}},
+		{"|a|||b|c|", []part{{frame: "|a|"}, {offset: 4, frame: "|b|"}, {offset: 6, frame: "|c|"}}},
+		{"|a|1|b|", []part{{frame: "|a|"}, {offset: 3, raw: "1", err: protocol.ErrMalformed}, {offset: 4, frame: "|b|"}}},
+		{"1|a|1", []part{{raw: "1", err: protocol.ErrJunk}, {offset: 1, frame: "|a|"}, {offset: 4, raw: "1", err: io.ErrUnexpectedEOF}}},
+		{"|a|b", []part{{frame: "|a|"}, {offset: 3, raw: "b", err: io.ErrUnexpectedEOF}}},
+		{"|1|b|c|", []part{{raw: "|1", err: protocol.ErrMalformed}, {offset: 2, frame: "|b|"}, {offset: 4, frame: "|c|"}}},
+	} {
+		for size := 1; size <= len(c.stream); size++ {
+			s := protocol.NewSplitter(protocol.Device{Codec: flagged{}, MaxFrame: 8, Shared: "|"})
+			var got []part
+			for chunk := range slices.Chunk([]byte(c.stream), size) {
+				s.Write(chunk)
+				got = append(got, drain(s)...)
+				if s.Buffered() > 8 {
+					t.Errorf("%q by %d: %d bytes are kept", c.stream, size, s.Buffered())
+				}
+			}
+			s.End()
+			got = append(got, drain(s)...)
+			if !slices.EqualFunc(got, c.want, same) {
+				t.Errorf("%q by %d gives\n%v\nwant\n%v", c.stream, size, got, c.want)
+			}
+		}
+	}
+	s := protocol.NewSplitter(protocol.Device{Codec: flagged{}, MaxFrame: 8, Shared: "|"})
+	for _, c := range []byte("|a|" + strings.Repeat("b", 30) + "||c|") { // too long
+		s.Write([]byte{c})
+		if got := drain(s); s.Buffered() > 8 {
+			t.Errorf("%d bytes are kept, %v", s.Buffered(), got)
+		} else if c == 'c' && len(got) > 0 {
+			t.Errorf("behind a frame that is too long: %v", got)
+		}
+	}
+	s = protocol.NewSplitter(protocol.Device{Codec: flagged{}, MaxFrame: 8})
+	s.Write([]byte("|a|b|"))
+	if got := drain(s); len(got) == 0 || got[len(got)-1].err == nil {
+		t.Errorf("where no flag is shared: %v", got)
+	}
+}
+
 // broken is a codec whose Split breaks its contract.
 type broken struct {
 	protocol.Codec

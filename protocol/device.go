@@ -28,11 +28,12 @@ type Device struct {
 	Name      string // the codec's name in commands and DeviceIDs: lower-case letters and digits
 	Title     string // what people call it
 	Codec     Codec
-	Relaxed   Codec // like Codec, but takes frames with a wrong checksum; nil where there is none to relax
-	MaxFrame  int   // bytes; a stream buffers no more
-	Serial    bool  // spoken over serial lines too
-	BaudRate  int   // usual one, where Serial
-	Datagrams bool  // spoken over UDP too, each datagram one frame
+	Relaxed   Codec  // like Codec, but takes frames with a wrong checksum; nil where there is none to relax
+	MaxFrame  int    // bytes; a stream buffers no more
+	Shared    string // bytes that end a frame and may begin the next one at once; none of them is 0
+	Serial    bool   // spoken over serial lines too
+	BaudRate  int    // usual one, where Serial
+	Datagrams bool   // spoken over UDP too, each datagram one frame
 	Sessions  func(SessionConfig) Session
 	Simulator func(identity string, seed uint64) (Simulator, error) // identity in the dialect's own form
 	Match     func(prefix []byte) Match                             // for shared ports

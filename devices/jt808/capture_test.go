@@ -1,12 +1,15 @@
 package jt808_test
 
 import (
+	"bytes"
 	"encoding/hex"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/sargas-em/em/devices/jt808"
+	"github.com/sargas-em/em/protocol"
 	"github.com/sargas-em/em/protocol/codectest"
 )
 
@@ -19,7 +22,13 @@ func TestCapture(t *testing.T) {
 	codectest.Captures(t, jt808.Device(), frame(0x0002, 1, ""), back, [2]string{"heartbeat", "logout"}, map[string][]string{
 		"nothing":                        {""},
 		"one behind the other":           {location + heartbeat + location, "location", "heartbeat", "location"},
-		"one flag too many between":      {location + "7e" + heartbeat, "location", "junk", "heartbeat"},
+		"one flag too many between":      {location + "7e" + heartbeat, "location", "heartbeat"},
+		"flags alone":                    {"7e7e7e" + location + "7e7e" + heartbeat + "7e7e7e", "location", "heartbeat"},
+		"one flag for two":               {location + heartbeat[2:] + location[2:] + heartbeat, "location", "heartbeat", "location", "heartbeat"},
+		"one flag for two, then junk":    {location + heartbeat[2:] + ascii("OK\r\n") + location, "location", "heartbeat", "junk", "location"},
+		"one flag for two, one broken":   {location + location[2:40] + "7e" + heartbeat[2:], "location", "junk", "heartbeat"},
+		"one flag for two, changed":      {location + strings.Replace(location, "034275b5", "034275b6", 1)[2:] + heartbeat[2:], "location", "wrong check code", "heartbeat"},
+		"one flag E7 for two":            {"e70002000099000000000017000884e7" + "0002000099000000000017000985e7", "heartbeat", "heartbeat"},
 		"CR LF between":                  {location + "0d0a" + heartbeat, "location", "junk", "heartbeat"},
 		"text in front":                  {ascii("CONNECT 9600\r\n") + location, "junk", "location"},
 		"a line between":                 {location + ascii("(990000000017,1,001,BASE,2,TIME)") + heartbeat, "location", "base line", "heartbeat"},
@@ -45,6 +54,46 @@ func TestCapture(t *testing.T) {
 		"frames of another dialect":      {ascii("*HQ,990000000017,V1#") + location, "junk", "location"},
 		"a flag that nothing came after": {location + "7e", "location"},
 	})
+}
+
+// Frames between flags, of which some are shared and some come twice or oftener, all
+// come out, however the stream is cut.
+func TestSharedFlags(t *testing.T) {
+	const seed = 20260314
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	for round := range 200 {
+		stream := []byte{0x7E}
+		var want [][]byte
+		for serial := range uint16(12) {
+			f := frame(0x0002, serial, "")
+			if rnd.IntN(2) == 0 {
+				f = frame(0x0200, serial, report)
+			}
+			want = append(want, f)
+			stream = append(stream, f[1:]...)
+			stream = append(stream, bytes.Repeat([]byte{0x7E}, rnd.IntN(4))...)
+		}
+		var got [][]byte
+		s := protocol.NewSplitter(jt808.Device())
+		for rest := stream; len(rest) > 0; {
+			n := 1 + rnd.IntN(min(len(rest), 80))
+			s.Write(rest[:n])
+			rest = rest[n:]
+			for {
+				f, _, ok, err := s.Next()
+				if err != nil {
+					t.Fatalf("seed %d, round %d: %v", seed, round, err)
+				}
+				if !ok {
+					break
+				}
+				got = append(got, bytes.Clone(f))
+			}
+		}
+		if !slices.EqualFunc(got, want, bytes.Equal) {
+			t.Fatalf("seed %d, round %d: %x gives %x, want %x", seed, round, stream, got, want)
+		}
+	}
 }
 
 // A medium in parts is answered part by part, and at last with its number.

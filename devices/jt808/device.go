@@ -73,6 +73,7 @@ func New(c Config) (protocol.Device, error) {
 		Codec:    Codec{},
 		Relaxed:  Codec{RelaxedChecksum: true},
 		MaxFrame: MaxFrame,
+		Shared:   sharedFlags,
 		Sessions: func(protocol.SessionConfig) protocol.Session { return &session{config: c} },
 		Simulator: func(identity string, seed uint64) (protocol.Simulator, error) {
 			return newSimulator(identity, seed, c.Lead.V)

@@ -11,7 +11,8 @@
 // a message, and mark the header of 2019, which has a version and ten bytes of
 // terminal number. Some devices use E7 as flag, with escapes of their own and seven
 // bytes of terminal number. Padlocks number their compact reports with one byte.
-// A line of text in parentheses may stand between frames.
+// A line of text in parentheses may stand between frames. One flag may end a frame and
+// begin the next, and flags with nothing between them mean nothing.
 //
 // [Codec] cuts and reads frames. Messages keep the numbers of the wire, so that
 // nothing is lost. The session, made by [Device] or by [New] with a [Config],

@@ -18,6 +18,9 @@ import (
 const (
 	flag    = 0x7E // the standard's; 7E is sent as 7D 02, 7D as 7D 01
 	altFlag = 0xE7 // E7 is sent as E6 02, E6 as E6 01, 3D as 3E 02, 3E as 3E 01
+
+	// sharedFlags may end a frame and begin the next.
+	sharedFlags = "\x7E\xE7"
 )
 
 // Codec reads and writes frames. The zero value is strict.
@@ -29,7 +32,8 @@ type Codec struct {
 
 // Split finds the next frame: from flag to flag, or a line in parentheses. What
 // stands between two flags and has neither a right length nor a right check code
-// is no frame; its last flag may begin the next one.
+// is no frame; its last flag may begin the next one. That of a frame may too: see
+// protocol.Device.Shared.
 func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 	if len(b) == 0 {
 		return nil, 0, nil
@@ -41,7 +45,7 @@ func (Codec) Split(b []byte) (frame []byte, n int, err error) {
 		case end == 0:
 			return nil, 0, nil
 		case end == 1:
-			return nil, 1, fmt.Errorf("jt808: %w: nothing between two flags", protocol.ErrMalformed)
+			return nil, 1, nil // nothing between two flags
 		}
 		if err := plausible(b[:end+1], bytes.IndexByte(b[1:end], 0x7D) >= 0); err != nil {
 			return nil, junkLen(b), err

@@ -66,9 +66,10 @@ var frames = sync.OnceValue(func() *layout.Layout {
 	}
 	lineEnd += "')"
 	return layout.Must(layout.Description{
-		Name:  Name,
-		Title: "JT/T 808",
-		Start: "byte(0) == 0x7E || byte(0) == 0xE7",
+		Name:   Name,
+		Title:  "JT/T 808",
+		Start:  "byte(0) == 0x7E || byte(0) == 0xE7",
+		Shared: sharedFlags,
 		Frames: []layout.Frame{
 			{If: "byte(0) == 0x7E", Size: `if(find('\x7E', 1) == 1, 0, find('\x7E', 1) + 1)`},
 			{If: "byte(0) == 0xE7 && in(be16(1), " + strings.Join(codes, ", ") + ")", Size: `find('\xE7', 1) + 1`},

@@ -78,6 +78,35 @@ func TestDissectors(t *testing.T) {
 	}
 }
 
+// Frames that share a flag are shown one by one.
+func TestDissectorSharedFlags(t *testing.T) {
+	alone(t)
+	reg, err := protocol.NewRegistry(devices.All()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := reg.Device("jt808")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := d.Codec.(protocol.Described).Layout()
+	x := &dissection{t: t, program: tshark(t), name: l.Name(), script: l.Lua(toldPort), dissect: l.Dissect, dir: t.TempDir()}
+	whole, _ := streamOf(t, d, ownVectors(t, d.Name))
+	stream := bytes.Clone(whole[0])
+	for _, f := range whole[1:] {
+		if f[0] == stream[len(stream)-1] {
+			f = f[1:]
+		}
+		stream = append(stream, f...)
+	}
+	if whole = slices.Concat(whole, whole); len(whole) < 20 {
+		t.Fatalf("%d frames", len(whole))
+	}
+	// In one piece, and cut within frames.
+	x.compare(whole, x.run(x.record(
+		sent{capture.TCP, [][]byte{stream}}, sent{capture.TCP, [][]byte{stream[:20], stream[20:400], stream[400:]}})))
+}
+
 // Beacons' payloads are shown within the packets of a capture of Bluetooth, behind what
 // Wireshark itself makes of them.
 func TestBeaconDissector(t *testing.T) {

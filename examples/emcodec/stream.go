@@ -21,7 +21,7 @@ type frame struct {
 }
 
 // stream cuts one direction of a conversation into pieces. Every byte that is
-// fed is in exactly one of them.
+// fed is in exactly one of them, but for a flag that two frames share.
 type stream struct {
 	dev   protocol.Device
 	split *protocol.Splitter
@@ -78,6 +78,12 @@ func (s *stream) next() (frame, bool) {
 	}
 	// A codec may take what stands before a frame together with it.
 	before := int(off - s.told)
+	if before < 0 { // its first byte is the last of the frame before
+		f.offset = off
+		s.data = s.data[len(f.raw)+before:]
+		s.told = off + int64(len(f.raw))
+		return f, true
+	}
 	if i := bytes.Index(s.data[before:], f.raw); i > 0 {
 		before += i
 	}

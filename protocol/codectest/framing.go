@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/sargas-em/em/protocol"
 )
@@ -43,6 +44,20 @@ func runChunking(t tester, k Kit, good []goodVector) {
 		t.Logf("the glued stream of %d bytes is above MaxFrame (%d), as it should be able to", len(stream), k.Device.MaxFrame)
 	}
 	expect("all glued", good, stream)
+	if d.Shared != "" {
+		var shared []byte
+		for i, v := range good {
+			if i > 0 && v.wire[0] == shared[len(shared)-1] && strings.IndexByte(d.Shared, v.wire[0]) >= 0 {
+				shared = shared[:len(shared)-1]
+			}
+			shared = append(shared, v.wire...)
+		}
+		if len(shared) == len(stream) {
+			t.Errorf("no vector ends as another begins, with one of the bytes %q that frames share", d.Shared)
+		}
+		expect("all with shared flags", good, shared)
+		expect("all with shared flags, byte by byte", good, slices.Collect(slices.Chunk(shared, 1))...)
+	}
 	expect("byte by byte", good, slices.Collect(slices.Chunk(stream, 1))...)
 	for size := 2; size < 64; size += 7 {
 		expect(fmt.Sprintf("chunks of %d", size), good, slices.Collect(slices.Chunk(stream, size))...)

@@ -903,6 +903,16 @@ local function restart(s, pos, size)
 	return nil
 end
 
+-- The size of the frame at pos that begins with the flag of the one before it, as
+-- framesize has it; nil where there is none.
+local function shared(s, pos)
+	local flag = sub(s, pos, pos)
+	if not L.shared or not L.shared:find(flag, 1, true) or flag == sub(s, pos + 1, pos + 1) then return nil end
+	local size = framesize(s, pos - 1)
+	if not size or size == true or size > #s - pos + 1 or not faulty(sub(s, pos, pos - 1 + size)) then return size end
+	return nil
+end
+
 -- Wireshark.
 
 local proto = Proto(L.name, L.title)
@@ -961,6 +971,7 @@ end
 
 local function dissector(tvb, pinfo, tree)
 	local s, pos, first = tvb:raw(), 0, true
+	local last -- where the last frame ended
 	if #s == 0 then return 0 end
 	pinfo.cols.protocol:set(L.name:upper())
 	if proto.prefs.datagrams and pinfo.can_desegment == 0 then
@@ -972,6 +983,10 @@ local function dissector(tvb, pinfo, tree)
 			pos = pos + 1
 		else
 			local size = framesize(s, pos)
+			if not size and pos == last then
+				size = shared(s, pos)
+				if size then pos = pos - 1 end
+			end
 			if not size then
 				local from = pos
 				repeat pos = pos + 1 until pos >= #s or framesize(s, pos)
@@ -997,6 +1012,7 @@ local function dissector(tvb, pinfo, tree)
 			if size then
 				show(tvb, pos, size, pinfo, tree, first)
 				first, pos = false, pos + size
+				last = pos
 			end
 		end
 	end

@@ -21,7 +21,9 @@ type Description struct {
 	// Between holds the bytes that may stand between frames and belong to none:
 	// "\r\n".
 	Between string
-	Fields  []Node // of a frame
+	// Shared holds the bytes that may end one frame and begin the next at once.
+	Shared string
+	Fields []Node // of a frame
 }
 
 // Frame says how a frame is cut out of a stream. If and Size are expressions over

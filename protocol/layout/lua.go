@@ -27,6 +27,7 @@ func (l *Layout) Lua(port uint16) string {
 	w.text("title", d.Title)
 	w.number("port", int64(port))
 	w.text("between", d.Between)
+	w.text("shared", d.Shared)
 	w.text("within", d.Within)
 	w.expr("start", l.start)
 	w.b.WriteString("frames={\n")
