@@ -21,6 +21,9 @@ var frames = sync.OnceValue(func() *layout.Layout {
 			{If: "be16(0) == 0x7878 && be16(2) == 0x0D01 && be16(13) == 0x0D0A && be16(16) != 0x0D0A", Size: "15"},
 			{If: "be16(0) == 0x7878 && byte(2) >= 5 && be16(byte(2)+3) == 0x0D0A", Size: "byte(2) + 5"},
 			{If: fmt.Sprintf("be16(0) == 0x7979 && be16(2) >= 5 && be16(2) <= %d && be16(be16(2)+4) == 0x0D0A", MaxFrame), Size: "be16(2) + 6"},
+			// A position without serial, and the answer to one: a time may have 0D 0A in it.
+			{If: "be16(0) == 0x7878 && be16(2) == 0x1210 && be16(22) == 0x0D0A", Size: "24"},
+			{If: "be16(0) == 0x7878 && byte(2) == 0 && in(byte(3), 0x10, 0x17, 0x69) && be16(10) == 0x0D0A", Size: "12"},
 			// A Wi-Fi frame without serial, in whose addresses 0D 0A may stand.
 			{If: beginsWiFi + "byte(10 + 7*byte(2)) > 0 && be16(14 + 7*byte(2) + 5*byte(10 + 7*byte(2))) == 0x0D0A", Size: "16 + 7*byte(2) + 5*byte(10 + 7*byte(2))"},
 			{If: beginsWiFi + "byte(10 + 7*byte(2)) == 0 && be16(11 + 7*byte(2)) == 0x0D0A", Size: "13 + 7*byte(2)"},
