@@ -57,6 +57,15 @@ type Dissector interface {
 	Dissect(frame []byte) (Message, []wire.Span, error)
 }
 
+// Completer is a Codec that knows what people's copies of its frames lack: the end of
+// a line, escapes that a program has undone, the request round a form.
+type Completer interface {
+	// Complete returns what stood on the wire where copied is a copy of it, and what
+	// had to be put back: "the $ at the end". It returns nil where it knows of nothing.
+	// The bytes are the caller's own; whether they are a frame Split and Decode say.
+	Complete(copied []byte) (wire []byte, lacked string)
+}
+
 // Described is a Codec that says what its frames are made of as a description,
 // from which Dissect and a dissector for Wireshark come.
 type Described interface{ Layout() *layout.Layout }

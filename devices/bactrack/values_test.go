@@ -1,7 +1,6 @@
 package bactrack
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/sargas-em/em"
@@ -9,34 +8,11 @@ import (
 	"github.com/sargas-em/em/protocol/codectest"
 )
 
-// asLine puts an outside value of a Bluetooth characteristic into the line that
-// carries it.
-func asLine(v codectest.Vector) []byte {
-	b, _ := v.Bytes()
-	d, verb := DialectV, verbNotify
-	switch {
-	case strings.HasPrefix(v.Kind, "c6-"):
-		d = DialectC
-	case strings.HasPrefix(v.Kind, "mobile-"):
-		d = DialectM
-		if strings.HasPrefix(v.Kind, "mobile-start") {
-			verb = verbWrite
-		}
-	default:
-		return b
-	}
-	line, err := appendGATTValue([]byte(lineStart+lineVersion+" "), d, verb, b)
-	if err != nil {
-		return b
-	}
-	return endLine(line, 0)
-}
-
 func tunnelKit(d protocol.Device, vectors, identity, profile string) codectest.Kit {
 	return codectest.Kit{
 		Profile: profile, Device: d, Vectors: "testdata/" + vectors, Identity: identity, Login: "hello",
 		Protected: func(frame []byte) (from, to int) { return 0, len(frame) },
-		External:  []string{"bactrack.jsonl"}, Wire: asLine,
+		External:  []string{"bactrack.jsonl"},
 	}
 }
 
@@ -71,11 +47,3 @@ func TestSkynConformance(t *testing.T)   { run(t, skynKit()) }
 func FuzzMobile(f *testing.F) { codectest.Fuzz(f, mobileKit()) }
 func FuzzC6(f *testing.F)     { codectest.Fuzz(f, c6Kit()) }
 func FuzzSkyn(f *testing.F)   { codectest.Fuzz(f, skynKit()) }
-
-// TestExternalValues: in the lines that carry them all outside frames decode.
-func TestExternalValues(t *testing.T) {
-	got := codectest.Count(t, Device(), "bactrack.jsonl", asLine).String()
-	if want := "10 vectors, 10 frames: 10 messages, 0 unsupported"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}

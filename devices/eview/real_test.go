@@ -20,18 +20,12 @@ const (
 	realFrames = 18
 )
 
-// asIs returns a vector's bytes, which are all that goes over the wire.
-func asIs(v codectest.Vector) []byte {
-	b, _ := v.Bytes()
-	return b
-}
-
 // TestRealFrames says what becomes of each real frame: all of them are messages.
 func TestRealFrames(t *testing.T) {
 	vs, same := codectest.Edition(t, file, realFrames)
 	for name, codec := range map[string]protocol.Codec{"strict": eview.Device().Codec, "relaxed": eview.Device().Relaxed} {
 		t.Run(name, func(t *testing.T) {
-			types, others := codectest.Fates(t, codec, vs, asIs)
+			types, others := codectest.Fates(t, codec, vs)
 			want := map[string]int{"data": 15, "configuration": 1, "control": 1, "response": 1}
 			if same && (!maps.Equal(types, want) || len(others) > 0) {
 				t.Errorf("got %v, want %v", types, want)

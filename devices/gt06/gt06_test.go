@@ -19,7 +19,6 @@ func kit() codectest.Kit {
 		LengthPrefixed: true,
 		Endless:        []byte("xx\x0d\x01"),
 		Protected:      protected,
-		Wire:           wireBytes,
 	}
 }
 

@@ -19,7 +19,6 @@ func kit() codectest.Kit {
 		// A flag in junk opens a frame that only another flag of its kind ends. Within
 		// one framing nothing is lost: see TestResync.
 		LengthPrefixed: true,
-		Wire:           wireBytes,
 		Protected: func(frame []byte) (from, to int) {
 			if frame[0] == '(' { // a line of text has no check code
 				return 0, 1

@@ -142,7 +142,7 @@ func strap(obs []em.Observation) (s string) {
 // TestExternal says what becomes of each captured message, and holds the
 // observations to what reading its text a second time, here, says.
 func TestExternal(t *testing.T) {
-	c := codectest.Count(t, Device(), "r16h.jsonl", ended)
+	c := codectest.Count(t, Device(), "r16h.jsonl")
 	if want := "3 vectors, 3 frames: 3 messages, 0 unsupported"; c.String() != want {
 		t.Errorf("%v, want %s", c, want)
 	}
@@ -152,7 +152,7 @@ func TestExternal(t *testing.T) {
 		if err := json.Unmarshal(v.Expect, &e); err != nil {
 			t.Fatal(err)
 		}
-		m, err := Codec{}.Decode(ended(v))
+		m, err := Codec{}.Decode(codectest.Whole(Codec{}, v))
 		if err != nil {
 			t.Fatal(err)
 		}

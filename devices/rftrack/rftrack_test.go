@@ -16,16 +16,10 @@ import (
 	"github.com/sargas-em/em/protocol/codectest"
 )
 
-func asRequest(v codectest.Vector) []byte {
-	b, _ := v.Bytes()
-	return Frame(b)
-}
-
 var kit = codectest.Kit{
 	Profile:        "tracker",
 	Device:         Device(),
 	External:       []string{"rftrack.jsonl"},
-	Wire:           asRequest,
 	Identity:       "990000000000017",
 	LengthPrefixed: true,
 	Resolution:     time.Millisecond,
@@ -38,7 +32,7 @@ func TestConformance(t *testing.T) { codectest.Run(t, kit) }
 func FuzzStream(f *testing.F) { codectest.Fuzz(f, kit) }
 
 func TestExternal(t *testing.T) {
-	got := codectest.Count(t, Device(), "rftrack.jsonl", asRequest).String()
+	got := codectest.Count(t, Device(), "rftrack.jsonl").String()
 	if want := "1 vectors, 1 frames: 1 messages, 0 unsupported"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

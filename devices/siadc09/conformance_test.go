@@ -2,7 +2,6 @@ package siadc09
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -45,7 +44,6 @@ func kit(t testing.TB, account string) codectest.Kit {
 		External:  []string{"sia-dc09.jsonl"},
 		Identity:  account,
 		Protected: protected,
-		Wire:      onTheWire,
 		Endless:   []byte("\n00000032\"SIA-DCS\"0001L0#9017["),
 		Now:       now,
 		Reports: []em.Body{
@@ -67,11 +65,6 @@ func protected(frame []byte) (from, to int) {
 	default:
 		return h.bodyAt(), len(frame) - 1
 	}
-}
-
-// onTheWire puts LF and CR around the frames of files that leave them out.
-func onTheWire(v codectest.Vector) []byte {
-	return []byte("\n" + strings.Trim(v.Text, "\r\n") + "\r")
 }
 
 func TestConformance(t *testing.T) {

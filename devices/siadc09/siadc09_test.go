@@ -63,11 +63,11 @@ func TestWorkedExamples(t *testing.T) {
 // that is said of it.
 func TestExternal(t *testing.T) {
 	const file = "sia-dc09.jsonl"
-	strict := codectest.Count(t, Device(), file, onTheWire).String()
+	strict := codectest.Count(t, Device(), file).String()
 	if want := "17 vectors, 16 frames: 11 messages, 0 unsupported, 1 junk, 5 wrong checksum"; strict != want {
 		t.Errorf("strict: %s\nwant    %s", strict, want)
 	}
-	relaxed := codectest.Count(t, Device().Relax(), file, onTheWire).String()
+	relaxed := codectest.Count(t, Device().Relax(), file).String()
 	if want := "17 vectors, 16 frames: 16 messages, 0 unsupported, 1 junk"; relaxed != want {
 		t.Errorf("relaxed: %s\nwant     %s", relaxed, want)
 	}
@@ -94,7 +94,7 @@ func TestExternal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := d.Relax().Codec.Decode(onTheWire(v))
+		m, err := d.Relax().Codec.Decode(codectest.Whole(d.Codec, v))
 		if v.Kind == "invalid" {
 			// The text "<x0A>" stands for LF. Read so, the year has three digits.
 			if err == nil {
@@ -110,7 +110,7 @@ func TestExternal(t *testing.T) {
 			t.Errorf("%s: %v", v.Text, err)
 			continue
 		}
-		if _, err := d.Codec.Decode(onTheWire(v)); err != nil {
+		if _, err := d.Codec.Decode(codectest.Whole(d.Codec, v)); err != nil {
 			// Good up to the time stamp, or made anonymous: a check code over
 			// other bytes is all that is wrong.
 			if !errors.Is(err, protocol.ErrChecksum) {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -132,6 +134,16 @@ func (d *decoding) line(l frames.Line) error {
 		r.Codec, r.dev = "", protocol.Device{}
 	}
 	r.understand(l, d.identity)
+	if completer, ok := dev.Codec.(protocol.Completer); ok && !r.OK && l.Err == nil {
+		whole, lacked := completer.Complete(l.Data)
+		again := result{N: l.N, Codec: r.Codec, Why: why, Completed: lacked, dev: dev}
+		if whole != nil {
+			again.understand(frames.Line{N: l.N, Data: whole}, d.identity)
+		}
+		if again.OK || again.cut() > r.cut() {
+			r = again
+		}
+	}
 	return d.write(&r)
 }
 
@@ -155,6 +167,9 @@ func (t *tool) parseArgument(arg string, text bool) ([]byte, error) {
 			name = "-"
 		}
 		r, err := t.open(name)
+		if text && errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf(`%w (a text that begins with @ is written \x40…)`, err)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -94,6 +94,9 @@ func (t *tool) heading(b *strings.Builder, r *result) {
 	if r.Why != "" {
 		words = append(words, r.Codec+": "+r.Why)
 	}
+	if r.Completed != "" {
+		words = append(words, "with "+r.Completed+", put back: the copy lacks it")
+	}
 	if len(words) > 0 {
 		fmt.Fprintf(b, "%s\n", t.paint(faint, "# "+strings.Join(words, ", ")))
 	}

@@ -22,12 +22,13 @@ type result struct {
 	N            int              `json:"n"` // of the line, or of the packet; from 1
 	OK           bool             `json:"ok"`
 	Error        string           `json:"error,omitempty"`
-	Note         string           `json:"note,omitempty"`  // why a frame that decodes gave no observations
-	Codec        string           `json:"codec,omitempty"` // of --codec auto, and of conversations
-	Why          string           `json:"why,omitempty"`   // it is that codec
-	Conn         int              `json:"conn,omitempty"`  // from 1
-	Name         string           `json:"name,omitempty"`  // of the connection
-	From         string           `json:"from,omitempty"`  // device or center
+	Note         string           `json:"note,omitempty"`      // why a frame that decodes gave no observations
+	Completed    string           `json:"completed,omitempty"` // what the copy lacked, and was put back
+	Codec        string           `json:"codec,omitempty"`     // of --codec auto, and of conversations
+	Why          string           `json:"why,omitempty"`       // it is that codec
+	Conn         int              `json:"conn,omitempty"`      // from 1
+	Name         string           `json:"name,omitempty"`      // of the connection
+	From         string           `json:"from,omitempty"`      // device or center
 	Received     *time.Time       `json:"received,omitempty"`
 	Device       em.DeviceID      `json:"device,omitempty"` // as the session knows it
 	Messages     []message        `json:"messages"`
@@ -58,6 +59,16 @@ type field struct {
 	Name   string `json:"name"`
 	Value  string `json:"value,omitempty"`
 	Note   string `json:"note,omitempty"`
+}
+
+// cut counts the frames that were found, whether they decode or not.
+func (r *result) cut() (n int) {
+	for _, f := range r.frames {
+		if f.raw != nil && !f.junk {
+			n++
+		}
+	}
+	return n
 }
 
 // fail notes the first error.

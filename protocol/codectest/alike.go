@@ -36,13 +36,10 @@ func Alike(t *testing.T, k Kit, quick, general protocol.Codec, taken func(frame 
 	}
 	for _, file := range k.External {
 		for _, v := range outside(inTest(t), file) {
-			if b, err := v.Bytes(); err != nil {
+			if _, err := v.Bytes(); err != nil {
 				t.Fatal(err)
-			} else if k.Wire != nil {
-				frames = append(frames, k.Wire(v))
-			} else {
-				frames = append(frames, b)
 			}
+			frames = append(frames, Whole(k.Device.Codec, v))
 		}
 	}
 	const seed = 1

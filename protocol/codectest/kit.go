@@ -68,17 +68,14 @@ type Kit struct {
 
 	// External are the files of real frames in the folder that the environment
 	// names in EM_VECTORS: "gt06.jsonl". Where the variable is unset their
-	// tests are skipped, unless EM_REQUIRE is set: then they fail.
+	// tests are skipped, unless EM_REQUIRE is set: then they fail. What they leave
+	// out of a frame the codec completes, where it can (protocol.Completer), or CR
+	// LF behind it does.
 	External []string
 
 	// Overlaps are further files of that folder whose frames this dialect may
 	// rightly decode, because the dialects are kin.
 	Overlaps []string
-
-	// Wire completes an external vector to the bytes that go over the wire,
-	// where the file leaves out part of them. By default a vector that gives no
-	// frame is tried again with CR LF behind it.
-	Wire func(Vector) []byte
 
 	// Identity is the device's identity in the dialect's own form: what the
 	// simulator is made with. It is the SessionConfig's where the wire has none.

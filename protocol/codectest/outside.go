@@ -63,13 +63,13 @@ func Fate(c protocol.Codec, b []byte) (protocol.Message, string) {
 }
 
 // Fates says what the frames of a file become: how many of them messages of each
-// type, and of the others, by their line from 1, what Fate says. wire completes a
-// vector to the bytes that go over the wire.
-func Fates(t testing.TB, c protocol.Codec, vs []Vector, wire func(Vector) []byte) (types map[string]int, others map[int]string) {
+// type, and of the others, by their line from 1, what Fate says. Vectors are
+// completed: see Whole.
+func Fates(t testing.TB, c protocol.Codec, vs []Vector) (types map[string]int, others map[int]string) {
 	t.Helper()
 	types, others = map[string]int{}, map[int]string{}
 	for i, v := range vs {
-		m, fate := Fate(c, wire(v))
+		m, fate := Fate(c, Whole(c, v))
 		if _, raw := m.(*protocol.Raw); m == nil || raw {
 			others[i+1] = fate
 		} else {

@@ -24,7 +24,7 @@ func TestFates(t *testing.T) {
 	} {
 		vs = append(vs, Vector{Text: text})
 	}
-	types, others := Fates(t, sample.Codec{}, vs, func(v Vector) []byte { return []byte(v.Text) })
+	types, others := Fates(t, sample.Codec{}, vs)
 	if types["alive"] != 2 || len(types) != 1 {
 		t.Errorf("messages %v", types)
 	}
