@@ -17,11 +17,17 @@ type Message interface {
 // data, not an error: it is kept, and acknowledged where the dialect asks for it.
 type Raw struct {
 	Code string // the type as the wire has it: "0x7B", "AVXYZ"
+	Name string // what the dialect calls the type, where that is known; only for reading
 	Data []byte // the payload, owned
 }
 
-// Type returns "unsupported " and the code.
-func (r *Raw) Type() string { return "unsupported " + r.Code }
+// Type returns "unsupported ", the code, and the name where there is one.
+func (r *Raw) Type() string {
+	if r.Name != "" {
+		return "unsupported " + r.Code + " " + r.Name
+	}
+	return "unsupported " + r.Code
+}
 
 // Codec is the wire format of one dialect. It has no state: one value serves
 // any number of streams at once.

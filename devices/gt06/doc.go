@@ -76,8 +76,9 @@
 //     minutes between heartbeats, ten seconds to a repeat) is usual, not stated.
 //   - Types 0x21, 0x36 and 0x38 in short frames are read as positions where they
 //     begin with a date and a fix; the cell in 0x36 and 0x38 is assumed.
-//   - Types 0x1F (eight bytes, the last two perhaps a language), 0x39, 0x81 (a
-//     picture of a command), 0x41 (multimedia), short types 0x33 and 0x34 other than
-//     X1, and two forms of 0x24 are not read: they become *protocol.Raw, or keep
-//     their cells as "tail".
+//   - Types that are not read become a *protocol.Raw, which has a name where open
+//     decoders have one: 0x14 (satellites), 0x1F (a clock: eight bytes, the last two
+//     perhaps a language), 0x39, 0x40, 0x41 (multimedia), 0x65, 0x81 and 0x82 (replies
+//     to commands), short types 0x33 and 0x34 other than X1, and forms of the known
+//     types whose length fits none. Two forms of 0x24 keep their cells as "tail".
 package gt06

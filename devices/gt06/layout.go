@@ -81,6 +81,11 @@ func typeNames(long bool) map[int64]string {
 	for _, p := range positionTypes {
 		names[int64(p.code)] = p.name
 	}
+	for code, name := range unread {
+		if names[int64(code)] == "" {
+			names[int64(code)] = name
+		}
+	}
 	for code := range int64(0x100) {
 		if code != 0x19 && code != 0x24 && isScan(Header{Code: byte(code), Long: long}, 0) {
 			names[code] = (&Scan{Header: Header{Code: byte(code), Long: long}}).Type()

@@ -130,5 +130,13 @@ func readPayload(c *wire.Cursor, h Header, frame []byte) protocol.Message {
 		return readDriving(c, h)
 	}
 	c.Rest("payload")
-	return &protocol.Raw{Code: code(h.Code), Data: clone(frame)}
+	return &protocol.Raw{Code: code(h.Code), Name: unread[h.Code], Data: clone(frame)}
+}
+
+// unread names types, or forms of them, that are kept as they are, as open decoders
+// name them.
+var unread = map[byte]string{
+	0x14: "satellites", 0x1F: "clock", 0x33: "access points", 0x34: "cells", 0x35: "picture", 0x36: "status", 0x38: "position",
+	0x39: "alarm", 0x40: "battery system", 0x41: "multimedia", 0x65: "trouble codes", 0x66: "obd", 0x81: "command reply", 0x82: "command reply",
+	0x8C: "obd", 0xA3: "fence", 0xF2: "peripheral", 0xF3: "scan",
 }

@@ -37,7 +37,7 @@ func TestRealFrames(t *testing.T) {
 		96: wrongSum, // the same device
 	}
 	unsupported := map[int]string{
-		85: "0x81", 88: "0x1F",
+		85: "0x81 command reply", 88: "0x1F clock",
 	}
 	vs, same := codectest.Edition(t, file, realFrames)
 	relaxed := map[int]string{}

@@ -89,8 +89,9 @@
 //     and the status bits 18 to 21; no capture shows them. A medium above 64 KiB is
 //     refused like any message in parts.
 //   - Types of the standard that concern vehicles (driving records, CAN data, areas,
-//     compressed data 0901 and others) have a name, are acknowledged and kept as they
-//     are; so is 1007.
+//     compressed data 0901 and others), of JT/T 1078 and of alarms with files (1210)
+//     have a name, are acknowledged and kept as they are; so is 1007. Their names, and
+//     items 14 to 17, are from general knowledge.
 //   - Transparent data (0900) is read only where it lists tags (kind 53), and of a
 //     plug (kind F0) its position: status, latitude and longitude at the end, with a
 //     time behind them where the seventh byte is not 0. Two captures show that.

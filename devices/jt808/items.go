@@ -77,6 +77,10 @@ func (d *details) readItem(i Item) {
 		d.field("overspeed place", "%s", placed(b))
 	case i.ID == 0x13 && n == 7: // route: number, seconds, whether too short or too long
 		d.field("route", "%d: %d s, %d", be.Uint32(b), be.Uint16(b[4:]), b[6])
+	case 0x14 <= i.ID && i.ID <= 0x16 && n == 4: // of JT/T 1078: bits, or channels as bits
+		d.field([...]string{"video alarms", "video lost", "video covered"}[i.ID-0x14], "%08x", be.Uint32(b))
+	case i.ID == 0x17 && n == 2:
+		d.field("video stores failed", "%04x", be.Uint16(b))
 	case i.ID == 0x25 && n == 4:
 		d.field("signals", "%08x", be.Uint32(b))
 	case i.ID == 0x2A && n == 2:

@@ -2,6 +2,7 @@ package jt808
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -10,6 +11,15 @@ import (
 
 // Layout describes the frames; see package layout.
 func (Codec) Layout() *layout.Layout { return frames() }
+
+// among is an expression for whether v is one of values.
+func among(v string, values []string) string {
+	var parts []string
+	for some := range slices.Chunk(values, 60) { // "in" takes no more than some hundred
+		parts = append(parts, "in("+v+", "+strings.Join(some, ", ")+")")
+	}
+	return "(" + strings.Join(parts, " || ") + ")"
+}
 
 // frames says of frames what Decode reads in them; a test holds the two together.
 var frames = sync.OnceValue(func() *layout.Layout {
@@ -45,8 +55,8 @@ var frames = sync.OnceValue(func() *layout.Layout {
 		layout.If("attributes & 0x2000 != 0", layout.Uint("parts", 2), layout.Uint("part", 2)),
 		layout.Sub("left - 1", layout.Switch(
 			layout.Case("attributes & 0x2000 != 0", layout.Rest("part of the body")),
-			layout.Case("!in(type, "+strings.Join(codes, ", ")+")", layout.Rest("body")),
-			layout.Case("attributes & 0x1C00 != 0 && !compact || in(type, "+strings.Join(kept, ", ")+")", layout.Rest("data")),
+			layout.Case("!"+among("type", codes), layout.Rest("body")),
+			layout.Case("attributes & 0x1C00 != 0 && !compact || "+among("type", kept), layout.Rest("data")),
 			layout.Else(bodies(), layout.Rest("tail")),
 		)),
 		layout.Check("checksum", layout.Xor8, "0", "pos"),
@@ -72,7 +82,7 @@ var frames = sync.OnceValue(func() *layout.Layout {
 		Shared: sharedFlags,
 		Frames: []layout.Frame{
 			{If: "byte(0) == 0x7E", Size: `if(find('\x7E', 1) == 1, 0, find('\x7E', 1) + 1)`},
-			{If: "byte(0) == 0xE7 && in(be16(1), " + strings.Join(codes, ", ") + ")", Size: `find('\xE7', 1) + 1`},
+			{If: "byte(0) == 0xE7 && " + among("be16(1)", codes), Size: `find('\xE7', 1) + 1`},
 			{If: fmt.Sprintf("byte(0) == 0x28 && %s < %d && byte(%[1]s) == 0x29 && find('(', 1, %[1]s) < 0", lineEnd, maxLine), Size: lineEnd + " + 1"},
 		},
 		Fields: []layout.Node{

@@ -107,6 +107,13 @@ var typeNames = [...]struct {
 	{typeMedia, "media"}, {typeMediaReply, "media reply"},
 
 	// What no bracelet has: the standard's types that are kept as they are. See unread.
+	// Those from 0x1003 on are of JT/T 1078 and of alarms with pictures (Jiangsu).
+	{0x1003, "sound and picture properties"}, {0x1005, "passengers"}, {0x1205, "list of recordings"}, {0x1206, "recording uploaded"},
+	{0x1210, "alarm's files"}, {0x1211, "file"}, {0x1212, "file uploaded"},
+	{0x9003, "ask sound and picture properties"}, {0x9101, "send live"}, {0x9102, "control live"}, {0x9105, "state of live"},
+	{0x9201, "send recording"}, {0x9202, "control recording"}, {0x9205, "ask list of recordings"}, {0x9206, "upload recording"},
+	{0x9207, "control upload"}, {0x9208, "ask alarm's files"}, {0x9212, "file received"},
+	{0x9301, "turn camera"}, {0x9302, "focus camera"}, {0x9303, "iris of camera"}, {0x9304, "wiper of camera"}, {0x9305, "light of camera"}, {0x9306, "zoom camera"},
 	{0x0108, "upgrade result"}, {0x0301, "event report"}, {0x0302, "answer to a question"}, {0x0303, "order of information"},
 	{0x0608, "areas and routes"}, {0x0700, "driving record"}, {0x0705, "CAN data"}, {0x0802, "list of media"},
 	{0x0805, "pictures taken"}, {0x0901, "compressed data"}, {0x0A00, "public key"},
@@ -124,12 +131,14 @@ var typeNames = [...]struct {
 // unread reports whether the package knows a type's name alone.
 func unread(code uint16) bool {
 	switch code {
-	case 0x0108, 0x0608, 0x0700, 0x0705, 0x0802, 0x0805, 0x0901, 0x0A00, 0x8104, 0x8500, 0x8A00:
+	case 0x0108, 0x0608, 0x0700, 0x0705, 0x0802, 0x0805, 0x0901, 0x0A00, 0x8104, 0x8500, 0x8A00,
+		0x1003, 0x1005, 0x1205, 0x1206, 0x9003, 0x9105, 0x9212:
 		return true
 	}
 	in := func(from, to uint16) bool { return from <= code && code <= to }
 	return in(0x0301, 0x0303) || in(0x8106, 0x8108) || in(0x8201, 0x8204) || in(0x8301, 0x8304) || in(0x8400, 0x8401) ||
-		in(0x8600, 0x8608) || in(0x8700, 0x8702) || in(0x8801, 0x8805)
+		in(0x8600, 0x8608) || in(0x8700, 0x8702) || in(0x8801, 0x8805) || in(0x1210, 0x1212) ||
+		in(0x9101, 0x9102) || in(0x9201, 0x9202) || in(0x9205, 0x9208) || in(0x9301, 0x9306)
 }
 
 func typeName(code uint16) string {
