@@ -51,6 +51,8 @@ func TestCapture(t *testing.T) {
 		"a registration that is cut":     {of(0x0100, 7, "000b0065"+strings.Repeat("00", 8)), "bad model"},
 		"types of the standard":          {of(0x0700, 7, "00") + of(0x0901, 8, "00000000") + of(0x8104, 9, ""), "driving record", "compressed data", "ask parameters"},
 		"types of video and alarms":      {of(0x1003, 7, "00") + of(0x1210, 8, "00") + of(0x9208, 9, ""), "sound and picture properties", "alarm's files", "ask alarm's files"},
+		"a driver as of 2011":            {of(0x0702, 7, "034a2e52"+strings.Repeat("39", 60)+"0441424344") + heartbeat, "driver", "heartbeat"},
+		"attributes that are cut":        {of(0x0107, 7, "000741424344450000") + heartbeat, "attributes", "heartbeat"},
 		"types that nobody knows":        {of(0x0F01, 7, "00") + of(0x8F01, 7, "00"), "unsupported 0x0F01", "unsupported 0x8F01"},
 		"frames of another dialect":      {ascii("*HQ,990000000017,V1#") + location, "junk", "location"},
 		"a flag that nothing came after": {location + "7e", "location"},

@@ -92,6 +92,8 @@
 //     compressed data 0901 and others), of JT/T 1078 and of alarms with files (1210)
 //     have a name, are acknowledged and kept as they are; so is 1007. Their names, and
 //     items 14 to 17, are from general knowledge.
+//   - Bodies of 0107, 0701 and 0702 differ between editions and vendors: one that does
+//     not read is kept as it is, an [Opaque].
 //   - Transparent data (0900) is read only where it lists tags (kind 53), and of a
 //     plug (kind F0) its position: status, latitude and longitude at the end, with a
 //     time behind them where the seventh byte is not 0. Two captures show that.

@@ -356,7 +356,8 @@ type MediaReply struct {
 }
 
 // Opaque is a body that the codec does not read: one that is encrypted, a
-// vendor's 1007, and types of the standard for vehicles.
+// vendor's 1007, types of the standard for vehicles, and of 0107, 0701 and 0702 those
+// of another layout.
 type Opaque struct {
 	Header
 	Data []byte

@@ -19,11 +19,22 @@ func readBody(f *wire.Cursor, h *Header) headed {
 		o := wire.Own[Opaque](f)
 		o.Header, o.Data = *h, f.RestData("data")
 		m = o
-	} else {
+	} else if before := *f; !loose(h.Code) {
 		m = readKnown(f, h)
+	} else if m = readKnown(f, h); f.Err() != nil {
+		*f = before
+		o := wire.Own[Opaque](f)
+		o.Header, o.Data = *h, f.RestData("data")
+		m = o
 	}
 	m.head().Tail = f.RestData("tail")
 	return m
+}
+
+// loose reports whether bodies of the type differ between editions and vendors, and
+// say nothing of a person: one that does not read is kept as it is.
+func loose(code uint16) bool {
+	return code == typeAttributes || code == typeDriver || code == typeWaybill
 }
 
 func readKnown(f *wire.Cursor, h *Header) headed {
@@ -98,7 +109,11 @@ func readKnown(f *wire.Cursor, h *Header) headed {
 	case typeDriver:
 		f.Spare(2 * (longestID + 4)) // for the expiry too
 		m := wire.Own[Driver](f)
+		at := f.Pos()
 		m.Header, m.Status, m.Clock = *h, f.U8("status"), readClock(f)
+		if m.Status != 1 && m.Status != 2 { // that of 2011 begins with the length of a name
+			f.FailAt("status", at, wire.ErrValue)
+		}
 		if m.Status == 1 && f.Len() > 0 {
 			if m.Result = em.Some(f.U8("result")); m.Result.V == 0 {
 				m.Name = gbkField(f, int(f.U8("name length")), "name")
