@@ -3,6 +3,7 @@ package geofence
 import (
 	"math"
 	"slices"
+	"unsafe"
 )
 
 // cells are squares in and round a drawing. Each knows which edges may be the
@@ -15,9 +16,10 @@ import (
 // the corners than all of the edge.
 type cells struct {
 	west, south float64 // corner
-	scale       float64 // units of a cell to one of the chart
-	rootShift   uint    // a cell of the root has 1<<rootShift units on a side
+	scale, unit float64 // units of a cell to one of the chart, and of the chart to one of a cell
 	words       []uint32
+	rootShift   uint8 // a cell of the root has 1<<rootShift units on a side
+	area        bool  // these are the edges of an area, all of them
 }
 
 // Words of cells are first those of the root, in rows from the south on, and then
@@ -69,6 +71,25 @@ type square struct {
 	vague bool   // that is not known
 }
 
+// divide makes the cells of a drawing. Its spots move to where the words are: so
+// that a question is about few pages.
+func (d *drawing) divide() {
+	area := d.area
+	d.cells = newCells(d.spots)
+	d.area = area
+	n, words := len(d.spots), len(d.words)
+	if words == 0 {
+		return
+	}
+	// A spot is two words. What is after the spots has no pointers in it either.
+	all := make([]spot, n+(words+1)/2)
+	copy(all, d.spots)
+	d.spots = all[:n:n]
+	packed := unsafe.Slice((*uint32)(unsafe.Pointer(&all[n])), words)
+	copy(packed, d.words)
+	d.words = packed
+}
+
 // newCells makes the cells of a drawing; none if they are not worth it.
 func newCells(spots []spot) cells {
 	if len(spots) <= cellLeast || len(spots) > cellMost {
@@ -91,12 +112,12 @@ func newCells(spots []spot) cells {
 		return cells{}
 	}
 	level, n := 2, len(b.all)
-	for 1<<(2*level) < n/8 && level < cellBits/2 {
+	for 1<<(2*level) < n*3/2 && level < cellBits/2 {
 		level++
 	}
 	side := 3 * width
 	b.west, b.south = (float64(low.x)+float64(high.x)-side)/2, (float64(low.y)+float64(high.y)-side)/2
-	b.scale, b.rootShift = (1<<cellBits)/side, uint(cellBits-level)
+	b.scale, b.unit, b.rootShift = (1<<cellBits)/side, side/(1<<cellBits), uint8(cellBits-level)
 	b.words = make([]uint32, 1<<(2*level), (cellRoom+1)*n+2<<(2*level))
 	top := square{shift: cellBits, edges: b.all}
 	b.settle(&top, nil)
@@ -111,13 +132,12 @@ func newCells(spots []spot) cells {
 			}
 		}
 	}
-	b.words = slices.Clone(b.words)
 	return b.cells
 }
 
 // root fills the root within a square.
 func (b *cellBuilder) root(s *square) {
-	if s.shift == b.rootShift {
+	if s.shift == uint(b.rootShift) {
 		s.slot = int(s.y>>s.shift<<(cellBits-s.shift) + s.x>>s.shift)
 		b.write(s)
 		return
@@ -195,7 +215,8 @@ func (b *cellBuilder) gapBetween(e, next int32) bool {
 // another if that is not nil. It finds out whether the middle is inside, by the
 // way from that of the other.
 func (b *cellBuilder) settle(s, of *square) finder {
-	f := newFinder(b.middle(s.x, s.y, s.shift))
+	f := finder{best2: math.Inf(1), fromX: farX, fromY: farY}
+	f.x, f.y = b.middle(s.x, s.y, s.shift)
 	if of == nil || of.vague {
 		for _, e := range b.all {
 			f.look(b.spots[e : e+2])
@@ -255,38 +276,46 @@ func (b *cellBuilder) near(edges []int32, s *square, f *finder) []int32 {
 // middle returns the middle of a cell.
 func (c *cells) middle(x, y, shift uint) (mx, my float64) {
 	half := float64(uint(1)<<shift) / 2
-	return c.west + (float64(x)+half)/c.scale, c.south + (float64(y)+half)/c.scale
+	return c.west + (float64(x)+half)*c.unit, c.south + (float64(y)+half)*c.unit
 }
 
-// find is drawing.find by the cell in which the place is. It is not ok if there
-// is none, or there are many edges.
-func (c *cells) find(f *finder, spots []spot) (ok bool) {
-	u, v := (f.x-c.west)*c.scale, (f.y-c.south)*c.scale
-	if !(u >= 0 && v >= 0 && u < 1<<cellBits && v < 1<<cellBits) || len(c.words) == 0 {
-		return false
-	}
-	x, y, shift := uint(u), uint(v), c.rootShift&15
-	slot := c.words[y>>shift<<(cellBits-shift)+x>>shift]
+// has reports whether a place is in one of the cells.
+func (c *cells) has(x, y float64) bool {
+	u, v := (x-c.west)*c.scale, (y-c.south)*c.scale
+	return u >= 0 && v >= 0 && u < 1<<cellBits && v < 1<<cellBits && len(c.words) != 0
+}
+
+// find returns the run with the edge nearest to a place in a cell, by scan. There is
+// none if the cell has many edges. It also returns on which side the place is, if
+// this is an area, and whether that is known.
+func (c *cells) find(spots []spot, x, y float64) (run []spot, least int64, odd uint64, known bool) {
+	u, v, shift := uint(int((x-c.west)*c.scale)), uint(int((y-c.south)*c.scale)), uint(c.rootShift&15)
+	slot := c.words[v>>shift<<(cellBits-shift)+u>>shift]
 	for slot&cellFours != 0 {
 		shift--
-		slot = c.words[uint(slot&^cellFours)+x>>shift&1+y>>shift&1<<1]
+		slot = c.words[uint(slot&^cellFours)+u>>shift&1+v>>shift&1<<1]
 	}
 	if slot&(cellMany|cellPlace) == cellMany {
-		return false
+		return nil, 0, 0, false
 	}
-	f.fromX, f.fromY = c.middle(x>>shift<<shift, y>>shift<<shift, shift)
-	f.fromX, f.fromY = f.fromX-f.x, f.fromY-f.y
-	f.odd, f.known = uint64(slot/cellInside&1), slot&cellVague == 0
+	fromX, fromY := c.middle(u>>shift<<shift, v>>shift<<shift, shift)
+	fromX, fromY = fromX-x, fromY-y
+	odd, known = uint64(slot/cellInside&1), slot&cellVague == 0
 	if slot&cellMany == 0 {
-		run := slot & cellPlace
-		f.look(spots[run>>runBits:][:run&runMost+1])
-		return true
+		run = spots[slot&cellPlace>>runBits:][:slot&runMost+1]
+		least, crossed := scan(run, x, y, fromX, fromY)
+		return run, least, odd ^ crossed, known
 	}
-	for _, run := range c.words[slot&cellPlace:] {
-		f.look(spots[run&^runLast>>runBits:][:run&runMost+1])
-		if run&runLast != 0 {
+	least = math.MaxInt64
+	for _, word := range c.words[slot&cellPlace:] {
+		r := spots[word&^runLast>>runBits:][:word&runMost+1]
+		l, crossed := scan(r, x, y, fromX, fromY)
+		if odd ^= crossed; l|scanMost < least|scanMost {
+			run, least = r, l
+		}
+		if word&runLast != 0 {
 			break
 		}
 	}
-	return true
+	return run, least, odd, known
 }

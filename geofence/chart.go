@@ -3,6 +3,7 @@ package geofence
 import (
 	"math"
 	"slices"
+	"unsafe"
 
 	"github.com/golang/geo/r3"
 	"github.com/golang/geo/s1"
@@ -95,12 +96,11 @@ func (c *chart) point(x, y float64) s2.Point {
 }
 
 // chord2 returns the square of the distance through the unit sphere between two
-// places on a chart, (x, y) and (x+dx, y+dy).
-func chord2(x, y, dx, dy float64) s1.ChordAngle {
-	d2 := dx*dx + dy*dy
-	a2 := x*x + y*y
-	x, y = x+dx, y+dy
-	return s1.ChordAngle(d2 / ((1 + a2/4) * (1 + (x*x+y*y)/4)))
+// places on a chart, of which scale is 1+r²/4 for one, r from the origin, and the
+// other, at (x, y), is within chartReach. The square of their distance is d2.
+func chord2(scale, d2, x, y float64) s1.ChordAngle {
+	r2 := (x*x + y*y) / 4
+	return s1.ChordAngle(d2 / scale * (1 - r2*(1-r2))) // 1/(1+r2), as r2 is less than 2·10⁻⁵
 }
 
 // spot is a place on a chart. Rows of spots are lines; a spot whose x is not a
@@ -129,12 +129,22 @@ func shortness(dx, dy float64) float64 { return 1 / (dx*dx + dy*dy + 1e-200) }
 // runEdges edges, and runFan nodes of a level make one of the next. Of a node it
 // is known how far from the line between its ends, which is called its base, all
 // that it has may be.
+//
+// What is asked of all drawings takes two lines of the processor's cache.
 type drawing struct {
 	chart
-	round  bool      // a few edges that make one ring
-	spots  []spot    // none that is a multiple of runEdges is a gap, nor the last
+	cells        // none but in an Index, and of few edges or very many
+	spots []spot // none that is a multiple of runEdges is a gap, nor the last
+	extra *extra // nil for a few edges that make one ring
+}
+
+const _ = 128 - unsafe.Sizeof(drawing{}) // is not negative
+
+// extra is what a drawing may have besides.
+type extra struct {
 	strays []float32 // from the base; by level, the leaves first. None if there are few edges
-	cells  cells     // none but in an Index, and of few edges or very many
+	wide   *s2.Edge  // one that is too long for a chart; nothing is drawn
+	atlas  *atlas    // of many drawings; nothing is drawn
 }
 
 const (
@@ -171,18 +181,22 @@ func draw(origin r3.Vector, edges []s2.Edge) drawing {
 		add(e.V1.Vector)
 	}
 	d.spots = slices.Clip(slices.Clone(d.spots))
-	d.round = len(d.spots) <= fewSpots && d.spots[0] == d.spots[len(d.spots)-1] && !slices.ContainsFunc(d.spots, spot.isGap)
-	if n := d.runs(); len(d.spots) > fewSpots {
+	few := len(d.spots) <= fewSpots
+	if few && d.spots[0] == d.spots[len(d.spots)-1] && !slices.ContainsFunc(d.spots, spot.isGap) {
+		return d
+	}
+	d.extra = &extra{}
+	if n := d.runs(); !few {
 		for shift := runShift; ; shift += fanShift {
 			for i := range n {
-				d.strays = append(d.strays, stray(d.node(shift, i)))
+				d.extra.strays = append(d.extra.strays, stray(d.node(shift, i)))
 			}
 			if n <= runFan {
 				break
 			}
 			n = above(n)
 		}
-		d.strays = slices.Clone(d.strays)
+		d.extra.strays = slices.Clone(d.extra.strays)
 	}
 	return d
 }
@@ -221,33 +235,48 @@ type finder struct {
 	best   float64 // distance so far, on the chart
 	best2  float64 // its square
 	nx, ny float64 // where that is, from (x, y)
-	found  bool
-	enough float64 // if best2 is no more, nobody asks for what is nearer, nor for odd
 
 	// Of the edges looked at, an odd number crosses the way to another place,
-	// which is given from (x, y); known says that these are all that cross it, if
-	// odd was 1 to begin with where the other place is inside.
+	// which is given from (x, y); see scan.
 	odd          uint64
 	fromX, fromY float64
-	known        bool
 }
 
-// newFinder returns a search for anything. The other place is farther away than
-// all that is drawn, and to no point of the compass.
-func newFinder(x, y float64) finder {
-	return finder{x: x, y: y, best2: math.Inf(1), fromX: -100, fromY: -37}
-}
+// A place farther away than all that is drawn, and to no point of the compass.
+const farX, farY = -100, -37
 
-// find looks for what is nearer than f.best2.
-func (d *drawing) find(f *finder) {
-	if d.cells.find(f, d.spots) {
-		return
+// find looks for what is nearer to (x, y) than the root of best2: its distance
+// squared, and where it is from there. It also says on which side of the edges
+// (x, y) is, if they are those of an area: odd is 1 inside. That is known if the
+// edges make that easy.
+func (d *drawing) find(x, y, best2 float64) (d2, nx, ny float64, odd uint64, known bool) {
+	run, least := d.spots, int64(0)
+	switch {
+	case d.cells.has(x, y):
+		if run, least, odd, known = d.cells.find(d.spots, x, y); run == nil {
+			return d.search(x, y, best2)
+		}
+	case d.extra == nil:
+		least, odd = scan(run, x, y, farX, farY)
+		known = true
+	default:
+		return d.search(x, y, best2)
 	}
+	if d2 = leastOf(least); !(d2 < best2) {
+		return best2, 0, 0, odd, known
+	}
+	nx, ny = foot(run, least, x, y)
+	return d2, nx, ny, odd, known
+}
+
+// search is find by the tree, or among a few edges that make no ring.
+func (d *drawing) search(x, y, best2 float64) (d2, nx, ny float64, odd uint64, known bool) {
+	f := finder{best2: best2}
+	f.x, f.y = x, y
 	n := d.runs()
-	if len(d.strays) == 0 {
+	if d.extra == nil || len(d.extra.strays) == 0 {
 		f.look(d.spots)
-		f.known = d.round
-		return
+		return f.best2, f.nx, f.ny, 0, false
 	}
 	level, start := 0, 0
 	for n > runFan {
@@ -255,7 +284,8 @@ func (d *drawing) find(f *finder) {
 		level, n = level+1, above(n)
 	}
 	f.best = math.Sqrt(f.best2)
-	d.descend(f, level, start, 0, n)
+	d.descend(&f, level, start, 0, n)
+	return f.best2, f.nx, f.ny, 0, false
 }
 
 // numbered are the bits of a number that is not negative, but for the last ones,
@@ -282,7 +312,7 @@ func (d *drawing) descend(f *finder, level, start, from, to int) {
 		ax, ay = bx, by
 	}
 	first := int(least & (runFan - 1))
-	strays := d.strays[start+from : start+to]
+	strays := d.extra.strays[start+from : start+to]
 	if r := f.best + float64(strays[first]); d2[first] < r*r {
 		d.enter(f, level, start, from+first)
 	}
@@ -309,38 +339,76 @@ func (d *drawing) enter(f *finder, level, start, i int) {
 
 // look looks for what is nearer than f.best2 in a run, and at what of it crosses
 // the way to the other place.
-func (f *finder) look(run []spot) bool {
-	if len(run) < 2 {
-		return false
+func (f *finder) look(run []spot) (nearer bool) {
+	for len(run) > 1 {
+		part := run[:min(len(run), scanMost+1)]
+		least, odd := scan(part, f.x, f.y, f.fromX, f.fromY)
+		f.odd ^= odd
+		if d2 := leastOf(least); d2 < f.best2 {
+			f.best2, nearer = d2, true
+			f.nx, f.ny = foot(part, least, f.x, f.y)
+		}
+		run = run[len(part)-1:]
 	}
-	x, y, best, enough, fromX, fromY := f.x, f.y, f.best2, f.enough, f.fromX, f.fromY
-	var nx, ny float64
+	return nearer
+}
+
+const (
+	scanBits = 6
+	scanMost = 1<<scanBits - 1 // edges
+)
+
+// scan looks for what of a run of 1 to scanMost edges is nearest to (x, y): for
+// leastOf and foot. And it returns 1 if an odd number of them crosses the way to
+// another place, which is given from there.
+//
+// There is no branch in the loop, as nobody could foresee which edge it is.
+func scan(run []spot, x, y, fromX, fromY float64) (least int64, odd uint64) {
+	// The bits of a number that is not negative are in the order of the numbers;
+	// the last ones are put to which edge it is of.
+	const value = math.MaxInt64 &^ scanMost
+	least = math.MaxInt64
 	crossed := uint64(0)
 	ax, ay := float64(run[0].x)-x, float64(run[0].y)-y
 	left := float64(fromX*ay) - float64(fromY*ax) + 0
-	for _, s := range run[1:] {
-		bx, by := float64(s.x)-x, float64(s.y)-y
+	for i := 1; i < len(run); i++ {
+		bx, by := float64(run[i].x)-x, float64(run[i].y)-y
 		dx, dy := bx-ax, by-ay
-		t := along(ax, ay, dx, dy, shortness(dx, dy))
-		px, py := ax+t*dx, ay+t*dy
-		if d2 := px*px + py*py; d2 < best {
-			if best, nx, ny = d2, px, py; best <= enough {
-				break
-			}
-		}
+		here := ax*dy - ay*dx
+		u, l2 := ax*dx+ay*dy, dx*dx+dy*dy
+		// What is nearest on the line lies between the ends if u is negative and
+		// u+l2 is not. Otherwise it is an end, this one or another edge's.
+		end := int64(math.Float64bits(ax*ax+ay*ay)) & value
+		beyond := int64(^math.Float64bits(u)|math.Float64bits(u+l2)) >> 63
+		between := (int64(math.Float64bits(here*here/l2)) | beyond) & value
+		least = lesser(least, lesser(end, between)|int64(i-1))
 		// The way crosses the edge if the ends of the edge lie on different sides
 		// of the way, and the ends of the way on different sides of the edge. A
 		// zero has no sign.
 		right := float64(fromX*by) - float64(fromY*bx) + 0
-		here := ax*by - ay*bx
 		there := here + (left - right)
 		crossed ^= (math.Float64bits(left) ^ math.Float64bits(right)) & (math.Float64bits(here) ^ math.Float64bits(there))
 		ax, ay, left = bx, by, right
 	}
-	f.odd ^= crossed >> 63
-	if !(best < f.best2) {
-		return false
-	}
-	f.best2, f.nx, f.ny, f.found = best, nx, ny, true
-	return true
+	end := int64(math.Float64bits(ax*ax+ay*ay)) & value
+	return lesser(least, end|int64(len(run)-2)), crossed >> 63
+}
+
+// lesser returns the less of two numbers that are not negative, without a branch.
+func lesser(a, b int64) int64 {
+	d := b - a
+	return a + d&(d>>63)
+}
+
+// leastOf returns the square of the distance that scan has found.
+func leastOf(least int64) float64 { return math.Float64frombits(uint64(least) &^ scanMost) }
+
+// foot returns where that is, from (x, y).
+func foot(run []spot, least int64, x, y float64) (nx, ny float64) {
+	i := int(least & scanMost)
+	a, b := run[i], run[i+1]
+	ax, ay := float64(a.x)-x, float64(a.y)-y
+	dx, dy := float64(b.x)-float64(a.x), float64(b.y)-float64(a.y)
+	t := along(ax, ay, dx, dy, shortness(dx, dy))
+	return ax + t*dx, ay + t*dy
 }

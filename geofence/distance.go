@@ -15,18 +15,14 @@ import (
 // in a ring are neighbours on the ground, so as many as lie near each other are
 // drawn on one chart, mostly all of them; the charts lie in balls, and those in
 // larger balls. The answer is good to ten centimetres within ten kilometres and
-// to a hundred-thousandth beyond; see chartReach. It takes some twenty bytes an
-// edge.
-type edgeSet struct {
-	sheet           // all that is drawn, if that is one
-	sheets []sheet  // otherwise
-	levels [][]ball // of the sheets, and of ballFan balls of the level below
-}
+// to a hundred-thousandth beyond; see chartReach. It takes some ten bytes an
+// edge, and with cells some forty.
+type edgeSet struct{ drawing }
 
-// sheet is some edges: drawn, or one that is too long for a chart.
-type sheet struct {
-	drawing
-	wide *s2.Edge
+// atlas is many drawings, or edges that are too long for a chart.
+type atlas struct {
+	sheets []drawing
+	levels [][]ball // of the sheets, and of ballFan balls of the level below
 }
 
 // ball is a ball in space, measured in the Earth's radius.
@@ -40,45 +36,49 @@ const ballFan = 8
 // ballSlack covers rounding in balls.
 const ballSlack = 1e-12
 
-func newEdgeSet(edges []s2.Edge) edgeSet {
-	var s edgeSet
-	balls := s.add(nil, edges)
-	if len(s.sheets) == 1 {
-		return edgeSet{sheet: s.sheets[0]}
+func newEdgeSet(edges []s2.Edge, area bool) edgeSet {
+	var a atlas
+	balls := a.add(nil, edges)
+	if len(a.sheets) == 1 {
+		a.sheets[0].area = area
+		return edgeSet{a.sheets[0]}
 	}
-	s.sheets = slices.Clip(s.sheets)
-	s.levels = append(s.levels, slices.Clip(balls))
+	a.sheets = slices.Clip(a.sheets)
+	a.levels = append(a.levels, slices.Clip(balls))
 	for len(balls) > ballFan {
 		var above []ball
 		for i := 0; i < len(balls); i += ballFan {
 			above = append(above, ballAround(balls[i:min(i+ballFan, len(balls))]))
 		}
-		s.levels = append(s.levels, above)
+		a.levels = append(a.levels, above)
 		balls = above
 	}
-	return s
+	return edgeSet{drawing{extra: &extra{atlas: &a}}}
 }
 
 // divide divides the surroundings of what is drawn, so that few edges are looked at
 // for each place. It takes some microseconds an edge, which a zone that everybody is
 // asked about pays back after a few thousand questions, and one person's own never.
 func (s *edgeSet) divide() {
-	s.cells = newCells(s.spots)
-	for i := range s.sheets {
-		s.sheets[i].cells = newCells(s.sheets[i].spots)
+	if s.extra == nil || s.extra.atlas == nil {
+		s.drawing.divide()
+		return
+	}
+	for i := range s.extra.atlas.sheets {
+		s.extra.atlas.sheets[i].divide()
 	}
 }
 
 // add adds the sheets of some edges, and appends their balls.
-func (s *edgeSet) add(balls []ball, edges []s2.Edge) []ball {
+func (a *atlas) add(balls []ball, edges []s2.Edge) []ball {
 	b := ballOf(edges)
 	switch n := len(edges); {
 	case b.radius <= chartReach:
-		s.sheets = append(s.sheets, sheet{drawing: draw(b.center, edges)})
+		a.sheets = append(a.sheets, draw(b.center, edges))
 	case n == 1:
-		s.sheets = append(s.sheets, sheet{wide: &s2.Edge{V0: edges[0].V0, V1: edges[0].V1}})
+		a.sheets = append(a.sheets, drawing{extra: &extra{wide: &s2.Edge{V0: edges[0].V0, V1: edges[0].V1}}})
 	default:
-		return s.add(s.add(balls, edges[:n/2]), edges[n/2:])
+		return a.add(a.add(balls, edges[:n/2]), edges[n/2:])
 	}
 	return append(balls, b)
 }
@@ -127,8 +127,6 @@ type nearest struct {
 	chord s1.ChordAngle // to the nearest edge so far
 	reach float64       // its length, and a little more
 	side  side
-
-	enough float64 // if chord is no more, no nearer edge is looked for, and the side is unknown
 }
 
 // clear is how many metres from its edge a ring on a chart has a place on the
@@ -160,18 +158,59 @@ func (s *edgeSet) distanceAndSide(o *place) (float64, side) {
 	return d, side{n.side.known && d > clear, n.side.inside}
 }
 
+// distanceInArea is distance for a zone that is an area, negative inside. It is ok
+// if the cells tell all that it takes, as they mostly do.
+func (s *edgeSet) distanceInArea(p em.LatLng) (d float64, ok bool) {
+	if !s.area || len(s.words) == 0 {
+		return 0, false
+	}
+	s.fetch()
+	x, y, ok := s.projectNear(p)
+	if !ok || !s.has(x, y) {
+		return 0, false
+	}
+	run, least, odd, known := s.cells.find(s.spots, x, y)
+	if run == nil || !known {
+		return 0, false
+	}
+	nx, ny := foot(run, least, x, y)
+	d = metres(chord2(1+(x*x+y*y)/4, leastOf(least), x+nx, y+ny))
+	if odd == 1 {
+		return -d, d > clear
+	}
+	return d, d > clear
+}
+
+// fetch reads a word of each line of the cache that a small drawing takes, so that
+// the processor waits for all of them at once, not for one after the other.
+func (d *drawing) fetch() {
+	const line = 64
+	if len(d.words) > 16*line/4 {
+		return
+	}
+	all := uint32(0)
+	for i := 0; i < len(d.spots); i += line / 8 {
+		all |= math.Float32bits(d.spots[i].x)
+	}
+	for i := 0; i < len(d.words); i += line / 4 {
+		all |= d.words[i]
+	}
+	fetched(all)
+}
+
+// fetched keeps what was read from being left out.
+//
+//go:noinline
+func fetched(uint32) {}
+
 // distanceWithin is distance, or false if that is more than limit metres: than
-// those and up to half as many more, if they are a large part of the globe. Of
-// edges that are clearly within the limit, any may be taken for the nearest.
+// those and up to half as many more, if they are a large part of the globe.
 func (s *edgeSet) distanceWithin(o *place, limit float64) (float64, side, bool) {
 	chord, reach := s1.StraightChordAngle, 2.
 	if angle := limit/em.EarthRadius*(1+1e-9) + 1e-9; angle < 2 { // and more than its chord
 		chord, reach = s1.ChordAngle(angle*angle), angle+ballSlack
 	}
 	n := nearest{o: o, chord: chord, reach: reach}
-	if a := limit / em.EarthRadius; a < .05 { // so that an arc is hardly longer than its chord
-		n.enough = .998 * a * a
-	}
 	s.find(&n)
 	d, near := metres(n.chord), n.chord < chord
 	return d, side{n.side.known && min(d, limit) > clear, n.side.inside}, near
@@ -187,20 +226,21 @@ func metres(c2 s1.ChordAngle) float64 {
 }
 
 func (s *edgeSet) find(n *nearest) {
-	if len(s.sheets) == 0 {
-		s.sheet.find(n)
+	if s.extra == nil || s.extra.atlas == nil {
+		n.look(&s.drawing)
 		return
 	}
-	top := len(s.levels) - 1
-	s.search(n, top, 0, len(s.levels[top]))
+	a := s.extra.atlas
+	top := len(a.levels) - 1
+	a.search(n, top, 0, len(a.levels[top]))
 	n.side.known = false
 }
 
 // search looks through some balls of a level, the nearest first.
-func (s *edgeSet) search(n *nearest, level, from, to int) {
+func (a *atlas) search(n *nearest, level, from, to int) {
 	var d2 [ballFan]float64
 	first, least := 0, math.Inf(1)
-	balls := s.levels[level][from:to]
+	balls := a.levels[level][from:to]
 	q := n.o.point()
 	for i := range balls {
 		b := &balls[i]
@@ -210,25 +250,26 @@ func (s *edgeSet) search(n *nearest, level, from, to int) {
 			first, least = i, d2[i]
 		}
 	}
-	s.enter(n, level, from+first)
+	a.enter(n, level, from+first)
 	for i := range balls {
 		if reach := n.reach + balls[i].radius; i != first && d2[i] <= reach*reach {
-			s.enter(n, level, from+i)
+			a.enter(n, level, from+i)
 		}
 	}
 }
 
-func (s *edgeSet) enter(n *nearest, level, i int) {
+func (a *atlas) enter(n *nearest, level, i int) {
 	if level > 0 {
-		s.search(n, level-1, i*ballFan, min((i+1)*ballFan, len(s.levels[level-1])))
+		a.search(n, level-1, i*ballFan, min((i+1)*ballFan, len(a.levels[level-1])))
 		return
 	}
-	s.sheets[i].find(n)
+	n.look(&a.sheets[i])
 }
 
-func (s *sheet) find(n *nearest) {
-	if s.wide != nil {
-		d, _ := s2.UpdateMinDistance(n.o.point(), s.wide.V0, s.wide.V1, n.chord)
+// look looks for what is nearer in a drawing.
+func (n *nearest) look(s *drawing) {
+	if s.extra != nil && s.extra.wide != nil {
+		d, _ := s2.UpdateMinDistance(n.o.point(), s.extra.wide.V0, s.extra.wide.V1, n.chord)
 		n.found(d)
 		return
 	}
@@ -236,24 +277,23 @@ func (s *sheet) find(n *nearest) {
 	if !ok {
 		if x, y, ok = s.project(n.o.point().Vector); !ok {
 			n.side.known = false
-			s.findBehind(n)
+			n.lookBehind(s)
 			return
 		}
 	}
 	// What is no nearer than n.chord on the ground is not less than this on the
 	// chart, if it is near its origin; see chord2.
-	f := newFinder(x, y)
-	f.best2 = float64(n.chord) * (1 + (x*x+y*y)/4) * (1 + chartReach*chartReach/4)
-	f.enough = n.enough // on the chart squares are no less
-	s.drawing.find(&f)
-	n.side.known, n.side.inside = f.known && f.best2 > f.enough, f.odd == 1
-	if f.found {
-		n.found(chord2(x, y, f.nx, f.ny))
+	scale := 1 + (x*x+y*y)/4
+	best2 := float64(n.chord) * scale * (1 + chartReach*chartReach/4)
+	d2, nx, ny, odd, known := s.find(x, y, best2)
+	n.side = side{known, odd == 1}
+	if d2 < best2 {
+		n.found(chord2(scale, d2, x+nx, y+ny))
 	}
 }
 
-// findBehind is find for a point a quarter of the way round the Earth or more.
-func (s *sheet) findBehind(n *nearest) {
+// lookBehind is look for a point a quarter of the way round the Earth or more.
+func (n *nearest) lookBehind(s *drawing) {
 	var last s2.Point
 	known := false
 	for _, v := range s.spots {

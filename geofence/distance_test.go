@@ -175,3 +175,51 @@ func TestDistanceOfShapes(t *testing.T) {
 	}
 	t.Logf("seed %d: %d distances, at most %.3f m off; %d farther than 10 km", seed, compared, worst, far)
 }
+
+// TestDistanceFromEdges compares with golang/geo's at vertices, on edges and as
+// far from them as it says, for zones that are looked at in different ways: by
+// cells of a few edges and of many, by trees, on several charts, and edges of
+// hundreds of kilometres. The sign is that of Append, in an Index and a Set.
+func TestDistanceFromEdges(t *testing.T) {
+	alone(t)
+	seed := uint64(31)
+	r := rand.New(rand.NewPCG(seed, 8))
+	for _, at := range []em.LatLng{{Lat: 54.69, Lng: 25.28}, {Lat: 0.001, Lng: -0.001}, {Lat: -41, Lng: 179.9995}, {Lat: 78, Lng: -179.99}, {Lat: 88.5, Lng: 12}, {Lat: -88, Lng: -120}} {
+		for _, c := range []struct {
+			n    int
+			size float64
+		}{{3, 20}, {9, 200}, {33, 150}, {39, 9000}, {40, 30_000}, {41, 500}, {90, 54_000}, {5000, 3000}, {6, 100_000}, {4, 400_000}} {
+			if math.Abs(at.Lat) > 80 && (c.n < 9 || c.size > 50_000) {
+				continue // edges straight in longitude and latitude would cross
+			}
+			least := c.size / 2
+			if c.n == 90 || c.n > 1000 {
+				least = .9 * c.size // so that many are far out; and edges of thousands would cross
+			}
+			ring := starRing(r, at.Lat, at.Lng, c.n, least, c.size)
+			z := Zone{ID: "z", Kind: KindPlace, Shape: Area{{ring}}}
+			x, s, query, edges := mustIndex(t, z), mustSet(t, z), newClosest(ringShape(ring)), line(ring)
+			for i := range 250 {
+				k := r.IntN(len(edges) - 1)
+				v := s2.LatLngFromPoint(s2.Interpolate(r.Float64()*float64(i%3), edges[k], edges[k+1])) // beyond the end, too
+				if i%3 == 0 {
+					v = s2.LatLngFromPoint(edges[k])
+				}
+				p := em.LatLng{Lat: v.Lat.Degrees(), Lng: v.Lng.Degrees()}
+				if away := [...]float64{0, .02, .3, 5, 200, 3000, 10_000, 70_000}[i%8]; away > 0 {
+					q := offset(p.Lat, p.Lng, 2*math.Pi*r.Float64(), away)
+					p = em.LatLng{Lat: q[1], Lng: q[0]}
+				}
+				want, inside := query.distance(p), len(x.Append(nil, p)) > 0
+				for _, got := range []float64{x.Distance(0, p), s.Distance(0, p)} {
+					if !(math.Abs(math.Abs(got)-want) <= max(.1, 1e-5*want)) {
+						t.Fatalf("seed %d, %d vertices in %v m at %v, %v: %v m, golang/geo says %v", seed, c.n, c.size, at, p, got, want)
+					}
+					if (got <= 0) != inside {
+						t.Fatalf("seed %d, %d vertices in %v m at %v, %v: %v m, and inside is %v", seed, c.n, c.size, at, p, got, inside)
+					}
+				}
+			}
+		}
+	}
+}

@@ -96,13 +96,14 @@ func (f *fence) edgeSet() *edgeSet {
 	if s := f.edges.Load(); s != nil {
 		return s
 	}
+	area := f.round.reach == 0
 	made := newEdgeSet(borderEdges(func(yield func([]E7) bool) {
 		for i := range f.chains {
 			if !yield(f.chains[i].chain) {
 				return
 			}
 		}
-	}, f.round.reach == 0))
+	}, area), area)
 	f.edges.CompareAndSwap(nil, &made)
 	return f.edges.Load()
 }

@@ -217,10 +217,21 @@ func ringOf(chain []E7) []s2.Point {
 // line; where several stretches of the line are within reach, the edge may be
 // farther than that. Distance panics if there is no such zone.
 func (x *Index) Distance(zone int, p em.LatLng) float64 {
-	row := &x.tree.zones[zone]
+	at := &x.edges[zone]
 	if !p.Valid() {
 		return math.NaN()
 	}
+	if s := at.Load(); s != nil {
+		if d, ok := s.distanceInArea(p); ok {
+			return d
+		}
+	}
+	return x.distance(zone, p)
+}
+
+// distance is Distance for a valid position, whatever it takes.
+func (x *Index) distance(zone int, p em.LatLng) float64 {
+	row := &x.tree.zones[zone]
 	q := probe{roundE7(p), place{p: p}}
 	if row.round > 0 {
 		r := &x.tree.rounds[row.round-1]
@@ -247,7 +258,8 @@ func (x *Index) edgesOf(zone int) *edgeSet {
 	at := &x.edges[zone]
 	s := at.Load()
 	if s == nil {
-		made := newEdgeSet(borderEdges(x.tree.chains(zone), x.tree.zones[zone].round == 0))
+		area := x.tree.zones[zone].round == 0
+		made := newEdgeSet(borderEdges(x.tree.chains(zone), area), area)
 		made.divide()
 		at.CompareAndSwap(nil, &made)
 		s = at.Load()
