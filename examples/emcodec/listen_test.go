@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -307,6 +309,42 @@ func TestListenHTTP(t *testing.T) {
 		if _, errs, status := emcodec(t, append([]string{"listen"}, args...)...); status != program.Usage {
 			t.Errorf("%v: status %d: %s", args, status, errs)
 		}
+	}
+}
+
+// A request that is under way at the end is answered.
+func TestListenHTTPLastReply(t *testing.T) {
+	const form = "i=990000000000017&t=1773480413000&id=39163&rc=65538&idt=140736414711817"
+	l := start(t, "listen", "--codec", "rftrack", "--http", "127.0.0.1:0")
+	addr := l.errs.wait(t, `at (127\S+), HTTP`)
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /deviceDataUpload.do HTTP/1.1\r\nHost: center\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(form))
+	in := bufio.NewReader(conn)
+	for range 2 { // "100 Continue", and an empty line
+		if line, err := in.ReadString('\n'); err != nil {
+			t.Fatalf("%q, %v", line, err)
+		}
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- l.stop() }()
+	for {
+		other, err := net.Dial("tcp", addr)
+		if err != nil {
+			break // it listens no more
+		}
+		other.Close()
+	}
+	io.WriteString(conn, form)
+	if line, err := in.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 200") {
+		t.Errorf("%q, %v", line, err)
+	}
+	conn.Close()
+	if err := <-stopped; err != nil {
+		t.Error(err)
 	}
 }
 

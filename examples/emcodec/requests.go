@@ -86,7 +86,9 @@ func (c *center) serveHTTP(ctx context.Context) error {
 			}
 		}),
 	}
+	ended := make(chan struct{})
 	end := context.AfterFunc(ctx, func() {
+		defer close(ended)
 		late, cancel := context.WithTimeout(context.Background(), lastReplies)
 		defer cancel()
 		if server.Shutdown(late) != nil {
@@ -102,7 +104,7 @@ func (c *center) serveHTTP(ctx context.Context) error {
 	if end() { // it ended by itself
 		return err
 	}
-	server.Close()
+	<-ended // the last replies are out
 	return context.Cause(ctx)
 }
 

@@ -250,17 +250,24 @@ func (l *load) run(ctx context.Context, errs io.Writer) (*result, error) {
 	defer cancel(nil)
 	connected := make(chan error, len(l.devices))
 	began := time.Now()
-	go func() {
+	wg.Go(func() {
 		pace := time.NewTicker(10 * time.Millisecond)
 		defer pace.Stop()
-		for i := 0; i < len(l.devices); <-pace.C {
+		for i := 0; i < len(l.devices); {
 			due := min(len(l.devices), int(time.Since(began).Seconds()*float64(l.rate))+1)
+			if ctx.Err() != nil {
+				due = len(l.devices) // which say at once that they are stopped
+			}
 			for ; i < due; i++ {
 				d := l.devices[i]
 				wg.Go(func() { d.run(ctx, connected, ready) })
 			}
+			select {
+			case <-pace.C:
+			case <-ctx.Done():
+			}
 		}
-	}()
+	})
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()
 	for n := 0; n < len(l.devices); {
@@ -324,7 +331,8 @@ func (l *load) look() time.Duration {
 	return min(10*time.Second, max(100*time.Millisecond, time.Duration(len(l.devices))*time.Second/2000))
 }
 
-// enter waits for a line, or the end of ctx.
+// enter waits for a line, or the end of ctx: what reads standard input cannot be
+// stopped, and ends with the process.
 func enter(ctx context.Context, r io.Reader) error {
 	read := make(chan error, 1)
 	go func() {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -247,6 +248,53 @@ func TestLoadUnacknowledged(t *testing.T) {
 		}
 		if err := r.save(&loadFlags{}, io.Discard); program.Status(err, exitIO) != exitUnacknowledged {
 			t.Errorf("%v", err)
+		}
+	})
+}
+
+// A load that is stopped while it connects ends at once, whatever the rate, and
+// leaves nothing running; nor does one that comes to its end.
+func TestLoadLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := runtime.NumGoroutine()
+		pipeLoad(t, "target=127.0.0.1:1 devices=3", serve(registry(t, "gt06"), func() error { return nil }))
+		synctest.Wait()
+		if n := runtime.NumGoroutine(); n > before {
+			t.Errorf("%d goroutines are left at the end", n-before)
+		}
+		f := &loadFlags{}
+		f.devices, f.interval, f.duration, f.rate, f.seed = 500, time.Second, time.Second, 1, 1
+		if err := errors.Join(f.targets.Set("127.0.0.1:1"), f.check(mustRegistry(t))); err != nil {
+			t.Fatal(err)
+		}
+		l, err := newLoad(f, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		dialled := 0
+		for _, d := range l.devices {
+			d.dial = func(ctx context.Context) (net.Conn, error) {
+				if dialled++; dialled > 3 {
+					cancel()
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				near, far := newPipe()
+				go io.Copy(io.Discard, far)
+				return near, nil
+			}
+		}
+		began := time.Now()
+		if _, err := l.run(ctx, io.Discard); err == nil || !strings.Contains(err.Error(), "stopped before all devices") {
+			t.Errorf("%v", err)
+		}
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("it took %v to stop", took)
+		}
+		synctest.Wait()
+		if n := runtime.NumGoroutine(); n > before {
+			t.Errorf("%d goroutines are left of one that was stopped", n-before)
 		}
 	})
 }

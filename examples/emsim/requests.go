@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/sargas-em/em/devices/rftrack"
@@ -30,9 +31,19 @@ func overHTTP(d protocol.Device) bool { return d.Name == rftrack.Name }
 type requests struct {
 	net.Conn // to serve
 	center   net.Addr
+	stop     context.CancelFunc // of a request under way
+	serving  *sync.WaitGroup
 }
 
 func (r requests) RemoteAddr() net.Addr { return r.center }
+
+// Close gives up a request under way, and waits until nothing of the connection is left.
+func (r requests) Close() error {
+	r.stop()
+	err := r.Conn.Close()
+	r.serving.Wait()
+	return err
+}
 
 // dialHTTP checks that the center is there and begins a connection. chunked sends
 // the bodies without a length, in chunks.
@@ -55,7 +66,9 @@ func dialHTTP(ctx context.Context, addr string, chunked bool) (conn, error) {
 	client := &http.Client{Transport: transport, Timeout: replyWithin, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	ours, served := net.Pipe()
 	replies := make(chan []byte, mostReplies)
-	go func() {
+	under, stop := context.WithCancel(context.Background())
+	serving := new(sync.WaitGroup)
+	serving.Go(func() {
 		defer served.Close()
 		for b := range replies {
 			if _, err := served.Write(b); err != nil {
@@ -64,8 +77,8 @@ func dialHTTP(ctx context.Context, addr string, chunked bool) (conn, error) {
 		}
 		for range replies { // the device has gone
 		}
-	}()
-	go func() {
+	})
+	serving.Go(func() {
 		defer func() {
 			close(replies)
 			transport.CloseIdleConnections()
@@ -76,18 +89,18 @@ func dialHTTP(ctx context.Context, addr string, chunked bool) (conn, error) {
 			}
 		}()
 		for in := bufio.NewReader(served); ; {
-			b, err := exchange(client, in, addr, chunked)
+			b, err := exchange(under, client, in, addr, chunked)
 			if err != nil {
 				return // the device hung up or spoke no HTTP, or the center did
 			}
 			replies <- b
 		}
-	}()
-	return requests{ours, first.RemoteAddr()}, nil
+	})
+	return requests{ours, first.RemoteAddr(), stop, serving}, nil
 }
 
 // exchange reads one request, and returns the center's reply to it.
-func exchange(client *http.Client, in *bufio.Reader, addr string, chunked bool) ([]byte, error) {
+func exchange(ctx context.Context, client *http.Client, in *bufio.Reader, addr string, chunked bool) ([]byte, error) {
 	said, err := http.ReadRequest(in)
 	if err != nil {
 		return nil, err
@@ -96,7 +109,7 @@ func exchange(client *http.Client, in *bufio.Reader, addr string, chunked bool) 
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequest(said.Method, "http://"+addr+said.URL.RequestURI(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, said.Method, "http://"+addr+said.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -338,6 +339,30 @@ func TestHTTP(t *testing.T) {
 	fails(t, 2, "not spoken over HTTP; these are: [rftrack]", "run", "--codec", "gt06", "--http", "127.0.0.1:1", "--scenario", "strap-cut")
 	fails(t, 2, "--chunked belongs", "run", "--codec", "rftrack", "--tcp", "127.0.0.1:1", "--chunked", "--scenario", "strap-cut")
 	fails(t, 4, "refused", "run", "--codec", "rftrack", "--http", "127.0.0.1:1", "--scenario", "strap-cut", "--skip-unsupported")
+}
+
+// Close gives up the request under way, and leaves nothing of the connection.
+func TestHTTPLeavesNothing(t *testing.T) {
+	asked := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	c, err := dialHTTP(t.Context(), server.Listener.Addr().String(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(rftrack.Frame([]byte("i=990000000000017"))); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	c.Close()
+	stacks := make([]byte, 1<<20)
+	if stacks = stacks[:runtime.Stack(stacks, true)]; bytes.Contains(stacks, []byte(".dialHTTP.func")) {
+		t.Errorf("a goroutine of the connection is left:\n%s", stacks)
+	}
 }
 
 // The devices of one dialect that have simulators of their own.
