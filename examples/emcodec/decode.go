@@ -28,7 +28,7 @@ type decoding struct {
 
 func (t *tool) decode(ctx context.Context, args []string) error {
 	fs := t.flags("decode")
-	codec := fs.String("codec", "", "`dialect`, one of those that list names, or auto: found by the first bytes of each frame or connection")
+	codec := fs.String("codec", "", "`dialect`, one of those that list names, or auto: found by the first bytes of each frame or connection; or blebeacon, what beacons advertise")
 	file := fs.String("in", "", "`file` of JSON lines, each with hex or text; - for standard input")
 	pcap := fs.String("pcap", "", "capture `file`, pcap or pcapng; - for standard input")
 	format := fs.String("o", "dump", "`form` of the output: dump (annotated bytes), text (messages and observations) or jsonl (one object a line)")
@@ -54,7 +54,13 @@ func (t *tool) decode(ctx context.Context, args []string) error {
 		return program.Usagef("decode: give one of a frame, --in FILE and --pcap FILE")
 	}
 	d := &decoding{tool: t, relaxed: *relaxed, identity: *identity, format: *format}
-	if *codec != "auto" {
+	switch {
+	case *codec == "auto":
+	case *codec == beaconsName && *pcap != "":
+		return program.Usagef("decode: beacons of a capture are shown by the dissector")
+	case *codec == beaconsName:
+		d.codec = beacons()
+	default:
 		if d.codec, err = t.device(*codec); err != nil {
 			return err
 		}

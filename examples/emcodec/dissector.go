@@ -42,7 +42,7 @@ func (t *tool) dissector(ctx context.Context, args []string) error {
 }
 
 func (t *tool) dissectorNamed(codec string, port uint) ([]byte, error) {
-	if codec == "blebeacon" { // no dialect of a stream: it is shown within Bluetooth's packets
+	if codec == beaconsName { // no dialect of a stream: it is shown within Bluetooth's packets
 		if port != 0 {
 			return nil, program.Usagef("dissector: --port: advertisements of beacons have none")
 		}

@@ -169,7 +169,7 @@ func advertisements(payloads [][]byte) []byte {
 
 // externalFiles are the files of outside frames whose name is not the dialect's.
 var externalFiles = map[string]string{
-	"alcoholuart": "alcohol-uart", "sanav": "sanav-ot", "siadc09": "sia-dc09", "watch3g": "watch-3g",
+	"alcoholuart": "alcohol-uart", "blebeacon": "ble-beacon", "sanav": "sanav-ot", "siadc09": "sia-dc09", "watch3g": "watch-3g",
 }
 
 // ownVectors reads the dialect's vectors.

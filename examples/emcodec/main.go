@@ -127,6 +127,9 @@ func (t *tool) flags(command string) *flag.FlagSet {
 // device returns a dialect by its name; auto is none.
 func (t *tool) device(name string) (protocol.Device, error) {
 	d, err := t.reg.Device(name)
+	if name == beaconsName {
+		err = fmt.Errorf("%s is no dialect of a stream: decode and dissector know it", name)
+	}
 	if err != nil {
 		return d, program.Usagef("%w", err)
 	}
