@@ -272,6 +272,7 @@ func TestLoadLeavesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		dialled := 0
 		for _, d := range l.devices {
 			d.dial = func(ctx context.Context) (net.Conn, error) {
