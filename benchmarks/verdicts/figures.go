@@ -74,7 +74,11 @@ type row struct {
 	FixesP95     int        `json:"delay_p95_fixes"`
 	FixesMax     int        `json:"delay_max_fixes"`
 	InAimShare   [3]float64 `json:"in_aim_share"`
-	StaleShare   float64    `json:"stale_share"` // of the time judged, all zones together
+	UnawareP50   float64    `json:"unaware_p50_s"`
+	UnawareP95   float64    `json:"unaware_p95_s"`
+	UnawareMax   float64    `json:"unaware_max_s"`
+	Unaware30    int        `json:"unaware_30_min"` // of those due: for half an hour nothing was told
+	StaleShare   float64    `json:"stale_share"`    // of the time judged, all zones together
 	Unsure       float64    `json:"uncertain_share"`
 }
 
@@ -156,19 +160,29 @@ func (w *row) finish() {
 	if w.Judged > 0 {
 		w.StaleShare, w.Unsure = float64(w.Stale)/float64(w.Judged), float64(w.Uncertain)/float64(w.Judged)
 	}
-	n := len(w.Delayed)
+	w.DelayP50, w.DelayP95, w.DelayMax, w.FixesP50, w.FixesP95, w.FixesMax = quantiles(w.Delayed)
+	w.UnawareP50, w.UnawareP95, w.UnawareMax, _, _, _ = quantiles(w.Unaware)
+	for _, d := range w.Unaware {
+		if d.ms > 30*minute {
+			w.Unaware30++
+		}
+	}
+}
+
+// quantiles are the median, that of 95 % and the most of delays, in seconds and in fixes.
+func quantiles(of []delay) (s50, s95, sMax float64, f50, f95, fMax int) {
+	n := len(of)
 	if n == 0 {
 		return
 	}
 	seconds, fixes := make([]float64, n), make([]int, n)
-	for i, d := range w.Delayed {
+	for i, d := range of {
 		seconds[i], fixes[i] = float64(d.ms)/1000, d.fixes
 	}
 	slices.Sort(seconds)
 	slices.Sort(fixes)
 	at := func(q float64) int { return min(n-1, int(q*float64(n))) }
-	w.DelayP50, w.DelayP95, w.DelayMax = seconds[at(.5)], seconds[at(.95)], seconds[n-1]
-	w.FixesP50, w.FixesP95, w.FixesMax = fixes[at(.5)], fixes[at(.95)], fixes[n-1]
+	return seconds[at(.5)], seconds[at(.95)], seconds[n-1], fixes[at(.5)], fixes[at(.95)], fixes[n-1]
 }
 
 func share(k, n int) [3]float64 {

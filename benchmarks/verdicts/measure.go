@@ -55,6 +55,8 @@ type tally struct {
 	Delayed []delay `json:"-"`
 	InAim   int     `json:"in_aim"` // of Delayed
 
+	Unaware []delay `json:"-"` // of all that were due: until anything was told of them, or they were over
+
 	Causes map[string]cause `json:"causes,omitempty"` // of what was missed, and told late
 
 	Stale     int64 `json:"stale_ms"`
@@ -113,6 +115,7 @@ func (t *tally) add(o *tally) {
 	t.ShortFound += o.ShortFound
 	t.Delayed = append(t.Delayed, o.Delayed...)
 	t.InAim += o.InAim
+	t.Unaware = append(t.Unaware, o.Unaware...)
 	for why, c := range o.Causes {
 		t.blame(why, c)
 	}
@@ -195,6 +198,7 @@ func count(z *zoneTruth, alerts []alert, fixes []int64, every int64, why func(sp
 		if plain {
 			t.Plain++
 		}
+		t.Unaware = append(t.Unaware, e.unaware(alerts, fixes))
 		lo, _ := slices.BinarySearch(fixes, e.from)
 		if !found {
 			t.Missed++
@@ -251,6 +255,24 @@ func count(z *zoneTruth, alerts []alert, fixes []int64, every int64, why func(sp
 		}
 	}
 	return t
+}
+
+// unaware is how long a due episode went on before anything was told that overlaps
+// it: an alert, a doubt, what may be, a way between two fixes; or until its end, if
+// nothing was. It counts from the crossing, or else from when it became a violation.
+func (e *episode) unaware(alerts []alert, fixes []int64) delay {
+	from, told := e.crossing, e.to
+	if from < 0 {
+		from = e.since
+	}
+	for i := range alerts {
+		if a := &alerts[i]; a.from <= e.to && a.until >= e.from {
+			told = min(told, max(a.told, from))
+		}
+	}
+	lo, _ := slices.BinarySearch(fixes, from+1)
+	hi, _ := slices.BinarySearch(fixes, told+1)
+	return delay{told - from, max(0, hi-lo)}
 }
 
 // end is when the truth ends.

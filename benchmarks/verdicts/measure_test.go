@@ -33,62 +33,62 @@ func TestCount(t *testing.T) {
 		alerts []alert
 		want   tally
 	}{
-		"nothing told": {nil, tally{Due: 1, Missed: 1, MissedUntold: 1, Short: 1}},
+		"nothing told": {nil, tally{Unaware: []delay{{215 * second, 4}}, Due: 1, Missed: 1, MissedUntold: 1, Short: 1}},
 		"told at 1025, the first fix after the crossing": {
 			[]alert{{from: 1025, told: 1025, until: 1225}},
-			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{30 * second, 1}}, InAim: 1, Stale: 15 * second},
+			tally{Unaware: []delay{{30 * second, 1}}, Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{30 * second, 1}}, InAim: 1, Stale: 15 * second},
 		},
 		"told late, as of earlier: two fixes": {
 			[]alert{{from: 1025, told: 1085, until: 1300}},
-			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{90 * second, 2}}, InAim: 1, Stale: 90 * second},
+			tally{Unaware: []delay{{90 * second, 2}}, Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{90 * second, 2}}, InAim: 1, Stale: 90 * second},
 		},
 		"told after three fixes is not in aim": {
 			[]alert{{from: 1145, told: 1145, until: 1300}},
-			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{150 * second, 3}}, Stale: 90 * second},
+			tally{Unaware: []delay{{150 * second, 3}}, Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{150 * second, 3}}, Stale: 90 * second},
 		},
 		"told within two reports after the end": {
 			[]alert{{from: 1190, told: 1320, until: 1320}},
-			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{325 * second, 5}}},
+			tally{Unaware: []delay{{215 * second, 4}}, Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{325 * second, 5}}},
 		},
 		"told too late": {
 			[]alert{{from: 1190, told: 1331, until: 1331}},
-			tally{Alerts: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1},
+			tally{Unaware: []delay{{215 * second, 4}}, Alerts: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1},
 		},
 		"false, and stale until the end of all": {
 			[]alert{{from: 2000, told: 2000, until: never}},
-			tally{Alerts: 1, False: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1, ShortFound: 1, Stale: 2970 * second},
+			tally{Unaware: []delay{{215 * second, 4}}, Alerts: 1, False: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1, ShortFound: 1, Stale: 2970 * second},
 		},
 		"an alert from before covers it": {
 			[]alert{{from: 500, told: 500, until: 1100}},
-			tally{Alerts: 1, False: 1, Due: 1, Short: 1, Delayed: []delay{{0, 0}}, InAim: 1, Stale: 490 * second},
+			tally{Unaware: []delay{{0, 0}}, Alerts: 1, False: 1, Due: 1, Short: 1, Delayed: []delay{{0, 0}}, InAim: 1, Stale: 490 * second},
 		},
 		"ten seconds before are not false": {
 			[]alert{{from: 990, told: 990, until: 1100}},
-			tally{Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{0, 0}}, InAim: 1},
+			tally{Unaware: []delay{{0, 0}}, Alerts: 1, Due: 1, Short: 1, Delayed: []delay{{0, 0}}, InAim: 1},
 		},
 		"ambiguous": {
 			[]alert{{from: 975, told: 981, until: 985}},
-			tally{Alerts: 1, Undecided: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1, Stale: 4 * second},
+			tally{Unaware: []delay{{215 * second, 4}}, Alerts: 1, Undecided: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1, Stale: 4 * second},
 		},
 		"unknown": {
 			[]alert{{from: 3500, told: 3500, until: 3600}},
-			tally{Alerts: 1, Undecided: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1},
+			tally{Unaware: []delay{{215 * second, 4}}, Alerts: 1, Undecided: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1},
 		},
 		"again in the same": {
 			[]alert{{from: 1025, told: 1025, until: 1085}, {from: 1145, told: 1145, until: 1215}},
-			tally{Alerts: 2, Repeated: 1, Due: 1, Short: 1, Delayed: []delay{{30 * second, 1}}, InAim: 1, Stale: 5 * second},
+			tally{Unaware: []delay{{30 * second, 1}}, Alerts: 2, Repeated: 1, Due: 1, Short: 1, Delayed: []delay{{30 * second, 1}}, InAim: 1, Stale: 5 * second},
 		},
 		"the short one": {
 			[]alert{{from: 5010, told: 5010, until: 5040}},
-			tally{Alerts: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1, ShortFound: 1, Stale: 10 * second},
+			tally{Unaware: []delay{{215 * second, 4}}, Alerts: 1, Due: 1, Missed: 1, MissedUntold: 1, Short: 1, ShortFound: 1, Stale: 10 * second},
 		},
 		"told meanwhile that it may be": {
 			[]alert{{from: 990, told: 1320, until: 1330, unsure: true}, {from: 2000, told: 2060, until: 2100, unsure: true}},
-			tally{Due: 1, Missed: 1, MissedMayBe: 1, Short: 1, Unknown: 2, UnknownFalse: 1, UnknownFor: 440 * second},
+			tally{Unaware: []delay{{215 * second, 4}}, Due: 1, Missed: 1, MissedMayBe: 1, Short: 1, Unknown: 2, UnknownFalse: 1, UnknownFor: 440 * second},
 		},
 		"… and too late, or that a way leads through": {
 			[]alert{{from: 990, told: 1331, until: 1340, unsure: true}, {from: 1085, told: 1145, until: 1145, passing: true}},
-			tally{Due: 1, Missed: 1, MissedPassing: 1, Short: 1, Passed: 1, Unknown: 1, UnknownFor: 350 * second},
+			tally{Unaware: []delay{{150 * second, 3}}, Due: 1, Missed: 1, MissedPassing: 1, Short: 1, Passed: 1, Unknown: 1, UnknownFor: 350 * second},
 		},
 	} {
 		for i := range c.alerts {
@@ -110,6 +110,10 @@ func TestCount(t *testing.T) {
 	}
 	if got := count(&z, []alert{{from: 0, told: 0, until: never, doubt: true}}, nil, 60*second, nil); got.Doubted == 0 || got.Doubted != got.Missed || got.Alerts != 0 {
 		t.Errorf("doubted all the time: %+v", got)
+	}
+	z.crossings = nil // it counts from the violation on
+	if got := count(&z, nil, fixes, 60*second, nil); !reflect.DeepEqual(got.Unaware, []delay{{210 * second, 4}}) {
+		t.Errorf("without a crossing: %+v", got.Unaware)
 	}
 	if got := count(&z, nil, nil, 60*second, nil); got.Doubted != 0 || got.Unseen != 1 {
 		t.Errorf("without a fix: %+v", got)

@@ -130,7 +130,7 @@ func all(set string) string {
 }
 
 func (f *figures) table(p func(string, ...any), wanted func(*row) bool) {
-	p("set\tevery\tclass\trule\tdays\talerts\tfalse\tfalse/person-day (95 %%)\tundecided\trepeated\tdue\tmissed\tunseen\tdoubted\tpassing\tmay be\tuntold\tplain missed\tshort found\tpassed (false)\tmay be (false)\tof the time\tdelay s p50/p95/max\tfixes\tin aim (95 %%)\tstale\tuncertain\t\n")
+	p("set\tevery\tclass\trule\tdays\talerts\tfalse\tfalse/person-day (95 %%)\tundecided\trepeated\tdue\tmissed\tunseen\tdoubted\tpassing\tmay be\tuntold\tplain missed\tshort found\tpassed (false)\tmay be (false)\tof the time\tdelay s p50/p95/max\tfixes\tin aim (95 %%)\tuntold s p50/p95/max\tover 30 min\tstale\tuncertain\t\n")
 	for i := range f.Rows {
 		r := &f.Rows[i]
 		if !wanted(r) {
@@ -146,9 +146,9 @@ func (f *figures) table(p func(string, ...any), wanted func(*row) bool) {
 			fixes = fmt.Sprintf("%d/%d/%d", r.FixesP50, r.FixesP95, r.FixesMax)
 			aim = fmt.Sprintf("%.1f %% (%.1f–%.1f)", 100*r.InAimShare[0], 100*r.InAimShare[1], 100*r.InAimShare[2])
 		}
-		p("%s\t%s\t%s\t%s\t%.2f\t%d\t%d\t%.3g (%.3g–%.3g)\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d/%d\t%d/%d\t%d (%d)\t%d (%d)\t%.2f %%\t%s\t%s\t%s\t%.2f %%\t%.1f %%\t\n",
+		p("%s\t%s\t%s\t%s\t%.2f\t%d\t%d\t%.3g (%.3g–%.3g)\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d/%d\t%d/%d\t%d (%d)\t%d (%d)\t%.2f %%\t%s\t%s\t%s\t%.0f/%.0f/%.0f\t%d\t%.2f %%\t%.1f %%\t\n",
 			all(r.Set), every, r.Class, r.Rule, r.Days, r.Alerts, r.False, r.FalsePerDay[0], r.FalsePerDay[1], r.FalsePerDay[2],
 			r.Undecided, r.Repeated, r.Due, r.Missed, r.Unseen, r.Doubted, r.MissedPassing, r.MissedMayBe, r.MissedUntold, r.PlainMissed, r.Plain, r.ShortFound, r.Short, r.Passed, r.PassedFalse,
-			r.Unknown, r.UnknownFalse, 100*float64(r.UnknownFor)/float64(max(r.Judged, 1)), delays, fixes, aim, 100*r.StaleShare, 100*r.Unsure)
+			r.Unknown, r.UnknownFalse, 100*float64(r.UnknownFor)/float64(max(r.Judged, 1)), delays, fixes, aim, r.UnawareP50, r.UnawareP95, r.UnawareMax, r.Unaware30, 100*r.StaleShare, 100*r.Unsure)
 	}
 }
