@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sargas-em/em"
 	. "github.com/sargas-em/em/geofence"
@@ -55,7 +56,7 @@ func TestPresence(t *testing.T) {
 			v(0, 3, 85, em.SideUnknown, 0), // one pace, and 145 m from the rest
 			v(0, 4, -60, em.Inside, 0),     // another: it rests no more
 			v(0, 5, -60, em.Inside, 0),     // but here
-			v(0, 6, 95, em.Outside, 0),     // 155 m: one pace, so that it takes two
+			v(0, 6, 95, em.SideUnknown, 0), // 155 m within a minute: a jump
 			v(0, 7, -60, em.Inside, 0),
 			v(1.2, 8, 60, em.Outside, 40./70), // it measures its speed
 			v(0, 9, 60, em.Outside, 0),
@@ -75,8 +76,36 @@ func TestPresence(t *testing.T) {
 		},
 		"no speed, too far for drift": {
 			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
-			none(3, 95, em.Outside, 0), // 155 m from the rest; one pace, so that it takes two
-			none(4, 95, em.Outside, 0),
+			none(4, 95, em.Outside, 0), // 155 m from the rest within two minutes; one pace, so that it takes two
+			none(5, 95, em.Outside, 0),
+		},
+		"no speed, a jump": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			none(3, 70, em.SideUnknown, 0), // 130 m within a minute are 2.2 m/s, but it is drift
+			none(4, -60, em.Inside, 0), none(5, -60, em.Inside, 0),
+			none(6, 95, em.SideUnknown, 0), // 155 m are 2.6 m/s: a jump
+			none(7, 95, em.SideUnknown, 0), // where it stands
+			none(10.9, 95, em.SideUnknown, 0),
+			none(11, 95, em.Outside, 0), // five minutes after it
+		},
+		"no speed, driven away": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			none(3, 95, em.SideUnknown, 0),    // 2.6 m/s
+			none(4, 180, em.Outside, 160./70), // 1.4 m/s: it goes on
+			none(5, 180, em.Outside, 0),       // and stands now
+		},
+		"no speed, a long jump": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			none(3, 321, em.Outside, 0), // 301 m beyond the radius
+			none(4, 320, em.SideUnknown, 0),
+		},
+		"no speed, seen often": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			none(2.3, 95, em.Outside, 0), // 155 m, 18 s after the last
+		},
+		"no speed, outside already": {
+			none(1, 60, em.Outside, 0), none(2, 60, em.Outside, 0), // rests here
+			none(3, 215, em.Outside, 0), // from outside a jump says nothing
 		},
 		"a silence": {
 			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
@@ -147,21 +176,21 @@ func TestPresenceWhy(t *testing.T) {
 		facts  string
 	}{
 		"inside": {[]step{v(0, 1, -60)}, "60 m inside the edge, position good to ±20 m",
-			"presence presence/2; by circle; distance_m -60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0 m/s"},
+			"presence presence/3; by circle; distance_m -60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0 m/s"},
 		"a moving fix": {[]step{v(1.2, 1, -60), v(1.3, 2, 60)},
 			"60 m outside the edge, position good to ±20 m, at 1.3 m/s, moving",
-			"presence presence/2; by speed; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 1.3 m/s; moving_mps 0.8 m/s; proves_s 0.571 s"},
+			"presence presence/3; by speed; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 1.3 m/s; moving_mps 0.8 m/s; proves_s 0.571 s"},
 		"standing": {[]step{v(1.2, 1, 60), v(.3, 2, 60)},
 			"60 m outside the edge, position good to ±20 m, at 0.3 m/s, which takes another one to prove it",
-			"presence presence/2; by several; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0.3 m/s; moving_mps 0.8 m/s; proves_s 0 s"},
+			"presence presence/3; by several; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0.3 m/s; moving_mps 0.8 m/s; proves_s 0 s"},
 		"two paces": {[]step{none(1, -60), none(2, -60), none(3, 25), none(4, 110)},
 			"110 m outside the edge, position good to ±20 m, at a pace of 1.4 m/s, moving by two paces",
-			"presence presence/2; by pace; distance_m 110 m; margin_m 90 m; radius95_m reported 20 m; pace_mps 1.42 m/s; moving_mps 0.5 m/s; proves_s 1.285 s"},
+			"presence presence/3; by pace; distance_m 110 m; margin_m 90 m; radius95_m reported 20 m; pace_mps 1.42 m/s; moving_mps 0.5 m/s; proves_s 1.285 s"},
 		"far": {[]step{none(1, 1100)}, "1100 m outside the edge, position good to ±20 m, too far for reflections",
-			"presence presence/2; by distance; distance_m 1100 m; margin_m 1080 m; radius95_m reported 20 m; moving_mps 0.5 m/s; proves_s 15.428 s"},
+			"presence presence/3; by distance; distance_m 1100 m; margin_m 1080 m; radius95_m reported 20 m; moving_mps 0.5 m/s; proves_s 15.428 s"},
 		"by access points": {[]step{{at: 1, distance: -50, radius: 40, change: source(em.SourceWiFi)}},
 			"50 m inside the edge, position good to ±40 m, by cells or access points",
-			"presence presence/2; by network; distance_m -50 m; margin_m 10 m; radius95_m reported 40 m"},
+			"presence presence/3; by network; distance_m -50 m; margin_m 10 m; radius95_m reported 40 m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at, err := PresenceAt(roundZone(KindHome), 0)
@@ -217,6 +246,35 @@ func TestPresenceDevices(t *testing.T) {
 		if bytes.Contains(state, fmt.Appendf(nil, "test:%d", k)) != want {
 			t.Errorf("device %d is known: %v", k, !want)
 		}
+	}
+}
+
+// TestPresenceOldState: a state of version 1 knew no jumps, and is read as one without.
+func TestPresenceOldState(t *testing.T) {
+	at, err := PresenceAt(roundZone(KindHome), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := at()
+	var o em.Observation
+	for minute := range 3 {
+		o = step{at: float64(minute), distance: -60, radius: 20}.observation()
+		p.Follow(o)
+	}
+	now, err := p.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := len(em.AppendTime(em.AppendString(em.AppendUint([]byte{0}, 1), string(o.Device)), o.At))
+	old := append([]byte{1}, now[1:head]...)
+	old = append(old, now[head+len(em.AppendTime(nil, time.Time{})):]...)
+	q := at()
+	if err := q.UnmarshalBinary(old); err != nil {
+		t.Fatal(err)
+	}
+	again, err := q.AppendBinary(nil)
+	if err != nil || !bytes.Equal(again, now) {
+		t.Errorf("%v: %x, want %x", err, again, now)
 	}
 }
 
