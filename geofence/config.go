@@ -50,6 +50,10 @@ const (
 	DefaultUnknownSpeed = 2
 	DefaultUnknownReach = 1000
 
+	// DefaultUndecidedAfter is for how long positions may leave open a violation until
+	// EventUnknown tells so: as long as package curfew waits.
+	DefaultUndecidedAfter = 30 * time.Minute
+
 	// DefaultPassGap is how long after each other two fixes may be for the
 	// straight way between them to say something.
 	DefaultPassGap = 2 * time.Minute
@@ -141,6 +145,14 @@ type Config struct {
 	UnknownSpeed float64
 	UnknownReach float64
 
+	// UndecidedAfter bounds for how long a violation may go on while positions come that
+	// leave it open, or contradict each other: so long after the first that does not lie
+	// clear of a zone's wrong side EventUnknown tells so, unless one does since. Zero is
+	// DefaultUndecidedAfter, what is negative none. Where UnknownAfter is set, that
+	// takes its place. Of more than MaxNear zones an exclusion zone is looked at from
+	// the first position within it on. benchmarks/verdicts has what it finds and costs.
+	UndecidedAfter time.Duration
+
 	// Buffer is how many metres round each exclusion zone are told as
 	// EventBuffer; zero is none. It is for at most MaxNear zones.
 	Buffer float64
@@ -156,7 +168,7 @@ const MaxOutlierRun = 8
 // fixes, no margin, no outliers, no drift, no ways between. It is for
 // comparison, and for positions that others have filtered.
 func EachFix() Config {
-	return Config{Alert: Confirm{Fixes: 1}, Clear: Confirm{Fixes: 1}, ClearMargin: -1, MaxSpeed: -1, DriftReach: -1, PassGap: -1}
+	return Config{Alert: Confirm{Fixes: 1}, Clear: Confirm{Fixes: 1}, ClearMargin: -1, MaxSpeed: -1, DriftReach: -1, PassGap: -1, UndecidedAfter: -1}
 }
 
 // Confirm says how many fixes in a row, and over how long a time from the first
@@ -250,6 +262,9 @@ func (c *Config) complete() error {
 	}
 	if c.JumpHold == 0 {
 		c.JumpHold = DefaultJumpHold
+	}
+	if c.UndecidedAfter == 0 {
+		c.UndecidedAfter = DefaultUndecidedAfter
 	}
 	if c.DriftHold == 0 {
 		c.DriftHold = DefaultDriftHold

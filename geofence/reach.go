@@ -11,7 +11,9 @@ import (
 
 // covers reports whether it is asked of a zone if the person may be on its wrong
 // side unseen.
-func (t *Tracker) covers(z *Zone) bool { return t.c.UnknownAfter > 0 && violates(z) }
+func (t *Tracker) covers(z *Zone) bool {
+	return (t.c.UnknownAfter > 0 || t.c.UndecidedAfter > 0) && violates(z)
+}
 
 // spare is how many metres a fix that is d from a zone's edge lies clear of its
 // wrong side; negative where it may be there.
@@ -59,47 +61,55 @@ func (t *Tracker) cover(dst []em.Event, v *visit) []em.Event {
 	}
 	i, known := t.find(z.ID, coverage)
 	spare := z.spare(q, v.d)
-	if spare > 0 || v.permitted || t.isOpen(z.ID) {
-		switch {
-		case known && t.entries[i].open:
-			e := t.entries[i].told
-			t.close(i)
-			return append(dst, t.known(e, z, q, v.d))
-		case known:
-			t.close(i)
+	over := v.permitted || t.isOpen(z.ID)
+	switch {
+	case !over && (spare <= 0 || known && t.strays(v)):
+		v.settled = false
+		if known && spare <= 0 && t.entries[i].open {
+			t.entries[i].run = run{}
 		}
-		return dst
+		if !known && t.mayOpen(z, q) {
+			t.entries = slices.Insert(t.entries, i, entry{zone: z.ID, face: coverage, run: t.opens(v)})
+			t.due.known = false
+		}
+	case !known:
+	case over || t.suffices(&t.entries[i], q, spare):
+		e := t.entries[i]
+		t.close(i)
+		if e.open {
+			dst = append(dst, t.known(e.told, z, q, v.d))
+		}
+	default:
+		v.settled = false
 	}
-	if known || q.coarse {
-		return dst
-	}
-	since, last, _ := t.mayBe(v.i, q.at)
-	if last == nil {
-		since = q.at
-	}
-	r := run{first: since, fixes: 1, ids: []em.ObservationID{q.id}}
-	if last != nil {
-		r.fixes, r.ids = 2, []em.ObservationID{last.id, q.id}
-	}
-	t.entries = slices.Insert(t.entries, i, entry{zone: z.ID, face: coverage, run: r})
-	t.due.known = false
 	return dst
+}
+
+// opens is the row of a fix that leaves it open, with the last before it.
+func (t *Tracker) opens(v *visit) run {
+	r := run{first: v.q.at, fixes: 1, ids: []em.ObservationID{v.q.id}}
+	if t.c.UnknownAfter > 0 {
+		if since, last, _ := t.mayBe(v.i, v.q.at); last != nil {
+			r = run{first: since, fixes: 2, ids: []em.ObservationID{last.id, v.q.id}}
+		}
+	}
+	return r
 }
 
 // seen sets when to look next, after a fix that was used.
 func (t *Tracker) seen(dst []em.Event, q *reading) []em.Event {
-	if t.c.UnknownAfter == 0 {
-		return dst
+	t.look = time.Time{}
+	if t.c.UnknownAfter > 0 {
+		t.look = q.at.Add(t.c.UnknownAfter)
 	}
-	t.look = q.at.Add(t.c.UnknownAfter)
 	for i := range t.entries {
 		if e := &t.entries[i]; e.face == coverage && !e.open {
-			if at := e.run.first.Add(t.c.UnknownAfter); at.Before(t.look) {
+			if at := e.run.first.Add(t.c.openFor()); t.look.IsZero() || at.Before(t.look) {
 				t.look = at
 			}
 		}
 	}
-	if !t.look.After(q.at) {
+	if !t.look.IsZero() && !t.look.After(q.at) {
 		return t.missing(dst, q.at)
 	}
 	return dst
@@ -109,6 +119,9 @@ func (t *Tracker) seen(dst []em.Event, q *reading) []em.Event {
 // enough by an instant, and sets when to look next.
 func (t *Tracker) missing(dst []em.Event, at time.Time) []em.Event {
 	t.look = time.Time{}
+	if t.c.UnknownAfter == 0 {
+		return t.undecided(dst, at)
+	}
 	for i := range t.x.Len() {
 		z := t.x.at(i)
 		if !t.covers(z) || t.isOpen(z.ID) {
@@ -185,20 +198,25 @@ func (t *Tracker) unknown(z *Zone, since time.Time, q *reading, spare float64, b
 	if spare <= 0 {
 		where = fmt.Sprintf("the last fix, good to ±%.0f m, does not lie clear of its edge", q.r95)
 	}
+	return t.notKnown(z, since, because, where,
+		em.Fact{Name: "spare_m", Num: centimetres(spare), Unit: "m"},
+		em.Fact{Name: "radius95_m", Text: originFact[q.origin], Num: centimetres(q.r95), Unit: "m"},
+		em.Fact{Name: "silence_s", Num: max(0, since.Sub(q.at).Seconds()) + t.c.UnknownAfter.Seconds(), Unit: "s"},
+		em.Fact{Name: "speed_mps", Num: centimetres(t.c.unseenSpeed(q)), Unit: "m/s"},
+		em.Fact{Name: "after_s", Num: t.c.UnknownAfter.Seconds(), Unit: "s"},
+		em.Fact{Name: "reach_m", Num: t.c.UnknownReach, Unit: "m"},
+	)
+}
+
+// notKnown is the event of a zone on whose wrong side the person may be since an
+// instant.
+func (t *Tracker) notKnown(z *Zone, since time.Time, because []em.ObservationID, where string, facts ...em.Fact) em.Event {
 	return em.Event{
 		Rule: Rule, Version: z.Version, About: z.ID, Anchor: since, At: since, Because: because,
 		Detail: em.Detail{
 			Kind: EventUnknown, Severity: em.Warning,
 			Reason: fmt.Sprintf("%s %s %s, for all that is known: %s.", mayWords[z.Kind], wordsOf[eventOf[z.Kind]].zone, z.ID, where),
-			Facts: []em.Fact{
-				{Name: "rule", Text: RuleVersion},
-				{Name: "spare_m", Num: centimetres(spare), Unit: "m"},
-				{Name: "radius95_m", Text: originFact[q.origin], Num: centimetres(q.r95), Unit: "m"},
-				{Name: "silence_s", Num: max(0, since.Sub(q.at).Seconds()) + t.c.UnknownAfter.Seconds(), Unit: "s"},
-				{Name: "speed_mps", Num: centimetres(t.c.unseenSpeed(q)), Unit: "m/s"},
-				{Name: "after_s", Num: t.c.UnknownAfter.Seconds(), Unit: "s"},
-				{Name: "reach_m", Num: t.c.UnknownReach, Unit: "m"},
-			},
+			Facts:  append([]em.Fact{{Name: "rule", Text: RuleVersion}}, facts...),
 		},
 	}
 }

@@ -14,7 +14,7 @@ import (
 // events say it in the fact "rule", beside the version of the zone.
 const (
 	Rule        = "zones"
-	RuleVersion = "zones/5"
+	RuleVersion = "zones/6"
 )
 
 // Kinds of a Tracker's events. Each lasts from the crossing to the crossing
@@ -31,11 +31,11 @@ const (
 	// them, if it was, nobody knows.
 	EventPassed em.EventKind = "zone.passed"
 
-	// EventUnknown is a warning, where Config.UnknownAfter asks for it: for so long the
-	// person may have been in an exclusion zone, or out of an inclusion zone, as no
-	// usable fix came or none lies clear of the edge. It begins when the person may
-	// have come there first, and ends with a fix that lies clear, or by which the
-	// violation itself is told.
+	// EventUnknown is a warning: the person may have been in an exclusion zone, or out of
+	// an inclusion zone, for Config.UndecidedAfter, as no fix lay clear of the edge for
+	// certain; or, where it is asked for, for Config.UnknownAfter, as no usable fix came
+	// either. It begins when the person may have come there first, and ends with fixes
+	// that lie clear, or by which the violation itself is told.
 	EventUnknown em.EventKind = "zone.unknown"
 
 	// EventDoubted is a warning about a device, its About: its fixes jumped to
@@ -69,8 +69,8 @@ const MaxNear = 256
 //
 // Its state holds the last fix of each device, some hundred bytes, and the zones
 // that are not as they should be: those with an open event and those about which
-// evidence is being gathered. With Config.UnknownAfter that may be all zones, MaxNear
-// at most, while nobody knows where the person is.
+// evidence is being gathered, or that fixes leave open. With Config.UnknownAfter that
+// may be all zones, MaxNear at most, while nobody knows where the person is.
 type Tracker struct {
 	x       Zones
 	c       Config
@@ -184,7 +184,7 @@ func (t *Tracker) Observe(dst []em.Event, o em.Observation) []em.Event {
 	if t.fix.coarse {
 		if last := t.before(o.At); last == nil || t.c.can(last, &t.fix, false) {
 			dst = t.judge(dst, nil, &t.fix)
-			if t.c.UnknownAfter > 0 {
+			if t.c.openFor() > 0 {
 				t.rough = t.fix
 			}
 			dst = t.seen(dst, &t.fix)
