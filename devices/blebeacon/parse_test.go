@@ -20,15 +20,6 @@ import (
 	"github.com/sargas-em/em/protocol/wire"
 )
 
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 const ids = "2f00c0de00004000800000000000 0017" // an invented UUID
 
 var invented = UUID{0x2f, 0x00, 0xc0, 0xde, 0x00, 0x00, 0x40, 0x00, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x17}
@@ -94,7 +85,7 @@ var payloads = []struct {
 func TestParse(t *testing.T) {
 	for _, c := range payloads {
 		t.Run(c.name, func(t *testing.T) {
-			a, err := check(t, unhex(t, c.hex))
+			a, err := check(t, codectest.Hex(t, c.hex))
 			var fe *wire.FieldError
 			switch {
 			case c.err == "" && err != nil:
@@ -305,7 +296,7 @@ func TestExternal(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, c := range payloads {
-		f.Add(unhex(f, c.hex))
+		f.Add(codectest.Hex(f, c.hex))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		a, err := check(t, payload)

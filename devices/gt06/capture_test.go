@@ -32,7 +32,7 @@ func TestCapture(t *testing.T) {
 		state = "44 06 04 01 02"
 	)
 	loginFrame, statusFrame := frame(false, 1, "0990000000000017"), frame(false, 0x13, state)
-	codectest.Captures(t, gt06.Device(), unhex(t, loginFrame), unhex(t, statusFrame), [2]string{"login", "status"}, map[string][]string{
+	codectest.Captures(t, gt06.Device(), codectest.Hex(t, loginFrame), codectest.Hex(t, statusFrame), [2]string{"login", "status"}, map[string][]string{
 		"nothing":                           {""},
 		"short and long mixed":              {frame(true, 0x94, "0004e2") + frame(false, 0x12, gps+cell2) + frame(true, 0x8C, "1a030e09141e 01 34333d31"+gps[12:]), "info", "position 0x12", "obd"},
 		"CR LF between frames":              {"0d0a" + frame(false, 0x12, gps+cell2) + "0d0a", "junk", "position 0x12", "junk"},
@@ -59,15 +59,6 @@ func TestCapture(t *testing.T) {
 		"CR LF inside":                      {frame(true, 0x9B, "03 3336 0d0a 0d0a"), "serial data"},
 		"another dialect's frames":          {hex.EncodeToString([]byte("*HQ,990000000000017,V1#")) + frame(false, 0x13, state), "junk", "status"},
 	})
-}
-
-func unhex(t *testing.T, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 // x25 is the check code bit by bit, as its definition has it.

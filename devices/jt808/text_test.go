@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"testing"
+
+	"github.com/sargas-em/em/protocol/codectest"
 )
 
 // The codes were looked up outside of this package.
@@ -21,7 +23,7 @@ func TestGBK(t *testing.T) {
 		{"，", "a3ac"},
 		{"龥", "fd9b"},
 	} {
-		if got := fromGBK(unhex(t, tt.code)); got != tt.text {
+		if got := fromGBK(codectest.Hex(t, tt.code)); got != tt.text {
 			t.Errorf("%s is %q, want %q", tt.code, got, tt.text)
 		}
 		if got, ok := appendGBK(nil, tt.text); !ok || hex.EncodeToString(got) != tt.code {
@@ -29,7 +31,7 @@ func TestGBK(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"80", "b2", "b27f", "ff40", "b2ff", "b220"} {
-		if got := fromGBK(unhex(t, bad)); got[:3] != "\uFFFD" {
+		if got := fromGBK(codectest.Hex(t, bad)); got[:3] != "\uFFFD" {
 			t.Errorf("%s is %q", bad, got)
 		}
 	}
@@ -62,7 +64,7 @@ func TestVendorText(t *testing.T) {
 		"broken": {"ff", "\uFFFD"},
 		"empty":  {"", ""},
 	} {
-		if got := fromVendor(unhex(t, tt.code)); got != tt.want {
+		if got := fromVendor(codectest.Hex(t, tt.code)); got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
@@ -75,26 +77,17 @@ func TestEscapes(t *testing.T) {
 		{"e7e601e6023e013e02e7", "e7e6e73e3de7"},
 		{"7ee73d3ee67e", "7ee73d3ee67e"},
 	} {
-		got, err := unescape(unhex(t, tt.wire), nil)
+		got, err := unescape(codectest.Hex(t, tt.wire), nil)
 		if err != nil || hex.EncodeToString(got) != tt.plain {
 			t.Errorf("%s is %x, %v, want %s", tt.wire, got, err, tt.plain)
 		}
-		if back := appendEscaped(nil, got[1:len(got)-1], got[0]); !bytes.Equal(back, unhex(t, tt.wire)) {
+		if back := appendEscaped(nil, got[1:len(got)-1], got[0]); !bytes.Equal(back, codectest.Hex(t, tt.wire)) {
 			t.Errorf("%s goes out as %x", tt.plain, back)
 		}
 	}
 	for _, bad := range []string{"", "7e", "7e00", "7e7d7e", "7e7d037e", "7e007e007e", "e7e603e7", "e73de7", "e77e7e"} {
-		if got, err := unescape(unhex(t, bad), nil); err == nil {
+		if got, err := unescape(codectest.Hex(t, bad), nil); err == nil {
 			t.Errorf("%s is %x", bad, got)
 		}
 	}
-}
-
-func unhex(t *testing.T, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }

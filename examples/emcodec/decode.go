@@ -140,17 +140,49 @@ func (d *decoding) line(l frames.Line) error {
 		r.Codec, r.dev = "", protocol.Device{}
 	}
 	r.understand(l, d.identity)
-	if completer, ok := dev.Codec.(protocol.Completer); ok && !r.OK && l.Err == nil {
-		whole, lacked := completer.Complete(l.Data)
-		again := result{N: l.N, Codec: r.Codec, Why: why, Completed: lacked, dev: dev}
-		if whole != nil {
-			again.understand(frames.Line{N: l.N, Data: whole}, d.identity)
+	if !r.OK && l.Err == nil {
+		if again, ok := d.complete(l, dev, &r); ok {
+			r = again
 		}
-		if again.OK || again.cut() > r.cut() {
+	}
+	if !r.OK && d.codec.Name == "" && len(l.Data) > 0 {
+		if again, ok := d.completeAny(l); ok {
 			r = again
 		}
 	}
 	return d.write(&r)
+}
+
+// complete decodes a copy with what it lacks; ok says that it is better than r so.
+func (d *decoding) complete(l frames.Line, dev protocol.Device, r *result) (again result, ok bool) {
+	completer, is := dev.Codec.(protocol.Completer)
+	if !is {
+		return again, false
+	}
+	whole, lacked := completer.Complete(l.Data)
+	if whole == nil {
+		return again, false
+	}
+	again = result{N: l.N, Codec: dev.Name, Why: r.Why, Completed: lacked, dev: dev}
+	again.understand(frames.Line{N: l.N, Data: whole}, d.identity)
+	return again, again.OK || again.cut() > r.cut()
+}
+
+// completeAny decodes a copy that is no dialect's as it stands with what it lacks; ok
+// says that this makes it good in one of them and no other.
+func (d *decoding) completeAny(l frames.Line) (good result, ok bool) {
+	found := 0
+	for _, dev := range d.tool.reg.All() {
+		if d.relaxed {
+			dev = dev.Relax()
+		}
+		again, _ := d.complete(l, dev, &result{Why: "no dialect's as it stands, and of this one alone when completed"})
+		if again.OK {
+			good = again
+			found++
+		}
+	}
+	return good, found == 1
 }
 
 // write tells one result.

@@ -1,6 +1,7 @@
 package codectest
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -81,4 +82,14 @@ func Fates(t testing.TB, c protocol.Codec, vs []Vector) (types map[string]int, o
 	}
 	t.Logf("%d frames: messages %v, others %v", len(vs), types, others)
 	return types, others
+}
+
+// Hex reads bytes that a test has in hexadecimal; blanks between them mean nothing.
+func Hex(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
