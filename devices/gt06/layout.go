@@ -199,11 +199,11 @@ func position() layout.Node {
 	)
 	return layout.Seq(
 		layout.Let("firmware", `if(long, '',
-			if(type == 0x12, if(full == 0x21, 'Benway', if(full == 0x24, 'VXT01', if(full == 0x27, 'IMEI', if(full == 0x29, 'Wetrust',
+			if(type == 0x12, if(full == 0x21, 'Benway', if(full == 0x24, 'VXT01', if(full == 0x27 && !date(pos), 'IMEI', if(full == 0x29, 'Wetrust',
 				if(full == 0x2B, 'S5', if(full >= 0x71, 'card', '')))))),
 			if(type == 0x16 && full == 0x24, 'VXT01',
 			if(type == 0x16 && full == 0x26 || type == 0x22 && full == 0x2F, 'Seeworld',
-			if(type == 0x22 && full == 0x3C || type == 0x36 && full == 0x35, 'LW',
+			if(type == 0x22 && full == 0x3C && !date(pos) || type == 0x36 && full == 0x35, 'LW',
 			if(type == 0x31 && full == 0x2A || type == 0x32 && in(full, 0x27, 0x29), 'SL4X',
 			if(type == 0x24, 'SR411', if(type == 0x17, 'RFID', if(type == 0x34, 'X1', '')))))))))`),
 		layout.Let("counted", "in(type, 0x16, 0x26, 0x27, 0x32, 0xA2, 0xA3, 0xA4) && firmware != 'VXT01' || type == 0x22 && firmware == 'LW'"),

@@ -407,7 +407,26 @@ func positionLayout(h Header, n int) (l blocks, f Firmware, ok bool) {
 	return l, f, ok
 }
 
+// beginsWithDate reports whether a payload begins with a date, as positions do: an
+// IMEI is none.
+func beginsWithDate(b []byte) bool {
+	return len(b) >= len(Clock{}) && !Clock(b[:len(Clock{})]).Time().IsZero()
+}
+
+// usual is the usual layout of a type that is a position.
+func usual(code byte) (l blocks) {
+	for _, p := range positionTypes {
+		if p.code == code {
+			l = p
+		}
+	}
+	return l
+}
+
 func readPosition(c *wire.Cursor, h Header, l blocks, f Firmware) *Position {
+	if (f == FirmwareIMEI || f == FirmwareLW && h.Code == 0x22) && beginsWithDate(c.Ahead()) {
+		l, f = usual(h.Code), FirmwareStandard // and of that length by chance
+	}
 	m := wire.Own[Position](c)
 	m.Header, m.Firmware = h, f
 	switch {
