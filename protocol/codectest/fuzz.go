@@ -1,6 +1,7 @@
 package codectest
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 	"time"
@@ -31,6 +32,16 @@ func Fuzz(f *testing.F, k Kit) {
 			chunks = slices.Collect(slices.Chunk(in[1:], int(in[0])))
 		}
 		d := k.device(t)
+		if completer, ok := k.Device.Codec.(protocol.Completer); ok {
+			copied := bytes.Clone(in[1:])
+			guard(t, "Complete", copied, func() {
+				whole, lacked := completer.Complete(copied)
+				if (whole == nil) != (lacked == "") || !bytes.Equal(copied, in[1:]) {
+					t.Errorf("Complete of %s gives %s, %q, or changes its input", show(in[1:]), show(whole), lacked)
+				}
+				feed(t, d, true, whole)
+			})
+		}
 		s := k.session(t)
 		now := k.Now
 		for _, o := range feed(t, d, true, chunks...) {
