@@ -100,7 +100,8 @@
 // at MaxSpeed, whichever came first, is not believed for as long as a jump would not be, and
 // the other says no more of zones than before: EventDoubted tells of both. Of one position by
 // cells or access points that excludes the fix before it nothing is held until another
-// agrees with it; then fixes that agree with both are believed after OutlierRun.
+// agrees with it; then fixes that agree with both are believed after OutlierRun. A Presence
+// does the same with positions by cells and access points.
 //
 // Is it drift? A device that measures its speed, says that it stands and lies
 // within DriftReach of where it came to rest wanders by reflections. Fixes of that

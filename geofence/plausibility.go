@@ -174,8 +174,13 @@ func (c *Config) jumpHold(w *way) time.Duration {
 	if w.foe != nil {
 		from = &w.foe.reading
 	}
-	way := time.Duration(jumpTimes * from.p.Distance(w.odd[0].p) / c.MaxSpeed * float64(time.Second))
-	return min(c.JumpHold, way)
+	return c.jumpHoldFrom(from, &w.odd[0])
+}
+
+// jumpHoldFrom is for how long a fix is not believed, after one from which nobody can
+// have come.
+func (c *Config) jumpHoldFrom(from, to *reading) time.Duration {
+	return min(c.JumpHold, time.Duration(jumpTimes*from.p.Distance(to.p)/c.MaxSpeed*float64(time.Second)))
 }
 
 // holds reports whether a row of odd fixes that has become long enough is not

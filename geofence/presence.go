@@ -32,9 +32,11 @@ type sight struct {
 
 // followed is how one device moves.
 type followed struct {
-	device em.DeviceID
-	last   time.Time // its last satellite fix
-	jumped time.Time // when it came from where it rested by a jump; zero: it never did
+	device  em.DeviceID
+	good    reading   // its last satellite fix that was believed; of a state of version 1 its time alone
+	net     *witness  // what cells or access points said last, if it came after a good fix; never changed
+	doubted time.Time // since when satellite fixes are where that excludes them; zero: they are not
+	jumped  time.Time // when it came from where it rested by a jump; zero: it never did
 	motion
 }
 
@@ -72,7 +74,7 @@ const (
 // metres from the edge. After a silence nobody knows how fast it came, and who goes on
 // did not jump.
 func (f *followed) jumps(q *reading, before *motion, d float64) {
-	gap := q.at.Sub(f.last)
+	gap := q.at.Sub(f.good.at)
 	switch {
 	case f.moves == leaveRest:
 		f.jumped = time.Time{}
@@ -102,15 +104,19 @@ func (p *Presence) Follow(o em.Observation) (em.Side, time.Duration) {
 	side := q.side(d)
 	p.seen = sight{q: q, d: d, side: side}
 	if q.coarse {
+		p.hear(o.Device, &q)
 		return side, 0
 	}
 	f := p.of(o.Device)
+	if f.excludes(&q, &p.home.c) {
+		return em.SideUnknown, 0
+	}
 	before := f.motion
 	f.settle(&q, &p.home.c)
 	if !f.speeds && (before.rest.fixes > 0 || !f.jumped.IsZero()) {
 		f.jumps(&q, &before, p.home.x.Distance(0, before.rest.p))
 	}
-	f.last = q.at
+	f.good = q
 	p.seen.q, p.seen.pace, p.seen.speeds = q, f.pace.v, f.speeds && q.speed.OK
 	if side != em.Outside {
 		return side, 0
@@ -132,9 +138,42 @@ func (p *Presence) Follow(o em.Observation) (em.Side, time.Duration) {
 	return side, p.seen.away
 }
 
+// hear notes what cells or access points say of a device of which satellites said
+// something before.
+func (p *Presence) hear(d em.DeviceID, q *reading) {
+	for i := range p.devices {
+		if f := &p.devices[i]; f.device == d && f.good.r95 > 0 {
+			n := witness{reading: *q}.heard(&f.good, f.net, &p.home.c)
+			f.net = &n
+		}
+	}
+}
+
+// excludes reports whether a satellite fix is not believed, as cells or access points
+// say that the device is elsewhere: for as long as a Tracker would not believe it. Who
+// could not come there at first does not by its lasting.
+func (f *followed) excludes(q *reading, c *Config) bool {
+	first := *q
+	if n := f.net; n != nil && !f.doubted.IsZero() && n.at.Before(f.doubted) {
+		first.at = f.doubted
+	}
+	if f.net == nil || !f.net.sure || !f.net.excludes(&first, c) {
+		f.doubted = time.Time{}
+		return false
+	}
+	if f.doubted.IsZero() {
+		f.doubted = q.at
+	}
+	if q.at.Sub(f.doubted) < c.jumpHoldFrom(&f.net.reading, q) {
+		return true
+	}
+	f.net, f.doubted = nil, time.Time{} // they stay: they are taken as true
+	return false
+}
+
 // PresenceVersion names how a Presence judges; what Why tells says it in the fact
 // "presence".
-const PresenceVersion = "presence/3"
+const PresenceVersion = "presence/4"
 
 // Why tells of the last fix that Follow put on a side why, in words and as facts: how
 // far from the edge it lies, by how much that exceeds its radius and where that is
@@ -196,11 +235,12 @@ func (s *sight) moving() float64 {
 
 // of returns what is known of a device.
 func (p *Presence) of(d em.DeviceID) *followed {
-	return ofDevice(&p.devices, d, followed{device: d}, func(f *followed) (em.DeviceID, time.Time) { return f.device, f.last })
+	return ofDevice(&p.devices, d, followed{device: d}, func(f *followed) (em.DeviceID, time.Time) { return f.device, f.good.at })
 }
 
-// presenceVersion is the first byte of a state. 1 had no jumps, and is still read.
-const presenceVersion = 2
+// presenceVersion is the first byte of a state. 1 had no jumps, and of the last fix its
+// time alone, and is still read; 2 was never released.
+const presenceVersion = 3
 
 // AppendBinary appends the state: before the first satellite fix it is empty. It
 // does not hold the zone, so that it may be read by a Presence at another one. It
@@ -212,7 +252,15 @@ func (p *Presence) AppendBinary(dst []byte) ([]byte, error) {
 	dst = em.AppendUint(append(dst, presenceVersion), uint64(len(p.devices)))
 	for i := range p.devices {
 		f := &p.devices[i]
-		dst = f.append(em.AppendTime(em.AppendTime(em.AppendString(dst, string(f.device)), f.last), f.jumped))
+		placed := f.good.r95 > 0
+		dst = append(em.AppendString(dst, string(f.device)), flags(placed, f.net != nil, f.net != nil && f.net.sure))
+		if dst = em.AppendTime(em.AppendTime(em.AppendTime(dst, f.good.at), f.doubted), f.jumped); placed {
+			dst = appendReading(dst, &f.good)
+		}
+		if f.net != nil {
+			dst = appendReading(dst, &f.net.reading)
+		}
+		dst = f.append(dst)
 	}
 	return dst, nil
 }
@@ -233,12 +281,8 @@ func (p *Presence) UnmarshalBinary(b []byte) error {
 		}
 	}
 	for left := r.Len(); left > 0 && r.Err() == nil; left-- {
-		f := followed{device: em.DeviceID(r.String()), last: r.Time()}
-		if version > 1 {
-			f.jumped = r.Time()
-		}
-		f.motion = readMotion(r)
-		if k := len(n.devices); k > 0 && n.devices[k-1].device >= f.device || k == maxWays || f.last.IsZero() {
+		f := readFollowed(r, version)
+		if k := len(n.devices); k > 0 && n.devices[k-1].device >= f.device || k == maxWays || f.good.at.IsZero() {
 			r.Fail("devices out of order")
 		}
 		n.devices = append(n.devices, f)
@@ -251,4 +295,23 @@ func (p *Presence) UnmarshalBinary(b []byte) error {
 	}
 	*p = n
 	return nil
+}
+
+func readFollowed(r *em.StateReader, version byte) followed {
+	f := followed{device: em.DeviceID(r.String())}
+	if version == 1 {
+		f.good.at, f.motion = r.Time(), readMotion(r)
+		return f
+	}
+	placed, net, sure := false, false, false
+	readFlags(r, &placed, &net, &sure)
+	f.good.at, f.doubted, f.jumped = r.Time(), r.Time(), r.Time()
+	if placed {
+		f.good = readReading(r)
+	}
+	if net {
+		f.net = readWitness(r, sure)
+	}
+	f.motion = readMotion(r)
+	return f
 }

@@ -7,7 +7,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sargas-em/em"
 	. "github.com/sargas-em/em/geofence"
@@ -112,6 +111,27 @@ func TestPresence(t *testing.T) {
 			none(12, 70, em.SideUnknown, 0), // one fix after it says nothing near the rest
 			none(13, 70, em.Outside, 0),     // and the next is where it rests now
 		},
+		"excluded by access points": {
+			none(1, -60, em.Inside, 0),
+			{step{at: 2, distance: -60, radius: 49, change: source(em.SourceWiFi)}, em.Inside, 0}, // agrees with it, off by 5 km at worst
+			// In a minute, and a second more for the clock, 4,270 m at 70 m/s: with 5 km
+			// and 20 m that reaches 9,290 m, and this is 40 km off. Three times as long
+			// as the way takes is 1,717 s.
+			none(3, 40000, em.SideUnknown, 0),
+			none(3.5, -60, em.Inside, 0), // true again
+			none(4, 40000, em.SideUnknown, 0),
+			{step{at: 32, distance: -60, radius: 49, change: source(em.SourceWiFi)}, em.Inside, 0},
+			none(32.6, 40000, em.SideUnknown, 0),     // 1,716 s
+			none(32.7, 40000, em.Outside, 39980./70), // they stay: taken as true
+			none(33, 40000, em.Outside, 39980./70),
+		},
+		"not excluded by what may be wrong": {
+			none(1, -60, em.Inside, 0),
+			{step{at: 2, distance: 40000, radius: 49, change: source(em.SourceWiFi)}, em.SideUnknown, 0}, // by itself, against a fix before it
+			none(3, -60, em.Inside, 0),
+			{step{at: 4, distance: -60, radius: 49, change: source(em.SourceWiFi)}, em.Inside, 0},
+			none(5, 9000, em.Outside, 8980./70), // within what both may be off by
+		},
 		"others": {
 			{step{at: 1, distance: 500, radius: 40, change: source(em.SourceCell)}, em.SideUnknown, 0},
 			{step{at: 2, distance: -50, radius: 40, change: source(em.SourceWiFi)}, em.Inside, 0},
@@ -176,21 +196,21 @@ func TestPresenceWhy(t *testing.T) {
 		facts  string
 	}{
 		"inside": {[]step{v(0, 1, -60)}, "60 m inside the edge, position good to ±20 m",
-			"presence presence/3; by circle; distance_m -60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0 m/s"},
+			"presence presence/4; by circle; distance_m -60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0 m/s"},
 		"a moving fix": {[]step{v(1.2, 1, -60), v(1.3, 2, 60)},
 			"60 m outside the edge, position good to ±20 m, at 1.3 m/s, moving",
-			"presence presence/3; by speed; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 1.3 m/s; moving_mps 0.8 m/s; proves_s 0.571 s"},
+			"presence presence/4; by speed; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 1.3 m/s; moving_mps 0.8 m/s; proves_s 0.571 s"},
 		"standing": {[]step{v(1.2, 1, 60), v(.3, 2, 60)},
 			"60 m outside the edge, position good to ±20 m, at 0.3 m/s, which takes another one to prove it",
-			"presence presence/3; by several; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0.3 m/s; moving_mps 0.8 m/s; proves_s 0 s"},
+			"presence presence/4; by several; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0.3 m/s; moving_mps 0.8 m/s; proves_s 0 s"},
 		"two paces": {[]step{none(1, -60), none(2, -60), none(3, 25), none(4, 110)},
 			"110 m outside the edge, position good to ±20 m, at a pace of 1.4 m/s, moving by two paces",
-			"presence presence/3; by pace; distance_m 110 m; margin_m 90 m; radius95_m reported 20 m; pace_mps 1.42 m/s; moving_mps 0.5 m/s; proves_s 1.285 s"},
+			"presence presence/4; by pace; distance_m 110 m; margin_m 90 m; radius95_m reported 20 m; pace_mps 1.42 m/s; moving_mps 0.5 m/s; proves_s 1.285 s"},
 		"far": {[]step{none(1, 1100)}, "1100 m outside the edge, position good to ±20 m, too far for reflections",
-			"presence presence/3; by distance; distance_m 1100 m; margin_m 1080 m; radius95_m reported 20 m; moving_mps 0.5 m/s; proves_s 15.428 s"},
+			"presence presence/4; by distance; distance_m 1100 m; margin_m 1080 m; radius95_m reported 20 m; moving_mps 0.5 m/s; proves_s 15.428 s"},
 		"by access points": {[]step{{at: 1, distance: -50, radius: 40, change: source(em.SourceWiFi)}},
 			"50 m inside the edge, position good to ±40 m, by cells or access points",
-			"presence presence/3; by network; distance_m -50 m; margin_m 10 m; radius95_m reported 40 m"},
+			"presence presence/4; by network; distance_m -50 m; margin_m 10 m; radius95_m reported 40 m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at, err := PresenceAt(roundZone(KindHome), 0)
@@ -249,32 +269,36 @@ func TestPresenceDevices(t *testing.T) {
 	}
 }
 
-// TestPresenceOldState: a state of version 1 knew no jumps, and is read as one without.
+// stateOfVersion1 is of three fixes at the minutes 1, 2 and 3, 60 m inside: what a
+// Presence wrote that knew no jumps, and nothing of cells or access points.
+const stateOfVersion1 = "\x01\x01\x14test:990000000000017\x01軇\xac\r\x00\x02\x00@KW\xfbgP|u@9G\xae\x14z\xe1H\x01軇\xac\r\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02@KW\xfbgP|u@9G\xae\x14z\xe1H@4\x00\x00\x00\x00\x00\x00"
+
+// TestPresenceOldState: a state of version 1 is read, and goes on as if it had been kept.
 func TestPresenceOldState(t *testing.T) {
 	at, err := PresenceAt(roundZone(KindHome), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := at()
-	var o em.Observation
+	old, kept := at(), at()
+	if err := old.UnmarshalBinary([]byte(stateOfVersion1)); err != nil {
+		t.Fatal(err)
+	}
 	for minute := range 3 {
-		o = step{at: float64(minute), distance: -60, radius: 20}.observation()
-		p.Follow(o)
+		kept.Follow(step{at: float64(minute + 1), distance: -60, radius: 20}.observation())
 	}
-	now, err := p.AppendBinary(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head := len(em.AppendTime(em.AppendString(em.AppendUint([]byte{0}, 1), string(o.Device)), o.At))
-	old := append([]byte{1}, now[1:head]...)
-	old = append(old, now[head+len(em.AppendTime(nil, time.Time{})):]...)
-	q := at()
-	if err := q.UnmarshalBinary(old); err != nil {
-		t.Fatal(err)
-	}
-	again, err := q.AppendBinary(nil)
-	if err != nil || !bytes.Equal(again, now) {
-		t.Errorf("%v: %x, want %x", err, again, now)
+	for k, s := range []step{
+		{at: 4, distance: 70, radius: 20}, // drift about where it rests
+		{at: 5, distance: -60, radius: 20},
+		{at: 6, distance: 95, radius: 20}, // a jump
+		{at: 11, distance: 95, radius: 20},
+	} {
+		side, away := old.Follow(s.observation())
+		want, wanted := kept.Follow(s.observation())
+		a, errA := old.AppendBinary(nil)
+		b, errB := kept.AppendBinary(nil)
+		if side != want || away != wanted || errA != nil || errB != nil || k > 0 && !bytes.Equal(a, b) {
+			t.Errorf("minute %v: %v %v, want %v %v; %v %v; %x, want %x", s.at, side, away, want, wanted, errA, errB, a, b)
+		}
 	}
 }
 

@@ -78,9 +78,15 @@ func (w *way) vouched(q *reading, c *Config) bool {
 
 // hear notes where else than by satellites a device is.
 func (w *way) hear(n witness, c *Config) {
-	n.sure = n.origin == ofReach || !n.excludes(&w.good, c) ||
-		w.net != nil && !w.net.at.Before(w.good.at) && w.net.excludes(&w.good, c) && !n.excludes(&w.net.reading, c)
+	n = n.heard(&w.good, w.net, c)
 	w.net = &n
+}
+
+// heard is what else is known of a device, after a good fix and what was known before.
+func (n witness) heard(good *reading, before *witness, c *Config) witness {
+	n.sure = n.origin == ofReach || !n.excludes(good, c) ||
+		before != nil && !before.at.Before(good.at) && before.excludes(good, c) && !n.excludes(&before.reading, c)
+	return n
 }
 
 // hears takes what is no satellite fix to the way of a device, if there is one, and
