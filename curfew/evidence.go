@@ -154,15 +154,38 @@ func (e *Evaluator) evidence(o *em.Observation) {
 		e.atHome(o, e.why(Home), "", time.Time{})
 	case em.Outside:
 		if e.jumped(o.At, away) {
+			e.overrule(o, byJump)
 			return
 		}
 		e.s.dark = 0
-		if !e.inContact(o.At) {
-			e.outOfHome(o.At, refOf(o, e.why(Away)), "")
-			if away > 0 && e.s.now == Away {
-				e.s.gone = o.At.Add(min(away, e.config.MaxGap))
-			}
+		if e.inContact(o.At) {
+			e.overrule(o, byContact)
+			return
 		}
+		e.outOfHome(o.At, refOf(o, e.why(Away)), "")
+		if away > 0 && e.s.now == Away {
+			e.s.gone = o.At.Add(min(away, e.config.MaxGap))
+		}
+	}
+}
+
+// Why a position outside was not taken as evidence.
+const (
+	byContact = iota // a unit heard the wearer
+	byJump           // nobody can have come there
+	overrules
+)
+
+// overrule notes a position outside that was not taken as evidence: the verdict on
+// the night says so.
+func (e *Evaluator) overrule(o *em.Observation, why int) {
+	runs := e.s.tracks[trackThere].runs
+	for i := range runs {
+		r := &runs[i]
+		if r.overruledRef.id == (em.ObservationID{}) {
+			r.overruledRef = refOf(o, nil)
+		}
+		r.overruled[why] = min(r.overruled[why]+1, maxTally)
 	}
 }
 

@@ -3,6 +3,7 @@ package curfew_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -391,6 +392,42 @@ func TestScripts(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", cmp.Diff(s.want, got))
 			}
 		})
+	}
+}
+
+// TestOldState: a state of version 5, which ends before what was overruled of its one
+// obligation, is read and goes on as if it had been kept.
+func TestOldState(t *testing.T) {
+	s := newScript(t, "date 2026-03-02\n18:50:00 contact\n18:52 beats 07:30 5m\n22:00 out 22:04 1m\nuntil 11:00\n--\n")
+	kept, old := s.evaluator(t), s.evaluator(t)
+	read := false
+	for _, o := range s.obs {
+		kept.Observe(nil, o)
+		b, err := kept.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case read:
+			old.Observe(nil, o)
+			if again, err := old.AppendBinary(nil); err != nil || !bytes.Equal(again, b) {
+				t.Fatalf("%v: %v: %x, want %x", o.At, err, again, b)
+			}
+		case o.At.Hour() >= 17 && o.At.Hour() < 19: // in UTC: it has begun
+			none := len(em.ObservationID{}) + 3 // of a piece of evidence: its offset, words and facts
+			b[0] = 5
+			if err := old.UnmarshalBinary(b[:len(b)-2-none]); err != nil {
+				t.Fatal(err)
+			}
+			read = true
+			b[0] = 4
+			if err := s.evaluator(t).UnmarshalBinary(b[:len(b)-2-none]); !errors.Is(err, em.ErrState) {
+				t.Fatal(err)
+			}
+		}
+	}
+	if !read {
+		t.Error("no obligation was under way")
 	}
 }
 

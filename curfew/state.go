@@ -9,7 +9,9 @@ import (
 	"github.com/sargas-em/em"
 )
 
-const stateVersion = 5 // 4: the state of a Follower; 5: the grounds of evidence
+// 4: the state of a Follower; 5: the grounds of evidence, which is still read; 6:
+// positions that were overruled.
+const stateVersion = 6
 
 // AppendBinary appends the canonical state. Before the first call it is empty.
 func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
@@ -50,6 +52,10 @@ func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
 			dst = append(em.AppendString(dst, r.row), byte(r.kind), byte(r.tail))
 			dst = appendFields(dst, r.fields())
 			dst = em.AppendUint(em.AppendUint(dst, r.incidents), r.silences)
+			for _, n := range r.overruled {
+				dst = em.AppendUint(dst, n)
+			}
+			dst = appendFields(dst, fields{refs: []*ref{&r.overruledRef}})
 		}
 	}
 	return dst, nil
@@ -189,7 +195,8 @@ func (e *Evaluator) read(r *em.StateReader, s *state) {
 			*t = r.String()
 		}
 	}
-	if v := octet(stateVersion, "curfew: unknown version"); v != stateVersion {
+	version := octet(stateVersion, "curfew: unknown version")
+	if version < 5 {
 		r.Fail("curfew: unknown version")
 	}
 	s.now = Presence(octet(byte(Away), "curfew: unknown presence"))
@@ -225,14 +232,14 @@ func (e *Evaluator) read(r *em.StateReader, s *state) {
 	wanted := len(s.tracks)
 	s.tracks = s.tracks[:n]
 	for k := range s.tracks {
-		readTrack(r, read, octet, &s.tracks[k], k, s.at)
+		readTrack(r, version, read, octet, &s.tracks[k], k, s.at)
 	}
 	if n < wanted && r.Err() == nil {
 		s.begin()
 	}
 }
 
-func readTrack(r *em.StateReader, read func(fields), octet func(byte, string) byte, tr *track, k int, at time.Time) {
+func readTrack(r *em.StateReader, version byte, read func(fields), octet func(byte, string) byte, tr *track, k int, at time.Time) {
 	read(tr.fields())
 	if tr.settled.IsZero() || tr.settled.After(at) {
 		r.Fail("curfew: settled in the future")
@@ -241,8 +248,14 @@ func readTrack(r *em.StateReader, read func(fields), octet func(byte, string) by
 		v := run{row: r.String(), kind: Kind(octet(byte(MustAttend), "curfew: unknown kind")), tail: span(octet(byte(spanDoubt), "curfew: unknown span"))}
 		read(v.fields())
 		v.incidents, v.silences = r.Uint(), r.Uint()
+		if version > 5 {
+			for i := range v.overruled {
+				v.overruled[i] = r.Uint()
+			}
+			read(fields{refs: []*ref{&v.overruledRef}})
+		}
 		switch {
-		case len(v.row) > 4*maxText || v.incidents > maxTally || v.silences > maxTally:
+		case len(v.row) > 4*maxText || v.incidents > maxTally || v.silences > maxTally || slices.Max(v.overruled[:]) > maxTally:
 			r.Fail("curfew: an obligation out of range")
 		case v.start.IsZero() || v.from.IsZero() || len(tr.runs) >= 4*MaxRows || trackOf(v.kind) != k:
 			r.Fail("curfew: an obligation without a beginning")

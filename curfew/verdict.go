@@ -243,6 +243,17 @@ func (e *Evaluator) nightEvent(r *run) em.Event {
 	if r.from.After(r.ob.Start) {
 		d.Facts = e.instant(d.Facts, "judged_from", r.from)
 	}
-	rests(&ev, e.s.homeRef, e.s.awayRef)
+	rests(&ev, e.s.homeRef, e.s.awayRef, r.overruledRef)
+	for i, n := range r.overruled {
+		if n > 0 {
+			d.Facts = append(d.Facts, em.Fact{Name: overruledFact[i], Num: float64(n), Unit: "1"})
+			d.Reason += fmt.Sprintf(" Positions outside that did not count, as %s: %d.", overruledWords[i], n)
+		}
+	}
 	return ev
 }
+
+var (
+	overruledFact  = [overrules]string{"outside_in_contact", "outside_by_jump"}
+	overruledWords = [overrules]string{"a home unit heard the wearer", "nobody can have come there"}
+)
