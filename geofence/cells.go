@@ -45,10 +45,10 @@ const (
 	// microseconds an edge, once: of more edges than these nobody waits for it.
 	cellLeast, cellMost = 8, 1 << 12
 
-	cellEnough = 8  // edges are not worth a division
-	cellRoom   = 3  // words an edge for divisions
+	cellEnough = 12 // edges are not worth a division
+	cellRoom   = 1  // words an edge for divisions
 	cellCrowd  = 96 // edges are searched in another way
-	runGap     = 2  // edges between two runs are looked at as well
+	runGap     = 8  // edges between two runs are looked at as well
 )
 
 // cellBuilder divides the surroundings of a drawing.

@@ -22,7 +22,7 @@ import (
 // Append. A vertex takes eight bytes, and a zone of some thirty vertices some
 // 600 in all, besides the Zone itself. What distances need is made when a zone
 // is first asked for one, some hundred microseconds for thirty vertices, and kept:
-// some forty bytes an edge.
+// some thirty bytes an edge.
 type Index struct {
 	zones     []Zone
 	sorted    []uint32 // numbers of the zones by ID
