@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -172,7 +173,13 @@ func (d *decoding) complete(l frames.Line, dev protocol.Device, r *result) (agai
 // says that this makes it good in one of them and no other.
 func (d *decoding) completeAny(l frames.Line) (good result, ok bool) {
 	found := 0
+	tried := map[reflect.Type]bool{} // dialects may share a codec
 	for _, dev := range d.tool.reg.All() {
+		codec := reflect.TypeOf(dev.Codec)
+		if tried[codec] {
+			continue
+		}
+		tried[codec] = true
 		if d.relaxed {
 			dev = dev.Relax()
 		}
