@@ -98,9 +98,20 @@ func TestPresence(t *testing.T) {
 			none(3, 321, em.Outside, 0), // 301 m beyond the radius
 			none(4, 320, em.SideUnknown, 0),
 		},
-		"no speed, seen often": {
+		"no speed, a jump seen often": {
 			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
-			none(2.3, 95, em.Outside, 0), // 155 m, 18 s after the last
+			none(2.3, 95, em.SideUnknown, 0), // 155 m, 18 s after the last: 8.6 m/s
+			none(2.6, 95, em.SideUnknown, 0),
+		},
+		"no speed, seen on its way": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			none(2.2, 70, em.SideUnknown, 0), // 130 m from the rest: drift, and the mean is 50 m inside now
+			none(2.3, 105, em.Outside, 0),    // 155 m from there, but 35 m from the last, within both circles
+		},
+		"no speed, a jump that wavers": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			none(3, 95, em.SideUnknown, 0),
+			none(4, 130, em.SideUnknown, 0), // 0.6 m/s, but 35 m are within both circles
 		},
 		"no speed, outside already": {
 			none(1, 60, em.Outside, 0), none(2, 60, em.Outside, 0), // rests here
@@ -196,21 +207,21 @@ func TestPresenceWhy(t *testing.T) {
 		facts  string
 	}{
 		"inside": {[]step{v(0, 1, -60)}, "60 m inside the edge, position good to ±20 m",
-			"presence presence/4; by circle; distance_m -60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0 m/s"},
+			"presence presence/5; by circle; distance_m -60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0 m/s"},
 		"a moving fix": {[]step{v(1.2, 1, -60), v(1.3, 2, 60)},
 			"60 m outside the edge, position good to ±20 m, at 1.3 m/s, moving",
-			"presence presence/4; by speed; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 1.3 m/s; moving_mps 0.8 m/s; proves_s 0.571 s"},
+			"presence presence/5; by speed; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 1.3 m/s; moving_mps 0.8 m/s; proves_s 0.571 s"},
 		"standing": {[]step{v(1.2, 1, 60), v(.3, 2, 60)},
 			"60 m outside the edge, position good to ±20 m, at 0.3 m/s, which takes another one to prove it",
-			"presence presence/4; by several; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0.3 m/s; moving_mps 0.8 m/s; proves_s 0 s"},
+			"presence presence/5; by several; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0.3 m/s; moving_mps 0.8 m/s; proves_s 0 s"},
 		"two paces": {[]step{none(1, -60), none(2, -60), none(3, 25), none(4, 110)},
 			"110 m outside the edge, position good to ±20 m, at a pace of 1.4 m/s, moving by two paces",
-			"presence presence/4; by pace; distance_m 110 m; margin_m 90 m; radius95_m reported 20 m; pace_mps 1.42 m/s; moving_mps 0.5 m/s; proves_s 1.285 s"},
+			"presence presence/5; by pace; distance_m 110 m; margin_m 90 m; radius95_m reported 20 m; pace_mps 1.42 m/s; moving_mps 0.5 m/s; proves_s 1.285 s"},
 		"far": {[]step{none(1, 1100)}, "1100 m outside the edge, position good to ±20 m, too far for reflections",
-			"presence presence/4; by distance; distance_m 1100 m; margin_m 1080 m; radius95_m reported 20 m; moving_mps 0.5 m/s; proves_s 15.428 s"},
+			"presence presence/5; by distance; distance_m 1100 m; margin_m 1080 m; radius95_m reported 20 m; moving_mps 0.5 m/s; proves_s 15.428 s"},
 		"by access points": {[]step{{at: 1, distance: -50, radius: 40, change: source(em.SourceWiFi)}},
 			"50 m inside the edge, position good to ±40 m, by cells or access points",
-			"presence presence/4; by network; distance_m -50 m; margin_m 10 m; radius95_m reported 40 m"},
+			"presence presence/5; by network; distance_m -50 m; margin_m 10 m; radius95_m reported 40 m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at, err := PresenceAt(roundZone(KindHome), 0)
