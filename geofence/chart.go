@@ -154,6 +154,7 @@ const (
 	fanShift = 3
 
 	fewSpots = 40 // are looked at as they are
+	partMost = 14 // edges of them at once, as it may be enough
 )
 
 // draw draws edges that lie within chartReach of the origin.
@@ -248,8 +249,9 @@ const farX, farY = -100, -37
 // find looks for what is nearer to (x, y) than the root of best2: its distance
 // squared, and where it is from there. It also says on which side of the edges
 // (x, y) is, if they are those of an area: odd is 1 inside. That is known if the
-// edges make that easy.
-func (d *drawing) find(x, y, best2 float64) (d2, nx, ny float64, odd uint64, known bool) {
+// edges make that easy. If something is nearer than the root of enough, any that is
+// may be told of, and the side is not known.
+func (d *drawing) find(x, y, best2, enough float64) (d2, nx, ny float64, odd uint64, known bool) {
 	run, least := d.spots, int64(0)
 	switch {
 	case d.cells.has(x, y):
@@ -257,8 +259,16 @@ func (d *drawing) find(x, y, best2 float64) (d2, nx, ny float64, odd uint64, kno
 			return d.search(x, y, best2)
 		}
 	case d.extra == nil:
-		least, odd = scan(run, x, y, farX, farY)
-		known = true
+		least, known = math.MaxInt64, true
+		for rest := d.spots; len(rest) > 1 && known; {
+			part := rest[:min(len(rest), partMost+1)]
+			l, o := scan(part, x, y, farX, farY)
+			if odd ^= o; l|scanMost < least|scanMost {
+				run, least = part, l
+				known = leastOf(l) > enough
+			}
+			rest = rest[len(part)-1:]
+		}
 	default:
 		return d.search(x, y, best2)
 	}

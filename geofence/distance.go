@@ -127,6 +127,8 @@ type nearest struct {
 	chord s1.ChordAngle // to the nearest edge so far
 	reach float64       // its length, and a little more
 	side  side
+
+	enough float64 // what is found may be anything nearer than its root
 }
 
 // clear is how many metres from its edge a ring on a chart has a place on the
@@ -204,13 +206,17 @@ func (d *drawing) fetch() {
 func fetched(uint32) {}
 
 // distanceWithin is distance, or false if that is more than limit metres: than
-// those and up to half as many more, if they are a large part of the globe.
+// those and up to half as many more, if they are a large part of the globe. Of
+// edges that are clearly within the limit, any may be taken for the nearest.
 func (s *edgeSet) distanceWithin(o *place, limit float64) (float64, side, bool) {
 	chord, reach := s1.StraightChordAngle, 2.
 	if angle := limit/em.EarthRadius*(1+1e-9) + 1e-9; angle < 2 { // and more than its chord
 		chord, reach = s1.ChordAngle(angle*angle), angle+ballSlack
 	}
 	n := nearest{o: o, chord: chord, reach: reach}
+	if a := limit / em.EarthRadius; a < .05 { // so that an arc is hardly longer than its chord
+		n.enough = .998 * a * a // on the chart squares are no less
+	}
 	s.find(&n)
 	d, near := metres(n.chord), n.chord < chord
 	return d, side{n.side.known && min(d, limit) > clear, n.side.inside}, near
@@ -285,7 +291,7 @@ func (n *nearest) look(s *drawing) {
 	// chart, if it is near its origin; see chord2.
 	scale := 1 + (x*x+y*y)/4
 	best2 := float64(n.chord) * scale * (1 + chartReach*chartReach/4)
-	d2, nx, ny, odd, known := s.find(x, y, best2)
+	d2, nx, ny, odd, known := s.find(x, y, best2, n.enough)
 	n.side = side{known, odd == 1}
 	if d2 < best2 {
 		n.found(chord2(scale, d2, x+nx, y+ny))
