@@ -90,6 +90,29 @@ func (d *drawing) divide() {
 	d.words = packed
 }
 
+// packed is an edge set with its spots and cells, if they are few.
+type packed struct {
+	edgeSet
+	room [packedSpots]spot
+}
+
+const packedSpots = 120
+
+// packed returns the edges in one piece with their spots and cells, if there is
+// room: so that a question is about one page, and lines of the cache in a row.
+func (s *edgeSet) packed() *edgeSet {
+	n, words := len(s.spots), len(s.words)
+	all := n + (words+1)/2
+	if words == 0 || all > packedSpots {
+		return s
+	}
+	p := &packed{edgeSet: *s}
+	p.spots = append(p.room[:0:n], s.spots...)
+	p.words = unsafe.Slice((*uint32)(unsafe.Pointer(&p.room[n])), words)
+	copy(p.words, s.words)
+	return &p.edgeSet
+}
+
 // newCells makes the cells of a drawing; none if they are not worth it.
 func newCells(spots []spot) cells {
 	if len(spots) <= cellLeast || len(spots) > cellMost {

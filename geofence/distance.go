@@ -16,7 +16,7 @@ import (
 // drawn on one chart, mostly all of them; the charts lie in balls, and those in
 // larger balls. The answer is good to ten centimetres within ten kilometres and
 // to a hundred-thousandth beyond; see chartReach. It takes some ten bytes an
-// edge, and with cells some thirty.
+// edge, and with cells some forty.
 type edgeSet struct{ drawing }
 
 // atlas is many drawings, or edges that are too long for a chart.

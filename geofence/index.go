@@ -22,7 +22,7 @@ import (
 // Append. A vertex takes eight bytes, and a zone of some thirty vertices some
 // 600 in all, besides the Zone itself. What distances need is made when a zone
 // is first asked for one, some hundred microseconds for thirty vertices, and kept:
-// some thirty bytes an edge.
+// some forty bytes an edge.
 type Index struct {
 	zones     []Zone
 	sorted    []uint32 // numbers of the zones by ID
@@ -261,7 +261,7 @@ func (x *Index) edgesOf(zone int) *edgeSet {
 		area := x.tree.zones[zone].round == 0
 		made := newEdgeSet(borderEdges(x.tree.chains(zone), area), area)
 		made.divide()
-		at.CompareAndSwap(nil, &made)
+		at.CompareAndSwap(nil, made.packed())
 		s = at.Load()
 	}
 	return s
