@@ -787,6 +787,36 @@ func (u unsorted) Observations(c em.Clock, from, to time.Time) iter.Seq2[em.Obse
 	}
 }
 
+// A long replay asks the History few times: each time may cost it a whole day's
+// reading.
+func TestLongReplayAsksSeldom(t *testing.T) {
+	asked := 0
+	h := counted{new(em.MemoryHistory), &asked}
+	const n = 40_000
+	var obs []em.Observation
+	for i := range n {
+		obs = append(obs, fix(clock("18:00:00").Add(time.Duration(i)*time.Millisecond), -1))
+	}
+	h.Store(obs...)
+	d := newDesk(t, em.Config{History: h}, &crossing{})
+	if err := d.tl.Restore(&d.r, clock("19:00:00")); err != nil {
+		t.Fatal(err)
+	}
+	if asked > 10 {
+		t.Errorf("asked %d times for %d observations", asked, n)
+	}
+}
+
+type counted struct {
+	*em.MemoryHistory
+	asked *int
+}
+
+func (c counted) Observations(of em.Clock, from, to time.Time) iter.Seq2[em.Observation, error] {
+	*c.asked++
+	return c.MemoryHistory.Observations(of, from, to)
+}
+
 // More observations of one instant than a page of the History, or than a
 // Timeline remembers, are one more case of late data, no loss.
 func TestManyObservationsOfOneInstant(t *testing.T) {

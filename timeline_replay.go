@@ -227,17 +227,23 @@ type source struct {
 	from, to time.Time
 	bound    *Observation // none after it; nil for no bound
 	page     []Observation
+	size     int // of the next page
 	i        int
 	more     bool
 }
 
-// pageSize is how many observations are read from the History at once, so that
-// it is never asked for something while it yields something else.
-const pageSize = 256
+// A page is so many observations that are read from the History at once, so that
+// it is never asked for something while it yields something else: at first few, as
+// most replays are short, then twice as many each time. A History may read more at
+// once than it then yields, such as a day.
+const (
+	firstPage = 256
+	mostPage  = 16 << 10
+)
 
 func (l *lane) source(x *call, re *rewrite) *source {
 	old := &re.old.lane
-	s := &source{history: x.t.cfg.History, clock: l.clock, from: re.base.at, to: endOfTime, more: true}
+	s := &source{history: x.t.cfg.History, clock: l.clock, from: re.base.at, to: endOfTime, size: firstPage, more: true}
 	if old.warm {
 		// What was not shown yet, though stored, is fed later.
 		if old.last.ID == (ObservationID{}) {
@@ -287,8 +293,8 @@ func (s *source) read() error {
 		if at.Before(s.from) || !at.Before(s.to) || o.Body == nil {
 			return fmt.Errorf("%w: an observation of %v, asked from %v to %v in order", ErrHistory, at, from, s.to)
 		}
-		if len(s.page) >= pageSize && at.After(s.from) {
-			s.from, s.more = at, true
+		if len(s.page) >= s.size && at.After(s.from) {
+			s.from, s.size, s.more = at, min(2*s.size, mostPage), true
 			break
 		}
 		s.from = at
