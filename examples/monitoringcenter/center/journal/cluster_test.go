@@ -2,15 +2,42 @@ package journal
 
 import (
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"github.com/sargas-em/em/examples/internal/faults"
 )
 
-// A cluster of three loses its leader, twice, each time without a word, while
+// A log is opened before its server is there, as when all start together.
+func TestOpenBeforeTheServer(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	free.Close()
+	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, srv.Start)
+	defer func() { srv.Shutdown(); srv.WaitForShutdown() }()
+	j, err := Open(t.Context(), Config{URL: fmt.Sprintf("nats://127.0.0.1:%d", port), Replicas: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if err := j.Append(t.Context(), report("1", 0)); err != nil {
+		t.Error(err)
+	}
+}
+
+// A cluster of three loses its leader again and again, each time without a word, while
 // reports come in: what was acknowledged is there, in order and once, for a
 // reader who was there all the time and for one who comes later.
 func TestLeaderIsKilled(t *testing.T) {
@@ -62,7 +89,7 @@ func TestLeaderIsKilled(t *testing.T) {
 		}
 	}
 	grow(100)
-	for range 2 {
+	for range faults.Rounds(t, 2) {
 		info, err := j.stream.Info(t.Context())
 		if err != nil || info.Cluster == nil {
 			t.Fatalf("who leads: %+v, %v", info, err)

@@ -140,7 +140,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 
 func (j *Journal) open(ctx context.Context, cfg Config) (err error) {
 	if cfg.URL != "" {
-		j.conn, err = dial(cfg.URL)
+		j.conn, err = dial(ctx, cfg.URL)
 	} else {
 		cfg.Replicas = 1
 		if j.srv, err = embed(cfg.Dir); err == nil {

@@ -13,10 +13,21 @@ import (
 )
 
 // dial connects to an external server or cluster. The connection comes back by
-// itself, to whichever of the servers is there.
-func dial(url string) (*nats.Conn, error) {
-	return nats.Connect(url, nats.Name("monitoringcenter"), nats.MaxReconnects(-1), nats.ReconnectWait(200*time.Millisecond))
+// itself, to whichever of the servers is there. Processes that are started together
+// with the servers are mostly ready before those.
+func dial(ctx context.Context, url string) (*nats.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialFor)
+	defer cancel()
+	for {
+		conn, err := nats.Connect(url, nats.Name("monitoringcenter"), nats.MaxReconnects(-1), nats.ReconnectWait(200*time.Millisecond))
+		if !errors.Is(err, nats.ErrNoServers) || !sleep(ctx, retryEvery) {
+			return conn, err
+		}
+	}
 }
+
+// dialFor is how long servers may take before the first of them answers.
+const dialFor = 20 * time.Second
 
 const identityKey = "sargas.log"
 
