@@ -19,7 +19,7 @@ type Client struct {
 // Bounds of one call.
 const (
 	patience   = 30 * time.Second
-	mostAnswer = 1 << 20 // bytes
+	mostAnswer = 64 << 20 // bytes
 )
 
 // Call sends a JSON document and returns the answer. An answer that is no
@@ -38,7 +38,10 @@ func (c Client) Call(ctx context.Context, method, path string, body []byte) ([]b
 		return nil, err
 	}
 	defer resp.Body.Close()
-	doc, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
+	doc, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer+1))
+	if len(doc) > mostAnswer {
+		return nil, fmt.Errorf("%s %s: an answer of more than %d bytes", method, path, mostAnswer)
+	}
 	if err == nil && resp.StatusCode >= 300 {
 		err = fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, bytes.TrimSpace(doc))
 	}
