@@ -49,9 +49,10 @@ func launch(t *testing.T, dir string, args ...string) *process {
 }
 
 // start starts the command with a listener for devices, and waits until it listens.
+// Devices may upload as fast as they can.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], append(args, "--device", "gt06=127.0.0.1:0")...)
+	cmd := exec.Command(os.Args[0], append(args, "--device", "gt06=127.0.0.1:0", "--rate-device", "-1")...)
 	cmd.Env = append(os.Environ(), "EM_TEST_RUN_MAIN=1")
 	p, err := client.Start(cmd, token, 1)
 	if err != nil {
@@ -104,9 +105,11 @@ func TestKilledWhileDevicesUpload(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	f := newFleet(4, 800)
+	rounds := faults.Rounds(t, 5)
+	f := newFleet(4, perRound*(rounds+1))
 	dir := t.TempDir()
-	for round := range faults.Rounds(t, 5) {
+	for round := range rounds {
+		f.until = perRound * (round + 1)
 		p := launch(t, dir)
 		if round == 0 {
 			f.enrol(t, p)
@@ -126,5 +129,6 @@ func TestKilledWhileDevicesUpload(t *testing.T) {
 		f.has(t, p, acked)
 		p.stop(t)
 	}
+	f.until = 0
 	f.ends(t, launch(t, dir))
 }

@@ -71,9 +71,11 @@ func TestPowerCut(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	f := newFleet(4, 400)
+	rounds := faults.Rounds(t, 3)
+	f := newFleet(4, perRound*(rounds+1))
 	d := newDisk(t, 256)
-	for round := range faults.Rounds(t, 3) {
+	for round := range rounds {
+		f.until = perRound * (round + 1)
 		p := launch(t, d.dir)
 		if round == 0 {
 			f.enrol(t, p)
@@ -98,6 +100,7 @@ func TestPowerCut(t *testing.T) {
 		f.has(t, p, acked)
 		p.stop(t)
 	}
+	f.until = 0
 	f.ends(t, launch(t, d.dir))
 }
 

@@ -27,8 +27,13 @@ type fleet struct {
 	acked  []map[time.Time]bool
 }
 
+// perRound is how many fixes of each device a round of faults has: about what is
+// acknowledged in half a second, so that mostly each falls in the midst of an upload.
+const perRound = 300
+
+// newFleet has all fixes lie in the last days, a quarter of an hour ago at the latest.
 func newFleet(devices, fixes int) *fleet {
-	f := &fleet{base: time.Now().UTC().Truncate(time.Second).Add(-6 * time.Hour)}
+	f := &fleet{base: time.Now().UTC().Truncate(time.Second).Add(-fixEvery*time.Duration(fixes) - 15*time.Minute)}
 	for d := range devices {
 		f.routes, f.acked = append(f.routes, route(d, f.base, fixes)), append(f.acked, map[time.Time]bool{})
 	}
@@ -99,7 +104,7 @@ func (f *fleet) ends(t *testing.T, p *process, to ...*process) {
 	calm.finish(t, p)
 	want := incidents(t, p)
 	p.stop(t)
-	if n := len(f.routes) * (len(f.routes[0]) / 80); len(want) != n {
+	if n := len(f.routes) * (((len(f.routes[0])-1)/stay + 1) / 2); len(want) != n {
 		t.Fatalf("undisturbed: %d incidents, want %d", len(want), n)
 	}
 	if !slices.Equal(got, want) {
@@ -166,17 +171,23 @@ func (d *tracker) note(out *protocol.Output) {
 	}
 }
 
+// fixEvery is the time of a device from one of its fixes to the next.
+const fixEvery = 15 * time.Second
+
+// stay is how many fixes a device is outside of the zone, and then inside.
+const stay = 40
+
 // route is the positions of one device: in and out of the zone, by no more than
-// 50 m/s, a fix every 15 seconds of its own time.
+// 50 m/s.
 func route(device int, base time.Time, n int) []em.Observation {
 	obs := make([]em.Observation, n)
 	for i := range obs {
 		lat := 54.7135 // 720 m away
-		if i/40%2 == 1 {
+		if i/stay%2 == 1 {
 			lat = 54.72 // inside
 		}
-		obs[i] = em.Observation{Stored: true, DeviceAt: base.Add(time.Duration(i) * 15 * time.Second), Body: &em.Fix{
-			LatLng:   em.LatLng{Lat: lat + float64(i%40)*1e-6, Lng: 25.28 + float64(device)*1e-4},
+		obs[i] = em.Observation{Stored: true, DeviceAt: base.Add(time.Duration(i) * fixEvery), Body: &em.Fix{
+			LatLng:   em.LatLng{Lat: lat + float64(i%stay)*1e-6, Lng: 25.28 + float64(device)*1e-4},
 			Validity: em.FixCurrent, Source: em.SourceGNSS,
 		}}
 	}

@@ -76,7 +76,8 @@ func TestKilledWhileTelling(t *testing.T) {
 
 	// Of people whose curfew began forty minutes ago each is out; every other
 	// one's device says later that the person was at home.
-	const people = 12
+	rounds := faults.Rounds(t, 6)
+	people := 2 * rounds
 	start := time.Now().UTC().Add(-40 * time.Minute).Truncate(time.Minute)
 	fixes := func(lat float64, stored bool, minutes ...int) (obs []em.Observation) {
 		for _, m := range minutes {
@@ -90,7 +91,7 @@ func TestKilledWhileTelling(t *testing.T) {
 	for d := range acked {
 		acked[d] = map[time.Time]bool{}
 	}
-	play := func(ctx context.Context, p *process, pause func() time.Duration) {
+	play := func(ctx context.Context, p *process, people int, pause func() time.Duration) {
 		var wg sync.WaitGroup
 		for d := range people {
 			wg.Go(func() {
@@ -104,7 +105,7 @@ func TestKilledWhileTelling(t *testing.T) {
 		wg.Wait()
 	}
 	dir := t.TempDir()
-	for round := range faults.Rounds(t, 6) {
+	for round := range rounds {
 		p := launch(t, dir)
 		if round == 0 {
 			var rows []string
@@ -123,7 +124,8 @@ func TestKilledWhileTelling(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		pause := time.Duration(rnd.IntN(400)) * time.Millisecond
-		go func() { defer close(done); play(ctx, p, func() time.Duration { return pause }) }()
+		// In each round there are people of whom nothing was heard before.
+		go func() { defer close(done); play(ctx, p, min(people, 2*round+4), func() time.Duration { return pause }) }()
 		time.Sleep(time.Duration(50+rnd.IntN(500)) * time.Millisecond)
 		if err := p.Cmd.Process.Signal(syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -133,7 +135,7 @@ func TestKilledWhileTelling(t *testing.T) {
 		<-done
 	}
 	p := launch(t, dir)
-	play(t.Context(), p, func() time.Duration { return 50 * time.Millisecond })
+	play(t.Context(), p, people, func() time.Duration { return 50 * time.Millisecond })
 	p.caughtUp(t)
 
 	type notice struct{ ID, Kind, State string }

@@ -174,8 +174,8 @@ func killProcesses(t *testing.T, partitions int) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	s := newSite(t, partitions)
 	s.shares(t, 2)
-	rounds := faults.Rounds(t, 4)
-	f := newFleet(6, min(400+100*rounds, 1200))
+	rounds := faults.Rounds(t, 8) // each kind once
+	f := newFleet(6, 100*(rounds+1))
 	f.enrol(t, s.centers[s.owner])
 	kinds := []struct {
 		name string

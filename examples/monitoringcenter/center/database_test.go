@@ -25,7 +25,8 @@ func TestDatabaseGoesAndComes(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := centertest.Start(t, centertest.Config{Options: func(o *center.Options) { o.Record = url }})
-	base := now().Add(-time.Hour)
+	rounds := faults.Rounds(t, 4)
+	base := now().Add(-time.Duration(10*rounds+20) * time.Minute)
 	c.Put("/api/v1/zones", centertest.School("school-1", "z7", 300))
 	c.Put("/api/v1/people", centertest.Person(1, base, `"zones":["school-1"]`))
 	d := c.Connect(1)
@@ -47,7 +48,6 @@ func TestDatabaseGoesAndComes(t *testing.T) {
 	acknowledged := func() {
 		c.Eventually("all reports are acknowledged", func() bool { return d.Acks() >= sent+1 }) // and the login
 	}
-	rounds := faults.Rounds(t, 4)
 	for n := range rounds {
 		down := server.Kill
 		if n%2 == 1 {
