@@ -59,10 +59,12 @@ func (d *loadDevice) run(ctx context.Context, connected chan<- error, ready <-ch
 	}
 	buf := make([]byte, 512)
 	// Until all are connected the device says what its dialect asks for.
-	for idle := true; idle && ctx.Err() == nil; {
+	for idle := true; idle; {
 		select {
 		case <-ready:
 			idle = false
+		case <-ctx.Done():
+			return
 		default:
 			d.turn(ctx, buf, time.Now().Add(d.look()))
 		}
