@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/sargas-em/em/curfew"
 	"github.com/sargas-em/em/curfew/checkin"
 	"github.com/sargas-em/em/examples/internal/program"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 )
 
 func TestMain(m *testing.M) {
@@ -248,6 +250,26 @@ func TestOrdersSchemaTakesWhatIsWritten(t *testing.T) {
 		"id": "p-1", "since": at, "devices": []any{}, "curfews": []any{map[string]any{"order": order}}, "checkins": []any{map[string]any{"rule": rule}},
 		"decisions": []curfew.Decision{{Absence: em.EventID{1}, Exclude: true, Reason: "r", By: "b", At: at}},
 	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := readOrders(doc); err != nil {
+		t.Errorf("%v in\n%s", err, doc)
+	}
+}
+
+// The orders' schema takes all that an order may ask of the evidence about zones.
+func TestOrdersSchemaTakesTracking(t *testing.T) {
+	asked := roster.Tracking{
+		Buffer: 1, MaxRadius: 1, Accuracy: map[string]float64{"gt06": 1}, Alert: &roster.Confirm{Fixes: 1, Dwell: 1, Sure: 1, Sum: 1}, Clear: &roster.Confirm{Fixes: 2},
+		ClearMargin: 1, PassGap: 1, Stays: true, Contacts: true, Undecided: 1, Unknown: 1,
+	}
+	for v, i := reflect.ValueOf(asked), 0; i < v.NumField(); i++ {
+		if v.Field(i).IsZero() {
+			t.Fatalf("%s is not tried", v.Type().Field(i).Name)
+		}
+	}
+	doc, err := json.Marshal(map[string]any{"people": []any{map[string]any{"id": "p-1", "since": "2026-03-02T17:00:00Z", "devices": []any{}, "tracking": asked}}})
 	if err != nil {
 		t.Fatal(err)
 	}

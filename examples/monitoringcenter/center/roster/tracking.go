@@ -20,6 +20,12 @@ type Tracking struct {
 	PassGap     Duration           `json:"pass_gap,omitempty"`
 	Stays       bool               `json:"stays,omitempty"` // also tell stays at home and at places
 
+	// After so long zone.unknown tells what may be: that positions leave a violation
+	// open, half an hour by default, and, where Unknown is set, that nothing says
+	// where the person is.
+	Undecided Duration `json:"undecided_after,omitempty"`
+	Unknown   Duration `json:"unknown_after,omitempty"`
+
 	// Contacts holds contacts with the curfew's units against satellites that put the
 	// wearer elsewhere: zone.doubted tells of it at once, and zones of nothing that rests
 	// on either for up to half an hour. That is for units that nobody can carry along:
@@ -51,6 +57,7 @@ func (p *Person) tracking() geofence.Config {
 			c.Contacts = p.contacts()
 		}
 		c.Buffer, c.MaxRadius95, c.DeviceAccuracy, c.Stays = t.Buffer, t.MaxRadius, t.Accuracy, t.Stays
+		c.UndecidedAfter, c.UnknownAfter = time.Duration(t.Undecided), time.Duration(t.Unknown)
 		c.Alert, c.Clear, c.ClearMargin, c.PassGap = t.Alert.confirm(), t.Clear.confirm(), t.ClearMargin, time.Duration(t.PassGap)
 	}
 	return c

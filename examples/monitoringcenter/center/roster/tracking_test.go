@@ -8,6 +8,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
+	"github.com/sargas-em/em/geofence"
 )
 
 // zoneRule is what judges a person, with these fields of a document, by zones.
@@ -73,6 +74,27 @@ func TestTracking(t *testing.T) {
 		slices.Sort(got)
 		if got = slices.DeleteFunc(got, func(k string) bool { return k == "zone.passed" }); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.fields, got, c.want)
+		}
+	}
+}
+
+// After how long positions that leave a violation open are told is the order's.
+func TestUndecidedIsTheOrders(t *testing.T) {
+	const school = `{"type":"Feature","id":"school","properties":{"kind":"exclusion","radius_m":100},"geometry":{"type":"Point","coordinates":[25.28,54.72]}}`
+	for fields, want := range map[string]int{``: 30, `,"tracking":{"undecided_after":"10m"}`: 10} {
+		tracker, told := zoneRule(t, school, `"zones":["school"]`+fields), -1
+		for i := range 60 {
+			at := base.Add(time.Duration(i) * time.Minute)
+			for _, e := range tracker.Observe(nil, em.Observation{ID: em.ObservationID{byte(i + 1)}, Device: "gt06:990000000000017", At: at, Body: &em.Fix{
+				LatLng: em.LatLng{Lat: 54.721, Lng: 25.28}, Validity: em.FixCurrent, Source: em.SourceGNSS, // 11 m outside
+			}}) {
+				if e.Detail.Kind == geofence.EventUnknown && told < 0 {
+					told = i
+				}
+			}
+		}
+		if told != want {
+			t.Errorf("%s: told after %d minutes, want %d", fields, told, want)
 		}
 	}
 }
