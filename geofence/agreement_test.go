@@ -612,3 +612,53 @@ func TestTranslate(t *testing.T) {
 		}
 	}
 }
+
+// An area of several polygons is all of them, whichever comes first and whichever
+// pole it touches.
+func TestPolygonsAtThePoles(t *testing.T) {
+	wedge := func(from, to float64) orb.Polygon { // from 80 degrees to the pole
+		edge := math.Copysign(80, to)
+		return orb.Polygon{{{from, edge}, {from + 7.5, edge}, {from + 7.5, to}, {from, to}, {from, edge}}}
+	}
+	small := orb.Polygon{{{10, 10}, {11, 10}, {11, 11}, {10, 11}, {10, 10}}}
+	north, dateline, south := wedge(100, 90), wedge(172.5, 90), wedge(-60, -90)
+	index := func(a Area) *Index {
+		t.Helper()
+		x, err := NewIndex(Zone{ID: "z", Kind: KindPlace, Shape: a})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i, a := range []Area{
+		{small, north}, {north, small}, {small, dateline}, {dateline, small}, {north, south}, {south, north}, {dateline, south}, {south, dateline},
+		{small, south}, {south, small}, {small, north, south}, {south, dateline, north, small},
+	} {
+		whole := index(a)
+		set, err := NewSet(Zone{ID: "z", Kind: KindPlace, Shape: a})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parts []*Index
+		for _, p := range a {
+			parts = append(parts, index(Area{p}))
+		}
+		for range 5000 {
+			p := em.LatLng{Lat: 90 - math.Pow(10, 1-7*rng.Float64()), Lng: 360*rng.Float64() - 180}
+			switch rng.IntN(5) {
+			case 0, 1:
+				p.Lat = -p.Lat
+			case 2:
+				p = em.LatLng{Lat: 9 + 3*rng.Float64(), Lng: 9 + 3*rng.Float64()}
+			}
+			want := slices.ContainsFunc(parts, func(x *Index) bool { return len(x.Append(nil, p)) > 0 })
+			if got := len(whole.Append(nil, p)) > 0; got != want {
+				t.Fatalf("area %d, %v: %t, of its polygons %t", i, p, got, want)
+			}
+			if got := len(set.Append(nil, p)) > 0; got != want {
+				t.Fatalf("area %d, %v: %t in a set, of its polygons %t", i, p, got, want)
+			}
+		}
+	}
+}

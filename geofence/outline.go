@@ -297,7 +297,7 @@ func dot(o, a, b E7) int64 {
 // setAnchor finds a point of which it is known whether the area contains it, by
 // what is known of its rings, and from it what the chords need to know.
 func (o *outline) setAnchor(loops []*loop) error {
-	a := &anchor{ref: loops[0].ref.Point}
+	a := &anchor{ref: decideFrom(loops)}
 	in := false
 	for _, l := range loops {
 		in = in != l.ref.Contained
@@ -336,6 +336,23 @@ func (o *outline) setAnchor(loops []*loop) error {
 		}
 	}
 	return nowhere(ErrAmbiguous, "it has edges everywhere")
+}
+
+// decideFrom returns a point to decide from: a pole where no ring has a vertex there, as
+// crossings from it are looked for along a meridian alone.
+func decideFrom(loops []*loop) s2.Point {
+	for _, lat := range [...]int32{quarter, -quarter} {
+		at := func(v E7) bool { return v.Lat == lat }
+		if !slices.ContainsFunc(loops, func(l *loop) bool { return slices.ContainsFunc(l.chain, at) }) {
+			return E7{Lat: lat}.point()
+		}
+	}
+	for _, l := range loops {
+		if math.Abs(l.ref.Point.Z) != 1 {
+			return l.ref.Point
+		}
+	}
+	return E7{Lat: 123_456_789, Lng: -987_654_321}.point() // as good as any
 }
 
 // edgeRun is consecutive edges of a chain: from the vertex first n edges.
