@@ -347,11 +347,6 @@ func decideFrom(loops []*loop) s2.Point {
 			return E7{Lat: lat}.point()
 		}
 	}
-	for _, l := range loops {
-		if math.Abs(l.ref.Point.Z) != 1 {
-			return l.ref.Point
-		}
-	}
 	return E7{Lat: 123_456_789, Lng: -987_654_321}.point() // as good as any
 }
 

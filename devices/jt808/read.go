@@ -15,19 +15,25 @@ func readBody(f *wire.Cursor, h *Header) headed {
 		return nil
 	}
 	var m headed
-	if h.Encryption != 0 && !compact(h.Code) || h.Code == typeVendorData || unread(h.Code) {
-		o := wire.Own[Opaque](f)
-		o.Header, o.Data = *h, f.RestData("data")
-		m = o
-	} else if before := *f; !loose(h.Code) {
+	switch {
+	case h.Encryption != 0 && !compact(h.Code) || h.Code == typeVendorData || unread(h.Code):
+		m = readOpaque(f, h)
+	case loose(h.Code):
+		before := *f
+		if m = readKnown(f, h); f.Err() != nil {
+			*f = before
+			m = readOpaque(f, h)
+		}
+	default:
 		m = readKnown(f, h)
-	} else if m = readKnown(f, h); f.Err() != nil {
-		*f = before
-		o := wire.Own[Opaque](f)
-		o.Header, o.Data = *h, f.RestData("data")
-		m = o
 	}
 	m.head().Tail = f.RestData("tail")
+	return m
+}
+
+func readOpaque(f *wire.Cursor, h *Header) headed {
+	m := wire.Own[Opaque](f)
+	m.Header, m.Data = *h, f.RestData("data")
 	return m
 }
 
