@@ -417,6 +417,12 @@ func leastOf(least int64) float64 { return math.Float64frombits(uint64(least) &^
 func foot(run []spot, least int64, x, y float64) (nx, ny float64) {
 	i := int(least & scanMost)
 	a, b := run[i], run[i+1]
+	switch { // the last of a line begins no edge, and the first of one, last of a run, ends none
+	case a.isGap():
+		return float64(b.x) - x, float64(b.y) - y
+	case b.isGap():
+		b = a
+	}
 	ax, ay := float64(a.x)-x, float64(a.y)-y
 	dx, dy := float64(b.x)-float64(a.x), float64(b.y)-float64(a.y)
 	t := along(ax, ay, dx, dy, shortness(dx, dy))

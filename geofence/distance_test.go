@@ -227,3 +227,43 @@ func TestDistanceFromEdges(t *testing.T) {
 		}
 	}
 }
+
+// Rings lie one after the other in what is searched: where one begins and ends, and
+// only there, the nearest vertex has an edge on one side alone.
+func TestDistanceFromManyRings(t *testing.T) {
+	seed := uint64(53)
+	r := rand.New(rand.NewPCG(seed, 9))
+	for n := 1; n <= 12; n++ {
+		var (
+			area  Area
+			rings []closest
+		)
+		for i := range n {
+			ring := starRing(r, 59+.01*float64(i/4), 10+.02*float64(i%4), 3+r.IntN(60), 200, 400)
+			area, rings = append(area, orb.Polygon{ring}), append(rings, newClosest(ringShape(ring)))
+		}
+		z := Zone{ID: "z", Kind: KindPlace, Shape: area}
+		x, s := mustIndex(t, z), mustSet(t, z)
+		for i := range 4000 {
+			of := r.IntN(n)
+			ring := area[of][0]
+			v := ring[0]
+			if i%2 == 0 {
+				v = ring[r.IntN(len(ring))]
+			}
+			// Outwards, where a vertex is the nearest.
+			outwards := math.Atan2((v[0]-10-.02*float64(of%4))*math.Cos(59*math.Pi/180), v[1]-59-.01*float64(of/4))
+			q := offset(v[1], v[0], outwards+r.NormFloat64()/2, [...]float64{.5, 40, 900, 5000, 30_000}[i%5])
+			p := em.LatLng{Lat: q[1], Lng: q[0]}
+			want := math.Inf(1)
+			for _, c := range rings {
+				want = min(want, c.distance(p))
+			}
+			for _, got := range []float64{x.Distance(0, p), s.Distance(0, p)} {
+				if !(math.Abs(math.Abs(got)-want) <= max(.04, 1e-5*want)) {
+					t.Fatalf("seed %d, %d rings, at %v: %v m, golang/geo says %v", seed, n, p, got, want)
+				}
+			}
+		}
+	}
+}
