@@ -308,6 +308,7 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	run := func(wg *sync.WaitGroup, what string, f func() error) {
 		wg.Go(func() {
 			if err := f(); err != nil {
+				c.log.Error("the center stops", "because", what) // it may take long
 				cancel(fmt.Errorf("center: %s: %w", what, err))
 			}
 		})

@@ -289,11 +289,14 @@ func (s *step) checkLog(ctx context.Context) error {
 	return s.tx.SetLog(id)
 }
 
+// passing reports whether an error is of a record or a log that cannot be reached now.
+func passing(err error) bool { return record.Unreachable(err) || errors.Is(err, journal.ErrAway) }
+
 // run works until ctx ends; err is what came of the first load. While another
-// process evaluates it stands by. While the record cannot be reached it waits:
-// devices go on being acknowledged, for what the log holds, and evaluation resumes
-// from the last transaction. Any other error is final: the center must stop, and a
-// new start resumes in the same way.
+// process evaluates it stands by. While the record or the log cannot be reached it
+// waits: devices go on being acknowledged, for what the log holds, and evaluation
+// resumes from the last transaction. Any other error is final: the center must stop,
+// and a new start resumes in the same way.
 func (e *engine) run(ctx context.Context, err error) error {
 	defer close(e.stopped)
 	for {
@@ -311,10 +314,10 @@ func (e *engine) run(ctx context.Context, err error) error {
 					e.log.Info("another process evaluates; this one stands by")
 					e.hub.cut()
 				}
-			case !record.Unreachable(err):
+			case !passing(err):
 				return err
 			case e.state.Swap(engineAway) != engineAway:
-				e.log.Error("the record cannot be written; evaluation waits", "error", err)
+				e.log.Error("record or log cannot be reached; evaluation waits", "error", err)
 			}
 			if !e.decline(ctx, wait) {
 				return nil

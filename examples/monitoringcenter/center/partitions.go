@@ -179,11 +179,11 @@ func (p *partitions) run(ctx context.Context) error {
 			select {
 			case <-o.done:
 				delete(mine, part)
-				if o.err != nil && !record.Unreachable(o.err) && ctx.Err() == nil {
+				if o.err != nil && !passing(o.err) && ctx.Err() == nil {
 					return fmt.Errorf("partition %d: %w", part, o.err)
 				}
 				if o.err != nil {
-					p.c.log.Error("a partition cannot be written; another process may take it", "partition", part, "error", o.err)
+					p.c.log.Error("a partition's record or the log cannot be reached; another process may take it", "partition", part, "error", o.err)
 				}
 			default:
 			}

@@ -289,10 +289,14 @@ type Commit struct {
 }
 
 // Bounds returns the first and last position that the log holds; an empty log
-// has last < first.
+// has last < first. While an external log cannot be reached its error wraps ErrAway.
 func (j *Journal) Bounds(ctx context.Context) (first, last uint64, err error) {
 	info, err := j.stream.Info(ctx)
-	if err != nil {
+	switch {
+	case err == nil:
+	case j.srv == nil && ctx.Err() == nil:
+		return 0, 0, fmt.Errorf("%w: %w", ErrAway, err)
+	default:
 		return 0, 0, fmt.Errorf("journal: %w", err)
 	}
 	return info.State.FirstSeq, info.State.LastSeq, nil

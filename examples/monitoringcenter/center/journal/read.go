@@ -82,6 +82,9 @@ func (j *Journal) readOnce(ctx context.Context, after *uint64, take func(Sealed)
 			return fmt.Errorf("journal: %w", err)
 		}
 		seq := meta.Sequence.Stream
+		if seq <= *after {
+			continue // a server that has just become the leader may begin before what was asked for
+		}
 		if *after != 0 && seq != *after+1 {
 			return fmt.Errorf("%w: message %d follows %d", ErrDamaged, seq, *after)
 		}

@@ -146,6 +146,10 @@ func (j *Journal) try(ctx context.Context, msg []byte, options []jetstream.Publi
 	return err
 }
 
+// ErrAway: an external log cannot be reached now; nothing is wrong with what was
+// asked, and the same may succeed later.
+var ErrAway = errors.New("journal: the log cannot be reached")
+
 // ErrStopped: the embedded server keeps no log any more. When its disk is full or
 // fails it does not answer, and does not recover; a new start does, once the disk
 // works again.
