@@ -92,7 +92,9 @@ func (b backend) Health(ctx context.Context) web.Health {
 	h.Partitions = int(b.c.partitions.owned.Load())
 	h.Listeners = listenersOf(b.c.ingest)
 	_, end, err := b.c.journal.Bounds(ctx)
-	h.LogEnd = end
+	if err == nil {
+		h.LogEnd = &end
+	}
 	switch {
 	case err != nil:
 		h.Status, h.Problem = "degraded", "the log does not answer"

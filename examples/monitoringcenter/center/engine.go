@@ -250,6 +250,10 @@ func (s *step) restoreAll() error {
 	return nil
 }
 
+// leaderFor is longer than a server of an external log, which was the leader of its
+// cluster, answers with what it has until it sees that the others went on without it.
+const leaderFor = 12 * time.Second
+
 // randomKey is a key for em.Draw.
 func randomKey() []byte {
 	key := make([]byte, 32)
@@ -273,6 +277,9 @@ func (s *step) checkLog(ctx context.Context) error {
 	}
 	s.seq = seq
 	first, last, err := s.journal.Bounds(ctx)
+	for begun := time.Now(); err == nil && last < seq && id == s.journal.ID() && time.Since(begun) < leaderFor && wait(ctx, firstRetry); {
+		first, last, err = s.journal.Bounds(ctx)
+	}
 	switch {
 	case err != nil:
 		return err

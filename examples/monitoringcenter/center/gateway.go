@@ -188,10 +188,10 @@ func (g *Gateway) leave(ctx context.Context) {
 // alone listens to.
 func (g *Gateway) Health(ctx context.Context) web.Health {
 	h := web.Health{Status: "ok", Devices: g.ingest.Connections(), Listeners: listenersOf(g.ingest)}
-	var err error
-	if _, h.LogEnd, err = g.journal.Bounds(ctx); err != nil {
+	if _, end, err := g.journal.Bounds(ctx); err != nil {
 		h.Status, h.Problem = "degraded", "the log does not answer"
+	} else {
+		h.LogEnd, h.Ready = &end, true
 	}
-	h.Ready = err == nil
 	return h
 }

@@ -82,7 +82,7 @@ func TestGateway(t *testing.T) {
 	}
 	var h web.Health
 	status, doc := get(c, g.Addresses().Metrics+"/api/v1/health")
-	if err := json.Unmarshal([]byte(doc), &h); err != nil || status != http.StatusOK || !h.Ready || h.Devices != 1 || h.LogEnd == 0 || len(h.Listeners) != 1 || h.Listeners[0].Codec != "gt06" {
+	if err := json.Unmarshal([]byte(doc), &h); err != nil || status != http.StatusOK || !h.Ready || h.Devices != 1 || h.LogEnd == nil || *h.LogEnd == 0 || len(h.Listeners) != 1 || h.Listeners[0].Codec != "gt06" {
 		t.Errorf("the gateway's health: %d %s", status, doc)
 	}
 	if h := centertest.Get[web.Health](c, "/api/v1/health"); h.Devices != 0 || len(h.Listeners) != 0 {
@@ -192,7 +192,7 @@ func TestGatewayIsSilent(t *testing.T) {
 	c := start("")
 	heard := func() {
 		t.Helper()
-		end := centertest.Get[web.Health](c, "/api/v1/health").LogEnd
+		end := *centertest.Get[web.Health](c, "/api/v1/health").LogEnd
 		c.Eventually("a canary sings", func() bool { return centertest.Get[web.Health](c, "/api/v1/health").Evaluated > end+1 })
 	}
 	_, stop := startGateway(t, c, log, "east")

@@ -96,8 +96,8 @@ func (c *Center) watchSelf(ctx context.Context) error {
 		_, end, err := c.journal.Bounds(ctx)
 		if err == nil {
 			w.logEnd.Store(end)
+			c.metrics.position.WithLabelValues("log").Set(float64(end))
 		}
-		c.metrics.position.WithLabelValues("log").Set(float64(end))
 		c.metrics.position.WithLabelValues("record").Set(float64(c.engine.position()))
 		if len(found) > 0 {
 			// It waits for the engine: a stuck engine stops the heartbeat.

@@ -75,9 +75,9 @@ func (p *Process) Kill() {
 
 // Standing is how far a center has come.
 type Standing struct {
-	LogEnd      uint64 `json:"log_end"`
-	Evaluated   uint64 `json:"evaluated"`
-	Connections int    `json:"connections"`
+	LogEnd      *uint64 `json:"log_end"` // nil while the log does not answer
+	Evaluated   uint64  `json:"evaluated"`
+	Connections int     `json:"connections"`
 }
 
 // Standing asks how far the center has come.
@@ -93,13 +93,16 @@ func (c Client) Standing(ctx context.Context) (s Standing, err error) {
 func (c Client) CaughtUp(ctx context.Context) error {
 	for {
 		s, err := c.Standing(ctx)
-		if err != nil || s.Evaluated >= s.LogEnd {
+		if err != nil || s.LogEnd != nil && s.Evaluated >= *s.LogEnd {
 			return err
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("client: evaluation stands at %d of %d: %w", s.Evaluated, s.LogEnd, ctx.Err())
+			if s.LogEnd == nil {
+				return fmt.Errorf("client: evaluation stands at %d, and the log does not answer: %w", s.Evaluated, ctx.Err())
+			}
+			return fmt.Errorf("client: evaluation stands at %d of %d: %w", s.Evaluated, *s.LogEnd, ctx.Err())
 		}
 	}
 }

@@ -185,33 +185,21 @@ func send(ctx context.Context, addr string, data []byte) (reply []byte, err erro
 	return io.ReadAll(io.LimitReader(conn, 1<<20))
 }
 
-// health is what the center says of itself.
-type health struct {
-	LogEnd    uint64 `json:"log_end"`
-	Evaluated uint64 `json:"evaluated"`
-	Listeners []struct {
-		Codec     string `json:"codec"`
-		Transport string `json:"transport"`
-		Addr      string `json:"addr"`
-	} `json:"listeners"`
-}
-
-func askHealth(ctx context.Context, o Options) (h health, err error) {
-	doc, err := call(ctx, o, http.MethodGet, "/api/v1/health", nil)
-	if err != nil {
-		return h, err
-	}
-	if err := json.Unmarshal(doc, &h); err != nil {
-		return h, fmt.Errorf("replay: %w", err)
-	}
-	return h, nil
-}
-
 // listener asks the center where it listens for the dialect.
 func listener(ctx context.Context, o Options) (string, error) {
-	h, err := askHealth(ctx, o)
+	doc, err := call(ctx, o, http.MethodGet, "/api/v1/health", nil)
 	if err != nil {
 		return "", err
+	}
+	var h struct {
+		Listeners []struct {
+			Codec     string `json:"codec"`
+			Transport string `json:"transport"`
+			Addr      string `json:"addr"`
+		} `json:"listeners"`
+	}
+	if err := json.Unmarshal(doc, &h); err != nil {
+		return "", fmt.Errorf("replay: %w", err)
 	}
 	for _, l := range h.Listeners {
 		if l.Codec == o.Device.Name && l.Transport == "tcp" {
@@ -223,23 +211,12 @@ func listener(ctx context.Context, o Options) (string, error) {
 
 // caughtUp waits until all that is in the center's log is in its record.
 func caughtUp(ctx context.Context, o Options) error {
-	for end := time.Now().Add(patience); ; {
-		h, err := askHealth(ctx, o)
-		if err != nil {
-			return err
-		}
-		if h.Evaluated >= h.LogEnd {
-			return nil
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("replay: the center has evaluated %d of %d after %v", h.Evaluated, h.LogEnd, patience)
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := o.center().CaughtUp(ctx); err != nil {
+		return fmt.Errorf("replay: %w", err)
 	}
+	return nil
 }
 
 func enrol(ctx context.Context, o Options, id em.DeviceID) error {
@@ -256,8 +233,10 @@ func enrol(ctx context.Context, o Options, id em.DeviceID) error {
 	return err
 }
 
+func (o *Options) center() client.Client { return client.Client{URL: o.API, Token: o.Token} }
+
 func call(ctx context.Context, o Options, method, path string, body []byte) ([]byte, error) {
-	doc, err := client.Client{URL: o.API, Token: o.Token}.Call(ctx, method, path, body)
+	doc, err := o.center().Call(ctx, method, path, body)
 	if err != nil {
 		err = fmt.Errorf("replay: %w", err)
 	}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -155,4 +156,36 @@ func TestLeaderIsKilled(t *testing.T) {
 	}
 	check("the reader", seen)
 	t.Logf("%d reports, %d commits, %d not acknowledged", total(), len(all), failures.Load())
+}
+
+// Where its servers have no leader any of them answers, with what it has: that is not
+// where the log ends.
+func TestNoLeader(t *testing.T) {
+	nodes, url := faults.Cluster(t)
+	j := open(t, Config{URL: url})
+	if err := j.Append(t.Context(), report("c", 0)); err != nil {
+		t.Fatal(err)
+	}
+	nodes[0].Kill()
+	nodes[1].Kill()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		info, err := j.stream.Info(t.Context())
+		if err == nil && info.Cluster.Leader == "" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the last server has not seen that it is alone: %v", err)
+		}
+	}
+	if _, last, err := j.Bounds(t.Context()); !errors.Is(err, ErrAway) {
+		t.Errorf("without a leader the log ends at %d: %v", last, err)
+	}
+	nodes[0].Start(t)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		if _, last, err := j.Bounds(t.Context()); err == nil && last == 1 {
+			return
+		} else if time.Now().After(deadline) {
+			t.Fatalf("with a leader again the log ends at %d: %v", last, err)
+		}
+	}
 }

@@ -293,7 +293,9 @@ type Commit struct {
 func (j *Journal) Bounds(ctx context.Context) (first, last uint64, err error) {
 	info, err := j.stream.Info(ctx)
 	switch {
-	case err == nil:
+	case err == nil && (info.Cluster == nil || info.Cluster.Leader != ""):
+	case err == nil: // any server answers then, with what it has
+		return 0, 0, fmt.Errorf("%w: its servers have no leader", ErrAway)
 	case j.srv == nil && ctx.Err() == nil:
 		return 0, 0, fmt.Errorf("%w: %w", ErrAway, err)
 	default:

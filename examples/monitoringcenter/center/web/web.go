@@ -115,16 +115,19 @@ type Health struct {
 	Owner      string `json:"owner,omitempty" doc:"of a standby: the process that evaluates, by the address of its page"`
 	Partitions int    `json:"partitions,omitempty" doc:"of a divided record: how many of its partitions this process evaluates, a standby too"`
 
-	LogEnd    uint64 `json:"log_end" doc:"last position written to the log"`
-	Evaluated uint64 `json:"evaluated" doc:"last position in the record"`
-	Devices   int    `json:"connections"`
-	People    int    `json:"people"`
+	LogEnd    *uint64 `json:"log_end,omitempty" doc:"last position written to the log; absent while the log does not answer"`
+	Evaluated uint64  `json:"evaluated" doc:"last position in the record"`
+	Devices   int     `json:"connections"`
+	People    int     `json:"people"`
 
 	OldestUntold float64 `json:"oldest_untold_s" doc:"age of the oldest notice that is not delivered; 0 where there is none"`
 
 	CanaryAge *float64   `json:"canary_age_s,omitempty" doc:"since a report of the center's own device reached the record; absent where it has none"`
 	Listeners []Listener `json:"listeners" doc:"where devices are listened to"`
 }
+
+// CaughtUp reports whether all that is in the log is in the record.
+func (h *Health) CaughtUp() bool { return h.LogEnd != nil && h.Evaluated >= *h.LogEnd }
 
 // Listener is one address for devices.
 type Listener struct {

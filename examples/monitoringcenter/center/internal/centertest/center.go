@@ -250,7 +250,7 @@ func (c *Center) CaughtUp() {
 	c.T.Helper()
 	c.Eventually("evaluation catches up with the log", func() bool {
 		h := Get[web.Health](c, "/api/v1/health")
-		return h.Evaluated >= h.LogEnd
+		return h.CaughtUp()
 	})
 }
 
