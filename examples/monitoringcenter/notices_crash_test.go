@@ -21,10 +21,11 @@ import (
 // hook is a receiver of notices that sometimes fails, and sometimes takes its
 // time.
 type hook struct {
-	mu     sync.Mutex
-	bodies map[string]string // by ID
-	taken  map[string]bool
-	came   map[int64]map[string]map[string]bool // by incident, type and ID
+	mu      sync.Mutex
+	bodies  map[string]string // by ID
+	refused map[string]int
+	taken   map[string]bool
+	came    map[int64]map[string]map[string]bool // by incident, type and ID
 }
 
 func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -51,11 +52,15 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.came[n.Incident][n.Type] = map[string]bool{}
 	}
 	h.came[n.Incident][n.Type][n.ID] = true
-	k := rand.IntN(10)
+	// Not without end: after each refusal it is tried later, by twice the time.
+	refuse := h.refused[n.ID] < 3 && rand.IntN(10) < 3
+	if refuse {
+		h.refused[n.ID]++
+	}
 	h.mu.Unlock()
 	time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
 	h.mu.Lock()
-	if k < 3 {
+	if refuse {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
@@ -70,7 +75,7 @@ func TestKilledWhileTelling(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	h := &hook{bodies: map[string]string{}, taken: map[string]bool{}, came: map[int64]map[string]map[string]bool{}}
+	h := &hook{bodies: map[string]string{}, refused: map[string]int{}, taken: map[string]bool{}, came: map[int64]map[string]map[string]bool{}}
 	srv := httptest.NewServer(h)
 	defer srv.Close()
 
@@ -152,7 +157,7 @@ func TestKilledWhileTelling(t *testing.T) {
 		}
 		var notices []notice
 		pending := true
-		for deadline := time.Now().Add(30 * time.Second); pending; time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); pending; time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("incident %d: %v", i.ID, notices)
 			}
