@@ -38,6 +38,9 @@ var dearer = []struct {
 		[]string{
 			"jt808: parameters",
 			"jt808: parameters set",
+			"jt808: batch that is short",
+			"jt808: batch with a broken report",
+			"jt808: batch with a length that is wrong",
 			"megastek: health",
 			"xexun2: module G over the plain forms, other modules",
 			"xexun2: access points, cells, ranges",

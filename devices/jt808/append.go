@@ -167,6 +167,9 @@ func body(m protocol.Message, h *Header) (b []byte, code uint16, err error) {
 		}
 	case *Batch:
 		code = either(typeBatch, typeShortBatch)
+		if len(m.Broken) > 0 {
+			return refuse("with a broken report")
+		}
 		if code == typeBatch {
 			if len(m.Reports) > 0xFFFF {
 				return refuse("of too many reports")

@@ -33,6 +33,13 @@
 // none. Observations are marked as stored where the device says so: in batches
 // (0704) of kind 1 and in compact reports of type 5502.
 //
+// A batch of which one report does not read gives the others, and that one as it came,
+// in an em.Vendor that names its index and offset. Where the lengths of the reports do
+// not lead to the batch's end, only reports with a date, a place on earth and whole items
+// are taken, up to the first without, and all that follows is kept as one. Such a batch
+// is answered with success: it came as it was made, and would come no better. A
+// batch of which no report reads is an error and is not answered.
+//
 // A message in parts is answered part by part and told when the last has come.
 // Parts that do not come are asked for (8003) three times. One conversation
 // keeps no more than four unfinished messages of 64 KiB in 255 parts; what goes

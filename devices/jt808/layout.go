@@ -143,10 +143,10 @@ func bodies() layout.Node {
 			layout.If("type == 0x0801", layout.Uint("alarm", 4).Hex(), place(), layout.Rest("data"))),
 		is("0x8800", layout.Uint("media", 4), layout.If("left > 0", u8("parts"), layout.Repeat("parts", u16("part")))),
 		is("0x8004", clock()),
-		is("0x0704", u16("reports"), u8("kind"), layout.Repeat("reports", u16("report length").Let("n"), layout.Sub("n", report()))),
+		is("0x0704", u16("reports"), u8("kind"), layout.Repeat("reports", counting(2, "be16(pos)"))),
 		is("0x0210", layout.Switch(
 			layout.Case("left == 7", u8("battery"), clock()),
-			layout.Else(layout.While("left > 0", u8("report length").Let("n"), layout.Sub("n", report()))))),
+			layout.Else(layout.While("left > 0", counting(1, "byte(pos)"))))),
 		is("0x5501, 0x5502", compactReport()),
 		is("0x0107", u16("kind"), layout.Switch(layout.Case("wide", ids("11", "30", "30")), layout.Else(ids("5", "20", "7"))),
 			layout.Digits("iccid", 10), counted("hardware"), counted("firmware"), u8("gnss"), u8("radio")),
@@ -188,6 +188,18 @@ func report() layout.Node {
 			layout.Else(items()),
 		),
 		layout.Rest("tail"),
+	)
+}
+
+// counting is a report of a batch, with a length of width bytes, which is size, in
+// front. Unlike Decode it takes the lengths as they are.
+func counting(width int, size string) layout.Node {
+	return layout.Switch(
+		layout.Case(fmt.Sprintf("left < %d || %s > left - %[1]d", width, size), layout.Rest("broken report")),
+		layout.Else(
+			layout.Uint("report length", width).Let("n"),
+			layout.Sub("n", layout.Switch(layout.Case(fmt.Sprintf("left < %d", reportLen), layout.Rest("broken report")), layout.Else(report()))),
+		),
 	)
 }
 

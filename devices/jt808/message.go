@@ -270,6 +270,15 @@ type Batch struct {
 	Header
 	Kind    uint8 // of 0704: 0 in order, 1 from memory
 	Reports []Report
+	Broken  []BrokenReport // those that do not read; Append takes none
+}
+
+// BrokenReport is a report of a Batch that does not read. The last one may be all that
+// is left of the batch; it is empty where the batch ends before its last report.
+type BrokenReport struct {
+	Index  int    // in the batch, from 0
+	Offset int    // of its length in the body, without escapes
+	Data   []byte // its length and its bytes
 }
 
 // BatteryReport is a 0210 that tells no position.

@@ -127,6 +127,7 @@ func (v *view) message(m protocol.Message) {
 			}
 			v.report(&h, &m.Reports[i])
 		}
+		v.broken(m)
 		return
 	case *LocationReply:
 		v.report(&m.Header, &m.Report)
@@ -302,6 +303,25 @@ func (v *view) report(h *Header, r *Report) {
 		fields = append(fields, named("report tail", hex.EncodeToString(r.Tail)))
 	}
 	v.vendor(h, fields)
+}
+
+// broken tells the reports of a batch that do not read.
+func (v *view) broken(m *Batch) {
+	if len(m.Broken) == 0 {
+		return
+	}
+	h := m.Header
+	h.Tail = nil
+	var fields []em.Field
+	for _, b := range m.Broken {
+		data := hex.EncodeToString(b.Data)
+		if data == "" {
+			data = "missing"
+		}
+		fields = append(fields, named("broken report", fmt.Sprintf("%d at byte %d: %s", b.Index, b.Offset, data)))
+	}
+	v.at = time.Time{}
+	v.vendor(&h, fields)
 }
 
 // fixed reads a vendor's block in place of items: four bytes, mileage in km,

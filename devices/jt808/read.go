@@ -78,24 +78,14 @@ func readKnown(f *wire.Cursor, h *Header) headed {
 		readReport(f, &m.Report, f.Len())
 		return m
 	case typeBatch:
-		n, kind := int(f.U16("reports")), f.U8("kind")
-		m := makeBatch(f, h, n, 2)
-		m.Kind = kind
-		for ; n > 0 && f.Err() == nil; n-- {
-			m.Reports = withReport(f, m.Reports, int(f.U16("report length")))
-		}
-		return m
+		return readBatch(f, h)
 	case typeShortBatch:
 		if f.Len() == 7 {
 			m := wire.Own[BatteryReport](f)
 			m.Header, m.Level, m.Clock = *h, f.U8("battery"), readClock(f)
 			return m
 		}
-		m := makeBatch(f, h, f.Len(), 1)
-		for f.Len() > 0 {
-			m.Reports = withReport(f, m.Reports, int(f.U8("report length")))
-		}
-		return m
+		return readShortBatch(f, h)
 	case typeCompact, typeCompactStored:
 		return readCompact(f, h)
 	case typeAttributes:
@@ -323,21 +313,6 @@ func readClock(f *wire.Cursor) (c Clock) {
 	b := f.Bytes(len(c), "time")
 	copy(c[:], b)
 	return c
-}
-
-// makeBatch makes a batch of up to n reports, each with a length of one byte or two
-// in front.
-func makeBatch(f *wire.Cursor, h *Header, n, length int) *Batch {
-	m, reports := wire.OwnList[Batch, Report](f, min(n, f.Len()/(length+reportLen)+1))
-	m.Header, m.Reports = *h, reports
-	return m
-}
-
-// withReport reads a report of n bytes behind others.
-func withReport(f *wire.Cursor, list []Report, n int) []Report {
-	list = append(list, Report{})
-	readReport(f, &list[len(list)-1], n)
-	return list
 }
 
 // reportLen is the length of a report without items.

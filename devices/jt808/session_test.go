@@ -438,6 +438,7 @@ func TestAppendRefuses(t *testing.T) {
 		"a compact report":           &jt808.Compact{Header: jt808.Header{Code: 0x5501, ID: terminal}},
 		"a long serial":              &jt808.CompactReply{Header: jt808.Header{ID: terminal, Serial: 256}},
 		"an IMEI without its header": &jt808.Authenticate{Header: h, IMEI: "990000000000017"},
+		"a broken report":            &jt808.Batch{Header: h, Broken: []jt808.BrokenReport{{}}},
 		"a line without its mark":    &jt808.Base{Text: "hello"},
 		"a line with parentheses":    &jt808.Base{Text: "a),BASE,2,TIME"},
 		"a Raw of a known type":      &protocol.Raw{Data: frame(0x0002, 1, "")},
