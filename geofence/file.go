@@ -22,7 +22,7 @@ import (
 // and hold the arrays of a tree as they are in memory.
 const (
 	fileMagic   = "EMGEOIDX"
-	fileVersion = 3
+	fileVersion = 4 // 3 could have a wrong anchor where a zone of several polygons touches a pole
 	fileAlign   = 64
 
 	headerSize  = len(fileMagic) + 8 + sectionCount*24 + 4

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -172,6 +173,20 @@ var errFailing = errors.New("failing")
 type failing struct{}
 
 func (*failing) Read([]byte) (int, error) { return 0, errFailing }
+
+// A file of another version is refused by its number, whole as it is otherwise.
+func TestFileOfAnotherVersion(t *testing.T) {
+	b := written(t, mustIndex(t, fileZones()[50:]...))
+	version := b[len("EMGEOIDX"):]
+	present := binary.LittleEndian.Uint32(version)
+	for _, v := range []uint32{0, 1, 2, 3, present + 1} { // up to 3: anchors could be wrong
+		binary.LittleEndian.PutUint32(version, v)
+		_, err := ReadIndex(bytes.NewReader(resealed(b)), OpenOptions{})
+		if want := fmt.Sprintf("version %d,", v); !errors.Is(err, ErrIndexFile) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want one that says %q", err, want)
+		}
+	}
+}
 
 // resealed is a file with the sums that its bytes have.
 func resealed(b []byte) []byte {
