@@ -66,6 +66,7 @@ build:
 cross:
 	GOOS=linux GOARCH=amd64 $(GO) build $(PACKAGES)
 	GOOS=linux GOARCH=arm64 $(GO) build $(PACKAGES)
+	GOOS=linux GOARCH=386 $(GO) vet $(PACKAGES) # an int of 32 bits: constants that it cannot hold
 
 # Without go vet's part of go test: vet does it all. Three packages at a time: some wait.
 TEST = $(GO) test -vet=off -p 3 -timeout 30m

@@ -367,7 +367,7 @@ func TestBloodNeverWithoutRatio(t *testing.T) {
 func FuzzValue(f *testing.F) {
 	f.Add("0.0208", string(em.UnitBloodGPer100mL), string(em.UnitBreathMgPerL), 2100, 2300, 1055, uint8(3))
 	f.Add("9223372036854775807", string(em.UnitBreathMgPerL), string(em.UnitBreathUgPerL), 0, 0, 0, uint8(18))
-	f.Add("-1", string(em.UnitSkinGPerDL), "", -1, 1<<40, 900, uint8(255))
+	f.Add("-1", string(em.UnitSkinGPerDL), "", -1, math.MaxInt, 900, uint8(255))
 	f.Fuzz(func(t *testing.T, number, from, to string, inst, blood, density int, decimals uint8) {
 		d, err := em.ParseDecimal(number)
 		if err != nil {

@@ -118,7 +118,7 @@ func (x *Index) WriteTo(w io.Writer) (int64, error) {
 		ends = append(ends, uint32(len(names)))
 		names = append(names, z.Version...)
 		ends = append(ends, uint32(len(names)))
-		if len(names) > 1<<31 {
+		if uint64(len(names)) > 1<<31 {
 			return 0, fmt.Errorf("geofence: index file: %w: IDs and versions take more than 2 GB", ErrTooLarge)
 		}
 	}

@@ -220,8 +220,8 @@ func FuzzFile(f *testing.F) {
 		}
 		if len(b) > 0 {
 			b = slices.Clone(b)
-			b[int(at)%len(b)] ^= x
-			b[int(at2)%len(b)] ^= x >> 1
+			b[at%uint32(len(b))] ^= x
+			b[at2%uint32(len(b))] ^= x >> 1
 		}
 		checkFile(t, resealed(b))
 	})

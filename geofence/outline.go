@@ -310,7 +310,7 @@ func (o *outline) setAnchor(loops []*loop) error {
 	}
 	o.anchor = a
 	// Any point will do that is not near an edge.
-	for k := range 1000 {
+	for k := range int64(1000) {
 		p := E7{int32(k*37_370_113%(polar/5*8) - polar/5*4), int32(k*223_606_797%(half*3/2) - half*3/4)}
 		q := p.point()
 		inside := a.inside

@@ -351,11 +351,11 @@ func appendFloats(b []byte, fs ...float64) []byte {
 func readZones(r io.Reader) (areas []geofence.Area, odd []bool, err error) {
 	br := bufio.NewReaderSize(r, 1<<20)
 	var buf [16]byte
-	count := func() int {
+	count := func() int64 {
 		if _, err := io.ReadFull(br, buf[:4]); err != nil {
 			return -1
 		}
-		return int(binary.LittleEndian.Uint32(buf[:4]))
+		return int64(binary.LittleEndian.Uint32(buf[:4]))
 	}
 	cut := fmt.Errorf("zones: %w", io.ErrUnexpectedEOF)
 	n := count()

@@ -405,7 +405,7 @@ func modules() layout.Node {
 			names[id] = n
 		}
 	}
-	const year2010, year2100 = 1262304000, 4102444800
+	const year2010, year2100 int64 = 1262304000, 4102444800
 	return layout.While("left >= 4",
 		layout.Uint("module", 2).Hex().Names(names),
 		layout.Uint("module length", 2).Let("module_length"),
