@@ -166,6 +166,17 @@ func (r *StateReader) Bool() bool {
 // String reads a string.
 func (r *StateReader) String() string { return string(r.Bytes(r.Len())) }
 
+// word reads a string that is mostly one of those, which need no memory of their own.
+func (r *StateReader) word(usual ...string) string {
+	b := r.Bytes(r.Len())
+	for _, w := range usual {
+		if string(b) == w {
+			return w
+		}
+	}
+	return string(b)
+}
+
 // Time reads an instant; it is in UTC.
 func (r *StateReader) Time() time.Time {
 	if !r.Bool() {
@@ -229,10 +240,11 @@ func (o Observation) AppendBinary(dst []byte) ([]byte, error) {
 	return appendBody(dst, o.Body), nil
 }
 
-// UnmarshalBinary reads what AppendBinary wrote; errors wrap ErrState.
+// UnmarshalBinary reads what AppendBinary wrote; errors wrap ErrState. Where the
+// device is the one that o has already, it costs no memory.
 func (o *Observation) UnmarshalBinary(b []byte) error {
 	r := NewStateReader(b)
-	v := readObservation(r)
+	v := readObservation(r, o.Device)
 	if err := r.Close(); err != nil {
 		return err
 	}
@@ -256,11 +268,12 @@ func readIdentity(r *StateReader, o *Observation) {
 		r.fail(fmt.Sprintf("observation version %d", v[0]))
 	}
 	copy(o.ID[:], r.Bytes(len(o.ID)))
-	o.Device = DeviceID(r.String())
+	o.Device = DeviceID(r.word(string(o.Device)))
 }
 
-func readObservation(r *StateReader) Observation {
-	var o Observation
+// readObservation reads one of mostly that device.
+func readObservation(r *StateReader, usual DeviceID) Observation {
+	o := Observation{Device: usual}
 	readIdentity(r, &o)
 	o.Seq = ReadOpt(r, (*StateReader).Uint)
 	part := r.Uint()
@@ -270,17 +283,85 @@ func readObservation(r *StateReader) Observation {
 	o.Part = uint16(part)
 	o.DeviceAt, o.At, o.Received = r.Time(), r.Time(), r.Time()
 	o.Stored = r.Bool()
-	kind := BodyKind(r.String())
-	if o.Body = newBody(kind); o.Body == nil {
-		r.fail(fmt.Sprintf("unknown body %q", kind))
-		return o
-	}
-	o.Body.readFields(r)
+	o.Body = readBody(r)
 	return o
 }
 
+// readBody calls each kind by its name, as appendBody does.
+func readBody(r *StateReader) Body {
+	switch kind := r.Bytes(r.Len()); BodyKind(kind) {
+	case KindFix:
+		b := new(Fix)
+		b.readFields(r)
+		return b
+	case KindBeacon:
+		b := new(Beacon)
+		b.readFields(r)
+		return b
+	case KindAlcohol:
+		b := new(AlcoholReading)
+		b.readFields(r)
+		return b
+	case KindTransdermal:
+		b := new(Transdermal)
+		b.readFields(r)
+		return b
+	case KindTamper:
+		b := new(Tamper)
+		b.readFields(r)
+		return b
+	case KindPower:
+		b := new(Power)
+		b.readFields(r)
+		return b
+	case KindComms:
+		b := new(Comms)
+		b.readFields(r)
+		return b
+	case KindAlarm:
+		b := new(Alarm)
+		b.readFields(r)
+		return b
+	case KindCheckIn:
+		b := new(CheckIn)
+		b.readFields(r)
+		return b
+	case KindVendor:
+		b := new(Vendor)
+		b.readFields(r)
+		return b
+	default:
+		r.fail(fmt.Sprintf("unknown body %q", kind))
+		return nil
+	}
+}
+
+// appendBody calls each kind by its name, so that dst may stay on the caller's stack.
 func appendBody(dst []byte, b Body) []byte {
-	return b.appendFields(AppendString(dst, string(b.Kind())))
+	dst = AppendString(dst, string(b.Kind()))
+	switch b := b.(type) {
+	case *Fix:
+		return b.appendFields(dst)
+	case *Beacon:
+		return b.appendFields(dst)
+	case *AlcoholReading:
+		return b.appendFields(dst)
+	case *Transdermal:
+		return b.appendFields(dst)
+	case *Tamper:
+		return b.appendFields(dst)
+	case *Power:
+		return b.appendFields(dst)
+	case *Comms:
+		return b.appendFields(dst)
+	case *Alarm:
+		return b.appendFields(dst)
+	case *CheckIn:
+		return b.appendFields(dst)
+	case *Vendor:
+		return b.appendFields(dst)
+	}
+	return append(dst, b.appendFields(nil)...) // one of these within another type
 }
 
 func (f *Fix) appendFields(dst []byte) []byte {
@@ -294,7 +375,8 @@ func (f *Fix) appendFields(dst []byte) []byte {
 
 func (f *Fix) readFields(r *StateReader) {
 	f.Lat, f.Lng = r.Float(), r.Float()
-	f.Validity, f.Source = FixValidity(r.String()), FixSource(r.String())
+	f.Validity = FixValidity(r.word(string(FixCurrent), string(FixLastKnown), string(FixInvalid)))
+	f.Source = FixSource(r.word(string(SourceGNSS), string(SourceCell), string(SourceWiFi)))
 	f.Accuracy, f.HDOP = ReadOpt(r, (*StateReader).Float), ReadOpt(r, (*StateReader).Float)
 	f.Satellites = ReadOpt(r, readInt)
 	f.Altitude = ReadOpt(r, (*StateReader).Float)
@@ -374,7 +456,7 @@ func (c *Comms) appendFields(dst []byte) []byte {
 }
 
 func (c *Comms) readFields(r *StateReader) {
-	c.Event, c.Signal = CommsEvent(r.String()), ReadOpt(r, (*StateReader).Float)
+	c.Event, c.Signal = CommsEvent(r.word(string(CommsLogin), string(CommsHeartbeat), string(CommsInfo), string(CommsReply))), ReadOpt(r, (*StateReader).Float)
 	for n := r.Len(); n > 0 && r.err == nil; n-- {
 		c.Cells = append(c.Cells, Cell{uint16(r.Uint()), uint16(r.Uint()), uint32(r.Uint()), r.Uint(), ReadOpt(r, readInt)})
 	}

@@ -1,6 +1,7 @@
 package em_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"strings"
@@ -253,5 +254,29 @@ func TestIDText(t *testing.T) {
 	}
 	if want, _ := hex.DecodeString(id.String()); string(want) != string(id[:]) {
 		t.Error("not hexadecimal")
+	}
+}
+
+// The center does each of these for whatever a device reports.
+func TestObservationAllocations(t *testing.T) {
+	o := em.Observation{Device: "gt06:990000000000017", DeviceAt: stamp, Body: &em.Fix{
+		LatLng: em.LatLng{Lat: 54.6, Lng: 25.2}, Validity: em.FixCurrent, Source: em.SourceGNSS, Satellites: em.Some(9), Speed: em.Some(1.0)}}.Stamp(stamp)
+	b := appended(t, o)
+	dst := make([]byte, 0, 2*len(b))
+	for what, c := range map[string]struct {
+		most float64
+		do   func()
+	}{
+		"an ID":          {0, func() { o = o.Stamp(stamp) }},
+		"writing":        {0, func() { dst, _ = o.AppendBinary(dst[:0]) }},
+		"reading":        {2, func() { _ = o.UnmarshalBinary(b) }}, // its body, and a reader
+		"and a device's": {3, func() { _ = new(em.Observation).UnmarshalBinary(b) }},
+	} {
+		if got := testing.AllocsPerRun(100, c.do); got > c.most {
+			t.Errorf("%s: %v allocations, want %v", what, got, c.most)
+		}
+	}
+	if err := o.UnmarshalBinary(b); err != nil || !bytes.Equal(appended(t, o), b) {
+		t.Errorf("%v: %+v", err, o)
 	}
 }
