@@ -62,6 +62,7 @@ type engine struct {
 
 	written   time.Time  // when the last transaction began
 	sightings []sighting // room for those of a step
+	feeding   feeding    // … and for what it feeds
 
 	tx *record.Tx // of the present step, through which Timelines read history
 
@@ -537,6 +538,7 @@ func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err 
 		clear(s.sightings)
 		e.sightings = s.sightings[:0]
 	}
+	e.feeding = s.feeding.reuse()
 	for _, d := range s.reported {
 		e.orders.report(d)
 	}

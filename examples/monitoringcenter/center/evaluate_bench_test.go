@@ -54,6 +54,35 @@ func BenchmarkEvaluate(b *testing.B) {
 	}
 }
 
+// A report under load costs little memory: what transactions need for each is used
+// again by the next.
+func TestEvaluateAllocations(t *testing.T) {
+	const people, runs, most = 200, 20, 5
+	e := benchEngine(t, people)
+	var commits []journal.Commit
+	for n := range runs + 5 {
+		c := journal.Commit{Seq: uint64(n + 1), Gateway: "invented"}
+		for i := range people {
+			c.Entries = append(c.Entries, benchEntry(i, i)) // nobody moves
+		}
+		commits = append(commits, c)
+	}
+	take := func() {
+		if err := e.update(t.Context(), func(s *step) error { return s.commits(commits[:1]) }); err != nil {
+			t.Fatal(err)
+		}
+		commits = commits[1:]
+	}
+	for len(commits) > runs+1 { // the first report of each, and what grows
+		take()
+	}
+	if got := testing.AllocsPerRun(runs, take) / people; got > most {
+		t.Errorf("%.1f allocations a report, want %d at most", got, most)
+	} else {
+		t.Logf("%.1f allocations a report", got)
+	}
+}
+
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -90,7 +119,7 @@ func benchEntry(device, n int) journal.Entry {
 		Frames: []protocol.ReportFrame{f}}}
 }
 
-func benchEngine(b *testing.B, people int) *engine {
+func benchEngine(b testing.TB, people int) *engine {
 	store, err := record.Open(b.Context(), filepath.Join(b.TempDir(), "record.db"))
 	if err != nil {
 		b.Fatal(err)

@@ -88,9 +88,9 @@ func (s *step) take(h *record.Handed) error {
 	}
 	c := &h.Change
 	s.knew, s.entering = h.Knowable, h.Rules
-	defer func() { s.knew, s.entering, s.fed = time.Time{}, false, nil }()
+	defer func() { s.knew, s.entering, s.feeds = time.Time{}, false, nil }()
 	if !h.Received.IsZero() {
-		s.fed = []em.Observation{{ID: c.Cause, Received: h.Received}}
+		s.feeds = []em.Observation{{ID: c.Cause, Received: h.Received}}
 	}
 	if err := s.incident(c); err != nil {
 		return err

@@ -95,22 +95,23 @@ func (s *step) loadRuns() error {
 // alive notes that the center still runs.
 func (s *step) alive() error { return s.tx.Alive(s.began, s.now) }
 
-// hear notes what is about to be fed. What it returns is to be called when it is.
-func (s *step) hear(obs []em.Observation) func() {
-	s.fed = obs
+// hear notes what is about to be fed, until heardAll.
+func (s *step) hear(obs []em.Observation) {
+	s.feeds = obs
 	for i := range obs {
 		if o := &obs[i]; o.Received.After(s.heard) {
 			s.heard = o.Received
 		}
 	}
-	return func() { s.fed, s.heard = nil, time.Time{} }
 }
+
+func (s *step) heardAll() { s.feeds, s.heard = nil, time.Time{} }
 
 // reception is when what is fed was received, of several receptions the last.
 func (s *step) reception(id em.ObservationID) (received time.Time, ok bool) {
-	for i := range s.fed {
-		if s.fed[i].ID == id {
-			received, ok = s.fed[i].Received, true
+	for i := range s.feeds {
+		if s.feeds[i].ID == id {
+			received, ok = s.feeds[i].Received, true
 		}
 	}
 	return received, ok

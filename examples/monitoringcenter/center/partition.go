@@ -286,7 +286,7 @@ func (s *step) takeVersion(v *record.Version) error {
 
 // share keeps of a report what concerns this partition's subjects, and sorts it by
 // subject.
-func (s *step) share(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.Observation) error {
+func (s *step) share(seq uint64, r *protocol.Report) error {
 	s.latest = r.Received
 	for i := range r.Frames {
 		f := &r.Frames[i]
@@ -305,7 +305,7 @@ func (s *step) share(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.O
 				return err
 			}
 			o, err := s.tx.Witness(o, id, frame)
-			fed[id] = append(fed[id], o)
+			s.feeding.add(id, o, len(f.Observations))
 			return err
 		}
 		if id := s.roster.Carrier(r.Device, r.Received); len(f.Observations) == 0 && id != "" && s.mine(id) {
@@ -326,7 +326,7 @@ func (s *step) share(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.O
 				if o, id, err = s.tx.AddObservation(o, id, frame); err != nil {
 					return err
 				}
-				fed[id] = append(fed[id], o)
+				s.feeding.add(id, o, len(f.Observations))
 			}
 			if err := s.concerns(&o, id, func(other em.SubjectID) error { return take(o, other) }); err != nil {
 				return err

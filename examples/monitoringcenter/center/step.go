@@ -17,12 +17,12 @@ import (
 // step is one transaction of the engine.
 type step struct {
 	*engine
-	tx        *record.Tx
-	now       time.Time
-	seq       uint64
-	feed      []record.FeedItem
-	views     []func() // changes of views, applied under mu once the transaction is through
-	touched   map[em.SubjectID]bool
+	tx    *record.Tx
+	now   time.Time
+	seq   uint64
+	feed  []record.FeedItem
+	views []func() // changes of views, applied under mu once the transaction is through
+	feeding
 	sightings []sighting    // what views are told behind those changes
 	reported  []em.DeviceID // who the log says has reported
 	undo      func()        // takes back a change of the roster
@@ -31,7 +31,7 @@ type step struct {
 	raised    []em.Detail   // of new incidents
 	latest    time.Time     // when the last report of the log's was received
 
-	fed      []em.Observation // to the subject that is fed
+	feeds    []em.Observation // to the subject that is fed
 	heard    time.Time        // when the latest of it was received
 	knew     time.Time        // when what a partition has handed over could be known
 	handing  bool             // something is handed to the head
@@ -46,16 +46,15 @@ type step struct {
 
 func (e *engine) newStep(ctx context.Context, tx *record.Tx, now time.Time) *step {
 	e.tx, e.written = tx, now
-	return &step{engine: e, tx: tx, ctx: ctx, now: now.Round(0).UTC(), touched: map[em.SubjectID]bool{}, sightings: e.sightings[:0]}
+	return &step{engine: e, tx: tx, ctx: ctx, now: now.Round(0).UTC(), feeding: e.newFeeding(), sightings: e.sightings[:0]}
 }
 
 // commits takes what the log holds next.
 func (s *step) commits(batch []journal.Commit) error {
-	fed := map[em.SubjectID][]em.Observation{}
 	for _, c := range batch {
 		for i := range c.Entries {
 			if s.part > 0 {
-				if err := s.share(c.Seq, &c.Entries[i].Report, fed); err != nil {
+				if err := s.share(c.Seq, &c.Entries[i].Report); err != nil {
 					return err
 				}
 				continue
@@ -65,7 +64,7 @@ func (s *step) commits(batch []journal.Commit) error {
 			} else if ok {
 				continue
 			}
-			if err := s.report(c.Seq, &c.Entries[i].Report, fed); err != nil {
+			if err := s.report(c.Seq, &c.Entries[i].Report); err != nil {
 				return err
 			}
 			if err := s.identity(c.Gateway, &c.Entries[i]); err != nil {
@@ -74,8 +73,8 @@ func (s *step) commits(batch []journal.Commit) error {
 		}
 		s.seq = c.Seq
 	}
-	for _, id := range slices.Sorted(maps.Keys(fed)) {
-		if err := s.feedSubject(s.subjects[id], fed[id]); err != nil {
+	for _, id := range s.ids() {
+		if err := s.feedSubject(s.subjects[id], s.fed[id]); err != nil {
 			return err
 		}
 	}
@@ -83,7 +82,7 @@ func (s *step) commits(batch []journal.Commit) error {
 }
 
 // report stores one report and sorts its observations by person.
-func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.Observation) error {
+func (s *step) report(seq uint64, r *protocol.Report) error {
 	s.latest = r.Received
 	if s.canary.of(r.Device) {
 		s.views = append(s.views, func() { s.canary.note(time.Now(), r.Received) })
@@ -94,13 +93,6 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 	most := 0 // observations of the report
 	for i := range r.Frames {
 		most += len(r.Frames[i].Observations)
-	}
-	feed := func(id em.SubjectID, o em.Observation) {
-		of, fedTo := fed[id]
-		if !fedTo {
-			of = make([]em.Observation, 0, most)
-		}
-		fed[id] = append(of, o)
 	}
 	var unknown map[em.DeviceID]int // frames of devices that nobody carries, or carried then
 	for i := range r.Frames {
@@ -135,10 +127,10 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 				}
 				continue
 			}
-			feed(id, o)
+			s.feeding.add(id, o, most)
 			s.seen(id, o)
 			if err := s.concerns(&o, id, func(other em.SubjectID) error {
-				feed(other, o)
+				s.feeding.add(other, o, most)
 				return s.tx.Copy(o, other)
 			}); err != nil {
 				return err
@@ -150,6 +142,9 @@ func (s *step) report(seq uint64, r *protocol.Report, fed map[em.SubjectID][]em.
 			}
 			unknown[d]++
 		}
+	}
+	if unknown == nil {
+		return nil
 	}
 	for _, device := range slices.Sorted(maps.Keys(unknown)) {
 		frames := unknown[device]
@@ -198,12 +193,16 @@ func (s *step) concerns(o *em.Observation, id em.SubjectID, f func(em.SubjectID)
 
 func (s *step) feedSubject(sub *subject, obs []em.Observation) error {
 	s.touched[sub.id] = true
-	defer s.hear(obs)()
-	var r em.Result
-	if err := sub.tl.Feed(&r, s.now, obs...); err != nil {
+	s.hear(obs)
+	defer s.heardAll()
+	r := s.result
+	if err := sub.tl.Feed(r, s.now, obs...); err != nil {
 		return fmt.Errorf("center: feed: %w", err)
 	}
-	return s.apply(sub, &r)
+	if len(r.Changes)+len(r.Void)+len(r.Save)+len(r.Refused) > 0 {
+		s.result = new(em.Result) // whoever is told may keep it
+	}
+	return s.apply(sub, r)
 }
 
 func (s *step) advance(due []*subject) error {

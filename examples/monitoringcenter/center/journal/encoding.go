@@ -120,7 +120,7 @@ func readReport(r *em.StateReader) protocol.Report {
 		}
 		m := r.Len()
 		for f.Observations = slices.Grow(f.Observations, min(m, roomAtOnce)); m > 0 && r.Err() == nil; m-- {
-			var o em.Observation
+			o := em.Observation{Device: rep.Device} // mostly it is
 			if err := o.UnmarshalBinary(r.Bytes(r.Len())); err != nil {
 				r.Fail(err.Error())
 				break

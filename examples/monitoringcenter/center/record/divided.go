@@ -471,12 +471,13 @@ func (t *Tx) keep(a *arrival, subject em.SubjectID, own bool) (o em.Observation,
 	if err != nil {
 		return o, false, err
 	}
-	t.fed[a.ID] = a.frame
+	t.fed.note(a.ID, a.frame)
 	if was != nil {
 		a.At = was.at
 		if _, counts := was.takes(a); !counts {
 			return a.Observation, false, nil
 		}
 	}
-	return a.Observation, was == nil, t.append(s, a, bucketOf(&a.Observation, t.s.oldest))
+	_, err = t.append(s, a, bucketOf(&a.Observation, t.s.oldest))
+	return a.Observation, was == nil, err
 }

@@ -59,15 +59,17 @@ func (t *Tx) AddFrame(seq uint64, r *protocol.Report, f *protocol.ReportFrame) (
 		if err != nil {
 			return 0, err
 		}
-		c = &chunk{number: n}
+		c = &chunk{number: n, data: t.s.spare.frames[:0]}
+		t.s.spare.frames = nil // until it is written: there may be one of another day
 		t.chunks[day] = c
 	}
 	c.data = em.AppendUint(c.data, seq)
 	c.data = em.AppendInt(c.data, r.Received.Unix()-c.received.Unix())
 	c.data = em.AppendUint(c.data, uint64(r.Received.Nanosecond()))
-	for _, s := range []string{r.Conn, r.Codec, string(r.Device), f.Type, msg, string(f.Raw)} {
+	for _, s := range []string{r.Conn, r.Codec, string(r.Device), f.Type, msg} {
 		c.data = em.AppendString(c.data, s)
 	}
+	c.data = append(em.AppendUint(c.data, uint64(len(f.Raw))), f.Raw...)
 	c.received = r.Received
 	c.n++
 	b.frames++
@@ -116,12 +118,13 @@ func readFrames(plain []byte) ([]FrameRow, error) {
 
 // writeChunk writes a chunk.
 func (t *Tx) writeChunk(day int64, c *chunk) error {
-	var packed bytes.Buffer
+	packed := &t.s.spare.packed
+	packed.Reset()
 	z := &t.s.deflate
 	if *z == nil {
 		*z, _ = flate.NewWriter(nil, flate.BestSpeed) // the level is one of flate's own
 	}
-	(*z).Reset(&packed)
+	(*z).Reset(packed)
 	if _, err := (*z).Write(c.data); err != nil {
 		return fmt.Errorf("record: frames: %w", err)
 	}
@@ -129,6 +132,7 @@ func (t *Tx) writeChunk(day int64, c *chunk) error {
 		return fmt.Errorf("record: frames: %w", err)
 	}
 	delete(t.chunks, day)
+	t.s.spare.frames = c.data
 	return t.exec(`INSERT INTO `+framesTable(day)+` (chunk, data) VALUES (?,?)`, c.number, packed.Bytes())
 }
 

@@ -130,7 +130,7 @@ func (t *Tx) putBy(day int64) error {
 		}
 		t.end(s, day)
 		for i := range rest {
-			if err := t.append(s, &rest[i], farBucket); err != nil {
+			if _, err := t.append(s, &rest[i], farBucket); err != nil {
 				return err
 			}
 		}

@@ -299,7 +299,8 @@ func (c *coder) note(a *arrival, k time.Time) {
 	c.heard.add(c.n == 0, a.Received)
 	switch d := k.Compare(c.newest); {
 	case c.n == 0 || d > 0:
-		c.newest, c.newestOf = k, []newestOf{{a.ID, a.At, reception{a.Received, a.Seq}}}
+		c.newest, c.newestOf = k, c.newestOf[:0]
+		fallthrough
 	case d == 0:
 		c.newestOf = append(c.newestOf, newestOf{a.ID, a.At, reception{a.Received, a.Seq}})
 	}

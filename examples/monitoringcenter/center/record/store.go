@@ -35,6 +35,7 @@ type Store struct {
 	statements statements                // of the writer
 	hearings   map[em.DeviceID][]hearing // of the writer; what has been asked for
 	deflate    *flate.Writer             // of the writer
+	spare      spare                     // of the writer
 
 	// The writer's sessions with the server, as they begin, and the one that Own
 	// took. A file has no sessions: 0 is its only one.
@@ -224,9 +225,10 @@ type Tx struct {
 	createdFor map[em.SubjectID][]*stream
 	createdBy  map[em.DeviceID][]*stream // as their own
 	buckets    map[int64]*bucket
-	chunks     map[int64]*chunk           // of frames, by day
-	fed        map[em.ObservationID]int64 // the frames that they came in
-	carriers   []*stream                  // what carrying returned, for reuse
+	chunks     map[int64]*chunk // of frames, by day
+	fed        cameInAll        // of what is added, or added again
+	carriers   []*stream        // what carrying returned, for reuse
+	carriersOf em.DeviceID      // by them; empty where it is to be looked up
 	cites      map[em.ObservationID]citation
 	ended      []ending
 	begins     []streamKey // whose segments begin in this transaction's row
@@ -244,7 +246,7 @@ type Tx struct {
 
 func (s *Store) newTx(ctx context.Context, q querier) *Tx {
 	return &Tx{tx: q, ctx: ctx, s: s, touched: map[streamKey]*stream{}, buckets: map[int64]*bucket{}, chunks: map[int64]*chunk{},
-		createdFor: map[em.SubjectID][]*stream{}, createdBy: map[em.DeviceID][]*stream{}, fed: map[em.ObservationID]int64{}, cites: map[em.ObservationID]citation{}, saves: map[saveKey][]byte{}}
+		createdFor: map[em.SubjectID][]*stream{}, createdBy: map[em.DeviceID][]*stream{}, cites: map[em.ObservationID]citation{}, saves: map[saveKey][]byte{}}
 }
 
 // Update runs f in one transaction and commits it if f succeeds. While f runs
@@ -274,6 +276,8 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) (err error) {
 		}()
 	}
 	t := s.newTx(ctx, querier{c, s.r.d})
+	s.spare.lend(t)
+	defer s.spare.back(t)
 	if !s.sure {
 		err = t.recover()
 	}

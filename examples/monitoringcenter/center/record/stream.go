@@ -53,16 +53,20 @@ type open struct {
 	bucket int64
 	begin  int64 // the row of the tail in which it is whole up to there
 	data   []byte
-	kept   int   // how much of data the tail has
-	full   bool  // to become a row of its bucket
-	coder  coder // of the writer alone; not ready after a start
+	kept   int  // how much of data the tail has
+	full   bool // to become a row of its bucket
+
+	// Of the writer alone, nil after a start. All copies share it: a transaction that
+	// fails leaves nothing of what is in memory (Store.sure).
+	coder *coder
 }
 
 // ready makes the coder stand at the end of the data.
 func (o *open) ready(device em.DeviceID) error {
-	if o.coder.n > 0 || len(o.data) == 0 {
+	if o.coder != nil {
 		return nil
 	}
+	o.coder = new(coder)
 	_, err := o.coder.readAll(nil, o.data, device)
 	return err
 }
@@ -107,24 +111,42 @@ func (t *Tx) change(k streamKey) (*stream, error) {
 		}
 	}
 	if was := t.s.streams[k]; was != nil {
-		s := *was
-		s.open = make([]*open, len(was.open), len(was.open)+1)
-		for i, o := range was.open {
-			own := *o
-			s.open[i] = &own
+		s := was.copy()
+		t.touched[k] = s
+		if i := slices.Index(t.carriers, was); i >= 0 {
+			t.carriers[i] = s
 		}
-		t.touched[k] = &s
-		return &s, nil
+		return s, nil
 	}
 	t.newStreams++
 	s := &stream{streamKey: k, n: t.s.lastStream + t.newStreams, packed: [2]upTo{{known: true}, {known: true}}}
 	t.touched[k] = s
+	t.carriersOf = ""
 	t.created = append(t.created, k)
 	t.createdFor[k.subject] = append(t.createdFor[k.subject], s)
 	if k.own {
 		t.createdBy[k.device] = append(t.createdBy[k.device], s)
 	}
 	return s, nil
+}
+
+// copy returns a copy that may be changed. Mostly it has one open segment.
+func (s *stream) copy() *stream {
+	c := &struct {
+		stream
+		first open
+		room  [2]*open
+	}{stream: *s}
+	c.open = c.room[:0]
+	for i, o := range s.open {
+		own := &c.first
+		if i > 0 {
+			own = new(open)
+		}
+		*own = *o
+		c.open = append(c.open, own)
+	}
+	return &c.stream
 }
 
 // of returns the streams of a subject.
@@ -136,8 +158,11 @@ func (t *Tx) of(subject em.SubjectID) (all []*stream) {
 }
 
 // carrying returns the streams that hold a device's observations as their own, until
-// it is called again.
+// it is called again. A device mostly reports several at once.
 func (t *Tx) carrying(device em.DeviceID) ([]*stream, error) {
+	if device == t.carriersOf && device != "" {
+		return t.carriers, nil
+	}
 	if err := t.loadNobodys(device); err != nil {
 		return nil, err
 	}
@@ -146,7 +171,7 @@ func (t *Tx) carrying(device em.DeviceID) ([]*stream, error) {
 		all = append(all, t.look(k))
 	}
 	all = append(all, t.createdBy[device]...)
-	t.carriers = all
+	t.carriers, t.carriersOf = all, device
 	return all, nil
 }
 
@@ -173,8 +198,8 @@ func (t *Tx) loadNobodys(device em.DeviceID) error {
 	return nil
 }
 
-// append adds an arrival to a stream.
-func (t *Tx) append(s *stream, a *arrival, in int64) error {
+// append adds an arrival to a stream, and returns its bucket.
+func (t *Tx) append(s *stream, a *arrival, in int64) (*bucket, error) {
 	i := slices.IndexFunc(s.open, func(o *open) bool { return o.bucket == in && !o.full })
 	if i < 0 {
 		i = len(s.open)
@@ -182,19 +207,19 @@ func (t *Tx) append(s *stream, a *arrival, in int64) error {
 	}
 	o := s.open[i]
 	if err := o.ready(s.device); err != nil {
-		return err
+		return nil, err
 	}
 	b, err := t.bucket(in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if o.data, err = o.coder.append(o.data, a); err != nil {
-		return err
+		return nil, err
 	}
 	o.full = len(o.data) >= t.s.limits.segment
 	b.hear(a.Received)
 	t.latest = max(t.latest, a.Received.Unix())
-	return nil
+	return b, nil
 }
 
 // known is what a stream knows of an observation.
@@ -403,10 +428,7 @@ func (t *Tx) AddObservation(o em.Observation, subject em.SubjectID, frame int64)
 		return o, "", err
 	}
 	in := bucketOf(&o, t.s.oldest)
-	if err := t.append(s, a, in); err != nil {
-		return o, "", err
-	}
-	b, err := t.bucket(in)
+	b, err := t.append(s, a, in)
 	if err != nil {
 		return o, "", err
 	}
@@ -415,23 +437,20 @@ func (t *Tx) AddObservation(o em.Observation, subject em.SubjectID, frame int64)
 	if o.Body.Kind() == em.KindFix {
 		b.fixes++
 	}
-	t.fed[o.ID] = frame
+	t.fed.note(o.ID, frame)
 	return o, subject, nil
 }
 
 // again keeps another arrival of a known observation.
 func (t *Tx) again(s *stream, a *arrival, was *known) error {
-	t.fed[a.ID] = a.frame
+	t.fed.note(a.ID, a.frame)
 	first, counts := was.takes(a)
 	if !counts {
 		return nil
 	}
 	in := bucketOf(&a.Observation, t.s.oldest)
-	if err := t.append(s, a, in); err != nil || !first {
-		return err
-	}
-	b, err := t.bucket(in)
-	if err == nil {
+	b, err := t.append(s, a, in)
+	if err == nil && first {
 		b.receptions++
 	}
 	return err
@@ -453,7 +472,7 @@ func (k *known) takes(a *arrival) (first, counts bool) {
 // Copy keeps an arrival that this transaction has added or adopted as evidence
 // about another subject too: a pair, or a person whose order names the unit.
 func (t *Tx) Copy(o em.Observation, subject em.SubjectID) error {
-	return t.copy(&arrival{o, t.fed[o.ID]}, subject)
+	return t.copy(&arrival{o, t.fed.of(o.ID)}, subject)
 }
 
 func (t *Tx) copy(a *arrival, subject em.SubjectID) error {
@@ -470,7 +489,8 @@ func (t *Tx) copy(a *arrival, subject em.SubjectID) error {
 			return nil
 		}
 	}
-	return t.append(s, a, bucketOf(&a.Observation, t.s.oldest))
+	_, err = t.append(s, a, bucketOf(&a.Observation, t.s.oldest))
+	return err
 }
 
 // Adopt gives the observations of a device in [from, to) that are nobody's yet
@@ -508,7 +528,7 @@ func (t *Tx) Adopt(d em.DeviceID, subject em.SubjectID, from, to time.Time) ([]e
 			return nil, err
 		}
 		for i := range rest {
-			if err := t.append(s, &rest[i], b); err != nil {
+			if _, err := t.append(s, &rest[i], b); err != nil {
 				return nil, err
 			}
 		}
@@ -527,10 +547,10 @@ func (t *Tx) Adopt(d em.DeviceID, subject em.SubjectID, from, to time.Time) ([]e
 	obs := make([]em.Observation, len(taken))
 	for i := range taken {
 		a := &taken[i]
-		if err := t.append(mine, a, bucketOf(&a.Observation, t.s.oldest)); err != nil {
+		if _, err := t.append(mine, a, bucketOf(&a.Observation, t.s.oldest)); err != nil {
 			return nil, err
 		}
-		t.fed[a.ID] = a.frame
+		t.fed.note(a.ID, a.frame)
 		obs[i] = a.Observation
 	}
 	return obs, nil

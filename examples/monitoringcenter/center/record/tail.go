@@ -172,9 +172,12 @@ func (t *Tx) flush() error {
 		return err
 	}
 	n := t.row()
-	var pieces, ends []byte
+	var ends []byte
+	pieces := t.s.spare.pieces[:0]
 	full := map[int64][]segmentRow{}
-	touched := slices.SortedFunc(maps.Values(t.touched), func(a, b *stream) int { return cmp.Compare(a.n, b.n) })
+	touched := slices.AppendSeq(t.s.spare.order[:0], maps.Values(t.touched))
+	t.s.spare.order = touched
+	slices.SortFunc(touched, func(a, b *stream) int { return cmp.Compare(a.n, b.n) })
 	for _, e := range t.ended {
 		ends = em.AppendInt(em.AppendInt(append(ends, pieceEnd), e.s.n), e.bucket)
 		ends = appendMarks(ends, e.s)
@@ -218,8 +221,9 @@ func (t *Tx) flush() error {
 	if err := t.flushBuckets(); err != nil {
 		return err
 	}
-	data := em.AppendInt(nil, t.s.lastChunk+t.newChunks)
+	data := em.AppendInt(t.s.spare.row[:0], t.s.lastChunk+t.newChunks)
 	data = append(append(data, ends...), pieces...)
+	t.s.spare.pieces, t.s.spare.row = pieces, data
 	t.rowSize = len(data)
 	if err := t.exec(`INSERT INTO tail (n, data) VALUES (?,?)`, n, data); err != nil {
 		return err
