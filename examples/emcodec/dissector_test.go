@@ -92,19 +92,31 @@ func TestDissectorSharedFlags(t *testing.T) {
 	l := d.Codec.(protocol.Described).Layout()
 	x := &dissection{t: t, program: tshark(t), name: l.Name(), script: l.Lua(toldPort), dissect: l.Dissect, dir: t.TempDir()}
 	whole, _ := streamOf(t, d, ownVectors(t, d.Name))
-	stream := bytes.Clone(whole[0])
-	for _, f := range whole[1:] {
-		if f[0] == stream[len(stream)-1] {
+	pieces, twice := [][]byte{whole[0]}, [][]byte{whole[0]}
+	for i, f := range whole[1:] {
+		twice = append(twice, f)
+		if f[0] == whole[i][len(whole[i])-1] {
 			f = f[1:]
+			twice = append(twice, []byte("\x7E\x7E")) // flags that mean nothing
 		}
-		stream = append(stream, f...)
+		pieces = append(pieces, f)
 	}
-	if whole = slices.Concat(whole, whole); len(whole) < 20 {
-		t.Fatalf("%d frames", len(whole))
+	if len(pieces) < 10 {
+		t.Fatalf("%d frames", len(pieces))
 	}
-	// In one piece, and cut within frames.
-	x.compare(whole, x.run(x.record(
-		sent{capture.TCP, [][]byte{stream}}, sent{capture.TCP, [][]byte{stream[:20], stream[20:400], stream[400:]}})))
+	stream := slices.Concat(pieces...)
+	halves := make([][]byte, 0, 2*len(pieces))
+	for _, p := range pieces {
+		halves = append(halves, p[:len(p)/2], p[len(p)/2:])
+	}
+	// In one piece, cut within frames, behind each shared flag, there and in the midst,
+	// and where none is shared.
+	x.compare(slices.Concat(whole, whole, whole, whole, whole), x.run(x.record(
+		sent{capture.TCP, [][]byte{stream}}, sent{capture.TCP, [][]byte{stream[:20], stream[20:400], stream[400:]}},
+		sent{capture.TCP, pieces}, sent{capture.TCP, halves}, sent{capture.TCP, twice})))
+	// Wireshark looks at packets again.
+	x.compare(slices.Concat(whole, whole, whole), x.run(x.record(
+		sent{capture.TCP, pieces}, sent{capture.TCP, halves}, sent{capture.TCP, twice}), "-2"))
 }
 
 // Beacons' payloads are shown within the packets of a capture of Bluetooth, behind what
@@ -306,13 +318,14 @@ func fieldText(offset, size int, name, value, note string) string {
 }
 
 // run returns the frames that the dissector has found in a file.
-func (x *dissection) run(file string) []seen {
+func (x *dissection) run(file string, options ...string) []seen {
 	x.t.Helper()
 	script := filepath.Join(x.dir, "dissector.lua")
 	if err := os.WriteFile(script, []byte(x.script), 0o666); err != nil {
 		x.t.Fatal(err)
 	}
 	cmd := exec.Command(x.program, "-X", "lua_script:"+script, "-r", file, "-T", "pdml", "-J", x.name, "-o", x.name+".datagrams:TRUE")
+	cmd.Args = append(cmd.Args, options...)
 	cmd.Env = append(os.Environ(), "HOME="+x.dir, "LC_ALL=C.UTF-8")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs

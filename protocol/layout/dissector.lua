@@ -969,6 +969,30 @@ if L.within then -- behind what Wireshark makes of the packet
 	return
 end
 
+-- The flag that ended the last segment of each direction of a conversation, and where a
+-- frame was found to begin with it: packets are looked at again, in any order.
+local flags, begun = {}, {}
+function proto.init() flags, begun = {}, {} end
+
+-- Keeps the flag that s has before pos, or that there is none.
+local function keep(pinfo, flow, s, pos, ended)
+	local flag = ended and L.shared and sub(s, pos, pos) or ""
+	if not pinfo.visited then flags[flow] = flag ~= "" and L.shared:find(flag, 1, true) and flag or nil end
+end
+
+-- The flag that ended the segment before where the frame at the start of s begins with
+-- it, and that frame's size, as framesize has it, without the flag.
+local function borrowed(pinfo, flow, s)
+	local packet = fmt("%d", pinfo.number) .. "/" .. fmt("%d", #s)
+	local flag = flags[flow]
+	if pinfo.visited then flag = begun[packet] end
+	if not flag or framesize(s, 0) or flag == sub(s, 1, 1) then return nil end
+	local size = framesize(flag .. s, 0)
+	if not size or size ~= true and size - 1 <= #s and faulty(flag .. sub(s, 1, size - 1)) then return nil end
+	begun[packet] = flag
+	return flag, size == true or size - 1
+end
+
 local function dissector(tvb, pinfo, tree)
 	local s, pos, first = tvb:raw(), 0, true
 	local last -- where the last frame ended
@@ -977,6 +1001,18 @@ local function dissector(tvb, pinfo, tree)
 	if proto.prefs.datagrams and pinfo.can_desegment == 0 then
 		show(tvb, 0, #s, pinfo, tree, true)
 		return #s
+	end
+	local flow = tostring(pinfo.src) .. " " .. fmt("%d", pinfo.src_port) .. " " .. tostring(pinfo.dst) .. " " .. fmt("%d", pinfo.dst_port)
+	if L.shared and pinfo.can_desegment > 0 then
+		local flag, size = borrowed(pinfo, flow, s)
+		if flag and (size == true or size > #s) then
+			pinfo.desegment_offset, pinfo.desegment_len = 0, DESEGMENT_ONE_MORE_SEGMENT
+			return #s
+		elseif flag then
+			local whole = ByteArray.new(fmt("%02x", flag:byte())) .. tvb(0, size):bytes()
+			show(whole:tvb("Frame with the flag before it"), 0, size + 1, pinfo, tree, first)
+			first, pos, last = false, size, size
+		end
 	end
 	while pos < #s do
 		if L.between and L.between:find(sub(s, pos + 1, pos + 1), 1, true) then
@@ -993,6 +1029,7 @@ local function dissector(tvb, pinfo, tree)
 				tree:add(junk, tvb(from, pos - from))
 			elseif size == true or size > #s - pos then
 				if pinfo.can_desegment > 0 then
+					keep(pinfo, flow, s, pos, pos == last)
 					pinfo.desegment_offset = pos
 					pinfo.desegment_len = size == true and DESEGMENT_ONE_MORE_SEGMENT or size - (#s - pos)
 					return #s
@@ -1001,6 +1038,7 @@ local function dissector(tvb, pinfo, tree)
 			else
 				local again = restart(s, pos, size)
 				if again == true and pinfo.can_desegment > 0 then
+					keep(pinfo, flow, s, pos, pos == last)
 					pinfo.desegment_offset = pos
 					pinfo.desegment_len = DESEGMENT_ONE_MORE_SEGMENT
 					return #s
@@ -1016,6 +1054,7 @@ local function dissector(tvb, pinfo, tree)
 			end
 		end
 	end
+	keep(pinfo, flow, s, pos, pos == last)
 	return pos
 end
 
