@@ -215,7 +215,9 @@ func ringOf(chain []E7) []s2.Point {
 // inside. It is zero or less if and only if Append finds the zone, and NaN for
 // an invalid p. Inside a corridor it is the half width less the distance to the
 // line; where several stretches of the line are within reach, the edge may be
-// farther than that. Distance panics if there is no such zone.
+// farther than that. A line that two parts of an area share, or on which a ring goes
+// there and back, bounds nothing and is no edge. Distance panics if there is no such
+// zone.
 func (x *Index) Distance(zone int, p em.LatLng) float64 {
 	at := &x.edges[zone]
 	if !p.Valid() {
