@@ -103,17 +103,18 @@
 // agrees with it; then fixes that agree with both are believed after OutlierRun. A Presence
 // does the same with positions by cells and access points.
 //
-// Is it drift? A device that measures its speed, says that it stands and lies
-// within DriftReach of where it came to rest wanders by reflections. Fixes of that
-// kind alone begin and end nothing until they have lasted for DriftHold. They do before
-// if two of them, almost a minute apart, are precise (a 95 % radius of 12 m that the
-// device reports, or of 8 m by its HDOP), as reflections are not; or if they agree with
-// where the device rests, by the mean of its fixes there: who came to rest in a zone is
-// in it. Two moving fixes, or a fast one, end the rest. Where a device reports no speed,
+// Is it drift? A device that measures its speed, says that it stands and lies within
+// DriftReach of where it came to rest wanders by reflections. Fixes of that kind alone
+// begin and end nothing until they have lasted for DriftHold. They do before if two of
+// them, almost a minute apart, are precise (a 95 % radius of 12 m that the device
+// reports, or of 8 m by its HDOP), as reflections are not; or if they agree with where
+// the device rests, by the mean of its fixes there: who came to rest in a zone is in
+// it. Two moving fixes, or a fast one, end the rest. Where a device reports no speed,
 // or none yet but that it stands, that between fixes 50 s to three minutes apart takes
-// its place, from 0.5 m/s on, within 150 m, and no single one ends the rest: so a visit
-// of one or two fixes near where the device rests may be held to be an error. After a
-// longer silence one fix near there is not believed until the next agrees.
+// its place, from 0.5 m/s on and farther than the errors of both, within 150 m, and no
+// single one ends the rest: so a visit of one or two fixes near where the device rests
+// may be held to be an error. After a longer silence one fix near there is not believed
+// until the next agrees.
 //
 // What does it say? An event begins with the first fix of a row that satisfies
 // Alert, and ends with the first of a row that satisfies Clear, or when the rule is

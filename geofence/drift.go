@@ -81,9 +81,10 @@ func (q *reading) precise() bool {
 // pace is how fast a device went that measures no speed, by its positions. The zero
 // value is before the first.
 type pace struct {
-	p  em.LatLng
-	at time.Time
-	v  em.Opt[float64] // m/s, up to then
+	p   em.LatLng
+	r95 float64
+	at  time.Time
+	v   em.Opt[float64] // m/s, up to then
 }
 
 // How long a way takes from which a pace is told: what fixes err by makes little of
@@ -99,13 +100,18 @@ const (
 // of 904, by 300 m and movingSpeed 86 and 35, and without any of it 590 and 11.
 const paceReach = 150
 
-// add takes a fix, and reports whether there is a new speed.
+// add takes a fix, and reports whether there is a new speed. A way no longer than the
+// errors of both fixes make one, by the root of their squares, is none.
 func (s *pace) add(q *reading) bool {
 	switch gap := q.at.Sub(s.at); {
 	case s.at.IsZero() || gap > paceMost:
-		*s = pace{p: q.p, at: q.at}
+		*s = pace{p: q.p, r95: q.r95, at: q.at}
 	case gap >= paceLeast:
-		*s = pace{p: q.p, at: q.at, v: em.Some(s.p.Distance(q.p) / gap.Seconds())}
+		v := s.p.Distance(q.p)
+		if v <= math.Hypot(s.r95, q.r95) {
+			v = 0
+		}
+		*s = pace{p: q.p, r95: q.r95, at: q.at, v: em.Some(v / gap.Seconds())}
 		return true
 	}
 	return false

@@ -37,6 +37,8 @@ type followed struct {
 	net     *witness  // what cells or access points said last, if it came after a good fix; never changed
 	doubted time.Time // since when satellite fixes are where that excludes them; zero: they are not
 	jumped  time.Time // when it came from where it rested by a jump; zero: it never did
+	inside  time.Time // when access points or cells had it inside last, at heard; zero: they did not, or have it elsewhere since
+	heard   em.LatLng
 	motion
 }
 
@@ -58,10 +60,10 @@ func PresenceAt(zone Zone, assumed float64) (func() *Presence, error) {
 const awayFar = 1000
 
 // A device that measures no speed jumps if it comes from where it rested, not outside,
-// at jumpSpeed in m/s or more, from one fix to the next. Up to jumpReach metres beyond the radius a
-// reflection does that, and lasts as long as jumpLasts commonly. All are measured by
-// benchmarks/verdicts: of 113 false absences of such devices 67 are left, and none more is
-// missed.
+// at jumpSpeed in m/s or more, from one fix to the next; or so from where access points
+// or cells had it inside no longer ago than a pace takes. Up to jumpReach metres beyond
+// the radius a reflection does that, and lasts as long as jumpLasts commonly. All are
+// measured by benchmarks/verdicts.
 const (
 	jumpSpeed = 2
 	jumpGap   = 20 * time.Second
@@ -79,6 +81,33 @@ func (f *followed) jumps(q *reading, before *motion, d float64) {
 		f.jumped = time.Time{}
 	case before.rest.fixes > 0 && f.rest.fixes <= 1 && before.pace.v.OK && f.leaps(q, gap, &before.rest) && !before.rest.on(em.Outside, d):
 		f.jumped = q.at
+	}
+}
+
+// away notes whether a fix outside comes by a jump from where access points or cells
+// had the device.
+func (f *followed) away(q *reading) {
+	gap := q.at.Sub(f.inside)
+	if f.good.at.Before(f.inside) && gap >= jumpGap && gap <= paceMost && f.heard.Distance(q.p) >= jumpSpeed*gap.Seconds() {
+		f.jumped = q.at
+	}
+}
+
+// returns takes a fix inside, soon after a jump: who is back went nowhere, and rests.
+func (f *followed) returns(q *reading) {
+	if q.at.Sub(f.jumped) < jumpLasts && f.moves > 0 {
+		f.rest, f.moves = restAt(q), 0
+	}
+}
+
+// stayed takes the second fix after a silence of the satellites in which access points
+// or cells had the device inside: who rested there before goes on to, as if
+// satellites had been heard.
+func (f *followed) stayed(q *reading, before *rest) {
+	if far := before.p.Distance(q.p); far <= paceReach {
+		f.rest = *before
+		f.rest.add(q, far)
+		q.drift = true
 	}
 }
 
@@ -119,7 +148,7 @@ func (p *Presence) Follow(o em.Observation) (em.Side, time.Duration) {
 	side := q.side(d)
 	p.seen = sight{q: q, d: d, side: side}
 	if q.coarse {
-		p.hear(o.Device, &q)
+		p.hear(o.Device, &q, d)
 		return side, 0
 	}
 	f := p.of(o.Device)
@@ -128,8 +157,8 @@ func (p *Presence) Follow(o em.Observation) (em.Side, time.Duration) {
 	}
 	before := f.motion
 	f.settle(&q, &p.home.c)
-	if !f.speeds && (before.rest.fixes > 0 || !f.jumped.IsZero()) {
-		f.jumps(&q, &before, p.home.x.Distance(0, before.rest.p))
+	if !f.speeds {
+		p.correct(f, &q, &before, side)
 	}
 	f.good = q
 	p.seen.q, p.seen.pace, p.seen.speeds = q, f.pace.v, f.speeds && q.speed.OK
@@ -153,13 +182,45 @@ func (p *Presence) Follow(o em.Observation) (em.Side, time.Duration) {
 	return side, p.seen.away
 }
 
-// hear notes what cells or access points say of a device of which satellites said
-// something before.
-func (p *Presence) hear(d em.DeviceID, q *reading) {
+// correct looks at how a device that measures no speed moved before, and moves by a
+// fix that is on a side.
+func (p *Presence) correct(f *followed, q *reading, before *motion, side em.Side) {
+	d := 0.
+	if before.rest.fixes > 0 {
+		d = p.home.x.Distance(0, before.rest.p)
+	}
+	switch {
+	case side == em.Inside:
+		f.returns(q)
+	case before.rest.fixes > 0 || !f.jumped.IsZero():
+		f.jumps(q, before, d)
+	}
+	silent := before.rest.fixes > 0 && !before.pace.v.OK && f.pace.v.OK
+	if silent && f.rest.fixes == 1 && !before.rest.on(em.Outside, d) && q.at.Sub(f.inside) < 2*paceMost {
+		f.stayed(q, &before.rest)
+	}
+	if side == em.Outside {
+		f.away(q)
+	}
+}
+
+// hear notes what cells or access points, d metres from the edge, say of a device of
+// which satellites said something before. What is good to jumpReach says whether it is
+// inside rather than outside.
+func (p *Presence) hear(dev em.DeviceID, q *reading, d float64) {
 	for i := range p.devices {
-		if f := &p.devices[i]; f.device == d && f.good.r95 > 0 {
-			n := witness{reading: *q}.heard(&f.good, f.net, &p.home.c)
-			f.net = &n
+		f := &p.devices[i]
+		if f.device != dev || f.good.r95 == 0 {
+			continue
+		}
+		n := witness{reading: *q}.heard(&f.good, f.net, &p.home.c)
+		f.net = &n
+		switch {
+		case q.r95 > jumpReach:
+		case d < 0:
+			f.inside, f.heard = q.at, q.p
+		default:
+			f.inside, f.heard = time.Time{}, em.LatLng{}
 		}
 	}
 }
@@ -188,7 +249,7 @@ func (f *followed) excludes(q *reading, c *Config) bool {
 
 // PresenceVersion names how a Presence judges; what Why tells says it in the fact
 // "presence".
-const PresenceVersion = "presence/5"
+const PresenceVersion = "presence/6"
 
 // Why tells of the last fix that Follow put on a side why, in words and as facts: how
 // far from the edge it lies, by how much that exceeds its radius and where that is
@@ -254,8 +315,9 @@ func (p *Presence) of(d em.DeviceID) *followed {
 }
 
 // presenceVersion is the first byte of a state. 1 had no jumps, and of the last fix its
-// time alone, and is still read; 2 was never released.
-const presenceVersion = 3
+// time alone; 3 nothing of where access points had the device, and how good the fix of a
+// pace is. Both are still read; 2 was never released.
+const presenceVersion = 4
 
 // AppendBinary appends the state: before the first satellite fix it is empty. It
 // does not hold the zone, so that it may be read by a Presence at another one. It
@@ -275,6 +337,9 @@ func (p *Presence) AppendBinary(dst []byte) ([]byte, error) {
 		if f.net != nil {
 			dst = appendReading(dst, &f.net.reading)
 		}
+		if dst = em.AppendTime(dst, f.inside); !f.inside.IsZero() {
+			dst = appendPlace(dst, f.heard)
+		}
 		dst = f.append(dst)
 	}
 	return dst, nil
@@ -291,7 +356,7 @@ func (p *Presence) UnmarshalBinary(b []byte) error {
 	r := em.NewStateReader(b)
 	version := byte(presenceVersion)
 	if v := r.Bytes(1); v != nil {
-		if version = v[0]; version != presenceVersion && version != 1 {
+		if version = v[0]; version != presenceVersion && version != 1 && version != 3 {
 			r.Fail(fmt.Sprintf("presence version %d", version))
 		}
 	}
@@ -315,7 +380,7 @@ func (p *Presence) UnmarshalBinary(b []byte) error {
 func readFollowed(r *em.StateReader, version byte) followed {
 	f := followed{device: em.DeviceID(r.String())}
 	if version == 1 {
-		f.good.at, f.motion = r.Time(), readMotion(r)
+		f.good.at, f.motion = r.Time(), readMotion(r, true)
 		return f
 	}
 	placed, net, sure := false, false, false
@@ -327,6 +392,11 @@ func readFollowed(r *em.StateReader, version byte) followed {
 	if net {
 		f.net = readWitness(r, sure)
 	}
-	f.motion = readMotion(r)
+	if version == presenceVersion {
+		if f.inside = r.Time(); !f.inside.IsZero() {
+			f.heard = readPlace(r)
+		}
+	}
+	f.motion = readMotion(r, version != presenceVersion)
 	return f
 }

@@ -57,8 +57,8 @@ func TestPresence(t *testing.T) {
 			v(0, 5, -60, em.Inside, 0),     // but here
 			v(0, 6, 95, em.SideUnknown, 0), // 155 m within a minute: a jump
 			v(0, 7, -60, em.Inside, 0),
-			v(1.2, 8, 60, em.Outside, 40./70), // it measures its speed
-			v(0, 9, 60, em.Outside, 0),
+			v(1.2, 8, 60, em.SideUnknown, 0), // it measures its speed; one moving fix may be wrong
+			v(1.2, 9, 70, em.Outside, 50./70),
 		},
 		"no speed, reflections": {
 			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0), // rests here
@@ -121,6 +121,70 @@ func TestPresence(t *testing.T) {
 			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
 			none(12, 70, em.SideUnknown, 0), // one fix after it says nothing near the rest
 			none(13, 70, em.Outside, 0),     // and the next is where it rests now
+		},
+		"no speed, ways that errors make": {
+			{step{at: 1, distance: -60, radius: 30}, em.Inside, 0},
+			{step{at: 2, distance: -60, radius: 30}, em.Inside, 0},
+			{step{at: 3, distance: -25, radius: 30}, em.SideUnknown, 0}, // 35 m are 0.6 m/s, but within √(30² + 30²) m
+			{step{at: 4, distance: 75, radius: 30}, em.SideUnknown, 0},  // so this is one pace, near where it rests
+		},
+		"no speed, a way longer than errors": {
+			{step{at: 1, distance: -60, radius: 30}, em.Inside, 0},
+			{step{at: 2, distance: -60, radius: 30}, em.Inside, 0},
+			{step{at: 3, distance: -15, radius: 30}, em.SideUnknown, 0}, // 45 m
+			{step{at: 4, distance: 75, radius: 30}, em.Outside, 45. / 70},
+		},
+		"no speed, back from a jump": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			none(3, 95, em.SideUnknown, 0), // 155 m, 2.6 m/s
+			none(4, -60, em.Inside, 0),     // back as fast, which is no moving about
+			none(5, 95, em.SideUnknown, 0), // so that it jumps again
+			none(6, 95, em.SideUnknown, 0),
+		},
+		"no speed, a jump from where access points had it": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			{step{at: 5.9, distance: -60, radius: 49, change: source(em.SourceWiFi)}, em.Inside, 0},
+			{step{at: 6, distance: 90, radius: 301, change: source(em.SourceCell)}, em.SideUnknown, 0}, // too coarse to say where
+			none(7, 95, em.SideUnknown, 0), // five minutes after the last by satellites, but 2.3 m/s from there
+			none(11.9, 95, em.SideUnknown, 0),
+			none(12, 95, em.Outside, 0),
+		},
+		"no speed, access points had it outside since": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			{step{at: 5.9, distance: -60, radius: 49, change: source(em.SourceWiFi)}, em.Inside, 0},
+			{step{at: 6, distance: 10, radius: 49, change: source(em.SourceWiFi)}, em.SideUnknown, 0},
+			none(7, 95, em.Outside, 0),
+		},
+		"no speed, gone since access points had it": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			{step{at: 5.4, distance: -60, radius: 49, change: source(em.SourceWiFi)}, em.Inside, 0},
+			none(7, 95, em.Outside, 0), // 1.6 m/s: a quick walk
+		},
+		"no speed, seen since access points had it": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			{step{at: 5.9, distance: -60, radius: 49, change: source(em.SourceWiFi)}, em.Inside, 0},
+			none(6.1, 5, em.SideUnknown, 0),
+			none(7, 110, em.Outside, 0), // 2.6 m/s from there, but 1.9 from the satellites' last
+		},
+		"no speed, access points had it long ago": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			{step{at: 3, distance: -60, radius: 49, change: source(em.SourceWiFi)}, em.Inside, 0},
+			none(6.1, 400, em.Outside, 0), // 460 m within three minutes and more: 2.5 m/s, but who knows since when
+			none(7.1, 310, em.Outside, 0),
+		},
+		"a silence in which access points had it inside": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			{step{at: 10.5, distance: -60, radius: 49, change: source(em.SourceWiFi)}, em.Inside, 0},
+			none(12, 70, em.SideUnknown, 0),
+			none(13, 70, em.SideUnknown, 0), // it has rested inside all the time
+			none(14, 70, em.SideUnknown, 0),
+			none(15, -60, em.Inside, 0),
+		},
+		"a silence long after access points had it inside": {
+			none(1, -60, em.Inside, 0), none(2, -60, em.Inside, 0),
+			{step{at: 7, distance: -60, radius: 49, change: source(em.SourceWiFi)}, em.Inside, 0},
+			none(12, 70, em.SideUnknown, 0),
+			none(13, 70, em.Outside, 0), // six minutes
 		},
 		"excluded by access points": {
 			none(1, -60, em.Inside, 0),
@@ -207,21 +271,21 @@ func TestPresenceWhy(t *testing.T) {
 		facts  string
 	}{
 		"inside": {[]step{v(0, 1, -60)}, "60 m inside the edge, position good to ±20 m",
-			"presence presence/5; by circle; distance_m -60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0 m/s"},
+			"presence presence/6; by circle; distance_m -60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0 m/s"},
 		"a moving fix": {[]step{v(1.2, 1, -60), v(1.3, 2, 60)},
 			"60 m outside the edge, position good to ±20 m, at 1.3 m/s, moving",
-			"presence presence/5; by speed; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 1.3 m/s; moving_mps 0.8 m/s; proves_s 0.571 s"},
+			"presence presence/6; by speed; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 1.3 m/s; moving_mps 0.8 m/s; proves_s 0.571 s"},
 		"standing": {[]step{v(1.2, 1, 60), v(.3, 2, 60)},
 			"60 m outside the edge, position good to ±20 m, at 0.3 m/s, which takes another one to prove it",
-			"presence presence/5; by several; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0.3 m/s; moving_mps 0.8 m/s; proves_s 0 s"},
+			"presence presence/6; by several; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0.3 m/s; moving_mps 0.8 m/s; proves_s 0 s"},
 		"two paces": {[]step{none(1, -60), none(2, -60), none(3, 25), none(4, 110)},
 			"110 m outside the edge, position good to ±20 m, at a pace of 1.4 m/s, moving by two paces",
-			"presence presence/5; by pace; distance_m 110 m; margin_m 90 m; radius95_m reported 20 m; pace_mps 1.42 m/s; moving_mps 0.5 m/s; proves_s 1.285 s"},
+			"presence presence/6; by pace; distance_m 110 m; margin_m 90 m; radius95_m reported 20 m; pace_mps 1.42 m/s; moving_mps 0.5 m/s; proves_s 1.285 s"},
 		"far": {[]step{none(1, 1100)}, "1100 m outside the edge, position good to ±20 m, too far for reflections",
-			"presence presence/5; by distance; distance_m 1100 m; margin_m 1080 m; radius95_m reported 20 m; moving_mps 0.5 m/s; proves_s 15.428 s"},
+			"presence presence/6; by distance; distance_m 1100 m; margin_m 1080 m; radius95_m reported 20 m; moving_mps 0.5 m/s; proves_s 15.428 s"},
 		"by access points": {[]step{{at: 1, distance: -50, radius: 40, change: source(em.SourceWiFi)}},
 			"50 m inside the edge, position good to ±40 m, by cells or access points",
-			"presence presence/5; by network; distance_m -50 m; margin_m 10 m; radius95_m reported 40 m"},
+			"presence presence/6; by network; distance_m -50 m; margin_m 10 m; radius95_m reported 40 m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at, err := PresenceAt(roundZone(KindHome), 0)
@@ -282,34 +346,51 @@ func TestPresenceDevices(t *testing.T) {
 
 // stateOfVersion1 is of three fixes at the minutes 1, 2 and 3, 60 m inside: what a
 // Presence wrote that knew no jumps, and nothing of cells or access points.
-const stateOfVersion1 = "\x01\x01\x14test:990000000000017\x01軇\xac\r\x00\x02\x00@KW\xfbgP|u@9G\xae\x14z\xe1H\x01軇\xac\r\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02@KW\xfbgP|u@9G\xae\x14z\xe1H@4\x00\x00\x00\x00\x00\x00"
+// stateOfVersion3 has a position by access points half a minute later.
+const (
+	stateOfVersion1 = "\x01\x01\x14test:990000000000017\x01軇\xac\r\x00\x02\x00@KW\xfbgP|u@9G\xae\x14z\xe1H\x01軇\xac\r\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02@KW\xfbgP|u@9G\xae\x14z\xe1H@4\x00\x00\x00\x00\x00\x00"
+	stateOfVersion3 = "\x03\x01\x14test:990000000000017\a\x01軇\xac\r\x00\x00\x00B\xf6\xe3\x8f\xcdR@\x88\xaf\x01dJY\f\xd4g\x01軇\xac\r\x00@KW\xfbgP|u@9G\xae\x14z\xe1H@4\x00\x00\x00\x00\x00\x00\x00\x01\x00\xce\xe7k\x14%\xce\xe3p\xf8\x01\r\xbc\x11uɁ\x01\xa4\xbc\x87\xac\r\x00@KX\x10\b%\x87i@9G\xae\x14z\xe1H@H\x80\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00@KW\xfbgP|u@9G\xae\x14z\xe1H\x01軇\xac\r\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02@KW\xfbgP|u@9G\xae\x14z\xe1H@4\x00\x00\x00\x00\x00\x00"
+)
 
-// TestPresenceOldState: a state of version 1 is read, and goes on as if it had been kept.
+// TestPresenceOldState: states of older versions are read, and go on as if they had
+// been kept.
 func TestPresenceOldState(t *testing.T) {
 	at, err := PresenceAt(roundZone(KindHome), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, kept := at(), at()
-	if err := old.UnmarshalBinary([]byte(stateOfVersion1)); err != nil {
-		t.Fatal(err)
-	}
-	for minute := range 3 {
-		kept.Follow(step{at: float64(minute + 1), distance: -60, radius: 20}.observation())
-	}
-	for k, s := range []step{
-		{at: 4, distance: 70, radius: 20}, // drift about where it rests
-		{at: 5, distance: -60, radius: 20},
-		{at: 6, distance: 95, radius: 20}, // a jump
-		{at: 11, distance: 95, radius: 20},
-	} {
-		side, away := old.Follow(s.observation())
-		want, wanted := kept.Follow(s.observation())
-		a, errA := old.AppendBinary(nil)
-		b, errB := kept.AppendBinary(nil)
-		if side != want || away != wanted || errA != nil || errB != nil || k > 0 && !bytes.Equal(a, b) {
-			t.Errorf("minute %v: %v %v, want %v %v; %v %v; %x, want %x", s.at, side, away, want, wanted, errA, errB, a, b)
-		}
+	wifi := step{at: 3.5, distance: 10, radius: 49, change: source(em.SourceWiFi)}
+	for name, x := range map[string]struct {
+		state string
+		more  []step
+	}{"1": {stateOfVersion1, nil}, "3": {stateOfVersion3, []step{wifi}}} {
+		t.Run(name, func(t *testing.T) {
+			old, kept := at(), at()
+			if err := old.UnmarshalBinary([]byte(x.state)); err != nil {
+				t.Fatal(err)
+			}
+			for minute := range 3 {
+				kept.Follow(step{at: float64(minute + 1), distance: -60, radius: 20}.observation())
+			}
+			for _, s := range x.more {
+				kept.Follow(s.observation())
+			}
+			for k, s := range []step{
+				{at: 4, distance: 70, radius: 20}, // drift about where it rests
+				{at: 5, distance: -60, radius: 20},
+				{at: 5.5, distance: 10, radius: 20, change: source(em.SourceWiFi)},
+				{at: 6, distance: 95, radius: 20}, // a jump
+				{at: 11, distance: 95, radius: 20},
+			} {
+				side, away := old.Follow(s.observation())
+				want, wanted := kept.Follow(s.observation())
+				a, errA := old.AppendBinary(nil)
+				b, errB := kept.AppendBinary(nil)
+				if side != want || away != wanted || errA != nil || errB != nil || k > 2 && !bytes.Equal(a, b) {
+					t.Errorf("minute %v: %v %v, want %v %v; %v %v; %x, want %x", s.at, side, away, want, wanted, errA, errB, a, b)
+				}
+			}
+		})
 	}
 }
 

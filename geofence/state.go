@@ -10,9 +10,10 @@ import (
 
 // stateVersion is the first byte of a state. 2: the last fixes of devices; 3: rows
 // that add up; 4: rest as a mean of fixes; 5: coverage; 6: motion by itself; 7:
-// what else says where a device is, and precise fixes of rows. A state of another version is refused; em.Timeline passes over such checkpoints
-// and goes back to the beginning.
-const stateVersion = 7
+// what else says where a device is, and precise fixes of rows; 8: how good the fix is
+// from which a pace is told. A state of another version is refused; em.Timeline passes
+// over such checkpoints and goes back to the beginning.
+const stateVersion = 8
 
 // AppendBinary appends the state: before the first fix it is empty. It holds
 // zones by their ID, so that it may be read by a Tracker over other zones. It
@@ -140,7 +141,8 @@ func readReading(r *em.StateReader) reading {
 func (m *motion) append(dst []byte) []byte {
 	paced := !m.pace.at.IsZero()
 	if dst = append(dst, flags(m.speeds, paced), byte(m.moves)); paced {
-		dst = em.AppendOpt(em.AppendTime(appendPlace(dst, m.pace.p), m.pace.at), m.pace.v, em.AppendFloat)
+		dst = em.AppendTime(em.AppendFloat(appendPlace(dst, m.pace.p), m.pace.r95), m.pace.at)
+		dst = em.AppendOpt(dst, m.pace.v, em.AppendFloat)
 	}
 	dst = em.AppendUint(dst, uint64(m.rest.fixes))
 	if m.rest.fixes > 0 {
@@ -149,7 +151,8 @@ func (m *motion) append(dst []byte) []byte {
 	return dst
 }
 
-func readMotion(r *em.StateReader) motion {
+// readMotion reads a motion; an old one does not say how good the fix of its pace is.
+func readMotion(r *em.StateReader, old bool) motion {
 	var m motion
 	paced := false
 	readFlags(r, &m.speeds, &paced)
@@ -159,8 +162,12 @@ func readMotion(r *em.StateReader) motion {
 		}
 	}
 	if paced {
-		m.pace = pace{readPlace(r), r.Time(), em.ReadOpt(r, (*em.StateReader).Float)}
-		if m.pace.at.IsZero() || !(m.pace.v.V >= 0) || math.IsInf(m.pace.v.V, 1) {
+		m.pace.p = readPlace(r)
+		if !old {
+			m.pace.r95 = r.Float()
+		}
+		m.pace.at, m.pace.v = r.Time(), em.ReadOpt(r, (*em.StateReader).Float)
+		if m.pace.at.IsZero() || !(m.pace.r95 >= 0) || math.IsInf(m.pace.r95, 1) || !(m.pace.v.V >= 0) || math.IsInf(m.pace.v.V, 1) {
 			r.Fail("a pace that is none")
 		}
 	}
@@ -202,7 +209,7 @@ func readWay(r *em.StateReader) way {
 			r.Fail("not an open doubt")
 		}
 	}
-	w.motion = readMotion(r)
+	w.motion = readMotion(r, false)
 	w.good = readReading(r)
 	odds := r.Uint()
 	if odds > 2*MaxOutlierRun {
