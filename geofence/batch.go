@@ -28,12 +28,22 @@ func (x *Index) AppendBatchFunc(dst []Hit, pts []em.LatLng, applies Filter) []Hi
 	}
 	var s stage
 	for from := 0; from < len(pts); from += stagePoints {
-		s.given = pts[from:min(from+stagePoints, len(pts))]
-		for i, p := range s.given {
-			s.set(i, p)
-		}
-		dst = x.tree.appendStage(dst, &s, len(s.given), int32(from), applies)
+		dst = x.appendPart(dst, &s, pts[from:min(from+stagePoints, len(pts))], int32(from), applies)
 	}
+	return dst
+}
+
+// appendPart is AppendBatchFunc for up to stagePoints points; the number of the first is
+// given.
+func (x *Index) appendPart(dst []Hit, s *stage, pts []em.LatLng, first int32, applies Filter) []Hit {
+	if x.Len() == 0 {
+		return dst
+	}
+	s.given = pts
+	for i, p := range pts {
+		s.set(i, p)
+	}
+	dst = x.tree.appendStage(dst, s, len(pts), first, applies)
 	runtime.KeepAlive(x)
 	return dst
 }

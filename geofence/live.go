@@ -157,7 +157,7 @@ func (l *Live) Merge() error {
 		}
 	}
 	for _, f := range old.changed.byID {
-		if now.changed.find(f.zone.ID) != f { // replaced or removed meanwhile
+		if now.changed.find(f.zone.ID) != f.fence { // replaced or removed meanwhile
 			drop(f.zone.ID)
 		}
 	}
@@ -168,8 +168,8 @@ func (l *Live) Merge() error {
 	}
 	var since []*fence
 	for _, f := range now.changed.byID {
-		if old.changed.find(f.zone.ID) != f {
-			since = append(since, f)
+		if old.changed.find(f.zone.ID) != f.fence {
+			since = append(since, f.fence)
 		}
 	}
 	v.changed.insert(since)
@@ -258,26 +258,35 @@ type ZoneHit struct {
 // AppendBatch appends one ZoneHit for each zone that contains each of the
 // points, in order of the points. It is Append for many points.
 func (v *View) AppendBatch(dst []ZoneHit, pts []em.LatLng) []ZoneHit {
-	const chunk = 256
-	var buf [2 * chunk]Hit
+	var s stage
+	var buf [2 * stagePoints]Hit
 	var zones [32]*Zone
-	for from := 0; from < len(pts); from += chunk {
-		part := pts[from:min(from+chunk, len(pts))]
-		hits := v.base.AppendBatch(buf[:0], part)
-		for i, p := range part {
-			for ; len(hits) > 0 && int(hits[0].Point) == i; hits = hits[1:] {
-				if z := int(hits[0].Zone); !v.gone.has(z) {
-					dst = append(dst, ZoneHit{from + i, &v.base.zones[z]})
-				}
+	hits := buf[:0]
+	for from := 0; from < len(pts); from += stagePoints {
+		part := pts[from:min(from+stagePoints, len(pts))]
+		hits = v.base.appendPart(hits[:0], &s, part, 0, nil)
+		done := 0 // of the hits
+		for _, i := range v.changed.near(&s, part) {
+			for ; done < len(hits) && hits[done].Point <= int32(i); done++ {
+				dst = v.appendHit(dst, hits[done], from)
 			}
-			if len(v.changed.byID) > 0 && p.Valid() {
-				for _, z := range v.changed.append(zones[:0], p) {
-					dst = append(dst, ZoneHit{from + i, z})
-				}
+			for _, z := range v.changed.append(zones[:0], part[i]) {
+				dst = append(dst, ZoneHit{from + int(i), z})
 			}
+		}
+		for _, h := range hits[done:] {
+			dst = v.appendHit(dst, h, from)
 		}
 	}
 	return dst
+}
+
+// appendHit appends a hit of the base, of points from one on, but of a zone that is no more.
+func (v *View) appendHit(dst []ZoneHit, h Hit, from int) []ZoneHit {
+	if v.gone.has(int(h.Zone)) {
+		return dst
+	}
+	return append(dst, ZoneHit{from + int(h.Point), &v.base.zones[h.Zone]})
 }
 
 // Classify is Index.Classify for the zone with that ID. If there is none, the

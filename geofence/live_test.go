@@ -1,6 +1,7 @@
 package geofence_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -263,6 +264,78 @@ func TestLiveBounds(t *testing.T) {
 	}
 	if _, ok := l.View().Lookup("one more"); ok {
 		t.Error("half a Put was seen")
+	}
+}
+
+// TestLiveBatch compares many points at once with an Index of the same zones: zones of
+// all sizes, beside each other and in one place, at the poles and the antimeridian.
+func TestLiveBatch(t *testing.T) {
+	seed := uint64(73)
+	r := rand.New(rand.NewPCG(seed, 18))
+	centers := []em.LatLng{{Lat: 54.7, Lng: 25.3}, {Lat: -17, Lng: 179.999}, {Lat: 12, Lng: -180}, {Lat: 89.99, Lng: 40}, {Lat: -89.95, Lng: -100}, {}}
+	near := func(c em.LatLng, degrees float64) em.LatLng {
+		lng := c.Lng + degrees*r.NormFloat64()
+		return em.LatLng{Lat: min(90, max(-90, c.Lat+degrees*r.NormFloat64())), Lng: lng - 360*math.Floor((lng+180)/360)}
+	}
+	var zones []Zone
+	for i := range 900 {
+		radius := 20 * math.Pow(4, float64(r.IntN(9)))
+		p := near(centers[r.IntN(len(centers))], 4*radius/111_000+r.Float64()/50)
+		zones = append(zones, Zone{ID: fmt.Sprint(i), Kind: KindPlace, Shape: Circle{orb.Point{p.Lng, p.Lat}, radius}})
+	}
+	zones = append(zones, area("world", orb.Polygon{box(-179, -80, 179, 80)}), area("fiji", orb.Polygon{box(179.5, -18, 180, -16)}, orb.Polygon{box(-180, -18, -179.5, -16)}))
+	points := make([]em.LatLng, 3*256+7)
+	for i := range points {
+		points[i] = near(centers[r.IntN(len(centers))], math.Pow(10, -3+4*r.Float64()))
+	}
+	points[255], points[256] = em.LatLng{Lat: math.NaN()}, em.LatLng{Lat: 91}
+	x := mustIndex(t, zones...)
+	want := x.AppendBatch(nil, points)
+	for _, changes := range []int{0, 1, 50, 450, len(zones)} {
+		old := slices.Clone(zones)
+		for i := range changes { // zones that the base has elsewhere
+			old[i*7919%len(zones)].Shape = Circle{orb.Point{10, 50}, 200}
+		}
+		l := NewLive(mustIndex(t, old[:len(old)-changes/3]...))
+		for i := range changes {
+			mustPut(t, l, zones[i*7919%len(zones)])
+		}
+		mustPut(t, l, zones[len(zones)-changes/3:]...)
+		v := l.View()
+		all := v.AppendBatch(nil, points)
+		got := make([]Hit, len(all))
+		for i, h := range all {
+			z, _ := x.Lookup(h.Zone.ID)
+			got[i] = Hit{Point: int32(h.Point), Zone: int32(z)}
+		}
+		if !slices.IsSortedFunc(got, func(a, b Hit) int { return int(a.Point - b.Point) }) {
+			t.Errorf("seed %d, %d changes: the hits are not in the order of the points", seed, changes)
+		}
+		slices.SortFunc(got, func(a, b Hit) int { return cmp.Or(cmp.Compare(a.Point, b.Point), cmp.Compare(a.Zone, b.Zone)) })
+		if !slices.Equal(got, want) {
+			t.Errorf("seed %d, %d changes: %d hits, want %d", seed, changes, len(got), len(want))
+		}
+		one := 0
+		for _, p := range points {
+			one += len(v.Append(nil, p))
+		}
+		if one != len(want) || len(want) < len(points) {
+			t.Errorf("seed %d, %d changes: %d hits one by one, want %d", seed, changes, one, len(want))
+		}
+	}
+}
+
+// Zones within each other are told once each, wherever on earth their cells are.
+func TestLiveNested(t *testing.T) {
+	seed := uint64(79)
+	r := rand.New(rand.NewPCG(seed, 19))
+	for range 300 {
+		c := orb.Point{-179 + 358*r.Float64(), -85 + 170*r.Float64()}
+		l := NewLive(nil)
+		mustPut(t, l, Zone{ID: "small", Kind: KindPlace, Shape: Circle{c, 50}}, Zone{ID: "large", Kind: KindPlace, Shape: Circle{c, 5000}})
+		if got := ids(l.View().Append(nil, em.LatLng{Lat: c[1], Lng: c[0]})); !slices.Equal(got, []string{"large", "small"}) {
+			t.Fatalf("seed %d: at %v in %v", seed, c, got)
+		}
 	}
 }
 
