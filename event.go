@@ -245,6 +245,21 @@ type Evaluator interface {
 	encoding.BinaryUnmarshaler
 }
 
+// Selective is an Evaluator that has nothing to do with some kinds of bodies. Heeds is
+// false for a kind where Observe appends nothing, and leaves state and Deadline as they
+// are, whatever the observation says and whenever it comes. It is constant. A Timeline
+// does not show it such observations.
+type Selective interface {
+	Evaluator
+	Heeds(k BodyKind) bool
+}
+
+// Heeds reports whether e may do something with bodies of a kind.
+func Heeds(e Evaluator, k BodyKind) bool {
+	s, ok := e.(Selective)
+	return !ok || s.Heeds(k)
+}
+
 // ChangeKind says how what was told before has changed.
 type ChangeKind uint8
 

@@ -106,6 +106,48 @@ const (
 	KindVendor      BodyKind = "vendor"
 )
 
+// kinds are all.
+var kinds = [...]BodyKind{KindFix, KindBeacon, KindAlcohol, KindTransdermal, KindTamper, KindPower, KindComms, KindAlarm, KindCheckIn, KindVendor}
+
+// kindSet is a set of kinds, by their places in kinds.
+type kindSet uint16
+
+func kindOf(b Body) kindSet {
+	switch b.(type) {
+	case *Fix:
+		return 1 << 0
+	case *Beacon:
+		return 1 << 1
+	case *AlcoholReading:
+		return 1 << 2
+	case *Transdermal:
+		return 1 << 3
+	case *Tamper:
+		return 1 << 4
+	case *Power:
+		return 1 << 5
+	case *Comms:
+		return 1 << 6
+	case *Alarm:
+		return 1 << 7
+	case *CheckIn:
+		return 1 << 8
+	case *Vendor:
+		return 1 << 9
+	}
+	return 1<<len(kinds) - 1 // one of these within another type
+}
+
+// heeded are the kinds that an evaluator may do something with.
+func heeded(e Evaluator) (all kindSet) {
+	for i, k := range kinds {
+		if Heeds(e, k) {
+			all |= 1 << i
+		}
+	}
+	return all
+}
+
 // Body is what was observed: one of *Fix, *Beacon, *AlcoholReading,
 // *Transdermal, *Tamper, *Power, *Comms, *Alarm, *CheckIn and *Vendor. A body
 // is never changed after it was put into an Observation.

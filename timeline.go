@@ -150,7 +150,7 @@ func NewTimeline(cfg Config, evs ...Evaluator) (*Timeline, error) {
 	}
 	for c := range t.lanes {
 		t.lanes[c].clock = Clock(c)
-		t.lanes[c].epochs = []epoch{{cfg.Start, split[c]}}
+		t.lanes[c].epochs = []epoch{newEpoch(cfg.Start, split[c])}
 	}
 	return t, nil
 }
@@ -198,7 +198,7 @@ func (t *Timeline) Since(from time.Time, evs ...Evaluator) error {
 		}
 	}
 	for c := range t.lanes {
-		t.lanes[c].epochs = append(t.lanes[c].epochs, epoch{from, split[c]})
+		t.lanes[c].epochs = append(t.lanes[c].epochs, newEpoch(from, split[c]))
 	}
 	return nil
 }
@@ -484,7 +484,7 @@ func (x *call) rederive(from time.Time, split [2][]Evaluator) error {
 		if n < 0 {
 			n = len(l.epochs)
 		}
-		l.epochs = append(slices.Clone(l.epochs[:n]), epoch{from, split[c]})
+		l.epochs = append(slices.Clone(l.epochs[:n]), newEpoch(from, split[c]))
 		if l.idle() {
 			continue
 		}

@@ -10,8 +10,17 @@ import (
 
 // epoch is a set of rules and since when they judge.
 type epoch struct {
-	from time.Time
-	evs  []Evaluator
+	from  time.Time
+	evs   []Evaluator
+	heeds []kindSet // of each
+}
+
+func newEpoch(from time.Time, evs []Evaluator) epoch {
+	e := epoch{from, evs, make([]kindSet, len(evs))}
+	for i, ev := range evs {
+		e.heeds[i] = heeded(ev)
+	}
+	return e
 }
 
 // lane is the part of a Timeline on one clock. A cold lane knows nothing but
@@ -28,6 +37,7 @@ type lane struct {
 	floor   time.Time   // latest deadline fired, or beginning of the epoch or of the lane: earlier observations are late
 	next    time.Time   // next line of the grid: a step there or later begins with a checkpoint
 	due     time.Time   // earliest deadline, zero for none
+	dueOf   int         // an evaluator that has it
 	horizon time.Time   // latest wall clock: deadlines up to it have been fired
 	open    []Event     // present versions of open events by ID; copied before it is changed
 
@@ -139,15 +149,23 @@ func (l *lane) load(m *mark) error {
 			return fmt.Errorf("%w: number %d of clock %d takes no state: %w", ErrEvaluator, i, l.clock, err)
 		}
 	}
-	l.due = l.deadline()
+	l.findDue()
 	return nil
 }
 
-func (l *lane) deadline() (due time.Time) {
-	for _, e := range l.evs() {
-		due = earliest(due, e.Deadline())
+// findDue asks all for their deadlines.
+func (l *lane) findDue() {
+	l.due, l.dueOf = time.Time{}, -1
+	for i, e := range l.evs() {
+		l.takeDue(i, e.Deadline())
 	}
-	return due
+}
+
+// takeDue takes one that may be earlier than the earliest of the others.
+func (l *lane) takeDue(i int, d time.Time) {
+	if !d.IsZero() && (l.due.IsZero() || d.Before(l.due)) {
+		l.due, l.dueOf = d, i
+	}
 }
 
 // place says how an observation lies to what was shown.
@@ -232,8 +250,12 @@ func (l *lane) observe(x *call, o *Observation) error {
 	if l.clock == EventTime {
 		seen.Received, seen.Stored = time.Time{}, false
 	}
-	var due time.Time
-	for i, e := range l.evs() {
+	kind, ask := kindOf(o.Body), false
+	now := &l.epochs[l.cur]
+	for i, e := range now.evs {
+		if now.heeds[i]&kind == 0 {
+			continue
+		}
 		evs := e.Observe(x.t.buf[:0], seen)
 		for k := range evs {
 			l.emit(x, &evs[k], at, o.ID)
@@ -243,9 +265,14 @@ func (l *lane) observe(x *call, o *Observation) error {
 		if !d.IsZero() && !d.After(at) {
 			return fmt.Errorf("%w: number %d of clock %d has deadline %v after an observation of %v", ErrEvaluator, i, l.clock, d, at)
 		}
-		due = earliest(due, d)
+		if i == l.dueOf && !d.Equal(l.due) {
+			ask = true // the earliest may now be another's
+		}
+		l.takeDue(i, d)
 	}
-	l.due = due
+	if ask {
+		l.findDue()
+	}
 	if l.last.ID == (ObservationID{}) || at.After(l.last.instant(l.clock)) {
 		if cap(l.ties) > 8 {
 			l.ties = nil
@@ -312,7 +339,7 @@ func (l *lane) wake(x *call) error {
 		return fmt.Errorf("%w: number %d of clock %d has deadline %v after it was woken at %v", ErrEvaluator, i, l.clock, d, due)
 	}
 	l.floor = at
-	l.due = l.deadline()
+	l.findDue()
 	return nil
 }
 

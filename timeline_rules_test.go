@@ -60,6 +60,8 @@ func (n *night) absence(at, until time.Time, class string) em.Event {
 	}
 }
 
+func (n *night) Heeds(k em.BodyKind) bool { return k == em.KindBeacon }
+
 func (n *night) Observe(dst []em.Event, o em.Observation) []em.Event {
 	b, ok := o.Body.(*em.Beacon)
 	if !ok {
@@ -170,6 +172,8 @@ func (c *crossing) stay(until time.Time, by em.ObservationID) em.Event {
 		Because: []em.ObservationID{c.id, by},
 		Detail:  em.Detail{Kind: "zone.stay", Severity: em.Warning, Reason: "north of the equator"}}
 }
+
+func (c *crossing) Heeds(k em.BodyKind) bool { return k == em.KindFix }
 
 func (c *crossing) Observe(dst []em.Event, o em.Observation) []em.Event {
 	f, ok := o.Body.(*em.Fix)

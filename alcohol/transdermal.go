@@ -34,6 +34,11 @@ func NewTransdermal(r TransdermalRule) (*Transdermal, error) {
 // Clock returns em.EventTime.
 func (e *Transdermal) Clock() em.Clock { return em.EventTime }
 
+// Heeds implements em.Selective.
+func (e *Transdermal) Heeds(k em.BodyKind) bool {
+	return k == em.KindTransdermal || k == em.KindTamper
+}
+
 // Deadline implements em.Evaluator.
 func (e *Transdermal) Deadline() (first time.Time) {
 	for _, t := range e.tracks {

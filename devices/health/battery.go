@@ -210,6 +210,9 @@ func (b *Battery) judge(dst []em.Event, d *discharge, at time.Time) []em.Event {
 	return append(dst, b.event(d, time.Time{}, em.ObservationID{}))
 }
 
+// Heeds implements em.Selective.
+func (b *Battery) Heeds(k em.BodyKind) bool { return k == em.KindPower }
+
 // Deadline implements em.Evaluator: when a warning may be due, or ends.
 func (b *Battery) Deadline() (at time.Time) {
 	if b.c.Night == nil || len(b.devices) == 0 {

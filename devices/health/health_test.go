@@ -164,7 +164,12 @@ func naive(t *testing.T, ev em.Evaluator, obs []em.Observation, end time.Time) (
 	}
 	for _, o := range obs {
 		wake(when(o))
+		n, due := len(told), ev.Deadline()
+		state, _ := ev.AppendBinary(nil)
 		step(when(o), func(dst []em.Event) []em.Event { return ev.Observe(dst, o) })
+		if after, _ := ev.AppendBinary(nil); !em.Heeds(ev, o.Body.Kind()) && (len(told) > n || !ev.Deadline().Equal(due) || !bytes.Equal(state, after)) {
+			t.Fatalf("%T does not heed a %s, which changes it", ev, o.Body.Kind())
+		}
 	}
 	wake(end)
 	return told, last

@@ -76,6 +76,9 @@ func (s *SOS) Observe(dst []em.Event, o em.Observation) []em.Event {
 	return append(dst, e)
 }
 
+// Heeds implements em.Selective.
+func (s *SOS) Heeds(k em.BodyKind) bool { return k == em.KindAlarm }
+
 // Deadline implements em.Evaluator: when a call has no more repetitions.
 func (s *SOS) Deadline() (at time.Time) {
 	for _, c := range s.calls {

@@ -220,6 +220,9 @@ func (t *Track) frozenEvent(d *tracked, until time.Time, by em.ObservationID) em
 	return e
 }
 
+// Heeds implements em.Selective.
+func (t *Track) Heeds(k em.BodyKind) bool { return k == em.KindFix }
+
 // Deadline implements em.Evaluator: there is none.
 func (t *Track) Deadline() time.Time { return time.Time{} }
 

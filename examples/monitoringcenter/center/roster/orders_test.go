@@ -295,3 +295,43 @@ func TestBacklogWithoutMarks(t *testing.T) {
 		}
 	}
 }
+
+// Where an evaluator says that it does not heed a kind of observation, one changes
+// nothing: an em.Timeline does not show it.
+func TestHeeds(t *testing.T) {
+	bodies := []em.Body{&em.Fix{LatLng: em.LatLng{Lat: 54.7, Lng: 25.28}, Validity: em.FixCurrent, Source: em.SourceGNSS}, &em.Beacon{Beacon: "home", Radio: "rf"},
+		&em.AlcoholReading{Unit: em.UnitBreathGPer210L, Status: em.SampleOK}, &em.Transdermal{Unit: em.UnitSkinGPerDL, Value: em.Decimal{Coef: 30, Scale: 3}},
+		&em.Tamper{What: em.TamperStrap}, &em.Power{Event: em.PowerLow}, &em.Comms{Event: em.CommsLogin}, &em.Alarm{What: em.AlarmSOS}, &em.CheckIn{Request: "1"}, &em.Vendor{Name: "x"}}
+	for name, fields := range map[string]string{
+		"nothing": ``,
+		"much":    `,"devices":[{"id":"x:1"}],"skin":{"devices":["x:1"]},"breath":{` + screen + `},"home":{"lat":54.7,"lon":25.28,"radius_m":80}`,
+	} {
+		doc, err := rulesOf(fields)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		evs, err := roster.Evaluators(doc, base)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		left := 0
+		for i, ev := range evs {
+			for n := range 5 * len(bodies) {
+				o := em.Observation{Device: "x:1", DeviceAt: base.Add(time.Duration(n+1) * time.Second), Body: bodies[n%len(bodies)]}.Stamp(base.Add(time.Duration(n+2) * time.Second))
+				due := ev.Deadline()
+				before, _ := ev.AppendBinary(nil)
+				told := ev.Observe(nil, o)
+				after, _ := ev.AppendBinary(nil)
+				if em.Heeds(ev, o.Body.Kind()) {
+					continue
+				}
+				if left++; len(told) > 0 || !ev.Deadline().Equal(due) || !bytes.Equal(before, after) {
+					t.Errorf("%s: evaluator %d, %T: a %s changes it", name, i, ev, o.Body.Kind())
+				}
+			}
+		}
+		if left < 100 {
+			t.Errorf("%s: only %d observations are left alone", name, left)
+		}
+	}
+}

@@ -105,6 +105,9 @@ func (d deaf) Observe(dst []em.Event, o em.Observation) []em.Event {
 	return d.Evaluator.Observe(dst, o)
 }
 
+// Heeds implements em.Selective.
+func (d deaf) Heeds(k em.BodyKind) bool { return em.Heeds(d.Evaluator, k) }
+
 func zonesOf(ru *rules) (em.Evaluator, error) {
 	zones, err := zonejson.Unmarshal(ru.Zones, zonejson.Defaults{})
 	if err != nil {
@@ -192,6 +195,7 @@ type unordered struct{}
 
 func (unordered) Clock() em.Clock                                     { return em.EventTime }
 func (unordered) Observe(dst []em.Event, _ em.Observation) []em.Event { return dst }
+func (unordered) Heeds(em.BodyKind) bool                              { return false }
 func (unordered) Deadline() time.Time                                 { return time.Time{} }
 func (unordered) Wake(dst []em.Event, _ time.Time) []em.Event         { return dst }
 func (unordered) AppendBinary(dst []byte) ([]byte, error)             { return dst, nil }
