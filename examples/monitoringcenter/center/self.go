@@ -293,14 +293,22 @@ var clockSeed = maphash.MakeSeed()
 
 // note takes the offsets of what was reported as it happened.
 func (c *clocks) note(r *protocol.Report) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var (
+		of   em.DeviceID
+		last uint64 // its place
+	)
 	for i := range r.Frames {
-		for _, o := range r.Frames[i].Observations {
+		for k := range r.Frames[i].Observations {
+			o := &r.Frames[i].Observations[k]
 			if o.DeviceAt.IsZero() || o.Stored {
 				continue
 			}
-			c.mu.Lock()
-			c.offsets[maphash.String(clockSeed, string(o.Device))%uint64(len(c.offsets))] = o.DeviceAt.Sub(r.Received) | 1
-			c.mu.Unlock()
+			if o.Device != of || of == "" {
+				of, last = o.Device, maphash.String(clockSeed, string(o.Device))%uint64(len(c.offsets))
+			}
+			c.offsets[last] = o.DeviceAt.Sub(r.Received) | 1
 		}
 	}
 }

@@ -94,12 +94,19 @@ func (s *step) report(seq uint64, r *protocol.Report) error {
 	for i := range r.Frames {
 		most += len(r.Frames[i].Observations)
 	}
+	carried := s.roster.Carried(r.Device) // which most observations are of
+	carrier := func(o *em.Observation) em.SubjectID {
+		if o.Device == r.Device {
+			return carried.By(o.At)
+		}
+		return s.roster.Carrier(o.Device, o.At)
+	}
 	var unknown map[em.DeviceID]int // frames of devices that nobody carries, or carried then
 	for i := range r.Frames {
 		f := &r.Frames[i]
 		if s.parts > 0 && !s.strange(r, f) {
 			for _, o := range f.Observations {
-				s.seen(s.roster.Carrier(o.Device, o.At), o)
+				s.seen(carrier(&o), o)
 			}
 			continue // partitions keep it
 		}
@@ -108,16 +115,16 @@ func (s *step) report(seq uint64, r *protocol.Report) error {
 			return err
 		}
 		var strangers []em.DeviceID
-		if s.roster.Carrier(r.Device, r.Received) == "" {
+		if carried.By(r.Received) == "" {
 			strangers = append(strangers, r.Device)
 		}
 		for _, o := range f.Observations {
-			carrier := s.roster.Carrier(o.Device, o.At)
-			if !s.mine(carrier) {
-				s.seen(carrier, o)
+			who := carrier(&o)
+			if !s.mine(who) {
+				s.seen(who, o)
 				continue
 			}
-			o, id, err := s.tx.AddObservation(o, carrier, frame)
+			o, id, err := s.tx.AddObservation(o, who, frame)
 			if err != nil {
 				return err
 			}

@@ -386,13 +386,32 @@ func (r *Roster) Carriers(d em.DeviceID) (all []em.SubjectID) {
 
 // Carrier returns who carries a device at an instant, which a home unit does
 // itself; empty for nobody known.
-func (r *Roster) Carrier(d em.DeviceID, at time.Time) em.SubjectID {
-	if u, ok := r.units[d]; ok && !at.Before(u.Since) {
-		return UnitSubject(d)
+func (r *Roster) Carrier(d em.DeviceID, at time.Time) em.SubjectID { return r.Carried(d).By(at) }
+
+// Carried says who carries one device at all times.
+type Carried struct {
+	unit     em.DeviceID // itself, where it is a home unit
+	since    time.Time
+	carriers []carrier
+}
+
+// Carried looks a device up: once for a report, which is of several instants.
+func (r *Roster) Carried(d em.DeviceID) Carried {
+	c := Carried{carriers: r.carriers[d]}
+	if u, ok := r.units[d]; ok {
+		c.unit, c.since = d, u.Since
 	}
-	for _, c := range r.carriers[d] {
-		if !at.Before(c.from) && (c.to.IsZero() || at.Before(c.to)) {
-			return c.subject
+	return c
+}
+
+// By is Roster.Carrier.
+func (c Carried) By(at time.Time) em.SubjectID {
+	if c.unit != "" && !at.Before(c.since) {
+		return UnitSubject(c.unit)
+	}
+	for i := range c.carriers {
+		if o := &c.carriers[i]; !at.Before(o.from) && (o.to.IsZero() || at.Before(o.to)) {
+			return o.subject
 		}
 	}
 	return ""
