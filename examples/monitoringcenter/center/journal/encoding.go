@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,7 +29,6 @@ func appendReport(dst []byte, r *protocol.Report) ([]byte, error) {
 	dst = em.AppendString(em.AppendString(dst, r.Conn), r.Codec)
 	dst = em.AppendTime(em.AppendString(dst, string(r.Device)), r.Received)
 	dst = em.AppendUint(dst, uint64(len(r.Frames)))
-	var obs []byte
 	for i := range r.Frames {
 		f := &r.Frames[i]
 		dst = em.AppendString(em.AppendInt(dst, f.Offset), string(f.Raw))
@@ -40,14 +40,27 @@ func appendReport(dst []byte, r *protocol.Report) ([]byte, error) {
 		dst = em.AppendString(dst, msg)
 		dst = em.AppendUint(dst, uint64(len(f.Observations)))
 		for _, o := range f.Observations {
+			at := len(dst)
 			var err error
-			if obs, err = o.AppendBinary(obs[:0]); err != nil {
+			if dst, err = o.AppendBinary(dst); err != nil {
 				return nil, err
 			}
-			dst = em.AppendString(dst, string(obs))
+			dst = prefixLength(dst, at)
 		}
 	}
 	return dst, nil
+}
+
+// prefixLength puts before what stands at the end of dst, from at on, how long it is,
+// as em.AppendString would have.
+func prefixLength(dst []byte, at int) []byte {
+	end := len(dst)
+	dst = em.AppendUint(dst, uint64(end-at))
+	var length [binary.MaxVarintLen64]byte
+	n := copy(length[:], dst[end:])
+	copy(dst[at+n:], dst[at:end])
+	copy(dst[at:], length[:n])
+	return dst
 }
 
 // readCommit reads a commit, but for entries of which want says no to each device.

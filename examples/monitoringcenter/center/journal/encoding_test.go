@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -230,4 +231,30 @@ func FuzzReadCommit(f *testing.F) {
 			t.Errorf("%+v\nreads again as %+v, %v", all, again, err)
 		}
 	})
+}
+
+// What is written of an observation has its length before it, however many bytes
+// that takes, and a report is written in place.
+func TestAppendInPlace(t *testing.T) {
+	at := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	for _, n := range []int{0, 10, 100, 1000, 100_000} {
+		o := em.Observation{Device: "x:1", Body: &em.Vendor{Name: strings.Repeat("x", n)}}.Stamp(at)
+		own, err := o.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := prefixLength(append([]byte("before"), own...), 6), em.AppendString([]byte("before"), string(own)); !bytes.Equal(got, want) {
+			t.Errorf("of %d bytes %x…", len(own), got[:20])
+		}
+	}
+	e := commit().Entries[1]
+	e.Frames = e.Frames[:1]
+	dst := make([]byte, 0, 4096)
+	if got := testing.AllocsPerRun(100, func() {
+		if _, err := appendEntry(dst, &e); err != nil {
+			t.Fatal(err)
+		}
+	}); got > 0 {
+		t.Errorf("%v allocations a report", got)
+	}
 }

@@ -83,11 +83,12 @@ type Journal struct {
 
 	maxCommit, maxReport int // bytes
 
-	queue chan pending
-	group time.Duration
-	stop  chan struct{}
-	done  chan struct{}
-	once  sync.Once
+	queue    chan *pending
+	answered sync.Pool // of *pending
+	group    time.Duration
+	stop     chan struct{}
+	done     chan struct{}
+	once     sync.Once
 
 	stopped chan struct{}
 	broken  sync.Once
@@ -95,6 +96,8 @@ type Journal struct {
 	shared shared
 }
 
+// pending is a report that waits for its group commit. Once it is answered, nobody
+// but Append has it.
 type pending struct {
 	data []byte
 	done chan error
@@ -128,7 +131,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if cfg.Name != "" {
 		name = cfg.Name + "/" + name
 	}
-	j := &Journal{name: name, queue: make(chan pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{}), stopped: make(chan struct{}),
+	j := &Journal{name: name, queue: make(chan *pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{}), stopped: make(chan struct{}),
 		shared: shared{commits: windowCommits}}
 	if err := j.open(ctx, cfg); err != nil {
 		j.disconnect()
@@ -193,14 +196,18 @@ func (j *Journal) Embedded() bool { return j.srv != nil }
 // of ctx is heeded while the report waits for its turn; once it has it, the
 // write is brought to an end, which takes 30 s at most.
 func (j *Journal) Append(ctx context.Context, e *Entry) error {
-	data, err := appendEntry(make([]byte, 0, usualReport), e)
+	p, ok := j.answered.Get().(*pending)
+	if !ok {
+		p = &pending{make([]byte, 0, usualReport), make(chan error, 1)}
+	}
+	data, err := appendEntry(p.data[:0], e)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	if len(data) > j.maxReport {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, len(data), j.maxReport)
 	}
-	p := pending{data, make(chan error, 1)}
+	p.data = data
 	select {
 	case j.queue <- p:
 	case <-j.stop:
@@ -210,6 +217,9 @@ func (j *Journal) Append(ctx context.Context, e *Entry) error {
 	}
 	select {
 	case err := <-p.done:
+		if cap(p.data) <= usualReport {
+			j.answered.Put(p)
+		}
 		return err
 	case <-j.done:
 		// The loop has ended; it may have answered just before.
@@ -228,8 +238,10 @@ func (j *Journal) commitLoop() {
 	defer close(j.done)
 	commits := uint64(0)
 	var last time.Time
+	var batch []*pending
 	for {
-		var batch []pending
+		clear(batch)
+		batch = batch[:0]
 		select {
 		case p := <-j.queue:
 			batch = append(batch, p)
@@ -261,7 +273,7 @@ func (j *Journal) commitLoop() {
 }
 
 // pack makes one message of entries of size bytes together.
-func (j *Journal) pack(batch []pending, size int) []byte {
+func (j *Journal) pack(batch []*pending, size int) []byte {
 	msg := appendCommitHeader(make([]byte, 0, size+commitHeader), j.name, len(batch))
 	for _, p := range batch {
 		msg = append(msg, p.data...)

@@ -225,7 +225,7 @@ func TestAppendAfterClose(t *testing.T) {
 
 // While no report is taken, the end of the context is heeded.
 func TestAppendHeedsContext(t *testing.T) {
-	j := &Journal{maxReport: maxPayload, queue: make(chan pending), stop: make(chan struct{}), done: make(chan struct{})} // nobody commits
+	j := &Journal{maxReport: maxPayload, queue: make(chan *pending), stop: make(chan struct{}), done: make(chan struct{})} // nobody commits
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
 	go func() { failed <- j.Append(ctx, report("c", 0)) }()
@@ -239,7 +239,7 @@ func TestAppendHeedsContext(t *testing.T) {
 // longer one is refused by itself, and harms no other.
 func TestLongestReport(t *testing.T) {
 	j := open(t, Config{Dir: t.TempDir()})
-	filled := func(size int) pending {
+	filled := func(size int) *pending {
 		r := report("c", 0)
 		for n := size; ; n-- {
 			r.Frames[0].Raw = make([]byte, n)
@@ -248,11 +248,11 @@ func TestLongestReport(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(b) == size {
-				return pending{data: b}
+				return &pending{data: b}
 			}
 		}
 	}
-	if err := j.publish(j.pack([]pending{filled(j.maxCommit - 1), filled(j.maxReport)}, maxPayload), 1); err != nil {
+	if err := j.publish(j.pack([]*pending{filled(j.maxCommit - 1), filled(j.maxReport)}, maxPayload), 1); err != nil {
 		t.Errorf("the largest commit: %v", err)
 	}
 	r := report("c", 0)
