@@ -108,12 +108,12 @@ func main() {
 	flag.IntVar(&p.Parts, "partitions", 0, "with -record and -gateways: beside the first run one with a record of so many partitions, which -evaluators processes share; both ramps are theirs")
 	flag.IntVar(&p.Share, "evaluators", 2, "of -partitions")
 	flag.Uint64Var(&p.Seed, "seed", 1, "of schedules and movements")
-	p.Ramp = ramp{Devices: 16_000, First: 1000, Most: 100_000, Step: 10, Halvings: 3}
+	p.Ramp = ramp{Devices: 16_000, First: 1000, Most: 400_000, Step: 10, Halvings: 3}
 	flag.IntVar(&p.Ramp.Warm, "warm", 3, "what is sustained once each device has reported so often; not looked for if 0")
 	flag.Parse()
 	if *quick {
 		p.Devices, p.Interval, p.Duration, p.Slow = 1000, time.Second, 6*time.Second, 400
-		p.Ramp = ramp{Devices: 8000, First: 2000, Most: 64_000, Step: 3, Halvings: 1, Warm: min(1, p.Ramp.Warm)}
+		p.Ramp = ramp{Devices: 8000, First: 2000, Most: 256_000, Step: 3, Halvings: 2, Warm: min(1, p.Ramp.Warm)}
 	}
 	if !*ramps {
 		p.Ramp = ramp{}
