@@ -2,6 +2,7 @@ package jt808
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -22,6 +23,10 @@ const MaxFrame = 2 + 2*(17+4+lengthMask+1)
 // DefaultLead is the lead of the devices' clocks over UTC that the standard
 // sets: GMT+8, wherever the device is.
 const DefaultLead = 8 * time.Hour
+
+// DefaultMaxMedia is what fits into 255 parts, which a terminal can be asked for
+// again at once: cameras' pictures have some 20 to 200 KiB.
+const DefaultMaxMedia = 256 << 10
 
 // Config is what a center decides about its devices. The zero value takes every
 // terminal, gives it its own number as authentication code, and reads its clock
@@ -48,6 +53,11 @@ type Config struct {
 
 	// RequireAuth refuses what a device says before it has given its code.
 	RequireAuth bool
+
+	// MaxMedia is how many bytes a medium in parts (0801) may have; DefaultMaxMedia
+	// where it is 0. One conversation keeps no more than that of what is unfinished, or
+	// 256 KiB, and three times as much for the moment in which a medium is put together.
+	MaxMedia int
 }
 
 // Device returns the dialect with the zero Config.
@@ -59,7 +69,8 @@ func Device() protocol.Device {
 	return d
 }
 
-// New returns the dialect. A Lead beyond 14 hours is an error.
+// New returns the dialect. A Lead beyond 14 hours is an error, and so is a MaxMedia
+// below 0 or above 16 MiB.
 func New(c Config) (protocol.Device, error) {
 	if !c.Lead.OK {
 		c.Lead.V = DefaultLead
@@ -67,6 +78,10 @@ func New(c Config) (protocol.Device, error) {
 	if c.Lead.V.Abs() > 14*time.Hour {
 		return protocol.Device{}, fmt.Errorf("jt808: a clock that leads UTC by %v", c.Lead.V)
 	}
+	if c.MaxMedia < 0 || c.MaxMedia > mostMedia {
+		return protocol.Device{}, fmt.Errorf("jt808: media of %d bytes", c.MaxMedia)
+	}
+	c.MaxMedia = cmp.Or(c.MaxMedia, DefaultMaxMedia)
 	return protocol.Device{
 		Name:     Name,
 		Title:    "JT/T 808 terminals",

@@ -42,7 +42,9 @@
 //
 // A message in parts is answered part by part and told when the last has come.
 // Parts that do not come are asked for (8003) three times. One conversation
-// keeps no more than four unfinished messages of 64 KiB in 255 parts; what goes
+// keeps no more than four unfinished messages and 256 KiB of them: each of up to 64
+// KiB in 255 parts, media (0801) of up to [Config].MaxMedia, 256 KiB where that is 0,
+// and where it is more, of that together. What goes
 // beyond is refused with an error that wraps [ErrParts], and so ends a message
 // that is never completed. Parts do not outlive their connection.
 //
@@ -93,8 +95,7 @@
 //   - Positions asked for (0201, 0500), parameters (0104), media (0800, 0801, 8800)
 //     and the time of 2019 (0004, 8004, in UTC) are read as general knowledge of the
 //     standard has them, as are items 02 to 04, 06 of two bytes, 11, 13, 25, 2A and 2B
-//     and the status bits 18 to 21; no capture shows them. A medium above 64 KiB is
-//     refused like any message in parts.
+//     and the status bits 18 to 21; no capture shows them.
 //   - Types of the standard that concern vehicles (driving records, CAN data, areas,
 //     compressed data 0901 and others), of JT/T 1078 and of alarms with files (1210)
 //     have a name, are acknowledged and kept as they are; so is 1007. Their names, and

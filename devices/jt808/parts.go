@@ -14,9 +14,11 @@ import (
 const (
 	// maxParts is what one request for missing parts can name in its one byte.
 	maxParts = 255
-	// maxMessage is the longest message in bytes: some 1,000 positions with
-	// their items, more than a batch is known to have.
+	// maxMessage is the longest message in bytes, but for media: some 1,000 positions
+	// with their items, more than a batch is known to have.
 	maxMessage = 64 << 10
+	// mostMedia bounds Config.MaxMedia: a conversation keeps as much.
+	mostMedia = 16 << 20
 	// maxOpen is how many messages may be unfinished at once. A terminal sends
 	// the parts of one message in a row.
 	maxOpen = 4
@@ -45,7 +47,25 @@ type assembly struct {
 }
 
 // assemblies are the unfinished messages of one conversation.
-type assemblies struct{ open []*assembly }
+type assemblies struct {
+	open []*assembly
+	size int // of all
+}
+
+// forget drops one of them.
+func (a *assemblies) forget(i int) {
+	a.size -= a.open[i].size
+	a.open = slices.Delete(a.open, i, i+1)
+}
+
+// limits returns how many parts and bytes a message of a type may have where a medium
+// may have that many bytes.
+func limits(code uint16, media int) (parts, size int) {
+	if code == typeMedia {
+		return max(maxParts, 2*media/lengthMask), media // parts may be half empty
+	}
+	return maxParts, maxMessage
+}
 
 // inParts reports whether messages of the type are put together. Others are told
 // as they come.
@@ -53,9 +73,11 @@ func inParts(code uint16) bool {
 	return known(code) && !platforms(code) && !compact(code) && code != typeRegister && code != typeAuth
 }
 
-// add takes a part. It returns the whole message when its last part has come.
-func (a *assemblies) add(now time.Time, m *Part) (protocol.Message, error) {
-	if m.Index == 0 || m.Index > m.Total || m.Total > maxParts {
+// add takes a part. It returns the whole message when its last part has come. A medium
+// has up to media bytes.
+func (a *assemblies) add(now time.Time, m *Part, media int) (protocol.Message, error) {
+	parts, size := limits(m.Header.Code, media)
+	if m.Index == 0 || m.Index > m.Total || int(m.Total) > parts {
 		return nil, fmt.Errorf("%w: part %d of %d", ErrParts, m.Index, m.Total)
 	}
 	first := m.Serial - (m.Index - 1)
@@ -74,9 +96,11 @@ func (a *assemblies) add(now time.Time, m *Part) (protocol.Message, error) {
 	s := a.open[i]
 	s.head, s.due, s.tries = m.Header, now.Add(partPatience), 0
 	if s.parts[m.Index-1] == nil {
-		if s.size += len(m.Data); s.size > maxMessage {
-			a.open = slices.Delete(a.open, i, i+1)
-			return nil, fmt.Errorf("%w: above %d bytes", ErrParts, maxMessage)
+		s.size += len(m.Data)
+		a.size += len(m.Data)
+		if all := max(maxOpen*maxMessage, media); s.size > size || a.size > all {
+			a.forget(i)
+			return nil, fmt.Errorf("%w: above %d bytes, or %d with others", ErrParts, size, all)
 		}
 		s.parts[m.Index-1] = append([]byte{}, m.Data...)
 		s.missing--
@@ -84,7 +108,7 @@ func (a *assemblies) add(now time.Time, m *Part) (protocol.Message, error) {
 	if s.missing > 0 {
 		return nil, nil
 	}
-	a.open = slices.Delete(a.open, i, i+1)
+	a.forget(i)
 	h := m.Header
 	h.Total, h.Index, h.Tail = 0, 0, nil
 	f := wire.New(slices.Concat(s.parts...))
@@ -115,12 +139,13 @@ func (a *assemblies) wake(now time.Time, ask func(Header, *Resend)) error {
 		}
 		if s.tries++; s.tries > partTries {
 			errs = append(errs, fmt.Errorf("%w: 0x%04X lacks %d of %d", ErrParts, s.code, s.missing, s.total))
+			a.size -= s.size
 			return true
 		}
 		s.due = now.Add(partPatience)
 		m := &Resend{First: s.first}
 		for i, p := range s.parts {
-			if p == nil {
+			if p == nil && len(m.Parts) < maxParts { // others by the next request
 				m.Parts = append(m.Parts, uint16(i+1))
 			}
 		}

@@ -97,7 +97,7 @@ func (s *session) Handle(now time.Time, m protocol.Message, out *protocol.Output
 		if s.refused() || !inParts(h.Code) {
 			break
 		}
-		whole, err := s.parts.add(now, m)
+		whole, err := s.parts.add(now, m, s.config.MaxMedia)
 		if err != nil {
 			s.reply(&h, ResultFailed, out)
 			return err
