@@ -147,7 +147,9 @@ type Config struct {
 
 	// UndecidedAfter bounds for how long a violation may go on while positions come that
 	// leave it open, or contradict each other: so long after the first that does not lie
-	// clear of a zone's wrong side EventUnknown tells so, unless one does since. Zero is
+	// clear of a zone's wrong side EventUnknown tells so, unless as many as Clear asks for
+	// lie clear since, with none in between whose best estimate is on the wrong side; and
+	// not before another that leaves it open, if the last lies clear. Zero is
 	// DefaultUndecidedAfter, what is negative none. Where UnknownAfter is set, that
 	// takes its place. Of more than MaxNear zones an exclusion zone is looked at from
 	// the first position within it on. benchmarks/verdicts has what it finds and costs.

@@ -140,12 +140,15 @@
 // tells that the person may have been out. Nor are the parts of an inclusion zone told
 // apart, though who is seen in one and then in another was outside between them.
 //
-// What is left open? So long as no position lies clear of a zone's wrong side, nobody
+// What is left open? So long as no positions lie clear of a zone's wrong side, nobody
 // knows that the person is not there: after UndecidedAfter, of half an hour by default,
-// EventUnknown tells so. Positions by cells and access points with an accuracy of their
-// own count, and drift of a device that does not rest clear of it says nothing else. So a
-// violation goes on for no longer without being told of in any way, but for what lies
-// clear by an error that the position does not tell. The event ends as an alert does.
+// from the first that does not EventUnknown tells so. One that claims to lie clear changes
+// nothing in that: it takes as many as end an alert, three in a row over a minute, between
+// which none is on the wrong side by its best estimate. If the last claims it, the next
+// that leaves it open tells. Positions by cells and access points with an accuracy of
+// their own count, and drift of a device that does not rest clear of it says nothing else.
+// So while positions come a violation goes on for no longer than that without being told
+// of in any way, but for what so many claim together. The event ends as an alert does.
 //
 // What may be? Where Config.UnknownAfter asks for it, EventUnknown tells of each
 // violation that may last for so long unseen: from the last position that lies

@@ -65,15 +65,15 @@ func (t *Tracker) cover(dst []em.Event, v *visit) []em.Event {
 	switch {
 	case !over && (spare <= 0 || known && t.strays(v)):
 		v.settled = false
-		if known && spare <= 0 && t.entries[i].open {
-			t.entries[i].run = run{}
-		}
-		if !known && t.mayOpen(z, q) {
+		switch {
+		case known:
+			t.leftOpen(&t.entries[i], v)
+		case t.mayOpen(z, q):
 			t.entries = slices.Insert(t.entries, i, entry{zone: z.ID, face: coverage, run: t.opens(v)})
 			t.due.known = false
 		}
 	case !known:
-	case over || t.suffices(&t.entries[i], q, spare):
+	case over || t.suffices(&t.entries[i], q):
 		e := t.entries[i]
 		t.close(i)
 		if e.open {
@@ -103,7 +103,7 @@ func (t *Tracker) seen(dst []em.Event, q *reading) []em.Event {
 		t.look = q.at.Add(t.c.UnknownAfter)
 	}
 	for i := range t.entries {
-		if e := &t.entries[i]; e.face == coverage && !e.open {
+		if e := &t.entries[i]; e.face == coverage && !e.open && !e.run.sure {
 			if at := e.run.first.Add(t.c.openFor()); t.look.IsZero() || at.Before(t.look) {
 				t.look = at
 			}

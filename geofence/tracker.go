@@ -14,7 +14,7 @@ import (
 // events say it in the fact "rule", beside the version of the zone.
 const (
 	Rule        = "zones"
-	RuleVersion = "zones/7"
+	RuleVersion = "zones/8"
 )
 
 // Kinds of a Tracker's events. Each lasts from the crossing to the crossing

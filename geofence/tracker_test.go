@@ -393,7 +393,7 @@ func TestEventInFull(t *testing.T) {
 			Kind: EventExclusion, Severity: em.Violation,
 			Reason: "Entered exclusion zone z: 41 m inside its edge, position good to ±19 m.",
 			Facts: []em.Fact{
-				{Name: "rule", Text: "zones/7"},
+				{Name: "rule", Text: "zones/8"},
 				{Name: "distance_m", Num: -41, Unit: "m"},
 				{Name: "margin_m", Num: 22, Unit: "m"},
 				{Name: "radius95_m", Text: "reported", Num: 19, Unit: "m"},

@@ -35,18 +35,37 @@ func (t *Tracker) strays(v *visit) bool {
 	return v.q.drift && !v.way.rest.on(right, t.x.Distance(v.i, v.way.rest.p))
 }
 
-// suffices takes a fix that lies clear of a zone's wrong side by spare metres, and
-// reports whether that ends the time in which it was open: one does, but what
-// UndecidedAfter told ends as an alert does.
-func (t *Tracker) suffices(e *entry, q *reading, spare float64) bool {
-	if !e.open || t.c.UnknownAfter > 0 {
+// suffices takes a fix that lies clear of a zone's wrong side, and reports whether that
+// ends the time in which it was open: as many do as end an alert. Of an entry's run
+// there are since when it is open, whether the last fix lies clear (sure), how many do in
+// a row (sum), and since when (precise).
+func (t *Tracker) suffices(e *entry, q *reading) bool {
+	if t.c.UnknownAfter > 0 {
 		return true
 	}
-	if e.run.fixes == 0 {
-		e.run.first = q.at
+	r := &e.run
+	if r.sum == 0 {
+		r.precise = q.at
 	}
-	e.run.add(q, spare, true, false)
-	return e.run.counts(t.c.Clear, 0, q.at)
+	r.sure, r.sum = true, min(r.sum+1, maxSum)
+	return r.sum >= float64(t.c.Clear.Fixes) && q.at.Sub(r.precise) >= t.c.Clear.Dwell
+}
+
+// leftOpen takes a fix that leaves it open. It ends a row of those that lie clear if its
+// best estimate is on the wrong side, or if it was told already. Where the last before it
+// lay clear for so long that it would have been told, it is open anew.
+func (t *Tracker) leftOpen(e *entry, v *visit) {
+	r := &e.run
+	wrong := (v.d <= 0) == (v.zone.Kind == KindExclusion)
+	switch {
+	case t.c.UnknownAfter > 0:
+	case !e.open && r.sure && v.q.at.Sub(r.precise) >= t.c.UndecidedAfter:
+		*r = t.opens(v)
+	case e.open || wrong:
+		r.sure, r.sum, r.precise = false, 0, time.Time{}
+	default:
+		r.sure = false
+	}
 }
 
 // undecided tells of the zones of which positions have left open for long enough, by
@@ -55,7 +74,7 @@ func (t *Tracker) undecided(dst []em.Event, at time.Time) []em.Event {
 	for k := range t.entries {
 		e := &t.entries[k]
 		i, ok := t.x.Lookup(e.zone)
-		if e.face != coverage || e.open || !ok {
+		if e.face != coverage || e.open || e.run.sure || !ok {
 			continue
 		}
 		if due := e.run.first.Add(t.c.UndecidedAfter); due.After(at) {
@@ -73,8 +92,8 @@ func (t *Tracker) undecided(dst []em.Event, at time.Time) []em.Event {
 			because = because[:1]
 		}
 		z := t.x.at(i)
-		e.open, e.run, e.told = true, run{}, t.notKnown(z, e.run.first, because,
-			fmt.Sprintf("for %v no position lay clear of its edge for certain; the last, of %s, is good to ±%.0f m", t.c.UndecidedAfter, q.at.Format(time.TimeOnly), q.r95),
+		e.open, e.told = true, t.notKnown(z, e.run.first, because,
+			fmt.Sprintf("for %v %s; the last, of %s, is good to ±%.0f m", t.c.UndecidedAfter, t.c.Clear.none(), q.at.Format(time.TimeOnly), q.r95),
 			em.Fact{Name: "spare_m", Num: centimetres(spare), Unit: "m"},
 			em.Fact{Name: "radius95_m", Text: originFact[q.origin], Num: centimetres(q.r95), Unit: "m"},
 			em.Fact{Name: "after_s", Num: t.c.UndecidedAfter.Seconds(), Unit: "s"},
@@ -83,4 +102,12 @@ func (t *Tracker) undecided(dst []em.Event, at time.Time) []em.Event {
 		dst = append(dst, e.told)
 	}
 	return dst
+}
+
+// none says of positions that they do not lie clear of an edge, as an alert's end asks.
+func (c *Confirm) none() string {
+	if c.Fixes == 1 && c.Dwell == 0 {
+		return "no position lay clear of its edge"
+	}
+	return fmt.Sprintf("no %d positions in a row over %v lay clear of its edge", c.Fixes, c.Dwell)
 }
