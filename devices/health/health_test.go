@@ -688,6 +688,7 @@ func random(rnd *rand.Rand, n int) []em.Observation {
 		func() em.Body { return contact(rnd.IntN(2) == 0) },
 		func() em.Body { return fix(54.7+float64(rnd.IntN(3)), 25.3, float64(rnd.IntN(4))) },
 		func() em.Body { return fix(54.7, 25.3, float64(rnd.IntN(4))) },
+		func() em.Body { return near(54.7+float64(rnd.IntN(2)), em.SourceWiFi, 20) },
 	}
 	var obs []em.Observation
 	var after time.Duration

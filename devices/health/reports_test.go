@@ -20,6 +20,13 @@ func numbered(after time.Duration, seq uint64, b em.Body) em.Observation {
 	return o
 }
 
+// near is a position of latitude lat that is not by satellites.
+func near(lat float64, source em.FixSource, accuracy float64) *em.Fix {
+	f := fix(lat, 25.3, 0)
+	f.Source, f.Accuracy = source, em.Opt[float64]{V: accuracy, OK: accuracy > 0}
+	return f
+}
+
 var reportScripts = []script{
 	{
 		name: "clock: behind, then set",
@@ -132,6 +139,54 @@ var reportScripts = []script{
 			at(2*m, bracelet, fix(54.7, 25.3, 0)),
 		},
 		end: h,
+	},
+	{
+		// In 21 minutes somebody may go a degree of latitude, 111 km, but not from where
+		// access points had him a minute before, within 5 km.
+		name: "position: contradicted by access points after a silence, once",
+		ev:   must(NewTrack(TrackConfig{})),
+		obs: []em.Observation{
+			at(0, bracelet, fix(54.7, 25.3, 0)), at(20*m, bracelet, near(54.7, em.SourceWiFi, 20)), at(21*m, bracelet, fix(55.7, 25.3, 0)),
+			at(21*m+30*s, bracelet, near(54.7, em.SourceWiFi, 20)), at(22*m, bracelet, fix(55.7001, 25.3, 0)), at(23*m, bracelet, fix(54.7, 25.3, 0)), at(24*m, bracelet, fix(54.7001, 25.3, 0)),
+			at(25*m, bracelet, fix(55.7, 25.3, 0)), at(26*m, bracelet, fix(54.7, 25.3, 0)),
+		},
+		end: h,
+		told: []string{
+			"position POSITION_CONTRADICTED warning 20m0s..21m0s because 2",
+			"position POSITION_CONTRADICTED warning 21m30s..25m0s because 2",
+		},
+	},
+	{
+		name: "position: two cells contradict the one before, and vouch for the next",
+		ev:   must(NewTrack(TrackConfig{})),
+		obs: []em.Observation{
+			at(0, bracelet, fix(54.7, 25.3, 0)), at(20*m, bracelet, fix(55.7, 25.3, 0)), at(21*m, bracelet, near(54.7, em.SourceCell, 300)),
+			at(22*m, bracelet, near(54.71, em.SourceCell, 300)), at(23*m, bracelet, near(54.71, em.SourceCell, 300)),
+			at(24*m, bracelet, fix(54.7, 25.3, 0)), at(25*m, bracelet, fix(54.7, 25.3, 0)),
+		},
+		end:  h,
+		told: []string{"position POSITION_CONTRADICTED warning 20m0s..22m0s because 2"},
+	},
+	{
+		name: "position: one by access points may be wrong, one without an accuracy says nothing",
+		ev:   must(NewTrack(TrackConfig{})),
+		obs: []em.Observation{
+			at(0, bracelet, fix(54.7, 25.3, 0)), at(m, bracelet, near(55.7, em.SourceWiFi, 20)), at(2*m, bracelet, fix(54.7, 25.3, 0)),
+			at(20*m, bracelet, near(54.7, em.SourceWiFi, 0)), at(22*m, bracelet, fix(55.7, 25.3, 0)), at(23*m, bracelet, fix(55.7, 25.3, 0)),
+		},
+		end: h,
+	},
+	{
+		// In a minute 6,000 m; the others are good to 3 × 2,000 × 1.6215 = 9,729 m and to
+		// 8 m: 15,737 m in all, of which 0.1415° are 15,734 m and 0.1416° 15,745 m.
+		name: "position: contradicted by no less than the worst",
+		ev:   must(NewTrack(TrackConfig{})),
+		obs: []em.Observation{
+			at(0, bracelet, fix(54, 25.3, 0)), at(20*m, bracelet, near(54, em.SourceCell, 2000)), at(21*m, bracelet, fix(54.1415, 25.3, 0)),
+			at(41*m, bracelet, near(54.1415, em.SourceCell, 2000)), at(42*m, bracelet, fix(54.2831, 25.3, 0)),
+		},
+		end:  h,
+		told: []string{"position POSITION_CONTRADICTED warning 41m0s..42m0s because 2"},
 	},
 	{
 		name: "frozen: alike while it moves",

@@ -15,7 +15,8 @@ import (
 //   - KindPosition: a device cannot have gone where it says that it was. Class
 //     "POSITION_OUTLIER" for one position off the way, "POSITION_JUMP" where the
 //     way goes on there. It begins at the last good position and ends at the one
-//     that decided.
+//     that decided. "POSITION_CONTRADICTED" where the device cannot be both there and
+//     where cells or access points have it, which is told once until they agree.
 //   - KindFrozen, Class "POSITION_FROZEN": the position stays the same to the last
 //     digit while the device says that it moves, as a copied one does. It begins
 //     with the first such position and ends with another.
@@ -41,8 +42,10 @@ type TrackConfig struct {
 	Frozen int
 }
 
-// Track finds positions that cannot be. It takes current satellite fixes alone,
-// and of several at one instant the first. It goes by em.EventTime and is not
+// Track finds positions that cannot be. It takes current satellite fixes, and of
+// several at one instant the first; and compares them with what cells or access points
+// say with an accuracy of their own, to three times their 95 % radius and no better
+// than 5 km. It goes by em.EventTime and is not
 // safe for concurrent use.
 type Track struct {
 	c       TrackConfig
@@ -55,6 +58,7 @@ type tracked struct {
 	good   position // the last that can be
 	odd    position // the one after it, that cannot; zero: there is none
 	same   same     // the last position
+	other  other    // by cells or access points, after a good one; of the zero time: there is none
 }
 
 type position struct {
@@ -109,10 +113,16 @@ func (t *Track) Clock() em.Clock { return em.EventTime }
 // Observe implements em.Evaluator.
 func (t *Track) Observe(dst []em.Event, o em.Observation) []em.Event {
 	f, ok := o.Body.(*em.Fix)
-	if !ok || !f.Current() || f.Source != em.SourceGNSS || t.c.Device != "" && o.Device != t.c.Device {
+	if !ok || !f.Current() || t.c.Device != "" && o.Device != t.c.Device {
 		return dst
 	}
 	i, found := slices.BinarySearchFunc(t.devices, tracked{device: o.Device}, tracked.compare)
+	if f.Source != em.SourceGNSS {
+		if found && (f.Source == em.SourceCell || f.Source == em.SourceWiFi) {
+			dst = t.hear(dst, &t.devices[i], &o, f)
+		}
+		return dst
+	}
 	if !found {
 		if len(t.devices) == trackDevices {
 			least := 0
@@ -135,7 +145,10 @@ func (t *Track) Observe(dst []em.Event, o em.Observation) []em.Event {
 	}
 	radius, _ := f.Radius95(t.c.Accuracy)
 	p := position{o.At, o.ID, f.LatLng, min(radius, em.EarthRadius)}
-	dst = t.way(dst, d, p)
+	dst, not := t.contradicted(dst, d, &p)
+	if !not {
+		dst = t.way(dst, d, p)
+	}
 	return t.alike(dst, d, p, f.Speed.OK && f.Speed.V >= t.c.Moving)
 }
 
@@ -244,6 +257,10 @@ func (t *Track) AppendBinary(dst []byte) ([]byte, error) {
 		x := &d.same
 		dst = appendID(em.AppendTime(em.AppendTime(appendPoint(dst, x.point), x.at), x.last), x.id)
 		dst = em.AppendUint(em.AppendUint(dst, x.n), x.moving)
+		if dst = em.AppendTime(dst, d.other.at); !d.other.at.IsZero() {
+			dst = em.AppendFloat(appendPoint(appendID(dst, d.other.id), d.other.point), d.other.radius)
+			dst = em.AppendBool(em.AppendBool(dst, d.other.sure), d.other.told)
+		}
 	}
 	return dst, nil
 }
@@ -260,6 +277,18 @@ func readPoint(r *em.StateReader) em.LatLng {
 	return p
 }
 
+// read reads a position, and reports whether there is one.
+func (p *position) read(r *em.StateReader) bool {
+	if p.at = r.Time(); p.at.IsZero() {
+		return false
+	}
+	p.id, p.point = readID(r), readPoint(r)
+	if p.radius = r.Float(); !(p.radius >= 0) || math.IsInf(p.radius, 0) {
+		r.Fail("radius of a position")
+	}
+	return true
+}
+
 // UnmarshalBinary implements em.Evaluator.
 func (t *Track) UnmarshalBinary(b []byte) error {
 	v := Track{c: t.c}
@@ -267,16 +296,14 @@ func (t *Track) UnmarshalBinary(b []byte) error {
 		v.devices = readSorted(r, func() tracked {
 			d := tracked{device: em.DeviceID(r.String())}
 			for _, p := range []*position{&d.good, &d.odd} {
-				if p.at = r.Time(); !p.at.IsZero() {
-					p.id, p.point = readID(r), readPoint(r)
-					if p.radius = r.Float(); !(p.radius >= 0) || math.IsInf(p.radius, 0) {
-						r.Fail("radius of a position")
-					}
-				}
+				p.read(r)
 			}
 			x := &d.same
 			x.point, x.at, x.last, x.id = readPoint(r), r.Time(), r.Time(), readID(r)
 			x.n, x.moving = r.Uint(), r.Uint()
+			if n := &d.other; n.read(r) {
+				n.sure, n.told = r.Bool(), r.Bool()
+			}
 			return d
 		}, tracked.compare)
 		if len(v.devices) > trackDevices {
