@@ -289,51 +289,33 @@ func readObservation(r *StateReader, usual DeviceID) Observation {
 
 // readBody calls each kind by its name, as appendBody does.
 func readBody(r *StateReader) Body {
-	switch kind := r.Bytes(r.Len()); BodyKind(kind) {
-	case KindFix:
-		b := new(Fix)
+	kind := r.Bytes(r.Len())
+	body := newBody(BodyKind(kind))
+	switch b := body.(type) {
+	case *Fix:
 		b.readFields(r)
-		return b
-	case KindBeacon:
-		b := new(Beacon)
+	case *Beacon:
 		b.readFields(r)
-		return b
-	case KindAlcohol:
-		b := new(AlcoholReading)
+	case *AlcoholReading:
 		b.readFields(r)
-		return b
-	case KindTransdermal:
-		b := new(Transdermal)
+	case *Transdermal:
 		b.readFields(r)
-		return b
-	case KindTamper:
-		b := new(Tamper)
+	case *Tamper:
 		b.readFields(r)
-		return b
-	case KindPower:
-		b := new(Power)
+	case *Power:
 		b.readFields(r)
-		return b
-	case KindComms:
-		b := new(Comms)
+	case *Comms:
 		b.readFields(r)
-		return b
-	case KindAlarm:
-		b := new(Alarm)
+	case *Alarm:
 		b.readFields(r)
-		return b
-	case KindCheckIn:
-		b := new(CheckIn)
+	case *CheckIn:
 		b.readFields(r)
-		return b
-	case KindVendor:
-		b := new(Vendor)
+	case *Vendor:
 		b.readFields(r)
-		return b
 	default:
 		r.fail(fmt.Sprintf("unknown body %q", kind))
-		return nil
 	}
+	return body
 }
 
 // appendBody calls each kind by its name, so that dst may stay on the caller's stack.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -112,30 +113,12 @@ var kinds = [...]BodyKind{KindFix, KindBeacon, KindAlcohol, KindTransdermal, Kin
 // kindSet is a set of kinds, by their places in kinds.
 type kindSet uint16
 
+// kindOf is the kind of a body; all of them for a name that is none of theirs.
 func kindOf(b Body) kindSet {
-	switch b.(type) {
-	case *Fix:
-		return 1 << 0
-	case *Beacon:
-		return 1 << 1
-	case *AlcoholReading:
-		return 1 << 2
-	case *Transdermal:
-		return 1 << 3
-	case *Tamper:
-		return 1 << 4
-	case *Power:
-		return 1 << 5
-	case *Comms:
-		return 1 << 6
-	case *Alarm:
-		return 1 << 7
-	case *CheckIn:
-		return 1 << 8
-	case *Vendor:
-		return 1 << 9
+	if i := slices.Index(kinds[:], b.Kind()); i >= 0 {
+		return 1 << i
 	}
-	return 1<<len(kinds) - 1 // one of these within another type
+	return 1<<len(kinds) - 1
 }
 
 // heeded are the kinds that an evaluator may do something with.
