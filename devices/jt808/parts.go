@@ -47,15 +47,14 @@ type assembly struct {
 }
 
 // assemblies are the unfinished messages of one conversation.
-type assemblies struct {
-	open []*assembly
-	size int // of all
-}
+type assemblies struct{ open []*assembly }
 
-// forget drops one of them.
-func (a *assemblies) forget(i int) {
-	a.size -= a.open[i].size
-	a.open = slices.Delete(a.open, i, i+1)
+// size is that of all, which are few.
+func (a *assemblies) size() (n int) {
+	for _, s := range a.open {
+		n += s.size
+	}
+	return n
 }
 
 // limits returns how many parts and bytes a message of a type may have where a medium
@@ -97,9 +96,8 @@ func (a *assemblies) add(now time.Time, m *Part, media int) (protocol.Message, e
 	s.head, s.due, s.tries = m.Header, now.Add(partPatience), 0
 	if s.parts[m.Index-1] == nil {
 		s.size += len(m.Data)
-		a.size += len(m.Data)
-		if all := max(maxOpen*maxMessage, media); s.size > size || a.size > all {
-			a.forget(i)
+		if all := max(maxOpen*maxMessage, media); s.size > size || a.size() > all {
+			a.open = slices.Delete(a.open, i, i+1)
 			return nil, fmt.Errorf("%w: above %d bytes, or %d with others", ErrParts, size, all)
 		}
 		s.parts[m.Index-1] = append([]byte{}, m.Data...)
@@ -108,7 +106,7 @@ func (a *assemblies) add(now time.Time, m *Part, media int) (protocol.Message, e
 	if s.missing > 0 {
 		return nil, nil
 	}
-	a.forget(i)
+	a.open = slices.Delete(a.open, i, i+1)
 	h := m.Header
 	h.Total, h.Index, h.Tail = 0, 0, nil
 	f := wire.New(slices.Concat(s.parts...))
@@ -139,7 +137,6 @@ func (a *assemblies) wake(now time.Time, ask func(Header, *Resend)) error {
 		}
 		if s.tries++; s.tries > partTries {
 			errs = append(errs, fmt.Errorf("%w: 0x%04X lacks %d of %d", ErrParts, s.code, s.missing, s.total))
-			a.size -= s.size
 			return true
 		}
 		s.due = now.Add(partPatience)
