@@ -22,14 +22,14 @@ func identity(n int) string { return fmt.Sprintf("9900000000%05d", 100+n) }
 // personOf is who carries a device.
 func personOf(device string) string { return "carrier-" + strings.TrimPrefix(device, "gt06:") }
 
-// people writes a people file with a person for each device, each bound by a zone
-// that nobody enters.
-func (b *bench) people(name string) error {
+// people writes a people file with a person for each device, each known for so long
+// and bound by a zone that nobody enters.
+func (b *bench) people(name string, known time.Duration) error {
 	type m map[string]any
 	now := time.Now().UTC()
-	since := now.Add(-time.Hour).Format(time.RFC3339)
+	since := now.Add(-known).Format(time.RFC3339)
 	var all []m
-	for n := range max(b.Devices, b.Ramp.Devices) {
+	for n := range max(b.Devices, b.Ramp.Devices, b.Stored) {
 		device := "gt06:" + identity(n)
 		all = append(all, m{"id": personOf(device), "name": fmt.Sprint("Invented ", n), "since": since, "zones": []string{"far"},
 			"devices": []m{{"id": device}}, "silence": m{"from": now.Format(time.RFC3339)}})

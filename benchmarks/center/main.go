@@ -1,7 +1,7 @@
 // Command center measures a monitoring center from outside: the programs
 // themselves, each in a process of its own, under the open load of emsim in others.
 //
-//	go run ./benchmarks/center [-quick] [-json] [-devices 10000] [-interval 10s] [-duration 1m] [-gateways 0] [-warm 3]
+//	go run ./benchmarks/center [-quick] [-json] [-devices 10000] [-interval 10s] [-duration 1m] [-gateways 0] [-stored 50] [-warm 3]
 //	go run ./benchmarks/center -devices 77000 -interval 60s -duration 2m -gateways 5
 //	go run ./benchmarks/center -gateways 2 -record postgres://… -partitions 8 -evaluators 2
 //
@@ -14,6 +14,9 @@
 //
 // With -partitions the same load goes to a record that is divided and that several
 // processes evaluate, in place of the log alone, and the ramps compare the two.
+//
+// What a fix takes is told of a day of some devices, as the load of seconds fills no
+// segment: packed tracks, raw frames, and all else.
 //
 // The ramp finds how many reports a second are sustained: acknowledged within a
 // second in 99 % of cases, none lost, and evaluation not behind. It doubles the
@@ -57,7 +60,8 @@ type plan struct {
 	Group    time.Duration `json:"log_group_ns,omitempty"` // between group commits of the log; the center's own if 0
 	Record   string        `json:"-"`                      // URL of a database
 	Parts    int           `json:"partitions,omitempty"`
-	Share    int           `json:"evaluators,omitempty"` // processes that share them
+	Share    int           `json:"evaluators,omitempty"`  // processes that share them
+	Stored   int           `json:"stored_days,omitempty"` // of a device each
 	Seed     uint64        `json:"seed"`
 	Seconds  struct {
 		Interval float64 `json:"interval"`
@@ -80,6 +84,7 @@ type report struct {
 	Beside  *result             `json:"center_with_slow_connections,omitempty"`
 	LogOnly *result             `json:"log_only,omitempty"`
 	Most    *ceilings           `json:"most,omitempty"`
+	Storage *storage            `json:"storage,omitempty"`
 
 	Divided     *result `json:"divided,omitempty"`
 	MostOne     ceiling `json:"most_of_one_evaluator,omitzero"`
@@ -107,6 +112,7 @@ func main() {
 	flag.StringVar(&p.Record, "record", "", "`URL` of a PostgreSQL database on a server on which the first run makes one for its record; SQLite without it")
 	flag.IntVar(&p.Parts, "partitions", 0, "with -record and -gateways: beside the first run one with a record of so many partitions, which -evaluators processes share; both ramps are theirs")
 	flag.IntVar(&p.Share, "evaluators", 2, "of -partitions")
+	flag.IntVar(&p.Stored, "stored", 50, "what the days of so many devices take that report once a minute; not looked for if 0, or with -record")
 	flag.Uint64Var(&p.Seed, "seed", 1, "of schedules and movements")
 	p.Ramp = ramp{Devices: 16_000, First: 1000, Most: 400_000, Step: 10, Halvings: 3}
 	flag.IntVar(&p.Ramp.Warm, "warm", 3, "what is sustained once each device has reported so often; not looked for if 0")
@@ -186,6 +192,12 @@ func run(ctx context.Context, p plan, asJSON bool) (err error) {
 	progress("the log alone")
 	if r.LogOnly, err = b.run(ctx, setup{logOnly: true}); err != nil {
 		return err
+	}
+	if p.Stored > 0 && p.Record == "" {
+		progress("what a day takes")
+		if r.Storage, err = b.storage(ctx); err != nil {
+			return err
+		}
 	}
 	if p.Ramp.Devices > 0 {
 		if r.Most, err = b.ceilings(ctx); err != nil {

@@ -52,13 +52,17 @@ func (r *report) print(out io.Writer) {
 	row("KB of each connection more, resident", func(r *result) string { return figure(r.PerConn) })
 	row("MB resident at the end", func(r *result) string { return r.Resident.String() })
 	row("bytes of log a report", func(r *result) string { return figure(r.LogBytes) })
-	row("bytes of record a fix", func(r *result) string { return figure(r.FixBytes) })
+	row("bytes of record a fix, nothing packed yet", func(r *result) string { return figure(r.FixBytes) })
 	row("caught up after, s", func(r *result) string { return figure(r.Behind) })
 	row("connections lost, and made again", func(r *result) string { return fmt.Sprint(r.Lost) })
 	if r.Beside != nil {
 		row("slow connections opened again", func(r *result) string { return fmt.Sprint(r.Reopened) })
 	}
 	w.Flush() // its error is the standard output's
+	if s := r.Storage; s != nil {
+		fmt.Fprintf(out, "\nOf %d devices that report a minute's walk for a day, %d fixes, each takes %.1f bytes of tracks, %.1f of raw frames and %.1f of all else in the record, and %.0f of log.\n",
+			s.Devices, s.Fixes, s.Tracks, s.Frames, s.Other, s.Log)
+	}
 	if m := r.Most; m != nil {
 		fmt.Fprintf(out, "\nThe most that is sustained, with %d devices in steps of %g s: %.0f reports/s of the log alone; %.0f of a cold center, new at each rate and with each device's first report among them: %.0f %%",
 			r.Plan.Ramp.Devices, r.Plan.Ramp.Step, m.LogOnly.Rate, m.Center.Rate, 100*m.Ratio)

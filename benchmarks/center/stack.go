@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,10 +25,11 @@ const token = "token-of-the-benchmark-0123456789"
 // setup is in what a run differs from others.
 type setup struct {
 	logOnly    bool
-	slow       int  // connections beside
-	database   bool // the record is in one of PostgreSQL
-	partitions int  // of it; not divided if 0
-	evaluators int  // that share them
+	slow       int           // connections beside
+	database   bool          // the record is in one of PostgreSQL
+	partitions int           // of it; not divided if 0
+	evaluators int           // that share them
+	known      time.Duration // since when people are; an hour if 0
 }
 
 // stack are the processes of one center.
@@ -55,7 +57,7 @@ func (b *bench) start(ctx context.Context, s setup) (_ *stack, err error) {
 		}
 	}()
 	people := filepath.Join(dir, "people.json")
-	if err := b.people(people); err != nil {
+	if err := b.people(people, cmp.Or(s.known, time.Hour)); err != nil {
 		return nil, err
 	}
 	launch := func(listeners int, args ...string) (*client.Process, error) {

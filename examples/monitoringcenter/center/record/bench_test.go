@@ -83,11 +83,11 @@ func (f *fleet) transact(ctx context.Context) error {
 // frames, and the rest, which for so few people is mostly the tail.
 func (f *fleet) sizes(b *testing.B) {
 	b.Helper()
-	tracks, frames, all, err := f.Sizes(b.Context())
+	s, err := f.Sizes(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
-	for name, n := range map[string]int64{"tracks": tracks, "frames": frames, "other": all - tracks - frames} {
+	for name, n := range map[string]int64{"tracks": s.Tracks, "frames": s.Frames, "other": s.Other} {
 		b.ReportMetric(float64(n)/float64(f.reports), name+"-B/report")
 	}
 }

@@ -7,8 +7,8 @@
 //
 // A transaction writes few rows, whatever it takes: one of the tail with what is new
 // of all devices, one chunk of raw frames, one row for each day it touches, the
-// position, and for each 45 positions or so a device's segment that is full: of the
-// 1,024 reports that a transaction has at most some 23. COPY is for rows by the
+// position, and for each 55 reports or so a device's segment that is full: of the
+// 1,024 reports that a transaction has at most some 19. COPY is for rows by the
 // thousand. Measured on PostgreSQL over a Unix socket, with BenchmarkSegments, the
 // least of 60 transactions in turn on a machine that had other work, in ms:
 //
@@ -26,11 +26,11 @@
 // Each day has tables of its own, and a segment is found by its stream and the end of
 // its time. How long a query takes depends on how many devices a day has, not on how
 // many days are kept: a billion positions are 77,000 devices, one report a minute, on
-// nine days, and the table of a day then has 2.5 million segments. Of their index one
+// nine days, and the table of a day then has 2.0 million segments. Of their index one
 // page in some 200 (SQLite) or 300 (PostgreSQL) is no leaf: it has three levels, of
-// which two, some hundred pages, stay in memory. A day of one device is 32 segments, each in a
-// page of its own, since devices fill theirs in turn: about 36 pages, all of which a
-// cold disk reads one after the other. At 0.1 ms a page that is 4 ms, and beside it
+// which two, some hundred pages, stay in memory. A day of one device is 26 segments, each in a
+// page of its own, since devices fill theirs in turn: about 30 pages, all of which a
+// cold disk reads one after the other. At 0.1 ms a page that is 3 ms, and beside it
 // decoding takes a millisecond. Unverified: a billion were never stored here.
 //
 // BenchmarkTrack reads such days, 1,440 positions, warm, in ms, while the machine had

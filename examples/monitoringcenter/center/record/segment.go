@@ -14,7 +14,8 @@ import (
 // A segment is a run of arrivals of one device in one stream, each written as what
 // differs from the one before. It loses nothing: every field comes back bit for
 // bit. A position report of a usual tracker takes some twenty bytes, of which four
-// are the nanoseconds of its reception.
+// are the nanoseconds of its reception; what else its frame says takes a byte where
+// it was said before.
 
 // arrival is one reception of an observation, and the number of its frame.
 type arrival struct {
@@ -30,8 +31,12 @@ func key(o *em.Observation) time.Time {
 	return o.DeviceAt
 }
 
-// segmentVersion is the first byte of a segment.
-const segmentVersion = 1
+// segmentVersion is the first byte of a segment. One that was begun in the version
+// before is continued in it.
+const (
+	segmentVersion  = 2
+	segmentVersion1 = 1 // knows no follows
+)
 
 // What is said of an arrival first. The usual ones take one byte.
 const (
@@ -41,9 +46,24 @@ const (
 	isPart     // Part is not 0
 	noDeviceAt // the frame carries no time
 	otherAt    // At is not the key
+	follows    // it is the next part of the frame of the arrival before; of the rest there is only the body
 	otherFrame // its frame is in another chunk than that of the arrival before
 	oddID      // the ID is not that of its content, and stands here
 )
+
+// An arrival that follows needs the flags from hasSerial on to otherAt for nothing else:
+// in them stands which body it is, from 1 on, of the first that stood in the segment.
+const (
+	bodyShift = 1
+	bodyMost  = 1<<5 - 1
+)
+
+func bodyOf(flags uint64) int { return int(flags >> bodyShift & bodyMost) }
+
+// flags1 and fromFlags1 are the flags as version 1 has them: otherFrame and oddID stand
+// where follows would.
+func flags1(f uint64) uint64     { return f&(follows-1) | f>>1&^(follows-1) }
+func fromFlags1(f uint64) uint64 { return f&(follows-1) | f&^(follows-1)<<1 }
 
 // Bodies that are not alike.
 const (
@@ -55,18 +75,57 @@ const (
 // coder writes or reads one segment; both leave it in the same state, so that a
 // segment that was read can be continued.
 type coder struct {
+	version   byte
 	n         int
 	at, heard span // of the arrivals
 	newest    time.Time
 	newestOf  []newestOf // what has newest as its key
 
 	sec, step int64 // of the key before, and how far it lay from its own
+	lag       int64 // how long after its key the arrival before came, if that was told; 0 in version 1
 	seq       uint64
 	frame     int64
+	last      head     // of the arrival before
 	bodies    []string // binary forms that stood here
 	fix       fixShape
 	numbers   [7]number
 	sats      int64
+}
+
+// head is what an arrival says besides its body, but for the frame and the number of
+// the part: those of one frame have it in common.
+type head struct {
+	key, at, received moment
+	seq               em.Opt[uint64]
+	part              uint16
+	timed, stored     bool
+}
+
+// moment is a time in less memory.
+type moment struct {
+	sec int64
+	ns  int32
+}
+
+func momentOf(t time.Time) moment { return moment{t.Unix(), int32(t.Nanosecond())} }
+func (m moment) time() time.Time  { return time.Unix(m.sec, int64(m.ns)).UTC() }
+
+func headOf(o *em.Observation, key time.Time) head {
+	return head{momentOf(key), momentOf(o.At), momentOf(o.Received), o.Seq, o.Part, !o.DeviceAt.IsZero(), o.Stored}
+}
+
+// next is the head of the next part of the same frame.
+func (h head) next() head {
+	h.part++
+	return h
+}
+
+// give gives an observation all but its body.
+func (h head) give(o *em.Observation) {
+	o.At, o.Received, o.Seq, o.Part, o.Stored = h.at.time(), h.received.time(), h.seq, h.part, h.stored
+	if h.timed {
+		o.DeviceAt = h.key.time()
+	}
 }
 
 // newestOf is an arrival as far as it tells whether another is of the same observation.
@@ -210,7 +269,8 @@ var nameless = func() []byte {
 func (c *coder) append(dst []byte, a *arrival) ([]byte, error) {
 	o := &a.Observation
 	if c.n == 0 {
-		dst = append(dst, segmentVersion)
+		c.version = segmentVersion
+		dst = append(dst, c.version)
 	}
 	fix, isFix := o.Body.(*em.Fix)
 	var shape fixShape
@@ -225,54 +285,57 @@ func (c *coder) append(dst []byte, a *arrival) ([]byte, error) {
 		set(alike, shape == c.fix)
 	}
 	k := key(o)
-	set(hasSerial, o.Seq.OK)
-	set(isStored, o.Stored)
-	set(isPart, o.Part != 0)
-	set(noDeviceAt, o.DeviceAt.IsZero())
-	set(otherAt, !o.At.Equal(k))
-	set(otherFrame, chunkOf(a.frame) != chunkOf(c.frame))
+	h := headOf(o, k)
+	set(follows, c.version > segmentVersion1 && c.n > 0 && a.frame == c.frame && c.last.part < math.MaxUint16 && h == c.last.next())
 	set(oddID, o.Stamp(o.Received).ID != o.ID)
-	dst = em.AppendUint(dst, flags)
+	body, isNew := 0, false
+	if !isFix {
+		// Its form is written behind what stands there, and mostly is known.
+		all, err := em.Observation{Body: o.Body}.AppendBinary(dst)
+		if err != nil {
+			return dst, fmt.Errorf("record: %w", err)
+		}
+		form := all[len(dst)+len(nameless):]
+		dst = all[:len(dst)]
+		if body = slices.IndexFunc(c.bodies, func(b string) bool { return b == string(form) }); body < 0 {
+			body, isNew = len(c.bodies), true
+			c.bodies = append(c.bodies, string(form))
+		}
+	}
+	if flags&follows != 0 {
+		if !isFix && !isNew && body < bodyMost {
+			flags |= uint64(body+1) << bodyShift
+		}
+	} else {
+		set(hasSerial, o.Seq.OK)
+		set(isStored, o.Stored)
+		set(isPart, o.Part != 0)
+		set(noDeviceAt, o.DeviceAt.IsZero())
+		set(otherAt, !o.At.Equal(k))
+		set(otherFrame, chunkOf(a.frame) != chunkOf(c.frame))
+	}
+	if c.version == segmentVersion1 {
+		dst = em.AppendUint(dst, flags1(flags))
+	} else {
+		dst = em.AppendUint(dst, flags)
+	}
 	if flags&oddID != 0 {
 		dst = append(dst, o.ID[:]...)
 	}
-	dst = appendSince(dst, k, c.sec+c.step)
-	if flags&noDeviceAt == 0 {
-		dst = appendSince(dst, o.Received, k.Unix())
+	if flags&follows == 0 {
+		dst = c.appendHead(dst, a, k, flags)
 	}
-	if flags&otherAt != 0 {
-		dst = appendSince(dst, o.At, k.Unix())
-	}
-	if o.Seq.OK {
-		dst = em.AppendInt(dst, int64(o.Seq.V-c.seq))
-	}
-	if o.Part != 0 {
-		dst = em.AppendUint(dst, uint64(o.Part))
-	}
-	if flags&otherFrame != 0 {
-		dst = em.AppendInt(dst, chunkOf(a.frame)-chunkOf(c.frame))
-	}
-	dst = em.AppendUint(dst, uint64(placeOf(a.frame)))
 	switch {
 	case flags&alike != 0:
 	case isFix:
 		dst = em.AppendUint(dst, newFix)
 		dst = em.AppendString(em.AppendString(dst, string(shape.validity)), string(shape.source))
 		dst = append(dst, shape.known)
+	case flags&follows != 0 && bodyOf(flags) > 0:
+	case isNew:
+		dst = em.AppendString(em.AppendUint(dst, newBody), c.bodies[body])
 	default:
-		n := len(dst)
-		all, err := em.Observation{Body: o.Body}.AppendBinary(dst)
-		if err != nil {
-			return dst, fmt.Errorf("record: %w", err)
-		}
-		body := all[n+len(nameless):] // behind where it may come to stand
-		dst = all[:n]
-		if i := slices.IndexFunc(c.bodies, func(b string) bool { return b == string(body) }); i >= 0 {
-			dst = em.AppendUint(dst, sameBody+uint64(i))
-		} else {
-			c.bodies = append(c.bodies, string(body))
-			dst = em.AppendString(em.AppendUint(dst, newBody), c.bodies[len(c.bodies)-1])
-		}
+		dst = em.AppendUint(dst, sameBody+uint64(body))
 	}
 	if isFix {
 		c.fix = shape
@@ -289,12 +352,35 @@ func (c *coder) append(dst []byte, a *arrival) ([]byte, error) {
 			c.sats = n
 		}
 	}
-	c.note(a, k)
+	c.last = h
+	c.note(a, k, flags&follows != 0)
 	return dst, nil
 }
 
+// appendHead writes what an arrival says that does not follow.
+func (c *coder) appendHead(dst []byte, a *arrival, k time.Time, flags uint64) []byte {
+	o := &a.Observation
+	dst = appendSince(dst, k, c.sec+c.step)
+	if flags&noDeviceAt == 0 {
+		dst = appendSince(dst, o.Received, k.Unix()+c.lag)
+	}
+	if flags&otherAt != 0 {
+		dst = appendSince(dst, o.At, k.Unix())
+	}
+	if o.Seq.OK {
+		dst = em.AppendInt(dst, int64(o.Seq.V-c.seq))
+	}
+	if o.Part != 0 {
+		dst = em.AppendUint(dst, uint64(o.Part))
+	}
+	if flags&otherFrame != 0 {
+		dst = em.AppendInt(dst, chunkOf(a.frame)-chunkOf(c.frame))
+	}
+	return em.AppendUint(dst, uint64(placeOf(a.frame)))
+}
+
 // note takes an arrival as the one before the next.
-func (c *coder) note(a *arrival, k time.Time) {
+func (c *coder) note(a *arrival, k time.Time, follower bool) {
 	c.at.add(c.n == 0, a.At)
 	c.heard.add(c.n == 0, a.Received)
 	switch d := k.Compare(c.newest); {
@@ -304,8 +390,11 @@ func (c *coder) note(a *arrival, k time.Time) {
 	case d == 0:
 		c.newestOf = append(c.newestOf, newestOf{a.ID, a.At, reception{a.Received, a.Seq}})
 	}
-	if c.n > 0 {
+	if c.n > 0 && !follower {
 		c.step = k.Unix() - c.sec
+	}
+	if c.version > segmentVersion1 && !a.DeviceAt.IsZero() {
+		c.lag = a.Received.Unix() - k.Unix()
 	}
 	c.sec = k.Unix()
 	if a.Seq.OK {
@@ -318,21 +407,59 @@ func (c *coder) note(a *arrival, k time.Time) {
 // read reads one more arrival of a device.
 func (c *coder) read(r *em.StateReader, device em.DeviceID) arrival {
 	if c.n == 0 {
-		if v := r.Bytes(1); v != nil && v[0] != segmentVersion {
-			r.Fail(fmt.Sprintf("segment version %d", v[0]))
+		if v := r.Bytes(1); v != nil {
+			if c.version = v[0]; c.version != segmentVersion && c.version != segmentVersion1 {
+				r.Fail(fmt.Sprintf("segment version %d", c.version))
+			}
 		}
 	}
 	a := arrival{Observation: em.Observation{Device: device}}
 	o := &a.Observation
 	flags := r.Uint()
+	if c.version == segmentVersion1 {
+		flags = fromFlags1(flags)
+	}
 	if flags&oddID != 0 {
 		copy(o.ID[:], r.Bytes(len(o.ID)))
 	}
+	body := 0
+	if flags&follows == 0 {
+		c.readHead(r, &a, flags)
+	} else {
+		if c.n == 0 || c.last.part == math.MaxUint16 {
+			r.Fail("it follows none")
+		}
+		c.last.next().give(o)
+		a.frame = c.frame
+		if body = bodyOf(flags); body > 0 && flags&alike != 0 {
+			r.Fail("a body and a position")
+		}
+	}
+	if body == 0 {
+		c.readBody(r, o, flags&alike != 0)
+	} else {
+		c.sameBody(r, o, uint64(body-1))
+	}
+	if r.Err() != nil {
+		return a
+	}
+	if flags&oddID == 0 {
+		o.ID = o.Stamp(o.Received).ID
+	}
+	k := key(o)
+	c.last = headOf(o, k)
+	c.note(&a, k, flags&follows != 0)
+	return a
+}
+
+// readHead reads what an arrival says that does not follow.
+func (c *coder) readHead(r *em.StateReader, a *arrival, flags uint64) {
+	o := &a.Observation
 	k := readSince(r, c.sec+c.step)
 	o.Received, o.At = k, k
 	if flags&noDeviceAt == 0 {
 		o.DeviceAt = k
-		o.Received = readSince(r, k.Unix())
+		o.Received = readSince(r, k.Unix()+c.lag)
 	}
 	if flags&otherAt != 0 {
 		o.At = readSince(r, k.Unix())
@@ -357,15 +484,6 @@ func (c *coder) read(r *em.StateReader, device em.DeviceID) arrival {
 		r.Fail("place of a frame out of range")
 	}
 	a.frame = frameNumber(chunk, int(place))
-	c.readBody(r, o, flags&alike != 0)
-	if r.Err() != nil {
-		return a
-	}
-	if flags&oddID == 0 {
-		o.ID = o.Stamp(o.Received).ID
-	}
-	c.note(&a, k)
-	return a
 }
 
 func (c *coder) readBody(r *em.StateReader, o *em.Observation, isAlike bool) {
@@ -381,16 +499,7 @@ func (c *coder) readBody(r *em.StateReader, o *em.Observation, isAlike bool) {
 			what = sameBody + uint64(len(c.bodies)-1)
 			fallthrough
 		default:
-			if what-sameBody >= uint64(len(c.bodies)) {
-				r.Fail("unknown body")
-				return
-			}
-			var of em.Observation
-			if err := of.UnmarshalBinary(append(slices.Clone(nameless), c.bodies[what-sameBody]...)); err != nil {
-				r.Fail(err.Error())
-				return
-			}
-			o.Body = of.Body
+			c.sameBody(r, o, what-sameBody)
 			return
 		}
 	}
@@ -406,6 +515,20 @@ func (c *coder) readBody(r *em.StateReader, o *em.Observation, isAlike bool) {
 		fix.Satellites = em.Some(int(c.sats))
 	}
 	o.Body = fix
+}
+
+// sameBody gives an observation a body that stood in this segment.
+func (c *coder) sameBody(r *em.StateReader, o *em.Observation, n uint64) {
+	if n >= uint64(len(c.bodies)) {
+		r.Fail("unknown body")
+		return
+	}
+	var of em.Observation
+	if err := of.UnmarshalBinary(append(slices.Clone(nameless), c.bodies[n]...)); err != nil {
+		r.Fail(err.Error())
+		return
+	}
+	o.Body = of.Body
 }
 
 // usualBytes is about what an arrival takes.

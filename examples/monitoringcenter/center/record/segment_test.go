@@ -63,6 +63,37 @@ func anyBody(t *rapid.T) em.Body {
 	return f
 }
 
+// nextPart draws another part of the frame of an arrival, or what is nearly one.
+func nextPart(t *rapid.T, of arrival) arrival {
+	a := of
+	a.Body = anyBody(t)
+	a.Part++
+	switch rapid.IntRange(0, 15).Draw(t, "unlike") {
+	case 0:
+		a.Part++
+	case 1:
+		a.Seq = em.Opt[uint64]{}
+	case 2:
+		a.Seq = em.Some(a.Seq.V + 1)
+	case 3:
+		a.Stored = !a.Stored
+	case 4:
+		a.At = a.At.Add(1)
+	case 5:
+		a.DeviceAt = a.DeviceAt.Add(time.Nanosecond)
+	case 6:
+		a.DeviceAt = time.Time{}
+	case 7:
+		a.frame ^= 1
+	}
+	received := a.Received
+	if rapid.IntRange(0, 9).Draw(t, "later") == 0 {
+		received = received.Add(1)
+	}
+	a.Observation = a.Stamp(received)
+	return a
+}
+
 func anyArrival(t *rapid.T, base time.Time) arrival {
 	o := em.Observation{Device: "gt06:1", Body: anyBody(t), Stored: rapid.Bool().Draw(t, "stored")}
 	if rapid.IntRange(0, 4).Draw(t, "timed") > 0 {
@@ -93,7 +124,11 @@ func TestSegmentRoundTrip(t *testing.T) {
 		cut := rapid.IntRange(0, len(want)).Draw(t, "cut")
 		var first []byte
 		for i := range want {
-			want[i] = anyArrival(t, base)
+			if i > 0 && rapid.Bool().Draw(t, "part") {
+				want[i] = nextPart(t, want[i-1])
+			} else {
+				want[i] = anyArrival(t, base)
+			}
 			var err error
 			if data, err = whole.append(data, &want[i]); err != nil {
 				t.Fatal(err)
@@ -142,44 +177,110 @@ func usual(n int) em.Observation {
 	}.Stamp(at.Add(1350*time.Millisecond + time.Duration(n)*time.Microsecond))
 }
 
-// The bytes were worked out outside this package from what the form says: whoever
-// changes it changes what is stored already.
-func TestSegmentBytes(t *testing.T) {
-	const (
-		first = "0142809cd4b41a058093dc14000a03000763757272656e7404676e73733803c60805c02700000e"
-		// Alike, numbered; a minute and 1.350001 s later; 98460037/1.8e6 and
-		// 45503909/1.8e6 degrees, 1/3.6 m/s, 13 degrees, a satellite more.
-		second = "03f001056897dc140204138a86f35d13cad6b22b09023402"
-	)
+// What two positions of one frame each and, of version 2, what else their frames say
+// are as bytes. They were worked out outside this package from what the form says:
+// whoever changes it changes what is stored already.
+const (
+	// The frames lie in chunk 5.
+	firstBytes = "809cd4b41a058093dc14000a03000763757272656e7404676e73733803c60805c02700000e"
+	// Alike, numbered; a minute later, received 1.350001 s after that, which is by no
+	// second more or less than before; 98460037/1.8e6 and 45503909/1.8e6 degrees,
+	// 1/3.6 m/s, 13 degrees, a satellite more. Version 1 has the second itself.
+	secondBytes  = "03f001" + "01" + secondRest
+	secondBytes1 = "03f001" + "05" + secondRest
+	secondRest   = "6897dc140204138a86f35d13cad6b22b09023402"
+	// It follows, and is a body that did not stand there: comms, info.
+	followsBytes = "40010f05636f6d6d7304696e666f00000000"
+	// Alike, numbered, a minute later as that before, and received so; it follows, and
+	// is the first body.
+	thirdBytes = "030001509bdc14"
+	againBytes = "42"
+)
+
+func segmentOf(t *testing.T, begun string, all ...arrival) string {
+	t.Helper()
+	data, err := hex.DecodeString(begun)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var c coder
-	var data []byte
-	for n := range 2 {
-		o := usual(n)
-		var err error
-		if data, err = c.append(data, &arrival{o, frameNumber(5, 3+n)}); err != nil {
+	if _, err := c.readAll(nil, data, "gt06:990000000000017"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range all {
+		if data, err = c.append(data, &all[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := hex.EncodeToString(data); got != first+second {
-		t.Errorf("it is\n%s, want\n%s", got, first+second)
+	return hex.EncodeToString(data)
+}
+
+// part is one of the frame of an arrival.
+func part(of arrival, n uint16, b em.Body) arrival {
+	of.Part, of.Body = n, b
+	of.Observation = of.Stamp(of.Received)
+	return of
+}
+
+func TestSegmentBytes(t *testing.T) {
+	first, second, third := arrival{usual(0), frameNumber(5, 3)}, arrival{usual(1), frameNumber(5, 4)}, arrival{usual(2), frameNumber(5, 5)}
+	info := &em.Comms{Event: em.CommsInfo}
+	if got, want := segmentOf(t, "", first, second, part(second, 1, info)), "028201"+firstBytes+secondBytes+followsBytes; got != want {
+		t.Errorf("it is\n%s, want\n%s", got, want)
+	}
+	got := segmentOf(t, "", first, second, part(second, 1, info), third, part(third, 1, info))
+	if want := "028201" + firstBytes + secondBytes + followsBytes + thirdBytes; got[:len(want)] != want || got[len(got)-len(againBytes):] != againBytes {
+		t.Errorf("it is\n%s, want\n%s…%s", got, want, againBytes)
 	}
 }
 
-// A position a minute takes less than 25 bytes.
+// What was written in version 1 is read, and continued in it.
+func TestSegmentVersion1(t *testing.T) {
+	first, second := arrival{usual(0), frameNumber(5, 3)}, arrival{usual(1), frameNumber(5, 4)}
+	odd := part(second, 1, &em.Comms{Event: em.CommsInfo})
+	odd.ID[0] ^= 1
+	for begun, more := range map[string][]arrival{
+		"0142" + firstBytes:                {second},
+		"0142" + firstBytes + secondBytes1: {part(second, 1, &em.Comms{Event: em.CommsInfo}), odd},
+	} {
+		got := segmentOf(t, begun, more...)
+		if want := "0142" + firstBytes + secondBytes1; got[:len(want)] != want {
+			t.Errorf("it is\n%s, want\n%s", got, want)
+		}
+		data, _ := hex.DecodeString(got)
+		var c coder
+		all, err := c.readAll(nil, data, first.Device)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := append([]arrival{first, second}[:len(all)-len(more)], more...); !reflect.DeepEqual(all, want) {
+			t.Errorf("it comes back as\n%+v, want\n%+v", all, want)
+		}
+	}
+}
+
+// A report a minute takes less than 23 bytes, and 25 with what rows and pages add, with the cells and the status that a
+// tracker says along with it.
 func TestSegmentIsSmall(t *testing.T) {
 	var c coder
 	var data []byte
-	for n := range 50 {
-		o := usual(n)
+	put := func(a arrival) {
+		t.Helper()
 		var err error
-		if data, err = c.append(data, &arrival{o, frameNumber(int64(1000*n), n)}); err != nil {
+		if data, err = c.append(data, &a); err != nil {
 			t.Fatal(err)
 		}
 	}
+	for n := range 50 {
+		a := arrival{usual(n), frameNumber(int64(1000*n), n)}
+		put(a)
+		put(part(a, 1, &em.Comms{Event: em.CommsInfo, Cells: []em.Cell{{MCC: 246, MNC: 1, LAC: 100, CID: 50}}}))
+		put(part(a, 2, &em.Vendor{Name: "gt06 location", Fields: []em.Field{{Name: "status", Value: "1"}}}))
+	}
 	if per := float64(len(data)) / 50; per > 23 {
-		t.Errorf("%.1f bytes a position", per)
+		t.Errorf("%.1f bytes a report", per)
 	} else {
-		t.Logf("%.1f bytes a position", per)
+		t.Logf("%.1f bytes a report", per)
 	}
 }
 

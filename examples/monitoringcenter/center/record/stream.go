@@ -78,9 +78,9 @@ func class(bucket int64) int {
 	return 0
 }
 
-// segmentBytes is when a segment is full: four rows fill a page of SQLite, eight
-// one of PostgreSQL, and a person's day of a position a minute is some thirty rows.
-const segmentBytes = 920
+// segmentBytes is when a segment is full: three rows fill a page of SQLite, six one
+// of PostgreSQL, and a person's day of a report a minute is some thirty rows.
+const segmentBytes = 1270
 
 // openBytes is what the open segments hold; of none nothing.
 func (s *stream) openBytes() (n int) {
