@@ -55,8 +55,10 @@
 // that long. By the same measure nobody can have come so far so soon after having
 // been home: such a fix, and those that follow it, are false positions and not
 // believed for three times as long, half an hour at most. While a unit hears the wearer
-// a fix outside proves nothing either; the verdict on the night tells how many of both
-// there were (facts "outside_in_contact", "outside_by_jump") and names the first. A home unit that reports by
+// a fix outside proves nothing either; and a position inside outweighs a loss that a unit
+// told before it, as bad radio loses who is there. The verdict on the night tells how many
+// of each there were (facts "outside_in_contact", "outside_by_jump", "lost_at_place"), of
+// the first what it was and what counted in its place, and rests on both. A home unit that reports by
 // itself proves absence all the time from the loss to the next contact, for as
 // long as it is heard. Being home when ordered to be away is proven in the same
 // way.

@@ -90,6 +90,9 @@ type evidence struct {
 	lostTold time.Time
 	lostBy   string
 
+	placed     bool      // the last evidence of presence is a position
+	outweighed time.Time // when the loss began that a position outweighed last
+
 	strap bool        // open: who wears the device is not known
 	dark  dark        // why not being heard proves nothing
 	units []unitState // parallel to Order.Units
@@ -152,40 +155,21 @@ func (e *Evaluator) evidence(o *em.Observation) {
 	case em.Inside:
 		e.s.dark = 0
 		e.atHome(o, e.why(Home), "", time.Time{})
+		e.s.placed = e.s.now == Home
 	case em.Outside:
 		if e.jumped(o.At, away) {
-			e.overrule(o, byJump)
+			e.outweighFix(o, byJump)
 			return
 		}
 		e.s.dark = 0
 		if e.inContact(o.At) {
-			e.overrule(o, byContact)
+			e.outweighFix(o, byContact)
 			return
 		}
 		e.outOfHome(o.At, refOf(o, e.why(Away)), "")
 		if away > 0 && e.s.now == Away {
 			e.s.gone = o.At.Add(min(away, e.config.MaxGap))
 		}
-	}
-}
-
-// Why a position outside was not taken as evidence.
-const (
-	byContact = iota // a unit heard the wearer
-	byJump           // nobody can have come there
-	overrules
-)
-
-// overrule notes a position outside that was not taken as evidence: the verdict on
-// the night says so.
-func (e *Evaluator) overrule(o *em.Observation, why int) {
-	runs := e.s.tracks[trackThere].runs
-	for i := range runs {
-		r := &runs[i]
-		if r.overruledRef.id == (em.ObservationID{}) {
-			r.overruledRef = refOf(o, nil)
-		}
-		r.overruled[why] = min(r.overruled[why]+1, maxTally)
 	}
 }
 
@@ -204,14 +188,20 @@ func (e *Evaluator) where(o *em.Observation) (em.Side, time.Duration) {
 // why are the grounds on which the last position is evidence of a side, where an
 // event may rest on it: nil for what only goes on.
 func (e *Evaluator) why(side Presence) *grounds {
-	asked := e.s.now != side
+	_, unit := e.allLost()
+	asked := e.s.now != side || unit != "" && side == Home
 	for k := range e.s.tracks {
 		asked = asked || bad(k) == side && e.s.tracks[k].second.id == (em.ObservationID{})
 	}
-	switch {
-	case !asked:
+	if !asked {
 		return nil
-	case e.s.follow == nil:
+	}
+	return e.grounds()
+}
+
+// grounds are those of the last position.
+func (e *Evaluator) grounds() *grounds {
+	if e.s.follow == nil {
 		return positioned
 	}
 	words, facts := e.s.follow.Why()
@@ -398,7 +388,13 @@ func (e *Evaluator) units(o *em.Observation) {
 	}
 	// A loss says nothing against what proved presence after it.
 	since, unit := e.allLost()
-	if unit == "" || p.dark != 0 || p.strap || p.now != Away && since.Before(p.home) || e.level(Away).Before(o.At) || e.inContact(o.At) {
+	if unit == "" || p.dark != 0 || p.strap || e.level(Away).Before(o.At) || e.inContact(o.At) {
+		return
+	}
+	if p.now != Away && since.Before(p.home) {
+		if p.now == Home && p.placed {
+			e.outweighLoss(o, since)
+		}
 		return
 	}
 	if p.now == Away {
@@ -460,7 +456,10 @@ func (e *Evaluator) atHome(o *em.Observation, why *grounds, by string, sure time
 	if p.now != Home {
 		p.turned = Crossing{p.away, o.At}
 	}
-	p.now, p.home, p.homeRef, p.by, p.sure = Home, o.At, refOf(o, nil), by, sure
+	if _, unit := e.allLost(); unit == "" {
+		r.why = nil
+	}
+	p.now, p.home, p.homeRef, p.by, p.sure, p.placed = Home, o.At, r, by, sure, false
 	p.gone, p.odd = time.Time{}, time.Time{}
 }
 
@@ -509,7 +508,10 @@ func (e *Evaluator) forget(t time.Time) {
 }
 
 // inContact reports whether some unit hears the wearer at t.
-func (e *Evaluator) inContact(t time.Time) bool {
+func (e *Evaluator) inContact(t time.Time) bool { return e.hearing(t) >= 0 }
+
+// hearing is a unit that hears the wearer at t; -1 if none does.
+func (e *Evaluator) hearing(t time.Time) int {
 	for i := range e.s.units {
 		u, id := &e.s.units[i], &e.order.Units[i]
 		if u.word != contact {
@@ -518,19 +520,19 @@ func (e *Evaluator) inContact(t time.Time) bool {
 		switch {
 		case id.Hold > 0:
 			if t.Before(u.last.Add(id.Hold)) {
-				return true
+				return i
 			}
 		case id.Device != "":
 			if t.Sub(u.seen) <= e.config.MaxGap {
-				return true
+				return i
 			}
 		default:
 			if t.Sub(u.seen) <= e.config.Contact {
-				return true
+				return i
 			}
 		}
 	}
-	return false
+	return -1
 }
 
 // allLost reports whether all units that report by themselves have lost the

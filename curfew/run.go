@@ -19,8 +19,7 @@ type run struct {
 	slack               time.Duration // absence that was no incident
 	incidents, silences uint64        // told
 	tail                span          // what the settled time ends with
-	overruled           [overrules]uint64
-	overruledRef        ref // the first of them
+	outweighed          [outweighings]outweighed
 
 	absence absence
 	silence silence

@@ -2,6 +2,7 @@ package curfew_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -395,39 +396,47 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// TestOldState: a state of version 5, which ends before what was overruled of its one
-// obligation, is read and goes on as if it had been kept.
+// TestOldState: states of versions 5 and 6 that were written when the obligation had
+// begun are read, and go on as if they had been kept; those before are refused.
 func TestOldState(t *testing.T) {
-	s := newScript(t, "date 2026-03-02\n18:50:00 contact\n18:52 beats 07:30 5m\n22:00 out 22:04 1m\nuntil 11:00\n--\n")
-	kept, old := s.evaluator(t), s.evaluator(t)
-	read := false
-	for _, o := range s.obs {
-		kept.Observe(nil, o)
-		b, err := kept.AppendBinary(nil)
+	for version := byte(5); version <= 6; version++ {
+		text, err := os.ReadFile(fmt.Sprintf("testdata/state-%d.hex", version))
 		if err != nil {
 			t.Fatal(err)
 		}
-		switch {
-		case read:
-			old.Observe(nil, o)
-			if again, err := old.AppendBinary(nil); err != nil || !bytes.Equal(again, b) {
-				t.Fatalf("%v: %v: %x, want %x", o.At, err, again, b)
-			}
-		case o.At.Hour() >= 17 && o.At.Hour() < 19: // in UTC: it has begun
-			none := len(em.ObservationID{}) + 3 // of a piece of evidence: its offset, words and facts
-			b[0] = 5
-			if err := old.UnmarshalBinary(b[:len(b)-2-none]); err != nil {
+		state, err := hex.DecodeString(strings.TrimSpace(string(text)))
+		if err != nil || state[0] != version {
+			t.Fatalf("version %d: %v", state[0], err)
+		}
+		s := newScript(t, "date 2026-03-02\n18:50:00 contact\n18:52 beats 07:30 5m\n22:00 out 22:04 1m\nuntil 11:00\n--\n")
+		kept, old := s.evaluator(t), s.evaluator(t)
+		read := false
+		for _, o := range s.obs {
+			kept.Observe(nil, o)
+			b, err := kept.AppendBinary(nil)
+			if err != nil {
 				t.Fatal(err)
 			}
-			read = true
-			b[0] = 4
-			if err := s.evaluator(t).UnmarshalBinary(b[:len(b)-2-none]); !errors.Is(err, em.ErrState) {
-				t.Fatal(err)
+			switch {
+			case read:
+				old.Observe(nil, o)
+				if again, err := old.AppendBinary(nil); err != nil || !bytes.Equal(again, b) {
+					t.Fatalf("%d: %v: %v: %x, want %x", version, o.At, err, again, b)
+				}
+			case o.At.Hour() >= 17 && o.At.Hour() < 19: // in UTC: it has begun
+				if err := old.UnmarshalBinary(state); err != nil {
+					t.Fatal(err)
+				}
+				read = true
+				state[0] = 4
+				if err := s.evaluator(t).UnmarshalBinary(state); !errors.Is(err, em.ErrState) {
+					t.Fatal(err)
+				}
 			}
 		}
-	}
-	if !read {
-		t.Error("no obligation was under way")
+		if !read {
+			t.Error("no obligation was under way")
+		}
 	}
 }
 

@@ -9,9 +9,10 @@ import (
 	"github.com/sargas-em/em"
 )
 
-// 4: the state of a Follower; 5: the grounds of evidence, which is still read; 6:
-// positions that were overruled.
-const stateVersion = 6
+// 4: the state of a Follower; 5: the grounds of evidence; 6: positions that did not
+// count; 7: what of all evidence did not, and what counted in its place. 5 and 6 are
+// still read.
+const stateVersion = 7
 
 // AppendBinary appends the canonical state. Before the first call it is empty.
 func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
@@ -20,7 +21,7 @@ func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
 		return dst, nil
 	}
 	dst = em.AppendTime(append(dst, stateVersion, byte(s.now), byte(s.dark)), s.at)
-	dst = appendFields(dst, s.evidence.fields())
+	dst = appendFields(dst, s.evidence.fields(stateVersion))
 	var followed []byte
 	if s.follow != nil {
 		var err error
@@ -52,10 +53,9 @@ func (e *Evaluator) AppendBinary(dst []byte) ([]byte, error) {
 			dst = append(em.AppendString(dst, r.row), byte(r.kind), byte(r.tail))
 			dst = appendFields(dst, r.fields())
 			dst = em.AppendUint(em.AppendUint(dst, r.incidents), r.silences)
-			for _, n := range r.overruled {
-				dst = em.AppendUint(dst, n)
+			for i := range r.outweighed {
+				dst = appendFields(em.AppendUint(dst, r.outweighed[i].n), r.outweighed[i].fields())
 			}
-			dst = appendFields(dst, fields{refs: []*ref{&r.overruledRef}})
 		}
 	}
 	return dst, nil
@@ -94,13 +94,21 @@ func appendFields(dst []byte, f fields) []byte {
 	return dst
 }
 
-func (p *evidence) fields() fields {
-	return fields{
+func (p *evidence) fields(version byte) fields {
+	f := fields{
 		times: []*time.Time{&p.turned.Earliest, &p.turned.Latest, &p.home, &p.away, &p.odd, &p.gone, &p.sure, &p.lost, &p.lostTold},
 		refs:  []*ref{&p.homeRef, &p.awayRef, &p.lostRef, &p.lostSeen},
 		flags: []*bool{&p.strap},
 		texts: []*string{&p.by, &p.lostBy},
 	}
+	if version > 6 {
+		f.times, f.flags = append(f.times, &p.outweighed), append(f.flags, &p.placed)
+	}
+	return f
+}
+
+func (w *outweighed) fields() fields {
+	return fields{times: []*time.Time{&w.at, &w.againstAt}, refs: []*ref{&w.what, &w.against}}
 }
 
 func (u *unitState) fields() fields {
@@ -202,7 +210,7 @@ func (e *Evaluator) read(r *em.StateReader, s *state) {
 	s.now = Presence(octet(byte(Away), "curfew: unknown presence"))
 	s.dark = dark(octet(byte(allDark-1), "curfew: unknown darkness"))
 	when(&s.at)
-	read(s.evidence.fields())
+	read(s.evidence.fields(version))
 	if s.at.IsZero() || s.now == Home && s.home.IsZero() || s.now == Away && s.away.IsZero() || (s.lostBy == "") != s.lost.IsZero() {
 		r.Fail("curfew: presence without evidence")
 	}
@@ -248,14 +256,27 @@ func readTrack(r *em.StateReader, version byte, read func(fields), octet func(by
 		v := run{row: r.String(), kind: Kind(octet(byte(MustAttend), "curfew: unknown kind")), tail: span(octet(byte(spanDoubt), "curfew: unknown span"))}
 		read(v.fields())
 		v.incidents, v.silences = r.Uint(), r.Uint()
-		if version > 5 {
-			for i := range v.overruled {
-				v.overruled[i] = r.Uint()
+		w := &v.outweighed
+		switch version {
+		case 5:
+		case 6: // of positions alone, which the first was of both reasons
+			w[byContact].n, w[byJump].n = r.Uint(), r.Uint()
+			read(fields{refs: []*ref{&w[byContact].what}})
+			if w[byContact].n == 0 {
+				w[byContact].what, w[byJump].what = ref{}, w[byContact].what
 			}
-			read(fields{refs: []*ref{&v.overruledRef}})
+		default:
+			for i := range w {
+				w[i].n = r.Uint()
+				read(w[i].fields())
+			}
+		}
+		most := uint64(0)
+		for i := range w {
+			most = max(most, w[i].n)
 		}
 		switch {
-		case len(v.row) > 4*maxText || v.incidents > maxTally || v.silences > maxTally || slices.Max(v.overruled[:]) > maxTally:
+		case len(v.row) > 4*maxText || v.incidents > maxTally || v.silences > maxTally || most > maxTally:
 			r.Fail("curfew: an obligation out of range")
 		case v.start.IsZero() || v.from.IsZero() || len(tr.runs) >= 4*MaxRows || trackOf(v.kind) != k:
 			r.Fail("curfew: an obligation without a beginning")

@@ -243,17 +243,13 @@ func (e *Evaluator) nightEvent(r *run) em.Event {
 	if r.from.After(r.ob.Start) {
 		d.Facts = e.instant(d.Facts, "judged_from", r.from)
 	}
-	rests(&ev, e.s.homeRef, e.s.awayRef, r.overruledRef)
-	for i, n := range r.overruled {
-		if n > 0 {
-			d.Facts = append(d.Facts, em.Fact{Name: overruledFact[i], Num: float64(n), Unit: "1"})
-			d.Reason += fmt.Sprintf(" Positions outside that did not count, as %s: %d.", overruledWords[i], n)
-		}
+	refs := []ref{e.s.homeRef, e.s.awayRef}
+	for i := range r.outweighed {
+		refs = append(refs, r.outweighed[i].what, r.outweighed[i].against)
+	}
+	rests(&ev, refs...)
+	for i := range r.outweighed {
+		r.outweighed[i].tell(e, d, i)
 	}
 	return ev
 }
-
-var (
-	overruledFact  = [overrules]string{"outside_in_contact", "outside_by_jump"}
-	overruledWords = [overrules]string{"a home unit heard the wearer", "nobody can have come there"}
-)
