@@ -3,6 +3,7 @@ package health
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -17,12 +18,57 @@ const (
 	worstLeast = 5000
 )
 
-// other is where cells or access points had a device last, within what they are off by
-// at worst.
+// Contact is a home unit or beacon at a known place: who hears it, or is heard by it,
+// is within its reach, as package geofence has it.
+type Contact struct {
+	// Beacon is what em.Beacon names. Where the unit itself reports, Reporter is its
+	// device and Worn whose contact with it that is; else Reporter is empty, and
+	// whichever device reports it heard it.
+	Beacon   string
+	Reporter em.DeviceID
+	Worn     em.DeviceID
+
+	Place em.LatLng
+	Reach float64 // metres, of the radio at its best; zero is 1,000, far more than such radios reach
+}
+
+const (
+	contactReach = 1000
+	maxContacts  = 32 // homes and places of one person
+)
+
+// complete checks contacts, and returns a copy with the default reach.
+func complete(contacts []Contact) ([]Contact, error) {
+	if len(contacts) > maxContacts {
+		return nil, fmt.Errorf("health: %d contacts, more than %d", len(contacts), maxContacts)
+	}
+	contacts = slices.Clone(contacts)
+	for i := range contacts {
+		k := &contacts[i]
+		if k.Reach == 0 {
+			k.Reach = contactReach
+		}
+		if k.Beacon == "" || (k.Reporter == "") != (k.Worn == "") || !k.Place.Valid() || !(k.Reach > 0) || math.IsInf(k.Reach, 1) {
+			return nil, fmt.Errorf("health: contact %d: %v", i, *k)
+		}
+	}
+	return contacts, nil
+}
+
+// other is where cells, access points or a contact had a device last, within what they
+// are off by at worst.
 type other struct {
 	position
-	sure bool // they agreed with the satellites before, or with each other
-	told bool // that the satellites contradict them; until they agree
+	sure    bool // they agreed with the satellites before, or with each other, or it is a contact
+	told    bool // that the satellites contradict them; until they agree
+	contact bool
+}
+
+func (n *other) what() string {
+	if n.contact {
+		return "a contact with a unit at a known place"
+	}
+	return "cells or access points, however wrong"
 }
 
 // both reports whether somebody can have been at two positions, whichever came first.
@@ -32,24 +78,53 @@ func (t *Track) both(a, b *position) bool {
 
 // hear takes a position by cells or access points, with an accuracy of its own.
 func (t *Track) hear(dst []em.Event, d *tracked, o *em.Observation, f *em.Fix) []em.Event {
-	if d.good.at.IsZero() || !f.Accuracy.OK || !(f.Accuracy.V > 0) || o.At.Before(d.other.at) {
+	if !f.Accuracy.OK || !(f.Accuracy.V > 0) {
 		return dst
 	}
 	radius, _ := f.Radius95(0)
-	n := other{position: position{o.At, o.ID, f.LatLng, min(max(worstTimes*radius, worstLeast), em.EarthRadius)}, told: d.other.told}
+	return t.places(dst, d, other{position: position{o.At, o.ID, f.LatLng, min(max(worstTimes*radius, worstLeast), em.EarthRadius)}})
+}
+
+// meet takes a contact with units at known places.
+func (t *Track) meet(dst []em.Event, o *em.Observation, b *em.Beacon) []em.Event {
+	if b.Lost {
+		return dst
+	}
+	for i := range t.c.Contacts {
+		k := &t.c.Contacts[i]
+		if k.Beacon != b.Beacon || k.Reporter != "" && k.Reporter != o.Device {
+			continue
+		}
+		worn := o.Device
+		if k.Reporter != "" {
+			worn = k.Worn
+		}
+		if j, found := t.find(worn); found {
+			dst = t.places(dst, &t.devices[j], other{position: position{o.At, o.ID, k.Place, min(k.Reach, em.EarthRadius)}, contact: true})
+		}
+	}
+	return dst
+}
+
+// places takes where else than by satellites a device is.
+func (t *Track) places(dst []em.Event, d *tracked, n other) []em.Event {
+	if d.good.at.IsZero() || n.at.Before(d.other.at) {
+		return dst
+	}
+	n.told = d.other.told
 	agrees := t.both(&d.good, &n.position)
 	before := &d.other
-	n.sure = agrees || !before.at.IsZero() && !before.at.Before(d.good.at) && !t.both(&d.good, &before.position) && t.both(&before.position, &n.position)
+	n.sure = agrees || n.contact || !before.at.IsZero() && !before.at.Before(d.good.at) && !t.both(&d.good, &before.position) && t.both(&before.position, &n.position)
 	if n.sure && !agrees && !n.told && d.odd.at.IsZero() {
 		n.told = true
-		dst = append(dst, t.contradiction(d, &d.good, &n.position, n.at))
+		dst = append(dst, t.contradiction(d, &d.good, &n, n.at))
 	}
 	d.other = n
 	return dst
 }
 
-// contradicted reports whether nobody can be at p, as cells or access points have the
-// device elsewhere, and tells so once. The next position that agrees with them vouches
+// contradicted reports whether nobody can be at p, as cells, access points or a contact
+// have the device elsewhere, and tells so once. The next position that agrees with them vouches
 // for the way back.
 func (t *Track) contradicted(dst []em.Event, d *tracked, p *position) ([]em.Event, bool) {
 	n := &d.other
@@ -58,7 +133,7 @@ func (t *Track) contradicted(dst []em.Event, d *tracked, p *position) ([]em.Even
 	case !t.both(&n.position, p):
 		if !n.told {
 			n.told = true
-			dst = append(dst, t.contradiction(d, p, &n.position, p.at))
+			dst = append(dst, t.contradiction(d, p, n, p.at))
 		}
 		return dst, true
 	case n.told:
@@ -69,22 +144,21 @@ func (t *Track) contradicted(dst []em.Event, d *tracked, p *position) ([]em.Even
 	return dst, false
 }
 
-// contradiction is the event of a position by satellites and one by cells or access
-// points, of which the later told it.
-func (t *Track) contradiction(d *tracked, p, n *position, at time.Time) em.Event {
-	first, last := p, n
+// contradiction is the event of a position by satellites and of what else is known, of which the later told it.
+func (t *Track) contradiction(d *tracked, p *position, n *other, at time.Time) em.Event {
+	first, last := p, &n.position
 	if n.at.Before(p.at) {
-		first, last = n, p
+		first, last = last, first
 	}
 	e := newEvent(t.c.Version, d.device, KindPosition, first.at)
 	e.Anchor, e.Until, e.Because = at, last.at, because(first.id, last.id)
-	far, took := least(p, n), last.at.Sub(first.at)
+	far, took := least(p, &n.position), last.at.Sub(first.at)
 	e.Detail.Class, e.Detail.Severity = "POSITION_CONTRADICTED", em.Warning
-	e.Detail.Reason = fmt.Sprintf("The satellites put the device at least %.0f m from where it was within %s, to %s, by cells or access points, however wrong: it cannot be at both, so one of the places is wrong or not its own.", far, span(took), clock(last.at))
+	e.Detail.Reason = fmt.Sprintf("The satellites put the device at least %.0f m from where it was within %s, to %s, by %s: it cannot be at both, so one of the places is wrong or not its own.", far, span(took), clock(last.at), n.what())
 	e.Detail.Facts = []em.Fact{
 		{Name: "distance, at least", Num: math.Round(far), Unit: "m"}, seconds("in", took),
 		{Name: "speed allowed", Num: t.c.Speed, Unit: "m/s"}, {Name: "accuracy assumed", Num: t.c.Accuracy, Unit: "m"},
-		{Name: "other position off by, at worst", Num: math.Round(n.radius), Unit: "m"},
+		{Name: "other", Text: n.what()}, {Name: "other position off by, at worst", Num: math.Round(n.radius), Unit: "m"},
 	}
 	return e
 }

@@ -8,7 +8,7 @@
 //	Power      device.power.low, .cut, .off
 //	Battery    device.battery.forecast   may be empty before the night is over
 //	Reports    device.report.clock, .old, .sequence   reports that cannot be what they say
-//	Track      device.position, .frozen  positions that cannot be, by themselves or beside cells and access points
+//	Track      device.position, .frozen  positions that cannot be, by themselves or beside cells, access points and contacts
 //	Installed  device.unit.elsewhere, .disturbed      a home unit that was moved
 //	SOS        device.sos                the wearer's call for help
 //

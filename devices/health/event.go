@@ -13,7 +13,7 @@ import (
 const Rule = "device"
 
 // stateVersion is the first byte of every state.
-const stateVersion = 4 // 3: of Mass without where devices are placed; 4: of Track with what cells and access points say
+const stateVersion = 5 // 3: of Mass without where devices are placed; 4: of Track with what cells and access points say; 5: and contacts
 
 // newEvent returns an event that begins at at, which also tells it apart.
 func newEvent(version string, device em.DeviceID, kind em.EventKind, at time.Time) em.Event {

@@ -16,7 +16,7 @@ import (
 //     "POSITION_OUTLIER" for one position off the way, "POSITION_JUMP" where the
 //     way goes on there. It begins at the last good position and ends at the one
 //     that decided. "POSITION_CONTRADICTED" where the device cannot be both there and
-//     where cells or access points have it, which is told once until they agree.
+//     where cells, access points or a contact with a unit have it, which is told once until they agree.
 //   - KindFrozen, Class "POSITION_FROZEN": the position stays the same to the last
 //     digit while the device says that it moves, as a copied one does. It begins
 //     with the first such position and ends with another.
@@ -40,6 +40,11 @@ type TrackConfig struct {
 	// many: 5 where zero. Unverified.
 	Moving float64
 	Frozen int
+
+	// Contacts are the home units and beacons at known places, 32 at most: a contact
+	// with one excludes what satellites say elsewhere. That is for units that nobody can
+	// carry along, as geofence.Config.Contacts is.
+	Contacts []Contact
 }
 
 // Track finds positions that cannot be. It takes current satellite fixes, and of
@@ -58,7 +63,7 @@ type tracked struct {
 	good   position // the last that can be
 	odd    position // the one after it, that cannot; zero: there is none
 	same   same     // the last position
-	other  other    // by cells or access points, after a good one; of the zero time: there is none
+	other  other    // by what is no satellite, after a good one; of the zero time: there is none
 }
 
 type position struct {
@@ -104,6 +109,10 @@ func NewTrack(c TrackConfig) (*Track, error) {
 	if c.Frozen < 2 {
 		return nil, fmt.Errorf("health: %d positions alike are not too many", c.Frozen)
 	}
+	var err error
+	if c.Contacts, err = complete(c.Contacts); err != nil {
+		return nil, err
+	}
 	return &Track{c: c}, nil
 }
 
@@ -113,10 +122,13 @@ func (t *Track) Clock() em.Clock { return em.EventTime }
 // Observe implements em.Evaluator.
 func (t *Track) Observe(dst []em.Event, o em.Observation) []em.Event {
 	f, ok := o.Body.(*em.Fix)
+	if b, heard := o.Body.(*em.Beacon); heard {
+		return t.meet(dst, &o, b)
+	}
 	if !ok || !f.Current() || t.c.Device != "" && o.Device != t.c.Device {
 		return dst
 	}
-	i, found := slices.BinarySearchFunc(t.devices, tracked{device: o.Device}, tracked.compare)
+	i, found := t.find(o.Device)
 	if f.Source != em.SourceGNSS {
 		if found && (f.Source == em.SourceCell || f.Source == em.SourceWiFi) {
 			dst = t.hear(dst, &t.devices[i], &o, f)
@@ -135,7 +147,7 @@ func (t *Track) Observe(dst []em.Event, o em.Observation) []em.Event {
 				dst = append(dst, t.frozenEvent(d, o.At, em.ObservationID{}))
 			}
 			t.devices = slices.Delete(t.devices, least, least+1)
-			i, _ = slices.BinarySearchFunc(t.devices, tracked{device: o.Device}, tracked.compare)
+			i, _ = t.find(o.Device)
 		}
 		t.devices = slices.Insert(t.devices, i, tracked{device: o.Device})
 	}
@@ -150,6 +162,10 @@ func (t *Track) Observe(dst []em.Event, o em.Observation) []em.Event {
 		dst = t.way(dst, d, p)
 	}
 	return t.alike(dst, d, p, f.Speed.OK && f.Speed.V >= t.c.Moving)
+}
+
+func (t *Track) find(d em.DeviceID) (int, bool) {
+	return slices.BinarySearchFunc(t.devices, tracked{device: d}, tracked.compare)
 }
 
 // way judges whether the device can have come to p.
@@ -234,7 +250,9 @@ func (t *Track) frozenEvent(d *tracked, until time.Time, by em.ObservationID) em
 }
 
 // Heeds implements em.Selective.
-func (t *Track) Heeds(k em.BodyKind) bool { return k == em.KindFix }
+func (t *Track) Heeds(k em.BodyKind) bool {
+	return k == em.KindFix || k == em.KindBeacon && len(t.c.Contacts) > 0
+}
 
 // Deadline implements em.Evaluator: there is none.
 func (t *Track) Deadline() time.Time { return time.Time{} }
@@ -259,7 +277,7 @@ func (t *Track) AppendBinary(dst []byte) ([]byte, error) {
 		dst = em.AppendUint(em.AppendUint(dst, x.n), x.moving)
 		if dst = em.AppendTime(dst, d.other.at); !d.other.at.IsZero() {
 			dst = em.AppendFloat(appendPoint(appendID(dst, d.other.id), d.other.point), d.other.radius)
-			dst = em.AppendBool(em.AppendBool(dst, d.other.sure), d.other.told)
+			dst = em.AppendBool(em.AppendBool(em.AppendBool(dst, d.other.sure), d.other.told), d.other.contact)
 		}
 	}
 	return dst, nil
@@ -302,7 +320,7 @@ func (t *Track) UnmarshalBinary(b []byte) error {
 			x.point, x.at, x.last, x.id = readPoint(r), r.Time(), r.Time(), readID(r)
 			x.n, x.moving = r.Uint(), r.Uint()
 			if n := &d.other; n.read(r) {
-				n.sure, n.told = r.Bool(), r.Bool()
+				n.sure, n.told, n.contact = r.Bool(), r.Bool(), r.Bool()
 			}
 			return d
 		}, tracked.compare)

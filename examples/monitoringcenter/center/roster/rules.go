@@ -80,7 +80,7 @@ func Evaluators(doc []byte, since time.Time) ([]em.Evaluator, error) {
 			return nil, fmt.Errorf("person %q: %s: %w", ru.Person.ID, part.name, err)
 		}
 		if units := ru.Person.Hears(); len(units) > 0 && part.name != "curfew" && part.name != "places" {
-			ev = deaf{ev, units, part.name == "zones"}
+			ev = deaf{ev, units, part.name == "zones" || part.name == "track"}
 		}
 		evs = append(evs, ev)
 	}
@@ -155,7 +155,11 @@ func reportsOf(ru *rules) (em.Evaluator, error) {
 var marks = [...]string{"bactrack", "eview", "gt06", "jt808", "megastek", "r16h", "siadc09", "watch3g", "xexun2"}
 
 func trackOf(ru *rules) (em.Evaluator, error) {
-	return health.NewTrack(health.TrackConfig{Version: ru.Person.Version})
+	c := health.TrackConfig{Version: ru.Person.Version}
+	for _, k := range ru.Person.tracking().Contacts {
+		c.Contacts = append(c.Contacts, health.Contact(k))
+	}
+	return health.NewTrack(c)
 }
 
 func powerOf(ru *rules) (em.Evaluator, error) {

@@ -7,12 +7,19 @@ import (
 	"time"
 
 	"github.com/sargas-em/em"
+	"github.com/sargas-em/em/devices/health"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 	"github.com/sargas-em/em/geofence"
 )
 
 // zoneRule is what judges a person, with these fields of a document, by zones.
 func zoneRule(t *testing.T, zones, fields string, units ...roster.Unit) em.Evaluator {
+	t.Helper()
+	return personRules(t, zones, fields, units...)[0]
+}
+
+// personRules returns all evaluators of an invented person.
+func personRules(t *testing.T, zones, fields string, units ...roster.Unit) []em.Evaluator {
 	t.Helper()
 	p, err := roster.ParsePerson([]byte(`{"id":"p-1","name":"Invented 1","version":"v1",` + fields + `}`))
 	if err != nil {
@@ -37,7 +44,7 @@ func zoneRule(t *testing.T, zones, fields string, units ...roster.Unit) em.Evalu
 	if err != nil {
 		t.Fatal(err)
 	}
-	return evs[0]
+	return evs
 }
 
 // What an order asks of the evidence about zones reaches the tracker, also round
@@ -95,6 +102,36 @@ func TestUndecidedIsTheOrders(t *testing.T) {
 		}
 		if told != want {
 			t.Errorf("%s: told after %d minutes, want %d", fields, told, want)
+		}
+	}
+}
+
+// What contacts exclude is doubted of the device, too.
+func TestContactsContradictPositions(t *testing.T) {
+	const worn, unit = em.DeviceID("gt06:990000000000017"), em.DeviceID("siadc09:9017")
+	for asked, want := range map[bool][]string{true: {"device.position POSITION_CONTRADICTED"}, false: nil} {
+		rules := personRules(t, "", `"devices":[{"id":"`+string(worn)+`"}],"home":{"lat":54.7,"lon":25.28,"radius_m":50},`+
+			`"curfew":{"schedule":{"zone":"Europe/Vilnius"},"units":[{"id":"B-17","device":"`+string(unit)+`"}]},"tracking":{"contacts":`+fmt.Sprint(asked)+`}`, roster.Unit{ID: unit})
+		var got []string
+		for i, o := range []em.Observation{
+			{Device: worn, Body: &em.Fix{LatLng: em.LatLng{Lat: 54.7, Lng: 25.28}, Validity: em.FixCurrent, Source: em.SourceGNSS}},
+			{Device: unit, Body: &em.Beacon{Beacon: "B-17", Radio: "rf"}},
+			{Device: worn, Body: &em.Fix{LatLng: em.LatLng{Lat: 55.7, Lng: 25.28}, Validity: em.FixCurrent, Source: em.SourceGNSS}},
+		} {
+			o.ID, o.At = em.ObservationID{byte(i + 1)}, base.Add(time.Duration(20*i)*time.Minute)
+			if i == 2 {
+				o.At = base.Add(21 * time.Minute)
+			}
+			for _, rule := range rules {
+				for _, e := range rule.Observe(nil, o) {
+					if e.Rule == health.Rule {
+						got = append(got, string(e.Detail.Kind)+" "+e.Detail.Class)
+					}
+				}
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("asked %v: %v, want %v", asked, got, want)
 		}
 	}
 }
