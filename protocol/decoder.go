@@ -20,8 +20,8 @@ type Splitter struct {
 	start  int   // of the unread bytes in buf
 	offset int64 // of buf[start] in the stream
 	junk   *FrameError
-	eof    bool
 	shared string
+	eof    bool
 	flag   byte // in front of start, where it ended a frame and may begin the next
 	lent   bool // buf[start] is that flag, which its frame has had too
 }

@@ -88,9 +88,9 @@ type Link struct {
 	Conn    io.ReadWriteCloser // Run closes it; its Close must end a Read
 	Name    string             // of the connection, for Report.Conn
 
-	// Commit makes a report durable; it may keep it. Replies are sent after it
-	// returned nil. An error ends the link, and nothing of the report is
-	// answered, so that the device sends it again. nil, on the device's side
+	// Commit makes a report durable; it may keep it, but for Reuse. Replies are
+	// sent after it returned nil. An error ends the link, and nothing of the report
+	// is answered, so that the device sends it again. nil, on the device's side
 	// and in tools, commits nothing. It must not call Do. Its context has the
 	// values of Run's but not its end: what has begun is brought to an end, and
 	// a limit of time is the store's own.
@@ -105,6 +105,10 @@ type Link struct {
 
 	// Limits have their defaults filled in when the link begins.
 	Limits Limits
+
+	// Reuse says that Commit keeps nothing of a report when it has returned: its memory
+	// is that of the next one, of this or another link.
+	Reuse bool
 
 	mu     sync.Mutex
 	state  linkState
@@ -255,7 +259,7 @@ func (l *Link) begin(ctx context.Context) (*linkRun, error) {
 		l.Session = l.Device.NewSession()
 	}
 	l.Limits = l.Limits.withDefaults()
-	r := &linkRun{l: l, ctx: ctx, split: *NewSplitter(l.Device)}
+	r := &linkRun{l: l, ctx: ctx, commit: context.WithoutCancel(ctx), split: *NewSplitter(l.Device)}
 	rd := newReader(l)
 	l.mu.Lock()
 	l.reader = rd
@@ -317,14 +321,15 @@ var errHangUp = errors.New("hang up")
 type linkRun struct {
 	l      *Link
 	ctx    context.Context
+	commit context.Context // ctx without its end
 	unhook func() bool
 	tell   func(error) // of Start
 	split  Splitter
 	good   time.Time     // of the last good frame; monotonic
 	pause  time.Duration // of the next read; negative for ever
-	first  bool          // a good frame has come
-	errors int           // in a row
 	orders []*delivery   // in order; the first may be on its way
+	errors int32         // in a row
+	first  bool          // a good frame has come
 	*desk                // nil while it waits
 }
 
@@ -335,6 +340,30 @@ type desk struct {
 	report *Report
 	over   time.Time // when the stream came to its end
 	buf    []byte    // of the Splitter, where no frame is unfinished
+	memory memory    // of the report, with Link.Reuse
+}
+
+// memory is what a report is made in, and the next one.
+type memory struct {
+	report       Report
+	frames       []ReportFrame
+	observations []em.Observation // of all frames
+}
+
+// Bounds of what is kept of it: a backlog must not stay for ever.
+const (
+	memoryFrames       = 64
+	memoryObservations = 256
+)
+
+// clear forgets the report.
+func (m *memory) clear() {
+	clear(m.frames)
+	clear(m.observations)
+	*m = memory{frames: m.frames[:0], observations: m.observations[:0]}
+	if cap(m.frames) > memoryFrames || cap(m.observations) > memoryObservations {
+		*m = memory{}
+	}
 }
 
 var desks = sync.Pool{New: func() any { return new(desk) }}
@@ -358,6 +387,7 @@ func (r *linkRun) rest() {
 		r.buf, r.split.buf, r.split.start = r.split.buf[:0], nil, 0
 	}
 	r.out.Reset()
+	r.memory.clear()
 	r.reply, r.report, r.over = r.reply[:0], nil, time.Time{}
 	desks.Put(r.desk)
 	r.desk = nil
@@ -386,7 +416,7 @@ func (r *linkRun) start() error {
 	r.work()
 	r.good = time.Now()
 	if _, ok := r.l.Session.(Simulator); ok { // its first Wake starts it
-		return r.awake(r.ctx, time.Now())
+		return r.awake(time.Now())
 	}
 	return nil
 }
@@ -397,7 +427,7 @@ func (r *linkRun) due() error {
 	ctx, s := r.ctx, r.l.Session
 	for {
 		for c := r.l.nextCall(); c != nil; c = r.l.nextCall() {
-			if err := r.call(ctx, c); err != nil {
+			if err := r.call(c); err != nil {
 				return err
 			}
 		}
@@ -406,7 +436,7 @@ func (r *linkRun) due() error {
 		}
 		now := time.Now()
 		if d := r.order(now); d != nil {
-			if err := r.flush(ctx); err != nil {
+			if err := r.flush(); err != nil {
 				return err
 			}
 			r.sentOrder(time.Now(), d)
@@ -415,7 +445,7 @@ func (r *linkRun) due() error {
 		r.pause = -1
 		if dl := s.Deadline(); !dl.IsZero() {
 			if r.pause = dl.Sub(now.Round(0)); r.pause <= 0 {
-				if err := r.awake(ctx, now); err != nil {
+				if err := r.awake(now); err != nil {
 					return err
 				}
 				if dl := s.Deadline(); !dl.IsZero() && !dl.After(now) {
@@ -431,7 +461,7 @@ func (r *linkRun) due() error {
 		if limit > 0 {
 			left := limit - now.Sub(r.good)
 			if left <= 0 {
-				return r.end(ctx, now, ErrIdle)
+				return r.end(now, ErrIdle)
 			}
 			if r.pause < 0 || left < r.pause {
 				r.pause = left
@@ -450,38 +480,37 @@ func (r *linkRun) due() error {
 // heard takes what a read brought.
 func (r *linkRun) heard(chunk []byte, err error) error {
 	r.work()
-	ctx := r.ctx
 	if len(chunk) > 0 {
 		now := time.Now()
 		if err := r.tap(now, Received, chunk); err != nil {
 			return err
 		}
 		r.split.Write(chunk)
-		if err := r.take(ctx, now); err != nil {
+		if err := r.take(now); err != nil {
 			return err
 		}
 	}
 	switch {
 	case errors.Is(err, io.EOF):
-		return r.end(ctx, time.Now(), errHangUp)
+		return r.end(time.Now(), errHangUp)
 	case err != nil:
-		return r.end(ctx, time.Now(), fmt.Errorf("protocol: link: read: %w", err))
+		return r.end(time.Now(), fmt.Errorf("protocol: link: read: %w", err))
 	}
 	return nil
 }
 
 // end reports what the stream holds of an unfinished frame, and returns reason.
-func (r *linkRun) end(ctx context.Context, now time.Time, reason error) error {
+func (r *linkRun) end(now time.Time, reason error) error {
 	r.over = now
 	r.split.End()
-	if err := r.take(ctx, now); err != nil {
+	if err := r.take(now); err != nil {
 		return err
 	}
 	return reason
 }
 
 // take handles all frames that the splitter has.
-func (r *linkRun) take(ctx context.Context, now time.Time) error {
+func (r *linkRun) take(now time.Time) error {
 	for {
 		frame, offset, ok, ferr := r.split.Next()
 		var end error
@@ -490,12 +519,15 @@ func (r *linkRun) take(ctx context.Context, now time.Time) error {
 			r.frame(now, ReportFrame{Offset: ferr.Offset, Raw: ferr.Raw, Err: ferr.Err})
 			end = r.count(now, false)
 		case ok:
-			end = r.handle(now, slices.Clone(frame), offset)
+			if !r.l.Reuse {
+				frame = slices.Clone(frame)
+			}
+			end = r.handle(now, frame, offset)
 		default:
-			return r.flush(ctx)
+			return r.flush()
 		}
 		if full := r.l.Limits.Frames > 0 && len(r.report.Frames) >= r.l.Limits.Frames; full || end != nil {
-			if err := r.flush(ctx); err != nil {
+			if err := r.flush(); err != nil {
 				return err
 			}
 		}
@@ -532,24 +564,24 @@ func (r *linkRun) count(now time.Time, good bool) error {
 		r.good, r.first, r.errors = now, true, 0
 		return nil
 	}
-	if r.errors++; r.l.Limits.Errors > 0 && r.errors >= r.l.Limits.Errors {
+	if r.errors++; r.l.Limits.Errors > 0 && int(r.errors) >= r.l.Limits.Errors {
 		return ErrTooManyErrors
 	}
 	return nil
 }
 
-func (r *linkRun) awake(ctx context.Context, now time.Time) error {
+func (r *linkRun) awake(now time.Time) error {
 	if err := r.tap(now, Woken, nil); err != nil {
 		return err
 	}
-	return r.wake(ctx, now)
+	return r.wake(now)
 }
 
-func (r *linkRun) wake(ctx context.Context, now time.Time) error {
+func (r *linkRun) wake(now time.Time) error {
 	r.out.Reset()
 	err := r.l.Session.Wake(wall(now), &r.out)
 	end := r.collect(now, ReportFrame{Offset: r.split.offset, Err: err})
-	if err := r.flush(ctx); err != nil {
+	if err := r.flush(); err != nil {
 		return err
 	}
 	return end
@@ -557,7 +589,7 @@ func (r *linkRun) wake(ctx context.Context, now time.Time) error {
 
 // call runs one Do. Its error is the call's where f failed, and the link's too
 // where the output could not be committed or sent.
-func (r *linkRun) call(ctx context.Context, c *linkCall) error {
+func (r *linkRun) call(c *linkCall) error {
 	defer close(c.done)
 	now := time.Now()
 	r.out.Reset()
@@ -565,7 +597,7 @@ func (r *linkRun) call(ctx context.Context, c *linkCall) error {
 		return nil
 	}
 	end := r.collect(now, ReportFrame{Offset: r.split.offset})
-	if err := r.flush(ctx); err != nil {
+	if err := r.flush(); err != nil {
 		c.err = fmt.Errorf("%w: %w", ErrLinkClosed, err)
 		return err
 	}
@@ -581,8 +613,17 @@ func (r *linkRun) collect(now time.Time, f ReportFrame) error {
 			f.Err = errors.Join(f.Err, fmt.Errorf("protocol: link: reply: %w", err))
 		}
 	}
-	for _, o := range r.out.Observations {
-		f.Observations = append(f.Observations, o.Stamp(now))
+	if n := len(r.out.Observations); n > 0 {
+		if r.l.Reuse {
+			at := len(r.memory.observations)
+			r.memory.observations = slices.Grow(r.memory.observations, n)[:at+n]
+			f.Observations = r.memory.observations[at : at+n : at+n]
+		} else {
+			f.Observations = make([]em.Observation, n)
+		}
+		for i := range r.out.Observations {
+			f.Observations[i] = r.out.Observations[i].Stamp(now)
+		}
 	}
 	if f.Raw != nil || f.Err != nil || len(f.Observations) > 0 {
 		r.frame(now, f)
@@ -595,21 +636,29 @@ func (r *linkRun) collect(now time.Time, f ReportFrame) error {
 
 func (r *linkRun) frame(now time.Time, f ReportFrame) {
 	if r.report == nil {
-		r.report = &Report{Conn: r.l.Name, Codec: r.l.Device.Name, Received: wall(now)}
+		if r.report = new(Report); r.l.Reuse {
+			r.report = &r.memory.report
+			r.report.Frames = r.memory.frames
+		}
+		r.report.Conn, r.report.Codec, r.report.Received = r.l.Name, r.l.Device.Name, wall(now)
 	}
 	r.report.Frames = append(r.report.Frames, f)
+	if r.l.Reuse {
+		r.memory.frames = r.report.Frames
+	}
 }
 
 // flush commits the report, then sends the replies.
-func (r *linkRun) flush(ctx context.Context) error {
+func (r *linkRun) flush() error {
 	if rep := r.report; rep != nil {
 		r.report = nil
 		rep.Device = r.l.Session.Device()
 		if r.l.Commit != nil {
-			if err := r.l.Commit(context.WithoutCancel(ctx), rep); err != nil {
+			if err := r.l.Commit(r.commit, rep); err != nil {
 				return fmt.Errorf("protocol: link: commit: %w", err)
 			}
 		}
+		r.memory.clear()
 		r.settle(time.Now())
 	}
 	if len(r.reply) == 0 {

@@ -55,16 +55,19 @@ func started(l *protocol.Link, ctx context.Context) error {
 	return <-end
 }
 
-// kinds are the two ways in which a link reads, and in which it waits.
+// kinds are the two ways in which a link reads, and in which it waits, and whose the
+// reports' memory is.
 var kinds = []struct {
 	name string
 	conn func(net.Conn) io.ReadWriteCloser
 	run  func(*protocol.Link, context.Context) error
+
+	reuse bool
 }{
-	{"deadlines", func(c net.Conn) io.ReadWriteCloser { return c }, (*protocol.Link).Run},
-	{"pump", func(c net.Conn) io.ReadWriteCloser { return bare{c} }, (*protocol.Link).Run},
-	{"deadlines, started", func(c net.Conn) io.ReadWriteCloser { return c }, started},
-	{"pump, started", func(c net.Conn) io.ReadWriteCloser { return bare{c} }, started},
+	{"deadlines", func(c net.Conn) io.ReadWriteCloser { return c }, (*protocol.Link).Run, false},
+	{"pump", func(c net.Conn) io.ReadWriteCloser { return bare{c} }, (*protocol.Link).Run, true},
+	{"deadlines, started", func(c net.Conn) io.ReadWriteCloser { return c }, started, true},
+	{"pump, started", func(c net.Conn) io.ReadWriteCloser { return bare{c} }, started, false},
 }
 
 // bench is a link on one end of a pipe, within a bubble of fake time.
@@ -88,11 +91,9 @@ func inBubble(t *testing.T, set func(*bench), f func(*bench)) {
 				ours, peer := net.Pipe()
 				ctx, cancel := context.WithCancelCause(t.Context())
 				b := &bench{t: t, peer: peer, cancel: cancel, done: make(chan struct{})}
-				b.link = &protocol.Link{Device: sample.Device(), Conn: k.conn(ours), Name: "test"}
+				b.link = &protocol.Link{Device: sample.Device(), Conn: k.conn(ours), Name: "test", Reuse: k.reuse}
 				b.link.Commit = func(_ context.Context, r *protocol.Report) error {
-					b.mu.Lock()
-					defer b.mu.Unlock()
-					b.reports = append(b.reports, r)
+					b.keep(r)
 					return nil
 				}
 				if set != nil {
@@ -124,6 +125,16 @@ func inBubble(t *testing.T, set func(*bench), f func(*bench)) {
 			})
 		})
 	}
+}
+
+// keep keeps a report, or what it says where its memory is the link's.
+func (b *bench) keep(r *protocol.Report) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.link.Reuse {
+		r = copied(r)
+	}
+	b.reports = append(b.reports, r)
 }
 
 func (b *bench) send(p []byte) {
@@ -289,7 +300,7 @@ func TestLinkLimitsFramesOfAReport(t *testing.T) {
 		b.link.Limits.Frames = 3
 		b.link.Commit = func(_ context.Context, r *protocol.Report) error {
 			acked = append(acked, strings.Count(b.received(), "#ack"))
-			b.reports = append(b.reports, r)
+			b.keep(r)
 			return nil
 		}
 	}, func(b *bench) {

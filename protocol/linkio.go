@@ -40,8 +40,8 @@ var largeReads = sync.Pool{New: func() any { return new([largeRead]byte) }}
 func newReader(l *Link) linkReader {
 	if c, ok := l.Conn.(readDeadliner); ok && c.SetReadDeadline(time.Time{}) == nil {
 		d := deadlines{l, c}
-		if from, ok := l.Conn.(lender); ok {
-			return &borrower{d, from}
+		if _, ok := l.Conn.(lender); ok {
+			return &borrower{d}
 		}
 		return &deadlineReader{deadlines: d}
 	}
@@ -93,17 +93,14 @@ func timely(err error) error {
 // brings its own, which is the caller's until the next Lend. Package tcp has one.
 type lender interface{ Lend() ([]byte, error) }
 
-// borrower reads what a connection lends.
-type borrower struct {
-	deadlines
-	from lender
-}
+// borrower reads what a connection lends, which is a lender.
+type borrower struct{ deadlines }
 
 func (r *borrower) read(ctx context.Context, wait time.Duration) ([]byte, error) {
 	if !r.set(ctx, wait) {
 		return nil, nil
 	}
-	b, err := r.from.Lend()
+	b, err := r.conn.(lender).Lend()
 	return b, timely(err)
 }
 

@@ -60,7 +60,7 @@ func NewDerivation(d Device, c SessionConfig, name string, limits Limits, commit
 	}
 	limits.Errors, limits.Write = -1, -1
 	l.Limits = limits.withDefaults()
-	return &Derivation{r: &linkRun{l: l, split: *NewSplitter(d), desk: new(desk)}}
+	return &Derivation{r: &linkRun{l: l, commit: context.Background(), split: *NewSplitter(d), desk: new(desk)}}
 }
 
 // Take takes the next traffic, in its order. The connection is over with Ended
@@ -71,21 +71,21 @@ func (d *Derivation) Take(t Traffic) error {
 	if d.ended {
 		return nil
 	}
-	r, ctx, err := d.r, context.Background(), error(nil)
+	r, err := d.r, error(nil)
 	switch t.Kind {
 	case Received:
 		r.split.Write(t.Data)
-		err = r.take(ctx, t.At)
+		err = r.take(t.At)
 	case Woken:
-		err = r.wake(ctx, t.At)
+		err = r.wake(t.At)
 	case Lost:
-		err = r.end(ctx, t.At, nil)
+		err = r.end(t.At, nil)
 		offset := r.split.offset + t.Missing
 		r.split = *NewSplitter(r.l.Device)
 		r.split.offset = offset
 	case Ended:
 		d.ended = true
-		err = r.end(ctx, t.At, nil)
+		err = r.end(t.At, nil)
 	case Stopped:
 		d.ended = true
 	}
