@@ -302,6 +302,7 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	// that what was acknowledged is in the log and what is in the log may wait.
 	work, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer context.AfterFunc(work, c.journal.Hurry)()
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopEngine()
 	var devices, rest sync.WaitGroup

@@ -64,3 +64,43 @@ func TestExternalLogGoesAndComes(t *testing.T) {
 		t.Errorf("%d fixes, want 2", counts.Fixes)
 	}
 }
+
+// Center and gateway stop in time although the log is away and reports wait for it: they
+// are not acknowledged, and once both are back they are there when the devices come
+// again.
+func TestStopWhileTheLogIsAway(t *testing.T) {
+	dir := t.TempDir()
+	srv := startNATS(t, dir, -1)
+	port := srv.Addr().(interface{ AddrPort() netip.AddrPort }).AddrPort().Port()
+	cfg := centertest.Config{Dir: t.TempDir(), Options: func(o *center.Options) { o.Journal, o.Replicas = srv.ClientURL(), 1 }}
+	c := centertest.Start(t, cfg)
+	base := now().Add(-time.Hour)
+	c.Put("/api/v1/people", centertest.Person(1, base, ""))
+	first := c.Connect(1)
+	c.Send(first, centertest.Kept(base, 0))
+	at := c.Devices
+	_, stop := startGateway(t, c, srv.ClientURL(), "west")
+	second := c.Connect(2)
+	c.Send(second, centertest.Kept(base, 0))
+	srv.Shutdown()
+	srv.WaitForShutdown()
+	acks := first.Acks() + second.Acks()
+	first.Report(centertest.Kept(base.Add(time.Minute), 0))
+	second.Report(centertest.Kept(base.Add(time.Minute), 0))
+	c.Eventually("health says that the log is away", func() bool { return centertest.Get[web.Health](c, "/api/v1/health").Status == "degraded" })
+	stop() // both fail where it takes too long
+	c.Devices = at
+	c.Stop()
+	<-first.Ended()
+	<-second.Ended()
+	if n := first.Acks() + second.Acks(); n != acks {
+		t.Errorf("%d acknowledgements, want %d: the log is away", n, acks)
+	}
+	startNATS(t, dir, int(port))
+	c = centertest.Start(t, cfg)
+	c.Send(c.Connect(1), centertest.Kept(base.Add(time.Minute), 0))
+	c.CaughtUp()
+	if counts := centertest.Get[record.Counts](c, "/api/v1/counts"); counts.Fixes != 3 {
+		t.Errorf("%d fixes, want 2 of the first device, and the acknowledged one of the second", counts.Fixes)
+	}
+}

@@ -136,6 +136,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	g.addresses = Addresses{Metrics: announceIngest(g.opts.Out, metrics, g.ingest), Devices: g.ingest.Listeners()}
 	work, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer context.AfterFunc(work, g.journal.Hurry)()
 	served := make(chan error, 1)
 	if metrics != nil {
 		go func() {

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -186,6 +187,53 @@ func TestNoLeader(t *testing.T) {
 			return
 		} else if time.Now().After(deadline) {
 			t.Fatalf("with a leader again the log ends at %d: %v", last, err)
+		}
+	}
+}
+
+// In a hurry what waits for a log that is away is given up, and not acknowledged; what
+// comes while the log is there is.
+func TestHurry(t *testing.T) {
+	dir := t.TempDir()
+	options := func(port int) *server.Options {
+		return &server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, SyncAlways: true, NoLog: true, NoSigs: true}
+	}
+	start := func(port int) *server.Server {
+		srv, err := server.NewServer(options(port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv.Start()
+		if !srv.ReadyForConnections(20 * time.Second) {
+			t.Fatal("the server does not start")
+		}
+		return srv
+	}
+	end := func(srv *server.Server) { srv.Shutdown(); srv.WaitForShutdown() }
+	srv := start(-1)
+	port := srv.Addr().(*net.TCPAddr).Port
+	j := open(t, Config{URL: srv.ClientURL(), Replicas: 1})
+	if err := j.Append(t.Context(), report("1", 0)); err != nil {
+		t.Fatal(err)
+	}
+	end(srv)
+	begin, given := time.Now(), make(chan error, 2)
+	for n := range 2 { // one is under way, the other waits for its turn
+		go func() { given <- j.Append(context.Background(), report(fmt.Sprint(n), 1)) }()
+	}
+	j.Hurry()
+	for range 2 {
+		if err := <-given; err == nil || time.Since(begin) >= giveUp {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+	}
+	srv = start(port)
+	defer end(srv)
+	for n := 2; ; n++ {
+		if err := j.Append(t.Context(), report("1", n)); err == nil {
+			break
+		} else if time.Since(begin) > time.Minute {
+			t.Fatal(err)
 		}
 	}
 }

@@ -31,7 +31,8 @@ func appendReport(dst []byte, r *protocol.Report) ([]byte, error) {
 	dst = em.AppendUint(dst, uint64(len(r.Frames)))
 	for i := range r.Frames {
 		f := &r.Frames[i]
-		dst = em.AppendString(em.AppendInt(dst, f.Offset), string(f.Raw))
+		dst = em.AppendUint(em.AppendInt(dst, f.Offset), uint64(len(f.Raw)))
+		dst = append(dst, f.Raw...)
 		dst = em.AppendString(dst, f.Type)
 		msg := ""
 		if f.Err != nil {

@@ -249,6 +249,7 @@ func TestAppendInPlace(t *testing.T) {
 	}
 	e := commit().Entries[1]
 	e.Frames = e.Frames[:1]
+	e.Frames[0].Raw = make([]byte, 100)
 	dst := make([]byte, 0, 4096)
 	if got := testing.AllocsPerRun(100, func() {
 		if _, err := appendEntry(dst, &e); err != nil {

@@ -30,13 +30,13 @@ const (
 	// commitShare of what a message holds closes a group commit, so that one
 	// report more still fits.
 	commitShare = 8
-	// commitHeader is more than the header of a group commit takes.
-	commitHeader = 64
+	// commitHeader is more than the header of a group commit takes, but for the name
+	// of its gateway.
+	commitHeader = 32
 	// usualReport is more than a report of one frame mostly takes.
 	usualReport = 512
-	// queued reports wait for the next group commit; when so many wait, Append
-	// blocks and with it the connections: back-pressure, not loss.
-	queued = 4096
+	// mostKept is of a report how much is kept to encode the next one in.
+	mostKept = 4096
 )
 
 // Config says where the log lives. Either Dir or URL is required; the zero value
@@ -83,24 +83,19 @@ type Journal struct {
 
 	maxCommit, maxReport int // bytes
 
-	queue    chan *pending
-	answered sync.Pool // of *pending
-	group    time.Duration
-	stop     chan struct{}
-	done     chan struct{}
-	once     sync.Once
+	groups  *groups
+	encoded sync.Pool // of *[]byte
+	group   time.Duration
+	stop    chan struct{}
+	done    chan struct{}
+	once    sync.Once
+	hurried context.Context // ends with Hurry
+	hurry   context.CancelFunc
 
 	stopped chan struct{}
 	broken  sync.Once
 
 	shared shared
-}
-
-// pending is a report that waits for its group commit. Once it is answered, nobody
-// but Append has it.
-type pending struct {
-	data []byte
-	done chan error
 }
 
 // Errors of Append: after Close, and for a report that no message holds.
@@ -131,12 +126,13 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if cfg.Name != "" {
 		name = cfg.Name + "/" + name
 	}
-	j := &Journal{name: name, queue: make(chan *pending, queued), group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{}), stopped: make(chan struct{}),
+	j := &Journal{name: name, group: cfg.Group, stop: make(chan struct{}), done: make(chan struct{}), stopped: make(chan struct{}),
 		shared: shared{commits: windowCommits}}
 	if err := j.open(ctx, cfg); err != nil {
 		j.disconnect()
 		return nil, fmt.Errorf("journal: %w", err)
 	}
+	j.hurried, j.hurry = context.WithCancel(context.Background())
 	go j.commitLoop()
 	return j, nil
 }
@@ -155,7 +151,9 @@ func (j *Journal) open(ctx context.Context, cfg Config) (err error) {
 	}
 	payload := int(j.conn.MaxPayload())
 	j.maxCommit = payload / commitShare
-	j.maxReport = payload - j.maxCommit - commitHeader
+	room := commitHeader + len(j.name)
+	j.maxReport = payload - j.maxCommit - room
+	j.groups = newGroups(room, j.maxCommit)
 	if j.js, err = jetstream.New(j.conn); err != nil {
 		return err
 	}
@@ -189,97 +187,6 @@ func (j *Journal) Conn() *nats.Conn { return j.conn }
 // Embedded reports whether the log's server is this process's own, so that no
 // other process writes or reads it.
 func (j *Journal) Embedded() bool { return j.srv != nil }
-
-// Append writes e and returns when it is on disk, together with all that came
-// meanwhile. On an error the report may or may not be in the log; the device is
-// not acknowledged and sends it again, and equal observations are one. The end
-// of ctx is heeded while the report waits for its turn; once it has it, the
-// write is brought to an end, which takes 30 s at most.
-func (j *Journal) Append(ctx context.Context, e *Entry) error {
-	p, ok := j.answered.Get().(*pending)
-	if !ok {
-		p = &pending{make([]byte, 0, usualReport), make(chan error, 1)}
-	}
-	data, err := appendEntry(p.data[:0], e)
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	if len(data) > j.maxReport {
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, len(data), j.maxReport)
-	}
-	p.data = data
-	select {
-	case j.queue <- p:
-	case <-j.stop:
-		return ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case err := <-p.done:
-		if cap(p.data) <= usualReport {
-			j.answered.Put(p)
-		}
-		return err
-	case <-j.done:
-		// The loop has ended; it may have answered just before.
-		select {
-		case err := <-p.done:
-			return err
-		default:
-			return ErrClosed
-		}
-	}
-}
-
-// commitLoop packs what waits into one message, and waits for its durable
-// acknowledgement before it takes the next.
-func (j *Journal) commitLoop() {
-	defer close(j.done)
-	commits := uint64(0)
-	var last time.Time
-	var batch []*pending
-	for {
-		clear(batch)
-		batch = batch[:0]
-		select {
-		case p := <-j.queue:
-			batch = append(batch, p)
-		case <-j.stop:
-			return
-		}
-		size := len(batch[0].data)
-		timer := time.NewTimer(time.Until(last.Add(j.group)))
-	collect:
-		for size < j.maxCommit {
-			select {
-			case p := <-j.queue:
-				batch = append(batch, p)
-				size += len(p.data)
-			case <-timer.C:
-				break collect
-			case <-j.stop:
-				break collect
-			}
-		}
-		timer.Stop()
-		last = time.Now()
-		commits++
-		err := j.publish(j.pack(batch, size), commits)
-		for _, p := range batch {
-			p.done <- err
-		}
-	}
-}
-
-// pack makes one message of entries of size bytes together.
-func (j *Journal) pack(batch []*pending, size int) []byte {
-	msg := appendCommitHeader(make([]byte, 0, size+commitHeader), j.name, len(batch))
-	for _, p := range batch {
-		msg = append(msg, p.data...)
-	}
-	return msg
-}
 
 // Entry is a report in the log, and what its gateway knows of the sender.
 type Entry struct {
@@ -316,10 +223,15 @@ func (j *Journal) Bounds(ctx context.Context) (first, last uint64, err error) {
 	return info.State.FirstSeq, info.State.LastSeq, nil
 }
 
-// Close stops taking reports, finishes the commit under way and shuts the
+// Hurry says that the end is near: from now on no commit is waited for longer than a
+// second, nor the one under way. What is not durable by then is an error to Append.
+func (j *Journal) Hurry() { j.hurry() }
+
+// Close stops taking reports, finishes the commit under way, in a hurry, and shuts the
 // server down.
 func (j *Journal) Close() {
 	j.once.Do(func() {
+		j.Hurry()
 		close(j.stop)
 		<-j.done
 		j.disconnect()

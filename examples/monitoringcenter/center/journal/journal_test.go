@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -141,7 +142,12 @@ func TestLoneReportDoesNotWait(t *testing.T) {
 	}
 	second := make(chan error, 1)
 	go func() { second <- j.Append(t.Context(), report("c", 1)) }()
-	for len(j.queue) > 0 {
+	waits := func() bool {
+		j.groups.mu.Lock()
+		defer j.groups.mu.Unlock()
+		return j.groups.open.entries == 1
+	}
+	for !waits() {
 		time.Sleep(time.Millisecond)
 	}
 	select {
@@ -150,8 +156,8 @@ func TestLoneReportDoesNotWait(t *testing.T) {
 	case <-time.After(50 * time.Millisecond):
 	}
 	j.Close()
-	if err := <-second; err != nil && !errors.Is(err, ErrClosed) {
-		t.Error(err)
+	if err := <-second; err != nil {
+		t.Errorf("the second, which was being collected at Close: %v", err)
 	}
 }
 
@@ -223,23 +229,45 @@ func TestAppendAfterClose(t *testing.T) {
 	}
 }
 
-// While no report is taken, the end of the context is heeded.
-func TestAppendHeedsContext(t *testing.T) {
-	j := &Journal{maxReport: maxPayload, queue: make(chan *pending), stop: make(chan struct{}), done: make(chan struct{})} // nobody commits
-	ctx, cancel := context.WithCancel(t.Context())
-	failed := make(chan error)
-	go func() { failed <- j.Append(ctx, report("c", 0)) }()
-	cancel()
-	if err := <-failed; !errors.Is(err, context.Canceled) {
-		t.Errorf("Append says %v", err)
-	}
+// A group takes no more than fits into its message: who comes then waits for the next
+// one, for as long as the context does.
+func TestAppendWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &Journal{maxReport: maxPayload, groups: newGroups(commitHeader, 1)} // nobody commits
+		first, next := make(chan error, 1), make(chan error, 1)
+		go func() { first <- j.Append(t.Context(), report("c", 0)) }()
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { next <- j.Append(ctx, report("c", 1)) }()
+		synctest.Wait()
+		if n := j.groups.open.entries; n != 1 {
+			t.Errorf("%d reports in a group that one fills", n)
+		}
+		cancel()
+		if err := <-next; !errors.Is(err, context.Canceled) {
+			t.Errorf("Append says %v", err)
+		}
+		go func() { next <- j.Append(t.Context(), report("c", 2)) }()
+		synctest.Wait()
+		one := j.groups.take(nil, false)
+		synctest.Wait()
+		two := j.groups.take(nil, true)
+		close(one.done)
+		close(two.done)
+		if err := errors.Join(<-first, <-next); err != nil || one.entries != 1 || two.entries != 1 {
+			t.Errorf("groups of %d and %d, %v", one.entries, two.entries, err)
+		}
+		if err := j.Append(t.Context(), report("c", 3)); !errors.Is(err, ErrClosed) {
+			t.Errorf("behind the last group: %v", err)
+		}
+	})
 }
 
 // The longest report fits even behind a commit that is about to be closed; a
 // longer one is refused by itself, and harms no other.
 func TestLongestReport(t *testing.T) {
 	j := open(t, Config{Dir: t.TempDir()})
-	filled := func(size int) *pending {
+	filled := func(size int) []byte {
 		r := report("c", 0)
 		for n := size; ; n-- {
 			r.Frames[0].Raw = make([]byte, n)
@@ -248,11 +276,17 @@ func TestLongestReport(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(b) == size {
-				return &pending{data: b}
+				return b
 			}
 		}
 	}
-	if err := j.publish(j.pack([]*pending{filled(j.maxCommit - 1), filled(j.maxReport)}, maxPayload), 1); err != nil {
+	g := newGroups(j.groups.room, j.maxCommit)
+	for _, e := range [][]byte{filled(j.maxCommit - 1), filled(j.maxReport)} {
+		if _, err := g.join(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.publish(j.message(g.open), 1); err != nil {
 		t.Errorf("the largest commit: %v", err)
 	}
 	r := report("c", 0)

@@ -92,7 +92,10 @@ const (
 	// an error to the devices, which keep their data.
 	giveUp = 30 * time.Second
 	// stalled is longer than a disk of our own should take.
-	stalled    = 10 * time.Second
+	stalled = 10 * time.Second
+	// hurriedFor is how long a commit may take at the end: SIGTERM must lead to exit
+	// within 5 s, whatever has become of the log.
+	hurriedFor = time.Second
 	tryFor     = 5 * time.Second
 	retryEvery = 100 * time.Millisecond
 	// duplicates is for how long the server knows a message again. It is much
@@ -114,6 +117,7 @@ func (j *Journal) publish(msg []byte, n uint64) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
+	defer context.AfterFunc(j.hurried, func() { time.AfterFunc(hurriedFor, cancel) })()
 	var options []jetstream.PublishOpt
 	if j.srv == nil {
 		options = append(options, jetstream.WithMsgID(j.name+strconv.FormatUint(n, 36)), jetstream.WithExpectStream(streamName))
