@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -95,7 +96,7 @@ func (g *gate) commit(ctx context.Context, r *protocol.Report) error {
 		// Before the log has it: who evaluates may have a command as soon as it does.
 		g.s.conns.note(g.conv, r.Device, r.Received)
 	}
-	return g.keep(ctx, &journal.Entry{Report: *r})
+	return g.keep(ctx, r, "")
 }
 
 // refuse keeps a report under a foreign identity as evidence, without what it
@@ -106,14 +107,20 @@ func (g *gate) refuse(ctx context.Context, r *protocol.Report, foreign em.Device
 	for i := range r.Frames {
 		r.Frames[i].Observations, r.Frames[i].Err = nil, ErrCertificate
 	}
-	if err := g.keep(ctx, &journal.Entry{Report: *r, Foreign: foreign}); err != nil {
+	if err := g.keep(ctx, r, foreign); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w", ErrCertificate)
 }
 
 // keep makes a report durable and counts it.
-func (g *gate) keep(ctx context.Context, e *journal.Entry) error {
+func (g *gate) keep(ctx context.Context, r *protocol.Report, foreign em.DeviceID) error {
+	e := entries.Get().(*journal.Entry)
+	defer func() {
+		*e = journal.Entry{}
+		entries.Put(e)
+	}()
+	e.Report, e.Foreign = *r, foreign
 	if g.conv != nil {
 		e.Conversation = g.conv.number
 	}
@@ -122,6 +129,8 @@ func (g *gate) keep(ctx context.Context, e *journal.Entry) error {
 		g.s.metrics.refuse(g, "log")
 		return err
 	}
-	g.s.metrics.kept(g, &e.Report, time.Since(begin))
+	g.s.metrics.kept(g, r, time.Since(begin))
 	return nil
 }
+
+var entries = sync.Pool{New: func() any { return new(journal.Entry) }}

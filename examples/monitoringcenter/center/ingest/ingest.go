@@ -26,7 +26,7 @@ type Config struct {
 	Serial    []SerialPort
 	Rates     Rates // of one sender
 
-	// Append makes a report durable: journal.Journal.Append.
+	// Append makes a report durable: journal.Journal.Append. It keeps nothing of it.
 	Append func(context.Context, *journal.Entry) error
 
 	Metrics prometheus.Registerer

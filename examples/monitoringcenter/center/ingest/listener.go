@@ -243,7 +243,7 @@ func (s *Server) end(ctx context.Context, g *gate, link *protocol.Link, err erro
 func (s *Server) link(g *gate, dev protocol.Device, conn io.ReadWriteCloser, limits protocol.Limits) *protocol.Link {
 	return &protocol.Link{
 		Device: dev, Session: dev.Sessions(protocol.SessionConfig{Identity: g.identity(dev.Name)}), Conn: conn, Name: g.name, Limits: limits,
-		Commit: g.commit,
+		Commit: g.commit, Reuse: true,
 	}
 }
 
