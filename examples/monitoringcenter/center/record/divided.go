@@ -384,10 +384,11 @@ type Lent struct {
 func (t *Tx) Lend(device em.DeviceID, subject em.SubjectID, from, to time.Time) ([]Lent, error) {
 	streams := own(t.of(subject))
 	if subject == "" {
-		var err error
-		if streams, err = t.carrying(device); err != nil {
+		slots, err := t.carrying(device)
+		if err != nil {
 			return nil, err
 		}
+		streams = looks(nil, slots)
 	}
 	var all []arrival
 	for _, s := range streams {

@@ -106,15 +106,14 @@ func (t *Tx) putBy(day int64) error {
 	if err != nil {
 		return err
 	}
-	for k, s := range t.s.streams {
+	for _, l := range t.s.streams {
+		s := l.look()
 		open := slices.ContainsFunc(s.open, func(o *open) bool { return o.bucket == day })
-		since, wanted := needed[k.subject]
+		since, wanted := needed[l.subject]
 		if !open && !wanted {
 			continue
 		}
-		if s, err = t.change(k); err != nil {
-			return err
-		}
+		s = t.changed(l)
 		var rest []arrival
 		if wanted {
 			all, err := t.view().load(t.ctx, s, day, em.EventTime, span{minSeconds, maxSeconds})
@@ -196,8 +195,8 @@ func (t *Tx) trim(now time.Time, keep Retention) error {
 		return err
 	}
 	whose := map[int64]em.SubjectID{}
-	for k, s := range t.s.streams {
-		whose[s.n] = k.subject
+	for _, l := range t.s.streams {
+		whose[l.now.n] = l.subject
 	}
 	for _, n := range old {
 		heard := cut.Unix()

@@ -9,8 +9,7 @@ import (
 // spare is memory that a writer's transaction leaves to the next one: a center under
 // load has some tens in a second, each of as many reports.
 type spare struct {
-	touched map[streamKey]*stream
-	order   []*stream
+	touched []*slot
 	fed     []cameIn
 	frames  []byte // of a chunk, as they came
 	packed  bytes.Buffer
@@ -28,23 +27,19 @@ const (
 // lend gives a new transaction what there is.
 func (s *spare) lend(t *Tx) {
 	t.touched, s.touched = s.touched, nil
-	if t.touched == nil {
-		t.touched = map[streamKey]*stream{}
-	}
 	t.fed.list = s.fed[:0]
 }
 
 // back takes it back from one that has ended.
 func (s *spare) back(t *Tx) {
-	if len(t.touched) <= spareStreams {
-		clear(t.touched)
-		s.touched = t.touched
+	for _, l := range t.touched {
+		l.next = nil
+	}
+	if clear(t.touched); cap(t.touched) <= spareStreams {
+		s.touched = t.touched[:0]
 	}
 	if s.fed = t.fed.list; cap(s.fed) > 4*spareStreams {
 		s.fed = nil
-	}
-	if clear(s.order); cap(s.order) > spareStreams {
-		s.order = nil
 	}
 	for _, b := range []*[]byte{&s.frames, &s.pieces, &s.row} {
 		if cap(*b) > spareBytes {

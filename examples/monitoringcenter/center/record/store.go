@@ -55,9 +55,9 @@ type limits struct{ segment, tail, nobodys int }
 
 // memory is what is known of the evidence without asking the database.
 type memory struct {
-	streams  map[streamKey]*stream // but for nobody's that have not been asked for, unless allNobodys
-	subjects map[em.SubjectID][]streamKey
-	devices  map[em.DeviceID]carriers
+	streams  map[streamKey]*slot // but for nobody's that have not been asked for, unless allNobodys
+	subjects map[em.SubjectID][]*slot
+	devices  map[em.DeviceID]*carriers
 	buckets  map[int64]bucket
 	oldest   int64 // days before it are not kept
 	latest   int64 // Received of the newest arrival, in seconds
@@ -74,7 +74,7 @@ type memory struct {
 
 // carriers are the streams that hold a device's own observations.
 type carriers struct {
-	own    []streamKey
+	own    []*slot
 	loaded bool // nobody's has been asked for
 }
 
@@ -220,18 +220,19 @@ type Tx struct {
 	ctx context.Context
 	s   *Store
 
-	touched    map[streamKey]*stream
-	created    []streamKey // of the touched, in order
-	createdFor map[em.SubjectID][]*stream
-	createdBy  map[em.DeviceID][]*stream // as their own
+	touched    []*slot             // those with what is next
+	created    []*slot             // of the touched, in order
+	fresh      map[streamKey]*slot // the created, until they are published
+	createdFor map[em.SubjectID][]*slot
+	createdBy  map[em.DeviceID][]*slot // as their own
 	buckets    map[int64]*bucket
 	chunks     map[int64]*chunk // of frames, by day
 	fed        cameInAll        // of what is added, or added again
-	carriers   []*stream        // what carrying returned, for reuse
+	carriers   []*slot          // what carrying returned, for reuse
 	carriersOf em.DeviceID      // by them; empty where it is to be looked up
 	cites      map[em.ObservationID]citation
 	ended      []ending
-	begins     []streamKey // whose segments begin in this transaction's row
+	begins     []*slot // whose segments begin in this transaction's row
 	latest     int64
 	oldest     int64   // as Drop said; 0 where it did not
 	removed    []int64 // buckets
@@ -245,8 +246,8 @@ type Tx struct {
 }
 
 func (s *Store) newTx(ctx context.Context, q querier) *Tx {
-	return &Tx{tx: q, ctx: ctx, s: s, touched: map[streamKey]*stream{}, buckets: map[int64]*bucket{}, chunks: map[int64]*chunk{},
-		createdFor: map[em.SubjectID][]*stream{}, createdBy: map[em.DeviceID][]*stream{}, cites: map[em.ObservationID]citation{}, saves: map[saveKey][]byte{}}
+	return &Tx{tx: q, ctx: ctx, s: s, buckets: map[int64]*bucket{}, chunks: map[int64]*chunk{},
+		cites: map[em.ObservationID]citation{}, saves: map[saveKey][]byte{}}
 }
 
 // Update runs f in one transaction and commits it if f succeeds. While f runs

@@ -171,3 +171,53 @@ func TestRulesReplaceLaterOnes(t *testing.T) {
 		return err
 	})
 }
+
+// Readers see what a transaction adds to a device's evidence once it is through, and
+// nothing of one that fails; the transaction itself sees it at once.
+func TestReadersSeeWhatIsThrough(t *testing.T) {
+	f := create(t)
+	positions := func() int {
+		t.Helper()
+		all, err := f.Track(t.Context(), wearer, base.Add(-time.Hour), base.Add(time.Hour), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	add := func(tx *record.Tx, n int, lat float64) {
+		t.Helper()
+		before := positions()
+		if before != n {
+			t.Errorf("readers see %d positions, not %d", before, n)
+		}
+		o := fix("gt06:1", base.Add(time.Duration(n)*time.Minute), lat)
+		if _, _, err := tx.AddObservation(o, wearer, 1); err != nil {
+			t.Fatal(err)
+		}
+		if now := positions(); now != before {
+			t.Errorf("readers see %d positions, %d of a transaction that is not through", now, now-before)
+		}
+		seen := 0
+		for o, err := range record.NewHistory(wearer, func() *record.Tx { return tx }).Observations(em.EventTime, base.Add(-time.Hour), base.Add(time.Hour)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seen++; seen == n+1 && o.Body.(*em.Fix).Lat != lat {
+				t.Errorf("the transaction sees %v, not what it added", o)
+			}
+		}
+		if seen != n+1 {
+			t.Errorf("the transaction sees %d positions, not %d", seen, n+1)
+		}
+	}
+	broken := errors.New("broken")
+	for n := range 3 {
+		if err := f.Update(t.Context(), func(tx *record.Tx) error { add(tx, n, 54.1); return broken }); !errors.Is(err, broken) {
+			t.Fatal(err)
+		}
+		f.update(func(tx *record.Tx) error { add(tx, n, 54.7); return nil })
+	}
+	if n := positions(); n != 3 {
+		t.Errorf("readers see %d positions in the end, not 3", n)
+	}
+}

@@ -92,42 +92,64 @@ func (s *stream) openBytes() (n int) {
 	return n
 }
 
-// look returns a stream as it is now, nil where there is none.
-func (t *Tx) look(k streamKey) *stream {
-	if s := t.touched[k]; s != nil {
-		return s
+// slot is where a stream lies: each has one, for as long as the memory of the Store
+// lasts.
+type slot struct {
+	streamKey
+	now  *stream // as published; nil where the present transaction creates it
+	next *stream // what the present transaction has made of it, nil where nothing
+}
+
+// look returns a stream as the transaction sees it.
+func (l *slot) look() *stream {
+	if l.next != nil {
+		return l.next
 	}
-	return t.s.streams[k]
+	return l.now
+}
+
+// slot returns the slot of a stream, nil where there is none.
+func (t *Tx) slot(k streamKey) *slot {
+	if l := t.s.streams[k]; l != nil {
+		return l
+	}
+	return t.fresh[k]
 }
 
 // change returns a stream for change, and creates it if there is none.
 func (t *Tx) change(k streamKey) (*stream, error) {
-	if s := t.touched[k]; s != nil {
-		return s, nil
-	}
 	if k.subject == "" {
 		if err := t.loadNobodys(k.device); err != nil {
 			return nil, err
 		}
 	}
-	if was := t.s.streams[k]; was != nil {
-		s := was.copy()
-		t.touched[k] = s
-		if i := slices.Index(t.carriers, was); i >= 0 {
-			t.carriers[i] = s
-		}
-		return s, nil
+	if l := t.slot(k); l != nil {
+		return t.changed(l), nil
 	}
 	t.newStreams++
 	s := &stream{streamKey: k, n: t.s.lastStream + t.newStreams, packed: [2]upTo{{known: true}, {known: true}}}
-	t.touched[k] = s
+	l := &slot{streamKey: k, next: s}
+	if t.fresh == nil {
+		t.fresh, t.createdFor, t.createdBy = map[streamKey]*slot{}, map[em.SubjectID][]*slot{}, map[em.DeviceID][]*slot{}
+	}
+	t.fresh[k] = l
+	t.touched = append(t.touched, l)
 	t.carriersOf = ""
-	t.created = append(t.created, k)
-	t.createdFor[k.subject] = append(t.createdFor[k.subject], s)
+	t.created = append(t.created, l)
+	t.createdFor[k.subject] = append(t.createdFor[k.subject], l)
 	if k.own {
-		t.createdBy[k.device] = append(t.createdBy[k.device], s)
+		t.createdBy[k.device] = append(t.createdBy[k.device], l)
 	}
 	return s, nil
+}
+
+// changed returns the stream of a slot for change.
+func (t *Tx) changed(l *slot) *stream {
+	if l.next == nil {
+		l.next = l.now.copy()
+		t.touched = append(t.touched, l)
+	}
+	return l.next
 }
 
 // copy returns a copy that may be changed. Mostly it has one open segment.
@@ -151,15 +173,20 @@ func (s *stream) copy() *stream {
 
 // of returns the streams of a subject.
 func (t *Tx) of(subject em.SubjectID) (all []*stream) {
-	for _, k := range t.s.subjects[subject] {
-		all = append(all, t.look(k))
-	}
-	return append(all, t.createdFor[subject]...)
+	return looks(looks(nil, t.s.subjects[subject]), t.createdFor[subject])
 }
 
-// carrying returns the streams that hold a device's observations as their own, until
-// it is called again. A device mostly reports several at once.
-func (t *Tx) carrying(device em.DeviceID) ([]*stream, error) {
+// looks appends the streams of slots.
+func looks(dst []*stream, slots []*slot) []*stream {
+	for _, l := range slots {
+		dst = append(dst, l.look())
+	}
+	return dst
+}
+
+// carrying returns the slots of the streams that hold a device's observations as
+// their own, until it is called again. A device mostly reports several at once.
+func (t *Tx) carrying(device em.DeviceID) ([]*slot, error) {
 	if device == t.carriersOf && device != "" {
 		return t.carriers, nil
 	}
@@ -167,8 +194,8 @@ func (t *Tx) carrying(device em.DeviceID) ([]*stream, error) {
 		return nil, err
 	}
 	all := t.carriers[:0]
-	for _, k := range t.s.devices[device].own {
-		all = append(all, t.look(k))
+	if d := t.s.devices[device]; d != nil {
+		all = append(all, d.own...)
 	}
 	all = append(all, t.createdBy[device]...)
 	t.carriers, t.carriersOf = all, device
@@ -177,8 +204,10 @@ func (t *Tx) carrying(device em.DeviceID) ([]*stream, error) {
 
 // loadNobodys reads the stream of a device that nobody carries, once.
 func (t *Tx) loadNobodys(device em.DeviceID) error {
-	d := t.s.devices[device]
-	if d.loaded || t.s.allNobodys {
+	if t.s.allNobodys {
+		return nil
+	}
+	if d := t.s.devices[device]; d != nil && d.loaded {
 		return nil
 	}
 	n, err := collect(t.ctx, t.tx, func(r row, n *int64) error { return r.Scan(n) }, `SELECT n FROM stream WHERE subject = '' AND device = ?`, string(device))
@@ -189,12 +218,10 @@ func (t *Tx) loadNobodys(device em.DeviceID) error {
 	defer t.s.mu.Unlock()
 	for _, n := range n {
 		if k := (streamKey{"", device, true}); t.s.streams[k] == nil { // the tail may have told of it
-			t.s.put(&stream{streamKey: k, n: n})
+			t.s.put(&slot{streamKey: k}, &stream{streamKey: k, n: n})
 		}
 	}
-	d = t.s.devices[device]
-	d.loaded = true
-	t.s.devices[device] = d
+	t.s.device(device).loaded = true
 	return nil
 }
 
@@ -404,27 +431,30 @@ func (t *Tx) AddObservation(o em.Observation, subject em.SubjectID, frame int64)
 	if o.Body == nil {
 		return o, "", fmt.Errorf("record: observation without a body")
 	}
-	streams, err := t.carrying(o.Device)
+	slots, err := t.carrying(o.Device)
 	if err != nil {
 		return o, "", err
 	}
 	a := &arrival{o, frame}
-	for _, s := range streams {
-		was, err := t.find(s, &o)
+	var to *slot
+	for _, l := range slots {
+		was, err := t.find(l.look(), &o)
 		if err != nil {
 			return o, "", err
 		}
-		if was == nil {
-			continue
+		if was != nil {
+			a.At = was.at
+			s := t.changed(l)
+			return a.Observation, s.subject, t.again(s, a, was)
 		}
-		a.At = was.at
-		if s, err = t.change(s.streamKey); err != nil {
-			return o, "", err
+		if l.subject == subject {
+			to = l
 		}
-		return a.Observation, s.subject, t.again(s, a, was)
 	}
-	s, err := t.change(streamKey{subject, o.Device, true})
-	if err != nil {
+	var s *stream
+	if to != nil {
+		s = t.changed(to)
+	} else if s, err = t.change(streamKey{subject, o.Device, true}); err != nil {
 		return o, "", err
 	}
 	in := bucketOf(&o, t.s.oldest)
@@ -500,13 +530,11 @@ func (t *Tx) Adopt(d em.DeviceID, subject em.SubjectID, from, to time.Time) ([]e
 		return nil, err
 	}
 	k := streamKey{"", d, true}
-	if t.look(k) == nil {
+	l := t.slot(k)
+	if l == nil {
 		return nil, nil
 	}
-	s, err := t.change(k)
-	if err != nil {
-		return nil, err
-	}
+	s := t.changed(l)
 	var taken []arrival
 	for _, b := range t.bucketDays() {
 		all, err := t.view().load(t.ctx, s, b, em.EventTime, span{minSeconds, maxSeconds})
@@ -582,7 +610,7 @@ func (t *Tx) copyFrom(device em.DeviceID, since time.Time, subject em.SubjectID)
 	if err != nil {
 		return err
 	}
-	for _, s := range from {
+	for _, s := range looks(nil, from) {
 		var all []arrival
 		for _, b := range t.bucketDays() {
 			if b != farBucket && b < dayOf(since) {

@@ -33,7 +33,7 @@ const (
 type tailRow struct {
 	n      int64
 	size   int
-	begins []streamKey // whose open segments may begin in it
+	begins []*slot // whose open segments may begin in it
 }
 
 // ending is an open segment that ends without becoming a row.
@@ -72,15 +72,11 @@ func (t *Tx) clean() error {
 		return nil
 	}
 	oldest := &t.s.tail[0]
-	for _, k := range oldest.begins {
-		was := t.look(k)
-		if was == nil || !slices.ContainsFunc(was.open, func(o *open) bool { return o.begin == oldest.n }) {
+	for _, l := range oldest.begins {
+		if !slices.ContainsFunc(l.look().open, func(o *open) bool { return o.begin == oldest.n }) {
 			continue
 		}
-		s, err := t.change(k)
-		if err != nil {
-			return err
-		}
+		s := t.changed(l)
 		for _, o := range s.open {
 			if o.begin != oldest.n {
 				continue
@@ -89,7 +85,7 @@ func (t *Tx) clean() error {
 			if err := o.ready(s.device); err != nil {
 				return err
 			}
-			if len(o.data) < t.s.limits.segment/2 && o.bucket >= today && k.subject != "" {
+			if len(o.data) < t.s.limits.segment/2 && o.bucket >= today && s.subject != "" {
 				o.begin, o.kept = t.row(), 0
 			} else {
 				o.full = true
@@ -110,14 +106,11 @@ func (t *Tx) forget() error {
 		return nil
 	}
 	t.forgotten = true
-	for _, k := range append(slices.Clone(t.s.subjects[""]), t.created...) {
-		if k.subject != "" {
+	for _, l := range append(slices.Clone(t.s.subjects[""]), t.created...) {
+		if l.subject != "" {
 			continue
 		}
-		s, err := t.change(k)
-		if err != nil {
-			return err
-		}
+		s := t.changed(l)
 		for _, o := range s.open {
 			if err := o.ready(s.device); err != nil {
 				return err
@@ -130,14 +123,14 @@ func (t *Tx) forget() error {
 
 // forget forgets the streams of nobody's.
 func (s *Store) forget() {
-	for _, k := range s.subjects[""] {
-		s.openBytes -= s.streams[k].openBytes()
-		delete(s.streams, k)
-		d := s.devices[k.device]
-		d.own = slices.DeleteFunc(slices.Clone(d.own), func(o streamKey) bool { return o == k })
+	for _, l := range s.subjects[""] {
+		s.openBytes -= l.now.openBytes()
+		delete(s.streams, l.streamKey)
+		d := s.devices[l.device]
+		d.own = slices.DeleteFunc(d.own, func(o *slot) bool { return o == l })
 		d.loaded = false
-		if s.devices[k.device] = d; len(d.own) == 0 {
-			delete(s.devices, k.device)
+		if len(d.own) == 0 {
+			delete(s.devices, l.device)
 		}
 	}
 	delete(s.subjects, "")
@@ -175,14 +168,13 @@ func (t *Tx) flush() error {
 	var ends []byte
 	pieces := t.s.spare.pieces[:0]
 	full := map[int64][]segmentRow{}
-	touched := slices.AppendSeq(t.s.spare.order[:0], maps.Values(t.touched))
-	t.s.spare.order = touched
-	slices.SortFunc(touched, func(a, b *stream) int { return cmp.Compare(a.n, b.n) })
+	slices.SortFunc(t.touched, func(a, b *slot) int { return cmp.Compare(a.next.n, b.next.n) })
 	for _, e := range t.ended {
 		ends = em.AppendInt(em.AppendInt(append(ends, pieceEnd), e.s.n), e.bucket)
 		ends = appendMarks(ends, e.s)
 	}
-	for _, s := range touched {
+	for _, l := range t.touched {
+		s := l.next
 		for _, o := range s.open {
 			if !o.full {
 				continue
@@ -201,7 +193,7 @@ func (t *Tx) flush() error {
 			case o.begin == n:
 				pieces = em.AppendInt(em.AppendInt(append(pieces, pieceBegin), s.n), o.bucket)
 				pieces = appendMarks(pieces, s)
-				t.begins = append(t.begins, s.streamKey)
+				t.begins = append(t.begins, l)
 			default:
 				pieces = em.AppendInt(em.AppendInt(append(pieces, pieceMore), s.n), o.bucket)
 			}
@@ -238,8 +230,8 @@ func (t *Tx) flush() error {
 // enter writes the streams that are new.
 func (t *Tx) enter() error {
 	created := make([]any, 0, 4*len(t.created))
-	for _, k := range t.created {
-		created = append(created, t.touched[k].n, string(k.subject), string(k.device), flag(k.own))
+	for _, l := range t.created {
+		created = append(created, l.next.n, string(l.subject), string(l.device), flag(l.own))
 	}
 	return t.insertRows(`INSERT INTO stream (n, subject, device, own) VALUES `, 4, ``, created)
 }
@@ -262,7 +254,7 @@ func (s *Store) firstNeeded() int64 {
 	for len(s.tail) > 1 { // the newest one is kept for its numbers
 		r := &s.tail[0]
 		for len(r.begins) > 0 {
-			if st := s.streams[r.begins[0]]; st != nil && slices.ContainsFunc(st.open, func(o *open) bool { return o.begin == r.n }) {
+			if slices.ContainsFunc(r.begins[0].now.open, func(o *open) bool { return o.begin == r.n }) {
 				return r.n
 			}
 			r.begins = r.begins[1:]
@@ -281,14 +273,12 @@ func (t *Tx) publish() {
 	s := t.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, st := range t.touched {
-		s.put(st)
+	for _, l := range t.touched {
+		s.put(l, l.next)
 	}
-	for _, k := range t.created {
-		if k.subject == "" { // it was looked for
-			d := s.devices[k.device]
-			d.loaded = true
-			s.devices[k.device] = d
+	for _, l := range t.created {
+		if l.subject == "" { // it was looked for
+			s.device(l.device).loaded = true
 		}
 	}
 	if t.forgotten {
@@ -316,19 +306,28 @@ func (t *Tx) publish() {
 	s.latest = max(s.latest, t.latest)
 }
 
-// put puts a stream in place of what it was.
-func (s *Store) put(st *stream) {
-	was := s.streams[st.streamKey]
-	s.openBytes += st.openBytes() - was.openBytes()
-	if was == nil {
-		s.subjects[st.subject] = append(s.subjects[st.subject], st.streamKey)
-		if st.own {
-			d := s.devices[st.device]
-			d.own = append(d.own, st.streamKey)
-			s.devices[st.device] = d
+// put puts a stream in place of what was in its slot.
+func (s *Store) put(l *slot, st *stream) {
+	s.openBytes += st.openBytes() - l.now.openBytes()
+	if l.now == nil {
+		s.streams[l.streamKey] = l
+		s.subjects[l.subject] = append(s.subjects[l.subject], l)
+		if l.own {
+			d := s.device(l.device)
+			d.own = append(d.own, l)
 		}
 	}
-	s.streams[st.streamKey] = st
+	l.now = st
+}
+
+// device returns what is known of a device, for change.
+func (s *Store) device(id em.DeviceID) *carriers {
+	d := s.devices[id]
+	if d == nil {
+		d = new(carriers)
+		s.devices[id] = d
+	}
+	return d
 }
 
 // recover reads the streams, the buckets and the tail: what is in memory is then
@@ -336,7 +335,7 @@ func (s *Store) put(st *stream) {
 func (t *Tx) recover() error {
 	s := t.s
 	fresh := memory{
-		streams: map[streamKey]*stream{}, subjects: map[em.SubjectID][]streamKey{}, devices: map[em.DeviceID]carriers{},
+		streams: map[streamKey]*slot{}, subjects: map[em.SubjectID][]*slot{}, devices: map[em.DeviceID]*carriers{},
 		buckets: map[int64]bucket{}, indexes: map[indexKey]*index{}, oldest: s.oldest,
 	}
 	type numbered struct {
@@ -363,11 +362,11 @@ func (t *Tx) recover() error {
 	if err != nil {
 		return err
 	}
-	byNumber := map[int64]*stream{}
-	add := func(s numbered) *stream {
-		st := &stream{streamKey: s.k, n: s.n}
-		byNumber[s.n] = st
-		return st
+	byNumber := map[int64]*slot{}
+	add := func(s numbered) *slot {
+		l := &slot{streamKey: s.k, next: &stream{streamKey: s.k, n: s.n}}
+		byNumber[s.n] = l
+		return l
 	}
 	for _, s := range all {
 		add(s)
@@ -380,9 +379,9 @@ func (t *Tx) recover() error {
 		fresh.buckets[d.day] = d.bucket
 		fresh.latest = max(fresh.latest, d.heard.to)
 	}
-	find := func(n int64) (*stream, error) {
-		if st := byNumber[n]; st != nil {
-			return st, nil
+	find := func(n int64) (*slot, error) {
+		if l := byNumber[n]; l != nil {
+			return l, nil
 		}
 		one, err := collect(t.ctx, t.tx, scan, `SELECT n, subject, device, own FROM stream WHERE n = ?`, n)
 		if err == nil && len(one) == 0 {
@@ -415,10 +414,11 @@ func (t *Tx) recover() error {
 			fresh.tail = append(fresh.tail, tailRow{n: row.n, size: len(row.data)})
 			for r.More() {
 				what, n, in := r.Uint(), r.Int(), r.Int()
-				st, err := find(n)
+				l, err := find(n)
 				if err != nil {
 					return err
 				}
+				st := l.next
 				at := slices.IndexFunc(st.open, func(o *open) bool { return o.bucket == in })
 				if what != pieceMore {
 					st.packed = readMarks(r)
@@ -434,7 +434,7 @@ func (t *Tx) recover() error {
 					at = len(st.open)
 					st.open = append(st.open, &open{bucket: in, begin: row.n})
 					begins := &fresh.tail[len(fresh.tail)-1].begins
-					*begins = append(*begins, st.streamKey)
+					*begins = append(*begins, l)
 				case what != pieceMore:
 					r.Fail("unknown piece")
 				}
@@ -453,8 +453,9 @@ func (t *Tx) recover() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.memory, s.hearings = fresh, nil
-	for _, st := range byNumber {
-		s.put(st)
+	for _, l := range byNumber {
+		s.put(l, l.next)
+		l.next = nil
 	}
 	return nil
 }

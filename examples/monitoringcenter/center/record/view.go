@@ -56,8 +56,8 @@ func (s *Store) snapshot(subject em.SubjectID) (view, []*stream, error) {
 	}
 	slices.Sort(v.days)
 	var all []*stream
-	for _, k := range s.subjects[subject] {
-		all = append(all, s.streams[k])
+	for _, l := range s.subjects[subject] {
+		all = append(all, l.now) // what is next is the writer's
 	}
 	return v, all, nil
 }
