@@ -1,7 +1,8 @@
 // Package journal is the center's durable log of what devices sent: a NATS
 // JetStream in which one message is one group commit. The server is embedded, or
 // an external cluster: the code is the same. A device is acknowledged only after
-// Append has returned.
+// Append has returned. The server compresses each block once it is full, to about a
+// quarter; what comes in is written, and synced, as it is.
 package journal
 
 import (

@@ -1,15 +1,20 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"github.com/sargas-em/em"
@@ -323,6 +328,88 @@ func TestDamagedMessage(t *testing.T) {
 	if len(out) != 1 {
 		t.Errorf("%d commits before the damaged one, want 1", len(out))
 	}
+}
+
+// Full blocks of the log are compressed, also of one that was begun without, and all is
+// read back.
+func TestCompressed(t *testing.T) {
+	const raw, plain, most = 1 << 16, 200, 600
+	dir := t.TempDir()
+	long := func(n int) *Entry {
+		e := report("1", n)
+		e.Report.Frames[0].Raw = bytes.Repeat(e.Report.Frames[0].Raw, raw/len(e.Report.Frames[0].Raw))
+		return e
+	}
+	// As older centers have made it; to compress begins with a start.
+	srv, err := embed(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := nats.Connect("", nats.InProcessServer(srv))
+	if err != nil {
+		t.Fatal(err)
+	}
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: streamName, Subjects: []string{"em.in.*"}, Metadata: map[string]string{identityKey: "older"}}); err != nil {
+		t.Fatal(err)
+	}
+	(&Journal{conn: conn, srv: srv}).disconnect()
+	j := open(t, Config{Dir: dir})
+	for n := range most {
+		if n == plain {
+			if size := sizeOf(t, dir); size < plain*raw {
+				t.Errorf("%d bytes of %d reports without compression", size, n)
+			}
+			j.Close()
+			j = open(t, Config{Dir: dir})
+		}
+		if err := j.Append(t.Context(), long(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A block is compressed behind its last message; those of the first part stay.
+	const want = plain*raw + 16<<20
+	for begun := time.Now(); sizeOf(t, dir) > want; time.Sleep(50 * time.Millisecond) {
+		if time.Since(begun) > 20*time.Second {
+			t.Fatalf("%d bytes of %d reports", sizeOf(t, dir), most)
+		}
+	}
+	n := 0
+	for _, c := range read(t, j, 0) {
+		for _, e := range c.Entries {
+			if !bytes.Equal(e.Frames[0].Raw, long(n).Frames[0].Raw) {
+				t.Fatalf("report %d comes back as another", n)
+			}
+			n++
+		}
+	}
+	if n != most {
+		t.Errorf("%d of %d reports come back", n, most)
+	}
+}
+
+// sizeOf is what the files in a folder take.
+func sizeOf(t *testing.T, dir string) (n int64) {
+	t.Helper()
+	if err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			n += info.Size()
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it was replaced
+		}
+		return err
+	}); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func TestOpenNeedsFolder(t *testing.T) {
