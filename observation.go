@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -109,27 +108,6 @@ const (
 
 // kinds are all.
 var kinds = [...]BodyKind{KindFix, KindBeacon, KindAlcohol, KindTransdermal, KindTamper, KindPower, KindComms, KindAlarm, KindCheckIn, KindVendor}
-
-// kindSet is a set of kinds, by their places in kinds.
-type kindSet uint16
-
-// kindOf is the kind of a body; all of them for a name that is none of theirs.
-func kindOf(b Body) kindSet {
-	if i := slices.Index(kinds[:], b.Kind()); i >= 0 {
-		return 1 << i
-	}
-	return 1<<len(kinds) - 1
-}
-
-// heeded are the kinds that an evaluator may do something with.
-func heeded(e Evaluator) (all kindSet) {
-	for i, k := range kinds {
-		if Heeds(e, k) {
-			all |= 1 << i
-		}
-	}
-	return all
-}
 
 // Body is what was observed: one of *Fix, *Beacon, *AlcoholReading,
 // *Transdermal, *Tamper, *Power, *Comms, *Alarm, *CheckIn and *Vendor. A body

@@ -924,3 +924,49 @@ func TestInOrderAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations an observation", got)
 	}
 }
+
+// heeding notes which kinds it is shown.
+type heeding struct {
+	kind  em.BodyKind // that it asks for; empty for all
+	shown []em.BodyKind
+}
+
+func (*heeding) Clock() em.Clock { return em.EventTime }
+func (h *heeding) Observe(dst []em.Event, o em.Observation) []em.Event {
+	h.shown = append(h.shown, o.Body.Kind())
+	return dst
+}
+func (*heeding) Deadline() time.Time                         { return time.Time{} }
+func (*heeding) Wake(dst []em.Event, _ time.Time) []em.Event { return dst }
+func (*heeding) AppendBinary(dst []byte) ([]byte, error)     { return dst, nil }
+func (*heeding) UnmarshalBinary([]byte) error                { return nil }
+func (h *heeding) Heeds(k em.BodyKind) bool                  { return h.kind == "" || h.kind == k }
+
+// However many evaluators there are, each is shown all that it heeds, and of many the
+// usual ones nothing else.
+func TestHeeded(t *testing.T) {
+	var evs []em.Evaluator
+	for i := range 40 {
+		evs = append(evs, &heeding{kind: []em.BodyKind{em.KindFix, em.KindVendor, ""}[i%3]})
+	}
+	d := newDesk(t, em.Config{}, evs...)
+	at := clock("18:00:00")
+	var obs []em.Observation
+	for i, b := range []em.Body{&em.Fix{}, &em.Vendor{Name: "x"}, &em.Comms{Event: em.CommsInfo}} {
+		obs = append(obs, em.Observation{Device: "gt06:1", DeviceAt: at, Part: uint16(i), Body: b}.Stamp(at))
+	}
+	d.feed(at, obs...)
+	for i, e := range evs {
+		want := []em.BodyKind{em.KindFix, em.KindVendor, em.KindComms}
+		shown := e.(*heeding).shown
+		if kind := e.(*heeding).kind; kind != "" {
+			want = []em.BodyKind{kind}
+			if i >= 32 { // it may be shown what it does not ask for
+				shown = slices.DeleteFunc(shown, func(k em.BodyKind) bool { return k != kind })
+			}
+		}
+		if !slices.Equal(shown, want) {
+			t.Errorf("evaluator %d is shown %v, want %v", i, shown, want)
+		}
+	}
+}

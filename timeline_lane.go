@@ -12,15 +12,31 @@ import (
 type epoch struct {
 	from  time.Time
 	evs   []Evaluator
-	heeds []kindSet // of each
+	heeds [len(kinds)]uint32 // by kind, a bit for each of the first evaluators that heeds it
 }
 
+// heedMost is how many evaluators of a clock a bit is kept of; further ones are shown
+// all.
+const heedMost = 32
+
 func newEpoch(from time.Time, evs []Evaluator) epoch {
-	e := epoch{from, evs, make([]kindSet, len(evs))}
-	for i, ev := range evs {
-		e.heeds[i] = heeded(ev)
+	e := epoch{from: from, evs: evs}
+	for i, ev := range evs[:min(len(evs), heedMost)] {
+		for n, k := range kinds {
+			if Heeds(ev, k) {
+				e.heeds[n] |= 1 << i
+			}
+		}
 	}
 	return e
+}
+
+// heed are those of the first evaluators that may do something with a body.
+func (e *epoch) heed(b Body) uint32 {
+	if n := slices.Index(kinds[:], b.Kind()); n >= 0 {
+		return e.heeds[n]
+	}
+	return 1<<heedMost - 1 // a name that is none of theirs
 }
 
 // lane is the part of a Timeline on one clock. A cold lane knows nothing but
@@ -212,6 +228,13 @@ func (l *lane) place(o *Observation) place {
 	return late
 }
 
+// beyond reports whether o happened after all that was shown, and no earlier than any
+// step: so does all that comes behind it.
+func (l *lane) beyond(o *Observation) bool {
+	at := o.instant(l.clock)
+	return !at.Before(l.floor) && (l.last.ID == (ObservationID{}) || at.After(l.last.instant(l.clock)))
+}
+
 // after reports whether o comes after all steps.
 func (l *lane) after(o *Observation) bool {
 	return !o.instant(l.clock).Before(l.floor) && (l.last.ID == (ObservationID{}) || Compare(l.clock, o, &l.last) > 0)
@@ -220,6 +243,9 @@ func (l *lane) after(o *Observation) bool {
 // sift divides a sorted list: what must be settled by a replay, all up to the
 // last that is late, and what of the rest is in order.
 func (l *lane) sift(list []Observation) (behind, ahead []Observation) {
+	if len(list) > 0 && l.beyond(&list[0]) {
+		return nil, list
+	}
 	n, again := len(list), false
 	for ; n > 0; n-- {
 		p := l.place(&list[n-1])
@@ -250,12 +276,13 @@ func (l *lane) observe(x *call, o *Observation) error {
 	if l.clock == EventTime {
 		seen.Received, seen.Stored = time.Time{}, false
 	}
-	kind, ask := kindOf(o.Body), false
-	now := &l.epochs[l.cur]
-	for i, e := range now.evs {
-		if now.heeds[i]&kind == 0 {
+	now, ask := &l.epochs[l.cur], false
+	heed := now.heed(o.Body)
+	for i := range now.evs {
+		if i < heedMost && heed&(1<<i) == 0 {
 			continue
 		}
+		e := now.evs[i]
 		evs := e.Observe(x.t.buf[:0], seen)
 		for k := range evs {
 			l.emit(x, &evs[k], at, o.ID)
