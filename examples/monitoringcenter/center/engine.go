@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -83,6 +82,8 @@ type subject struct {
 	due   time.Time // when it is to be woken
 	wake  time.Time // by what deadlines has it in order: due, or earlier
 	place int       // in deadlines, from 1; 0 where it is not there
+
+	fed []em.Observation // by the step under way: feeding.add
 }
 
 type call struct {
@@ -474,7 +475,7 @@ func (e *engine) update(ctx context.Context, f func(*step) error) error {
 	if s.undo != nil {
 		s.undo()
 	}
-	for id := range s.touched {
+	for _, id := range s.touched {
 		e.wakes.remove(e.subjects[id])
 		delete(e.subjects, id)
 	}
@@ -487,7 +488,8 @@ func (e *engine) update(ctx context.Context, f func(*step) error) error {
 				return err
 			}
 		}
-		for _, id := range slices.Sorted(maps.Keys(s.touched)) {
+		slices.Sort(s.touched)
+		for _, id := range slices.Compact(s.touched) {
 			var since time.Time
 			if p, ok := e.roster.Person(string(id)); ok {
 				since = p.Since
@@ -521,6 +523,9 @@ func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err 
 		}
 		return s.saveGroups()
 	})
+	if s != nil {
+		s.feeding.end()
+	}
 	if err != nil {
 		return s, err
 	}
@@ -530,8 +535,15 @@ func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err 
 	for _, change := range s.views {
 		change()
 	}
+	var v *view
 	for i := range s.sightings {
-		s.sightings[i].show(e.views, e.shown)
+		o := &s.sightings[i]
+		if i == 0 || o.subject != s.sightings[i-1].subject {
+			v = e.views[o.subject]
+		}
+		if v != nil {
+			o.show(v, e.shown)
+		}
 	}
 	e.mu.Unlock()
 	if len(s.sightings) <= 2*reportsAtOnce { // those of a start go

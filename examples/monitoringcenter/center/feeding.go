@@ -1,6 +1,8 @@
 package center
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/sargas-em/em"
@@ -9,10 +11,9 @@ import (
 // feeding is what a step feeds to whom. Its memory, and what else steps need for each
 // report, serves the next one.
 type feeding struct {
-	fed     map[em.SubjectID][]em.Observation
-	order   []em.SubjectID
-	room    []em.Observation // what fed's lists are cut from
-	touched map[em.SubjectID]bool
+	whom    []*subject       // who has something in subject.fed
+	room    []em.Observation // what those lists are cut from
+	touched []em.SubjectID   // whose Timelines the step may have changed; some more than once
 	result  *em.Result
 }
 
@@ -23,46 +24,61 @@ const (
 )
 
 // add feeds an observation to a subject, to which some more of its report will go.
-func (f *feeding) add(id em.SubjectID, o em.Observation, more int) {
-	of, known := f.fed[id]
-	if !known {
+func (f *feeding) add(sub *subject, o *em.Observation, more int) {
+	if len(sub.fed) == 0 {
 		n := len(f.room)
 		if n+more > cap(f.room) {
 			f.room, n = make([]em.Observation, 0, max(more, roomLeast, min(2*cap(f.room), roomMost))), 0
 		}
 		f.room = f.room[:n+more]
-		of = f.room[n:n:len(f.room)]
+		sub.fed = f.room[n:n:len(f.room)]
+		f.whom = append(f.whom, sub)
 	}
-	f.fed[id] = append(of, o)
+	sub.fed = append(sub.fed, *o)
 }
 
-// ids are those of whom there is something, in order.
-func (f *feeding) ids() []em.SubjectID {
-	f.order = f.order[:0]
-	for id := range f.fed {
-		f.order = append(f.order, id)
+// inOrder are those to whom something is fed, by ID.
+func (f *feeding) inOrder() []*subject {
+	slices.SortFunc(f.whom, func(a, b *subject) int { return cmp.Compare(a.id, b.id) })
+	return f.whom
+}
+
+// end takes back what was to be fed, whatever came of it: the next step feeds only
+// what is its own.
+func (f *feeding) end() {
+	for _, sub := range f.whom {
+		sub.fed = nil
 	}
-	slices.Sort(f.order)
-	return f.order
+}
+
+// find returns a subject: mostly it is the one that was found before, which may be
+// nil.
+func (e *engine) find(before *subject, id em.SubjectID) (*subject, error) {
+	if before != nil && before.id == id {
+		return before, nil
+	}
+	if sub := e.subjects[id]; sub != nil {
+		return sub, nil
+	}
+	return nil, fmt.Errorf("center: somebody who is not under evaluation carries a device")
 }
 
 // newFeeding is what step begins with.
 func (e *engine) newFeeding() (f feeding) {
 	f, e.feeding = e.feeding, feeding{}
-	if f.fed == nil {
-		f = feeding{fed: map[em.SubjectID][]em.Observation{}, touched: map[em.SubjectID]bool{}, result: new(em.Result)}
+	if f.result == nil {
+		f.result = new(em.Result)
 	}
 	return f
 }
 
 // reuse takes back what a step that is through leaves; that of a start goes.
 func (f *feeding) reuse() feeding {
-	if len(f.touched) > 2*reportsAtOnce || len(f.fed) > 2*reportsAtOnce || cap(f.room) > roomMost {
+	if max(cap(f.whom), cap(f.room), cap(f.touched)) > roomMost {
 		return feeding{}
 	}
-	clear(f.fed)
-	clear(f.order)
+	clear(f.whom)
 	clear(f.room)
 	clear(f.touched)
-	return feeding{f.fed, f.order[:0], f.room[:0], f.touched, f.result}
+	return feeding{f.whom[:0], f.room[:0], f.touched[:0], f.result}
 }

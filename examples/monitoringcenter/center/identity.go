@@ -5,6 +5,7 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/roster"
 )
 
 // speakers know which conversation reports as which device, as the log tells:
@@ -41,15 +42,17 @@ func (all speakers) returns(d em.DeviceID, c conversation, received time.Time) b
 	return was.before == c
 }
 
-// identity looks at who sent an entry of the log, and makes an incident of an
-// identity that more than one claims. Devices that nobody carries are not looked
+// identity looks at who sent an entry of the log, whose device is carried so, and
+// makes an incident of an identity that more than one claims. Devices that nobody carries are not looked
 // at: anybody may invent any number of them.
-func (s *step) identity(gateway string, e *journal.Entry) error {
+func (s *step) identity(gateway string, e *journal.Entry, carried roster.Carried) error {
 	device, reason := e.Foreign, "A connection with another device's certificate sent under this device's identity. Nothing of it was judged."
 	if device == "" {
 		device, reason = e.Device, "The same device identity sends over two connections at once: one of them may not be the device."
+	} else {
+		carried = s.roster.Carried(device)
 	}
-	id := s.roster.Carrier(device, e.Received)
+	id := carried.By(e.Received)
 	if id == "" || e.Foreign == "" && (e.Conversation == 0 || !s.speakers.returns(device, conversation{gateway, e.Conversation}, e.Received)) {
 		return nil
 	}

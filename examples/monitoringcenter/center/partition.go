@@ -288,6 +288,14 @@ func (s *step) takeVersion(v *record.Version) error {
 // subject.
 func (s *step) share(seq uint64, r *protocol.Report) error {
 	s.latest = r.Received
+	carried := s.roster.Carried(r.Device) // which most observations are of
+	carrier := func(o *em.Observation) em.SubjectID {
+		if o.Device == r.Device {
+			return carried.By(o.At)
+		}
+		return s.roster.Carrier(o.Device, o.At)
+	}
+	var sub *subject // that the last observation was of
 	for i := range r.Frames {
 		f := &r.Frames[i]
 		var frame int64
@@ -305,16 +313,22 @@ func (s *step) share(seq uint64, r *protocol.Report) error {
 				return err
 			}
 			o, err := s.tx.Witness(o, id, frame)
-			s.feeding.add(id, o, len(f.Observations))
-			return err
+			if err != nil {
+				return err
+			}
+			if sub, err = s.find(sub, id); err != nil {
+				return err
+			}
+			s.feeding.add(sub, &o, len(f.Observations))
+			return nil
 		}
-		if id := s.roster.Carrier(r.Device, r.Received); len(f.Observations) == 0 && id != "" && s.mine(id) {
+		if id := carried.By(r.Received); len(f.Observations) == 0 && id != "" && s.mine(id) {
 			if err := keep(); err != nil {
 				return err
 			}
 		}
 		for _, o := range f.Observations {
-			id := s.roster.Carrier(o.Device, o.At)
+			id := carrier(&o)
 			if id == "" {
 				continue // the head keeps it
 			}
@@ -326,7 +340,10 @@ func (s *step) share(seq uint64, r *protocol.Report) error {
 				if o, id, err = s.tx.AddObservation(o, id, frame); err != nil {
 					return err
 				}
-				s.feeding.add(id, o, len(f.Observations))
+				if sub, err = s.find(sub, id); err != nil {
+					return err
+				}
+				s.feeding.add(sub, &o, len(f.Observations))
 			}
 			if err := s.concerns(&o, id, func(other em.SubjectID) error { return take(o, other) }); err != nil {
 				return err

@@ -88,12 +88,13 @@ func (s *step) show(id em.SubjectID, f func(*view)) {
 
 // sighting is what an observation says about a person's present state.
 type sighting struct {
-	subject em.SubjectID
-	em.Observation
+	subject      em.SubjectID
+	At, Received time.Time
+	Body         em.Body
 }
 
 // seen notes an observation for when the transaction is through.
-func (s *step) seen(id em.SubjectID, o em.Observation) {
+func (s *step) seen(id em.SubjectID, o *em.Observation) {
 	if s.part > 0 {
 		return // the head shows it
 	}
@@ -104,14 +105,10 @@ func (s *step) seen(id em.SubjectID, o em.Observation) {
 			return
 		}
 	}
-	s.sightings = append(s.sightings, sighting{id, o})
+	s.sightings = append(s.sightings, sighting{id, o.At, o.Received, o.Body})
 }
 
-func (o *sighting) show(views map[em.SubjectID]*view, shown uint64) {
-	v := views[o.subject]
-	if v == nil {
-		return
-	}
+func (o *sighting) show(v *view, shown uint64) {
 	v.changed = shown
 	if o.Received.After(v.LastHeard) {
 		v.LastHeard = o.Received
@@ -196,8 +193,8 @@ func (s *step) showStored() error {
 // showLatest fills a subject's view from what holds it.
 func (s *step) showLatest(from *record.Tx, id em.SubjectID) error {
 	latest, err := from.Latest(id)
-	for _, o := range latest {
-		s.seen(id, o)
+	for i := range latest {
+		s.seen(id, &latest[i])
 	}
 	return err
 }
@@ -380,7 +377,7 @@ func (s *step) putRules(actor, what, id string, subject em.SubjectID, version st
 // rules from since, and judges what waited in quarantine, which it returns.
 func (s *step) enrol(id em.SubjectID, begin, since time.Time, rules []byte, devices []roster.Assignment) ([]em.Observation, error) {
 	if s.mine(id) {
-		s.touched[id] = true
+		s.touched = append(s.touched, id)
 	}
 	// What waited comes first: a new person's rules then see it at once, and raise
 	// nothing that it refutes.
@@ -407,8 +404,8 @@ func (s *step) enrol(id em.SubjectID, begin, since time.Time, rules []byte, devi
 			return nil, err
 		}
 	}
-	for _, o := range waiting {
-		s.seen(id, o)
+	for i := range waiting {
+		s.seen(id, &waiting[i])
 	}
 	if !s.mine(id) {
 		return waiting, nil // its partition judges it

@@ -64,25 +64,27 @@ func (s *step) commits(batch []journal.Commit) error {
 			} else if ok {
 				continue
 			}
-			if err := s.report(c.Seq, &c.Entries[i].Report); err != nil {
+			carried := s.roster.Carried(c.Entries[i].Device) // which most observations are of
+			if err := s.report(c.Seq, &c.Entries[i].Report, carried); err != nil {
 				return err
 			}
-			if err := s.identity(c.Gateway, &c.Entries[i]); err != nil {
+			if err := s.identity(c.Gateway, &c.Entries[i], carried); err != nil {
 				return err
 			}
 		}
 		s.seq = c.Seq
 	}
-	for _, id := range s.ids() {
-		if err := s.feedSubject(s.subjects[id], s.fed[id]); err != nil {
+	for _, sub := range s.inOrder() {
+		if err := s.feedSubject(sub, sub.fed); err != nil {
 			return err
 		}
 	}
 	return s.tx.SetPosition(s.seq)
 }
 
-// report stores one report and sorts its observations by person.
-func (s *step) report(seq uint64, r *protocol.Report) error {
+// report stores one report, of a device that is carried so, and sorts its
+// observations by person.
+func (s *step) report(seq uint64, r *protocol.Report, carried roster.Carried) error {
 	s.latest = r.Received
 	if s.canary.of(r.Device) {
 		s.views = append(s.views, func() { s.canary.note(time.Now(), r.Received) })
@@ -94,19 +96,20 @@ func (s *step) report(seq uint64, r *protocol.Report) error {
 	for i := range r.Frames {
 		most += len(r.Frames[i].Observations)
 	}
-	carried := s.roster.Carried(r.Device) // which most observations are of
 	carrier := func(o *em.Observation) em.SubjectID {
 		if o.Device == r.Device {
 			return carried.By(o.At)
 		}
 		return s.roster.Carrier(o.Device, o.At)
 	}
+	var sub *subject                // that the last observation was of
 	var unknown map[em.DeviceID]int // frames of devices that nobody carries, or carried then
 	for i := range r.Frames {
 		f := &r.Frames[i]
 		if s.parts > 0 && !s.strange(r, f) {
-			for _, o := range f.Observations {
-				s.seen(carrier(&o), o)
+			for i := range f.Observations {
+				o := &f.Observations[i]
+				s.seen(carrier(o), o)
 			}
 			continue // partitions keep it
 		}
@@ -118,13 +121,13 @@ func (s *step) report(seq uint64, r *protocol.Report) error {
 		if carried.By(r.Received) == "" {
 			strangers = append(strangers, r.Device)
 		}
-		for _, o := range f.Observations {
-			who := carrier(&o)
+		for i := range f.Observations {
+			who := carrier(&f.Observations[i])
 			if !s.mine(who) {
-				s.seen(who, o)
+				s.seen(who, &f.Observations[i])
 				continue
 			}
-			o, id, err := s.tx.AddObservation(o, who, frame)
+			o, id, err := s.tx.AddObservation(f.Observations[i], who, frame)
 			if err != nil {
 				return err
 			}
@@ -134,10 +137,17 @@ func (s *step) report(seq uint64, r *protocol.Report) error {
 				}
 				continue
 			}
-			s.feeding.add(id, o, most)
-			s.seen(id, o)
+			if sub, err = s.find(sub, id); err != nil {
+				return err
+			}
+			s.feeding.add(sub, &o, most)
+			s.seen(id, &o)
 			if err := s.concerns(&o, id, func(other em.SubjectID) error {
-				s.feeding.add(other, o, most)
+				sub, err := s.find(nil, other)
+				if err != nil {
+					return err
+				}
+				s.feeding.add(sub, &o, most)
 				return s.tx.Copy(o, other)
 			}); err != nil {
 				return err
@@ -199,7 +209,7 @@ func (s *step) concerns(o *em.Observation, id em.SubjectID, f func(em.SubjectID)
 }
 
 func (s *step) feedSubject(sub *subject, obs []em.Observation) error {
-	s.touched[sub.id] = true
+	s.touched = append(s.touched, sub.id)
 	s.hear(obs)
 	defer s.heardAll()
 	r := s.result
@@ -214,7 +224,7 @@ func (s *step) feedSubject(sub *subject, obs []em.Observation) error {
 
 func (s *step) advance(due []*subject) error {
 	for _, sub := range due {
-		s.touched[sub.id] = true
+		s.touched = append(s.touched, sub.id)
 		var r em.Result
 		if err := sub.tl.Advance(&r, s.now); err != nil {
 			return fmt.Errorf("center: advance: %w", err)
