@@ -58,13 +58,13 @@ func NewEvaluator(order Order, config Config) (*Evaluator, error) {
 
 // fresh is the state before the first call.
 func (e *Evaluator) fresh() state {
-	s := state{tracks: make([]track, 1, 2)}
+	s := state{tracks: make([]track, 1)} // most have no second one: that is 300 bytes of each
 	s.units = make([]unitState, len(e.order.Units))
 	if e.order.Follow != nil {
 		s.follow = e.order.Follow()
 	}
 	if e.order.Schedule.Asks(MustBeAway, e.order.Place) {
-		s.tracks = s.tracks[:2]
+		s.tracks = make([]track, 2)
 	}
 	return s
 }

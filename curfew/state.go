@@ -238,7 +238,7 @@ func (e *Evaluator) read(r *em.StateReader, s *state) {
 		return
 	}
 	wanted := len(s.tracks)
-	s.tracks = s.tracks[:n]
+	s.tracks = make([]track, n)
 	for k := range s.tracks {
 		readTrack(r, version, read, octet, &s.tracks[k], k, s.at)
 	}

@@ -129,8 +129,10 @@ func (r *Reports) Observe(dst []em.Event, o em.Observation) []em.Event {
 	if slices.Contains(d.seen, o.ID) {
 		return dst
 	}
+	if len(d.seen) == reportIDs {
+		d.seen = slices.Delete(d.seen, 0, 1)
+	}
 	d.seen = append(d.seen, o.ID)
-	d.seen = slices.Delete(d.seen, 0, max(0, len(d.seen)-reportIDs))
 	if o.Stored {
 		return dst
 	}

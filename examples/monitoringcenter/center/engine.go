@@ -550,10 +550,10 @@ func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err 
 		clear(s.sightings)
 		e.sightings = s.sightings[:0]
 	}
-	e.feeding = s.feeding.reuse()
 	for _, d := range s.reported {
 		e.orders.report(d)
 	}
+	e.feeding = s.feeding.reuse()
 	e.hub.publish(s.feed)
 	e.announce(s)
 	return s, nil

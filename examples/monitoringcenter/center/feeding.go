@@ -15,6 +15,8 @@ type feeding struct {
 	room    []em.Observation // what those lists are cut from
 	touched []em.SubjectID   // whose Timelines the step may have changed; some more than once
 	result  *em.Result
+
+	reported []em.DeviceID // who the log says has reported
 }
 
 // Room is made for so many observations at once, and so much is kept from step to step.
@@ -74,11 +76,12 @@ func (e *engine) newFeeding() (f feeding) {
 
 // reuse takes back what a step that is through leaves; that of a start goes.
 func (f *feeding) reuse() feeding {
-	if max(cap(f.whom), cap(f.room), cap(f.touched)) > roomMost {
+	if max(cap(f.whom), cap(f.room), cap(f.touched), cap(f.reported)) > roomMost {
 		return feeding{}
 	}
 	clear(f.whom)
 	clear(f.room)
 	clear(f.touched)
-	return feeding{f.whom[:0], f.room[:0], f.touched[:0], f.result}
+	clear(f.reported)
+	return feeding{f.whom[:0], f.room[:0], f.touched[:0], f.result, f.reported[:0]}
 }

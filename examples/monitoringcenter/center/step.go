@@ -23,13 +23,12 @@ type step struct {
 	feed  []record.FeedItem
 	views []func() // changes of views, applied under mu once the transaction is through
 	feeding
-	sightings []sighting    // what views are told behind those changes
-	reported  []em.DeviceID // who the log says has reported
-	undo      func()        // takes back a change of the roster
-	grouped   bool          // the groups have changed
-	placed    bool          // … by who is placed where
-	raised    []em.Detail   // of new incidents
-	latest    time.Time     // when the last report of the log's was received
+	sightings []sighting  // what views are told behind those changes
+	undo      func()      // takes back a change of the roster
+	grouped   bool        // the groups have changed
+	placed    bool        // … by who is placed where
+	raised    []em.Detail // of new incidents
+	latest    time.Time   // when the last report of the log's was received
 
 	feeds    []em.Observation // to the subject that is fed
 	heard    time.Time        // when the latest of it was received
