@@ -290,13 +290,13 @@ func (c *coder) append(dst []byte, a *arrival) ([]byte, error) {
 	set(oddID, o.Stamp(o.Received).ID != o.ID)
 	body, isNew := 0, false
 	if !isFix {
-		// Its form is written behind what stands there, and mostly is known.
-		all, err := em.Observation{Body: o.Body}.AppendBinary(dst)
+		// Its form mostly is known.
+		var room [256]byte
+		all, err := em.Observation{Body: o.Body}.AppendBinary(room[:0])
 		if err != nil {
 			return dst, fmt.Errorf("record: %w", err)
 		}
-		form := all[len(dst)+len(nameless):]
-		dst = all[:len(dst)]
+		form := all[len(nameless):]
 		if body = slices.IndexFunc(c.bodies, func(b string) bool { return b == string(form) }); body < 0 {
 			body, isNew = len(c.bodies), true
 			c.bodies = append(c.bodies, string(form))

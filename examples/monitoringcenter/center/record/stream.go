@@ -435,6 +435,9 @@ func (t *Tx) AddObservation(o em.Observation, subject em.SubjectID, frame int64)
 	if err != nil {
 		return o, "", err
 	}
+	if len(slots) > 0 {
+		o.Device = slots[0].device // the same; whoever keeps and compares it finds it in one place
+	}
 	a := &arrival{o, frame}
 	var to *slot
 	for _, l := range slots {
