@@ -57,7 +57,7 @@ func BenchmarkEvaluate(b *testing.B) {
 // A report under load costs little memory: what transactions need for each is used
 // again by the next.
 func TestEvaluateAllocations(t *testing.T) {
-	const people, runs, most = 200, 20, 5
+	const people, runs, most = 200, 20, 3
 	e := benchEngine(t, people)
 	var commits []journal.Commit
 	for n := range runs + 5 {

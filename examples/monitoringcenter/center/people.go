@@ -17,9 +17,11 @@ import (
 
 // view is what the page is told about one person; the engine keeps it current.
 type view struct {
-	web.Person
-	fixAt, powerAt time.Time
-	changed        uint64 // engine.shown as of then
+	web.Person              // people adds Position, OpenIncidents and Worst
+	last       web.Position // of fixAt
+
+	fixAt, powerAt time.Time // zero: none
+	changed        uint64    // engine.shown as of then
 
 	open map[int64]em.Severity // incidents that are not closed
 }
@@ -33,6 +35,10 @@ func (e *engine) people(since uint64) web.People {
 			continue
 		}
 		p := v.Person
+		if !v.fixAt.IsZero() {
+			last := v.last
+			p.Position = &last
+		}
 		p.OpenIncidents = len(v.open)
 		worst := em.Info
 		for _, s := range v.open {
@@ -124,7 +130,7 @@ func (o *sighting) show(v *view, shown uint64) {
 		}
 		r, reported := b.Radius95(roster.AssumedAccuracy)
 		v.fixAt = o.At
-		v.Position = &web.Position{Lat: b.Lat, Lon: b.Lng, At: o.At, Radius95: r, Assumed: !reported, Validity: string(b.Validity)}
+		v.last = web.Position{Lat: b.Lat, Lon: b.Lng, At: o.At, Radius95: r, Assumed: !reported, Validity: string(b.Validity)}
 	case *em.Power:
 		if b.Level.OK && !o.At.Before(v.powerAt) {
 			v.powerAt, v.Battery = o.At, &b.Level.V

@@ -196,7 +196,7 @@ func (t *Tx) trim(now time.Time, keep Retention) error {
 	}
 	whose := map[int64]em.SubjectID{}
 	for _, l := range t.s.streams {
-		whose[l.now.n] = l.subject
+		whose[l.n] = l.subject
 	}
 	for _, n := range old {
 		heard := cut.Unix()

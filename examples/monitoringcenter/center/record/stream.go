@@ -29,8 +29,7 @@ type streamKey struct {
 // stream is a stream in memory. What is published of it is not changed any more;
 // a transaction changes a copy.
 type stream struct {
-	streamKey
-	n      int64
+	*slot
 	open   []*open
 	packed [2]upTo // of the segments that are rows: of days, and of the far bucket
 }
@@ -96,6 +95,7 @@ func (s *stream) openBytes() (n int) {
 // lasts.
 type slot struct {
 	streamKey
+	n    int64   // its number
 	now  *stream // as published; nil where the present transaction creates it
 	next *stream // what the present transaction has made of it, nil where nothing
 }
@@ -127,8 +127,8 @@ func (t *Tx) change(k streamKey) (*stream, error) {
 		return t.changed(l), nil
 	}
 	t.newStreams++
-	s := &stream{streamKey: k, n: t.s.lastStream + t.newStreams, packed: [2]upTo{{known: true}, {known: true}}}
-	l := &slot{streamKey: k, next: s}
+	l := &slot{streamKey: k, n: t.s.lastStream + t.newStreams}
+	l.next = &stream{slot: l, packed: [2]upTo{{known: true}, {known: true}}}
 	if t.fresh == nil {
 		t.fresh, t.createdFor, t.createdBy = map[streamKey]*slot{}, map[em.SubjectID][]*slot{}, map[em.DeviceID][]*slot{}
 	}
@@ -140,7 +140,7 @@ func (t *Tx) change(k streamKey) (*stream, error) {
 	if k.own {
 		t.createdBy[k.device] = append(t.createdBy[k.device], l)
 	}
-	return s, nil
+	return l.next, nil
 }
 
 // changed returns the stream of a slot for change.
@@ -218,7 +218,8 @@ func (t *Tx) loadNobodys(device em.DeviceID) error {
 	defer t.s.mu.Unlock()
 	for _, n := range n {
 		if k := (streamKey{"", device, true}); t.s.streams[k] == nil { // the tail may have told of it
-			t.s.put(&slot{streamKey: k}, &stream{streamKey: k, n: n})
+			l := &slot{streamKey: k, n: n}
+			t.s.put(l, &stream{slot: l})
 		}
 	}
 	t.s.device(device).loaded = true

@@ -168,7 +168,7 @@ func (t *Tx) flush() error {
 	var ends []byte
 	pieces := t.s.spare.pieces[:0]
 	full := map[int64][]segmentRow{}
-	slices.SortFunc(t.touched, func(a, b *slot) int { return cmp.Compare(a.next.n, b.next.n) })
+	slices.SortFunc(t.touched, func(a, b *slot) int { return cmp.Compare(a.n, b.n) })
 	for _, e := range t.ended {
 		ends = em.AppendInt(em.AppendInt(append(ends, pieceEnd), e.s.n), e.bucket)
 		ends = appendMarks(ends, e.s)
@@ -231,7 +231,7 @@ func (t *Tx) flush() error {
 func (t *Tx) enter() error {
 	created := make([]any, 0, 4*len(t.created))
 	for _, l := range t.created {
-		created = append(created, l.next.n, string(l.subject), string(l.device), flag(l.own))
+		created = append(created, l.n, string(l.subject), string(l.device), flag(l.own))
 	}
 	return t.insertRows(`INSERT INTO stream (n, subject, device, own) VALUES `, 4, ``, created)
 }
@@ -364,7 +364,8 @@ func (t *Tx) recover() error {
 	}
 	byNumber := map[int64]*slot{}
 	add := func(s numbered) *slot {
-		l := &slot{streamKey: s.k, next: &stream{streamKey: s.k, n: s.n}}
+		l := &slot{streamKey: s.k, n: s.n}
+		l.next = &stream{slot: l}
 		byNumber[s.n] = l
 		return l
 	}
