@@ -247,8 +247,8 @@ type Evaluator interface {
 
 // Selective is an Evaluator that has nothing to do with some kinds of bodies. Heeds is
 // false for a kind where Observe appends nothing, and leaves state and Deadline as they
-// are, whatever the observation says and whenever it comes. It is constant. A Timeline
-// does not show it such observations.
+// are, whatever the observation says and whenever it comes. UnmarshalBinary alone may
+// change it. A Timeline asks behind that, and shows it no such observations.
 type Selective interface {
 	Evaluator
 	Heeds(k BodyKind) bool

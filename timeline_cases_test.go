@@ -970,3 +970,41 @@ func TestHeeded(t *testing.T) {
 		}
 	}
 }
+
+// taught is heeding that asks for all once its state says so.
+type taught struct{ heeding }
+
+func (h *taught) AppendBinary(dst []byte) ([]byte, error) {
+	if len(h.shown) > 0 {
+		dst = append(dst, 1)
+	}
+	return dst, nil
+}
+
+func (h *taught) UnmarshalBinary(b []byte) error {
+	if len(b) > 0 {
+		h.kind = ""
+	}
+	return nil
+}
+
+// What an evaluator heeds may follow from the state that it is given.
+func TestHeededByState(t *testing.T) {
+	one := func() *taught { return &taught{heeding{kind: em.KindFix}} }
+	e := one()
+	d := newDesk(t, em.Config{Every: time.Minute, Save: time.Minute}, e)
+	vendor := func(hms string) em.Observation {
+		return em.Observation{Device: "gt06:1", DeviceAt: clock(hms), Body: &em.Vendor{Name: "x"}}.Stamp(clock(hms))
+	}
+	d.feed(clock("18:00:00"), fix(clock("18:00:00"), 54.7))
+	d.feed(clock("18:10:00"), fix(clock("18:10:00"), 54.8), vendor("18:10:00"))
+	if slices.Contains(e.shown, em.KindVendor) {
+		t.Errorf("it is shown %v before it asks for all", e.shown)
+	}
+	e = one()
+	d.restart(e)
+	d.feed(clock("18:20:00"), vendor("18:20:00"))
+	if n := len(e.shown); n == 0 || e.shown[n-1] != em.KindVendor {
+		t.Errorf("it is shown %v once it asks for all", e.shown)
+	}
+}

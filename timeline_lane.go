@@ -21,14 +21,20 @@ const heedMost = 32
 
 func newEpoch(from time.Time, evs []Evaluator) epoch {
 	e := epoch{from: from, evs: evs}
-	for i, ev := range evs[:min(len(evs), heedMost)] {
+	e.ask()
+	return e
+}
+
+// ask asks who heeds what.
+func (e *epoch) ask() {
+	clear(e.heeds[:])
+	for i, ev := range e.evs[:min(len(e.evs), heedMost)] {
 		for n, k := range kinds {
 			if Heeds(ev, k) {
 				e.heeds[n] |= 1 << i
 			}
 		}
 	}
-	return e
 }
 
 // heed are those of the first evaluators that may do something with a body.
@@ -165,6 +171,7 @@ func (l *lane) load(m *mark) error {
 			return fmt.Errorf("%w: number %d of clock %d takes no state: %w", ErrEvaluator, i, l.clock, err)
 		}
 	}
+	l.epochs[l.cur].ask()
 	l.findDue()
 	return nil
 }

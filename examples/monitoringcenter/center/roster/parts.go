@@ -40,6 +40,10 @@ func (ps *parts) add(name string, e em.Evaluator, old bool) error {
 // the time of the event.
 func (ps *parts) Clock() em.Clock { return em.EventTime }
 
+// Heeds implements em.Selective: where there is no part there is nothing to do. One that
+// the order no longer has comes by UnmarshalBinary.
+func (ps *parts) Heeds(em.BodyKind) bool { return len(ps.list) > 0 }
+
 func (ps *parts) Observe(dst []em.Event, o em.Observation) []em.Event {
 	for _, p := range ps.list {
 		dst = p.Observe(dst, o)
