@@ -155,6 +155,14 @@ type Config struct {
 	// the first position within it on. benchmarks/verdicts has what it finds and costs.
 	UndecidedAfter time.Duration
 
+	// SuspectedAfter is as UndecidedAfter, and commonly much less, for positions that are
+	// on the wrong side of a zone by their best estimate, but not for certain: so long
+	// after the first of two or more in a row EventUnknown tells so. Zero is never, and it
+	// is not looked at where UnknownAfter is set. It is for zones at which a violation must
+	// not pass unnoticed, such as those about a protected person; benchmarks/verdicts has
+	// what it finds and costs, most of it where people live beside the edge.
+	SuspectedAfter time.Duration
+
 	// Buffer is how many metres round each exclusion zone are told as
 	// EventBuffer; zero is none. It is for at most MaxNear zones.
 	Buffer float64
@@ -282,6 +290,8 @@ func (c *Config) complete() error {
 		return bad("OutlierRun", c.OutlierRun)
 	case c.UnknownAfter < 0:
 		return bad("UnknownAfter", c.UnknownAfter)
+	case c.SuspectedAfter < 0:
+		return bad("SuspectedAfter", c.SuspectedAfter)
 	case c.DriftHold < 0:
 		return bad("DriftHold", c.DriftHold)
 	}

@@ -45,6 +45,7 @@ type crossing struct {
 	q        *reading
 	confirm  Confirm
 	margin   float64
+	rested   time.Duration // of a device that came to rest lately, before q
 	c        *Config
 }
 
@@ -156,6 +157,10 @@ func (c *crossing) facts(dst []em.Fact, prefix string) []em.Fact {
 	if c.q.drift && c.run.firm && !c.run.precise.IsZero() {
 		fact("precise_s", "", c.q.at.Sub(c.run.precise).Seconds(), "s")
 		fact("min_precise_s", "", preciseFor.Seconds(), "s")
+		if c.rested > 0 {
+			fact("rested_s", "", c.rested.Seconds(), "s")
+			fact("max_rested_s", "", restsLately.Seconds(), "s")
+		}
 	}
 	if !c.run.firm {
 		fact("drift_hold_s", "", c.c.DriftHold.Seconds(), "s")

@@ -20,7 +20,7 @@ type run struct {
 	sum   float64 // of Confirm.Sum, up to maxSum
 	whole bool    // the circle of one lies whole on that side
 
-	precise time.Time // of the first that is precise, of those whose circle is whole; zero: none is
+	precise time.Time // of the first that is precise or of a rest begun lately, of those whose circle is whole; zero: none is
 
 	firm    bool // one is more than drift
 	sure    bool // one stands for all: Confirm.Sure
@@ -35,8 +35,9 @@ const maxRun = em.MaxBecause / 2
 // before it.
 const maxSum = 1 << 20
 
-// add adds a fix that lies d metres from the edge.
-func (r *run) add(q *reading, d float64, whole, drift bool) {
+// add adds a fix that lies d metres from the edge; good says that with another one it is
+// no drift.
+func (r *run) add(q *reading, d float64, whole, drift, good bool) {
 	if r.fixes++; r.fixes == 1 {
 		r.first = q.at
 	}
@@ -46,7 +47,7 @@ func (r *run) add(q *reading, d float64, whole, drift bool) {
 		r.ids[maxRun-1] = q.id
 	}
 	switch {
-	case !whole || !q.precise():
+	case !good:
 	case r.precise.IsZero():
 		r.precise = q.at
 	default:
@@ -180,7 +181,8 @@ func (t *Tracker) decide(dst []em.Event, v *visit, of face, d float64) []em.Even
 			r.since = t.entries[i].told.At // by cells or access points
 		}
 	}
-	r.add(q, d, whole, drift)
+	lately := whole && q.drift && v.way.lately(q)
+	r.add(q, d, whole, drift, whole && (lately || q.precise()))
 	if !drift && confirm.Sure > 0 && abs(d) >= confirm.Sure*q.r95 {
 		r.sure = true
 	}
@@ -188,6 +190,9 @@ func (t *Tracker) decide(dst []em.Event, v *visit, of face, d float64) []em.Even
 		return dst
 	}
 	c := crossing{zone: z, buffer: of == buffer, run: *r, distance: d, q: q, confirm: confirm, margin: margin, c: &t.c}
+	if lately {
+		c.rested = q.at.Sub(v.way.rest.since)
+	}
 	e := &t.entries[i]
 	e.run = run{}
 	if !open {

@@ -70,7 +70,9 @@ func (t *Tracker) expireAll(dst []em.Event, at time.Time) []em.Event {
 		e := &t.entries[i]
 		since := t.last
 		if !e.open {
-			since = e.run.first
+			if since = e.run.first; e.face == coverage {
+				since = e.left.first
+			}
 		}
 		end, how := t.expiry(e, since, at)
 		if how == "" {

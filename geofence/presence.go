@@ -249,7 +249,7 @@ func (f *followed) excludes(q *reading, c *Config) bool {
 
 // PresenceVersion names how a Presence judges; what Why tells says it in the fact
 // "presence".
-const PresenceVersion = "presence/6"
+const PresenceVersion = "presence/7"
 
 // Why tells of the last fix that Follow put on a side why, in words and as facts: how
 // far from the edge it lies, by how much that exceeds its radius and where that is
@@ -316,8 +316,9 @@ func (p *Presence) of(d em.DeviceID) *followed {
 
 // presenceVersion is the first byte of a state. 1 had no jumps, and of the last fix its
 // time alone; 3 nothing of where access points had the device, and how good the fix of a
-// pace is. Both are still read; 2 was never released.
-const presenceVersion = 4
+// pace is; 4 nothing of its way since, and since when a device rests. All are still read; 2
+// was never released.
+const presenceVersion = 5
 
 // AppendBinary appends the state: before the first satellite fix it is empty. It
 // does not hold the zone, so that it may be read by a Presence at another one. It
@@ -356,7 +357,7 @@ func (p *Presence) UnmarshalBinary(b []byte) error {
 	r := em.NewStateReader(b)
 	version := byte(presenceVersion)
 	if v := r.Bytes(1); v != nil {
-		if version = v[0]; version != presenceVersion && version != 1 && version != 3 {
+		if version = v[0]; version != 1 && version != 3 && version != 4 && version != presenceVersion {
 			r.Fail(fmt.Sprintf("presence version %d", version))
 		}
 	}
@@ -377,10 +378,14 @@ func (p *Presence) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
+// motionOf is as of which state of a Tracker a motion is written, by the version of
+// the state of a Presence.
+var motionOf = [...]byte{1: 7, 3: 7, 4: 8, presenceVersion: stateVersion}
+
 func readFollowed(r *em.StateReader, version byte) followed {
 	f := followed{device: em.DeviceID(r.String())}
 	if version == 1 {
-		f.good.at, f.motion = r.Time(), readMotion(r, true)
+		f.good.at, f.motion = r.Time(), readMotion(r, motionOf[version])
 		return f
 	}
 	placed, net, sure := false, false, false
@@ -392,11 +397,11 @@ func readFollowed(r *em.StateReader, version byte) followed {
 	if net {
 		f.net = readWitness(r, sure)
 	}
-	if version == presenceVersion {
+	if version >= 4 {
 		if f.inside = r.Time(); !f.inside.IsZero() {
 			f.heard = readPlace(r)
 		}
 	}
-	f.motion = readMotion(r, version != presenceVersion)
+	f.motion = readMotion(r, motionOf[version])
 	return f
 }

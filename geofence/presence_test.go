@@ -271,21 +271,21 @@ func TestPresenceWhy(t *testing.T) {
 		facts  string
 	}{
 		"inside": {[]step{v(0, 1, -60)}, "60 m inside the edge, position good to ±20 m",
-			"presence presence/6; by circle; distance_m -60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0 m/s"},
+			"presence presence/7; by circle; distance_m -60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0 m/s"},
 		"a moving fix": {[]step{v(1.2, 1, -60), v(1.3, 2, 60)},
 			"60 m outside the edge, position good to ±20 m, at 1.3 m/s, moving",
-			"presence presence/6; by speed; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 1.3 m/s; moving_mps 0.8 m/s; proves_s 0.571 s"},
+			"presence presence/7; by speed; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 1.3 m/s; moving_mps 0.8 m/s; proves_s 0.571 s"},
 		"standing": {[]step{v(1.2, 1, 60), v(.3, 2, 60)},
 			"60 m outside the edge, position good to ±20 m, at 0.3 m/s, which takes another one to prove it",
-			"presence presence/6; by several; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0.3 m/s; moving_mps 0.8 m/s; proves_s 0 s"},
+			"presence presence/7; by several; distance_m 60 m; margin_m 40 m; radius95_m reported 20 m; speed_mps 0.3 m/s; moving_mps 0.8 m/s; proves_s 0 s"},
 		"two paces": {[]step{none(1, -60), none(2, -60), none(3, 25), none(4, 110)},
 			"110 m outside the edge, position good to ±20 m, at a pace of 1.4 m/s, moving by two paces",
-			"presence presence/6; by pace; distance_m 110 m; margin_m 90 m; radius95_m reported 20 m; pace_mps 1.42 m/s; moving_mps 0.5 m/s; proves_s 1.285 s"},
+			"presence presence/7; by pace; distance_m 110 m; margin_m 90 m; radius95_m reported 20 m; pace_mps 1.42 m/s; moving_mps 0.5 m/s; proves_s 1.285 s"},
 		"far": {[]step{none(1, 1100)}, "1100 m outside the edge, position good to ±20 m, too far for reflections",
-			"presence presence/6; by distance; distance_m 1100 m; margin_m 1080 m; radius95_m reported 20 m; moving_mps 0.5 m/s; proves_s 15.428 s"},
+			"presence presence/7; by distance; distance_m 1100 m; margin_m 1080 m; radius95_m reported 20 m; moving_mps 0.5 m/s; proves_s 15.428 s"},
 		"by access points": {[]step{{at: 1, distance: -50, radius: 40, change: source(em.SourceWiFi)}},
 			"50 m inside the edge, position good to ±40 m, by cells or access points",
-			"presence presence/6; by network; distance_m -50 m; margin_m 10 m; radius95_m reported 40 m"},
+			"presence presence/7; by network; distance_m -50 m; margin_m 10 m; radius95_m reported 40 m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at, err := PresenceAt(roundZone(KindHome), 0)
@@ -346,10 +346,12 @@ func TestPresenceDevices(t *testing.T) {
 
 // stateOfVersion1 is of three fixes at the minutes 1, 2 and 3, 60 m inside: what a
 // Presence wrote that knew no jumps, and nothing of cells or access points.
-// stateOfVersion3 has a position by access points half a minute later.
+// stateOfVersion3 has a position by access points half a minute later, and so has
+// stateOfVersion4.
 const (
 	stateOfVersion1 = "\x01\x01\x14test:990000000000017\x01軇\xac\r\x00\x02\x00@KW\xfbgP|u@9G\xae\x14z\xe1H\x01軇\xac\r\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02@KW\xfbgP|u@9G\xae\x14z\xe1H@4\x00\x00\x00\x00\x00\x00"
 	stateOfVersion3 = "\x03\x01\x14test:990000000000017\a\x01軇\xac\r\x00\x00\x00B\xf6\xe3\x8f\xcdR@\x88\xaf\x01dJY\f\xd4g\x01軇\xac\r\x00@KW\xfbgP|u@9G\xae\x14z\xe1H@4\x00\x00\x00\x00\x00\x00\x00\x01\x00\xce\xe7k\x14%\xce\xe3p\xf8\x01\r\xbc\x11uɁ\x01\xa4\xbc\x87\xac\r\x00@KX\x10\b%\x87i@9G\xae\x14z\xe1H@H\x80\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00@KW\xfbgP|u@9G\xae\x14z\xe1H\x01軇\xac\r\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02@KW\xfbgP|u@9G\xae\x14z\xe1H@4\x00\x00\x00\x00\x00\x00"
+	stateOfVersion4 = "\x04\x01\x14test:990000000000017\a\x01軇\xac\r\x00\x00\x00B\xf6\xe3\x8f\xcdR@\x88\xaf\x01dJY\f\xd4g\x01軇\xac\r\x00@KW\xfbgP|u@9G\xae\x14z\xe1H@4\x00\x00\x00\x00\x00\x00\x00\x01\x00\xce\xe7k\x14%\xce\xe3p\xf8\x01\r\xbc\x11uɁ\x01\xa4\xbc\x87\xac\r\x00@KX\x10\b%\x87i@9G\xae\x14z\xe1H@H\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00@KW\xfbgP|u@9G\xae\x14z\xe1H@4\x00\x00\x00\x00\x00\x00\x01軇\xac\r\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02@KW\xfbgP|u@9G\xae\x14z\xe1H@4\x00\x00\x00\x00\x00\x00"
 )
 
 // TestPresenceOldState: states of older versions are read, and go on as if they had
@@ -363,7 +365,7 @@ func TestPresenceOldState(t *testing.T) {
 	for name, x := range map[string]struct {
 		state string
 		more  []step
-	}{"1": {stateOfVersion1, nil}, "3": {stateOfVersion3, []step{wifi}}} {
+	}{"1": {stateOfVersion1, nil}, "3": {stateOfVersion3, []step{wifi}}, "4": {stateOfVersion4, []step{wifi}}} {
 		t.Run(name, func(t *testing.T) {
 			old, kept := at(), at()
 			if err := old.UnmarshalBinary([]byte(x.state)); err != nil {

@@ -12,7 +12,7 @@ import (
 // covers reports whether it is asked of a zone if the person may be on its wrong
 // side unseen.
 func (t *Tracker) covers(z *Zone) bool {
-	return (t.c.UnknownAfter > 0 || t.c.UndecidedAfter > 0) && violates(z)
+	return t.c.asksOpen() && violates(z)
 }
 
 // spare is how many metres a fix that is d from a zone's edge lies clear of its
@@ -69,11 +69,11 @@ func (t *Tracker) cover(dst []em.Event, v *visit) []em.Event {
 		case known:
 			t.leftOpen(&t.entries[i], v)
 		case t.mayOpen(z, q):
-			t.entries = slices.Insert(t.entries, i, entry{zone: z.ID, face: coverage, run: t.opens(v)})
+			t.entries = slices.Insert(t.entries, i, entry{zone: z.ID, face: coverage, left: t.opens(v)})
 			t.due.known = false
 		}
 	case !known:
-	case over || t.suffices(&t.entries[i], q):
+	case over || t.suffices(&t.entries[i].left, v):
 		e := t.entries[i]
 		t.close(i)
 		if e.open {
@@ -85,15 +85,17 @@ func (t *Tracker) cover(dst []em.Event, v *visit) []em.Event {
 	return dst
 }
 
-// opens is the row of a fix that leaves it open, with the last before it.
-func (t *Tracker) opens(v *visit) run {
-	r := run{first: v.q.at, fixes: 1, ids: []em.ObservationID{v.q.id}}
+// opens is what a fix leaves open, by it and the last before it.
+func (t *Tracker) opens(v *visit) left {
+	l := left{first: v.q.at, ids: []em.ObservationID{v.q.id}}
 	if t.c.UnknownAfter > 0 {
 		if since, last, _ := t.mayBe(v.i, v.q.at); last != nil {
-			r = run{first: since, fixes: 2, ids: []em.ObservationID{last.id, v.q.id}}
+			l = left{first: since, ids: []em.ObservationID{last.id, v.q.id}}
 		}
+		return l
 	}
-	return r
+	l.suspect(v)
+	return l
 }
 
 // seen sets when to look next, after a fix that was used.
@@ -103,9 +105,9 @@ func (t *Tracker) seen(dst []em.Event, q *reading) []em.Event {
 		t.look = q.at.Add(t.c.UnknownAfter)
 	}
 	for i := range t.entries {
-		if e := &t.entries[i]; e.face == coverage && !e.open && !e.run.sure {
-			if at := e.run.first.Add(t.c.openFor()); t.look.IsZero() || at.Before(t.look) {
-				t.look = at
+		if e := &t.entries[i]; e.face == coverage && !e.open && !e.left.clear {
+			if at, _ := e.left.due(&t.c); !at.IsZero() {
+				t.lookAt(at)
 			}
 		}
 	}
@@ -113,6 +115,13 @@ func (t *Tracker) seen(dst []em.Event, q *reading) []em.Event {
 		return t.missing(dst, q.at)
 	}
 	return dst
+}
+
+// lookAt sees to it that it is looked at an instant, or before.
+func (t *Tracker) lookAt(at time.Time) {
+	if t.look.IsZero() || at.Before(t.look) {
+		t.look = at
+	}
 }
 
 // missing tells of the zones on whose wrong side the person may have been for long
@@ -137,23 +146,21 @@ func (t *Tracker) missing(dst []em.Event, at time.Time) []em.Event {
 		}
 		because := []em.ObservationID{q.id}
 		if known {
-			since, because = t.entries[k].run.first, t.entries[k].run.ids
+			since, because = t.entries[k].left.first, t.entries[k].left.ids
 		}
 		since = z.inForceFor(since, at, t.c.UnknownAfter)
 		if since.IsZero() {
 			continue
 		}
 		if due := since.Add(t.c.UnknownAfter); due.After(at) {
-			if t.look.IsZero() || due.Before(t.look) {
-				t.look = due
-			}
+			t.lookAt(due)
 			continue
 		}
 		if !known {
 			t.entries = slices.Insert(t.entries, k, entry{zone: z.ID, face: coverage})
 		}
 		e := &t.entries[k]
-		e.open, e.run, e.told = true, run{}, t.unknown(z, since, q, spare, because)
+		e.open, e.left, e.told = true, left{}, t.unknown(z, since, q, spare, because)
 		t.last, t.due.known, t.calm = at, false, calm{}
 		dst = append(dst, e.told)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/sargas-em/em"
 )
@@ -11,9 +12,10 @@ import (
 // stateVersion is the first byte of a state. 2: the last fixes of devices; 3: rows
 // that add up; 4: rest as a mean of fixes; 5: coverage; 6: motion by itself; 7:
 // what else says where a device is, and precise fixes of rows; 8: how good the fix is
-// from which a pace is told. A state of another version is refused; em.Timeline passes
+// from which a pace is told; 9: since when devices rest, their ways between paces, and
+// what is left open by itself. A state of another version is refused; em.Timeline passes
 // over such checkpoints and goes back to the beginning.
-const stateVersion = 8
+const stateVersion = 9
 
 // AppendBinary appends the state: before the first fix it is empty. It holds
 // zones by their ID, so that it may be read by a Tracker over other zones. It
@@ -57,24 +59,95 @@ func (t *Tracker) AppendBinary(dst []byte) ([]byte, error) {
 	dst = em.AppendUint(dst, uint64(len(t.entries)))
 	for i := range t.entries {
 		e := &t.entries[i]
-		r := &e.run
-		dst = em.AppendString(dst, e.zone)
-		dst = append(dst, byte(e.face), flags(e.open, r.firm, r.sure, r.already, r.whole))
+		dst = append(em.AppendString(dst, e.zone), byte(e.face), flags(e.open))
 		if e.open {
 			var err error
 			if dst, err = e.told.AppendBinary(dst); err != nil {
 				return dst, fmt.Errorf("geofence: state: %w", err)
 			}
 		}
-		dst = em.AppendUint(dst, uint64(r.fixes))
-		if r.fixes > 0 {
-			dst = em.AppendFloat(em.AppendTime(em.AppendTime(em.AppendTime(dst, r.first), r.since), r.precise), r.sum)
-			for _, id := range r.ids {
-				dst = append(dst, id[:]...)
-			}
+		if e.face == coverage {
+			dst = e.left.append(dst)
+		} else {
+			dst = e.run.append(dst)
 		}
 	}
 	return dst, nil
+}
+
+func (r *run) append(dst []byte) []byte {
+	if dst = em.AppendUint(dst, uint64(r.fixes)); r.fixes == 0 {
+		return dst
+	}
+	dst = append(dst, flags(r.firm, r.sure, r.already, r.whole))
+	dst = em.AppendFloat(em.AppendTime(em.AppendTime(em.AppendTime(dst, r.first), r.since), r.precise), r.sum)
+	for _, id := range r.ids {
+		dst = append(dst, id[:]...)
+	}
+	return dst
+}
+
+func (r *run) read(s *em.StateReader) {
+	fixes := s.Uint()
+	if r.fixes = int(fixes); r.fixes < 0 || uint64(r.fixes) != fixes {
+		s.Fail("number of fixes out of range")
+	}
+	if fixes == 0 {
+		return
+	}
+	readFlags(s, &r.firm, &r.sure, &r.already, &r.whole)
+	r.first, r.since, r.precise, r.sum = s.Time(), s.Time(), s.Time(), s.Float()
+	for range min(fixes, maxRun) {
+		r.ids = append(r.ids, readID(s))
+	}
+	if r.first.IsZero() || !(r.sum >= 0 && r.sum <= maxSum) {
+		s.Fail("a row that is none")
+	}
+}
+
+func (l *left) append(dst []byte) []byte {
+	dst = em.AppendUint(append(dst, flags(l.clear)), uint64(len(l.ids)))
+	for _, id := range l.ids {
+		dst = append(dst, id[:]...)
+	}
+	dst = em.AppendTime(em.AppendTime(dst, l.first), l.since)
+	dst = em.AppendUint(em.AppendUint(dst, uint64(l.clears)), uint64(l.wrongs))
+	if l.wrongs > 0 {
+		dst = append(em.AppendTime(dst, l.wrong), l.by[:]...)
+	}
+	return dst
+}
+
+// maxLeft bounds left.ids.
+const maxLeft = 2
+
+func (l *left) read(s *em.StateReader) {
+	readFlags(s, &l.clear)
+	n := s.Uint()
+	if n > maxLeft {
+		s.Fail("too many fixes that leave a zone open")
+		return
+	}
+	for range n {
+		l.ids = append(l.ids, readID(s))
+	}
+	l.first, l.since = s.Time(), s.Time()
+	clears, wrongs := s.Uint(), s.Uint()
+	if clears > maxCount || wrongs > maxCount {
+		s.Fail("number of fixes out of range")
+		return
+	}
+	if l.clears, l.wrongs = int(clears), int(wrongs); wrongs > 0 {
+		l.wrong, l.by = s.Time(), readID(s)
+	}
+	if (n == 0) != l.first.IsZero() || (clears == 0) != l.since.IsZero() || (wrongs == 0) != l.wrong.IsZero() {
+		s.Fail("what is left open is none")
+	}
+}
+
+func readID(s *em.StateReader) (id em.ObservationID) {
+	copy(id[:], s.Bytes(len(id)))
+	return id
 }
 
 // flags packs truth values into a byte, the first into the lowest bit.
@@ -143,16 +216,18 @@ func (m *motion) append(dst []byte) []byte {
 	if dst = append(dst, flags(m.speeds, paced), byte(m.moves)); paced {
 		dst = em.AppendTime(em.AppendFloat(appendPlace(dst, m.pace.p), m.pace.r95), m.pace.at)
 		dst = em.AppendOpt(dst, m.pace.v, em.AppendFloat)
+		dst = em.AppendInt(em.AppendFloat(em.AppendFloat(appendPlace(dst, m.pace.last), m.pace.path), m.pace.most), int64(m.pace.lastAt))
 	}
 	dst = em.AppendUint(dst, uint64(m.rest.fixes))
 	if m.rest.fixes > 0 {
-		dst = em.AppendFloat(appendPlace(dst, m.rest.p), m.rest.r95)
+		dst = em.AppendTime(em.AppendFloat(appendPlace(dst, m.rest.p), m.rest.r95), m.rest.since)
 	}
 	return dst
 }
 
-// readMotion reads a motion; an old one does not say how good the fix of its pace is.
-func readMotion(r *em.StateReader, old bool) motion {
+// readMotion reads a motion. One of a state of before 8 does not say how good the fix of
+// its pace is, and one of before 9 nothing of the way since then, nor since when it rests.
+func readMotion(r *em.StateReader, version byte) motion {
 	var m motion
 	paced := false
 	readFlags(r, &m.speeds, &paced)
@@ -163,10 +238,16 @@ func readMotion(r *em.StateReader, old bool) motion {
 	}
 	if paced {
 		m.pace.p = readPlace(r)
-		if !old {
+		if version >= 8 {
 			m.pace.r95 = r.Float()
 		}
 		m.pace.at, m.pace.v = r.Time(), em.ReadOpt(r, (*em.StateReader).Float)
+		if m.pace.last = m.pace.p; version >= 9 {
+			m.pace.last, m.pace.path, m.pace.most, m.pace.lastAt = readPlace(r), r.Float(), r.Float(), time.Duration(r.Int())
+		}
+		if m.pace.lastAt < 0 || m.pace.lastAt > paceMost || !(m.pace.path >= 0) || math.IsInf(m.pace.path, 1) || !(m.pace.most >= 0 && m.pace.most <= m.pace.path) {
+			r.Fail("a way that is none")
+		}
 		if m.pace.at.IsZero() || !(m.pace.r95 >= 0) || math.IsInf(m.pace.r95, 1) || !(m.pace.v.V >= 0) || math.IsInf(m.pace.v.V, 1) {
 			r.Fail("a pace that is none")
 		}
@@ -174,7 +255,10 @@ func readMotion(r *em.StateReader, old bool) motion {
 	if n := r.Uint(); n > maxRested {
 		r.Fail("too many fixes of a rest")
 	} else if n > 0 {
-		m.rest = rest{readPlace(r), r.Float(), int(n)}
+		m.rest = rest{p: readPlace(r), r95: r.Float(), fixes: int(n)}
+		if version >= 9 {
+			m.rest.since = r.Time()
+		}
 		if !(m.rest.r95 > 0) || math.IsInf(m.rest.r95, 1) {
 			r.Fail("a rest that is none")
 		}
@@ -209,7 +293,7 @@ func readWay(r *em.StateReader) way {
 			r.Fail("not an open doubt")
 		}
 	}
-	w.motion = readMotion(r, false)
+	w.motion = readMotion(r, stateVersion)
 	w.good = readReading(r)
 	odds := r.Uint()
 	if odds > 2*MaxOutlierRun {
@@ -235,35 +319,24 @@ func readWay(r *em.StateReader) way {
 
 func readEntry(r *em.StateReader) entry {
 	e := entry{zone: r.String()}
-	n := &e.run
 	if b := r.Bytes(1); b != nil {
 		if e.face = face(b[0]); e.face >= faces {
 			r.Fail("an unknown face of a zone")
 		}
 	}
-	readFlags(r, &e.open, &n.firm, &n.sure, &n.already, &n.whole)
+	readFlags(r, &e.open)
 	if e.open {
 		e.told = em.ReadEvent(r)
 		if _, ok := wordsOf[e.told.Detail.Kind]; !ok || e.told.About != e.zone || !e.told.Open() || e.told.At.IsZero() || len(e.told.Because) > maxRun {
 			r.Fail("not an open zone event")
 		}
 	}
-	fixes := r.Uint()
-	if n.fixes = int(fixes); n.fixes < 0 || uint64(n.fixes) != fixes {
-		r.Fail("number of fixes out of range")
+	if e.face == coverage {
+		e.left.read(r)
+	} else {
+		e.run.read(r)
 	}
-	switch {
-	case fixes > 0:
-		n.first, n.since, n.precise, n.sum = r.Time(), r.Time(), r.Time(), r.Float()
-		for range min(fixes, maxRun) {
-			var id em.ObservationID
-			copy(id[:], r.Bytes(len(id)))
-			n.ids = append(n.ids, id)
-		}
-		if n.first.IsZero() || !(n.sum >= 0 && n.sum <= maxSum) {
-			r.Fail("a row that is none")
-		}
-	case !e.open, n.firm, n.sure, n.already, n.whole:
+	if !e.open && e.run.fixes == 0 && e.left.first.IsZero() {
 		r.Fail("zone without content")
 	}
 	return e

@@ -14,7 +14,7 @@ import (
 // events say it in the fact "rule", beside the version of the zone.
 const (
 	Rule        = "zones"
-	RuleVersion = "zones/8"
+	RuleVersion = "zones/9"
 )
 
 // Kinds of a Tracker's events. Each lasts from the crossing to the crossing
@@ -102,7 +102,8 @@ type entry struct {
 	face face
 	open bool
 	told em.Event // where open: as it was emitted
-	run  run
+	run  run      // of an edge
+	left left     // of coverage
 }
 
 // face is what of a zone an entry is about.
@@ -184,7 +185,7 @@ func (t *Tracker) Observe(dst []em.Event, o em.Observation) []em.Event {
 	if t.fix.coarse {
 		if last := t.before(o.At); last == nil || t.c.can(last, &t.fix, false) {
 			dst = t.judge(dst, nil, &t.fix)
-			if t.c.openFor() > 0 {
+			if t.c.asksOpen() {
 				t.rough = t.fix
 			}
 			dst = t.seen(dst, &t.fix)
@@ -306,7 +307,7 @@ func (t *Tracker) close(i int) {
 // tidy removes an entry that says nothing.
 func (t *Tracker) tidy(i int) {
 	t.due.known = false
-	if e := &t.entries[i]; !e.open && e.run.fixes == 0 {
+	if e := &t.entries[i]; !e.open && e.run.fixes == 0 && e.left.first.IsZero() {
 		t.entries = slices.Delete(t.entries, i, i+1)
 	}
 	if !slices.ContainsFunc(t.entries, func(e entry) bool { return e.open }) {

@@ -393,7 +393,7 @@ func TestEventInFull(t *testing.T) {
 			Kind: EventExclusion, Severity: em.Violation,
 			Reason: "Entered exclusion zone z: 41 m inside its edge, position good to ±19 m.",
 			Facts: []em.Fact{
-				{Name: "rule", Text: "zones/8"},
+				{Name: "rule", Text: "zones/9"},
 				{Name: "distance_m", Num: -41, Unit: "m"},
 				{Name: "margin_m", Num: 22, Unit: "m"},
 				{Name: "radius95_m", Text: "reported", Num: 19, Unit: "m"},
@@ -594,7 +594,7 @@ func TestMalformedState(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"order":      slices.Concat(header, bodies["b"], bodies["a"]),
 		"twice":      slices.Concat(header, bodies["a"], bodies["a"]),
-		"version":    append([]byte{9}, good[1:]...),
+		"version":    append([]byte{8}, good[1:]...),
 		"trailing":   append(slices.Clone(good), 0),
 		"no content": {3, 0, 0, 0},
 	} {

@@ -36,6 +36,7 @@ func rules() []rule {
 		naive("naive, 2 fixes", 2, false),
 		ours("ours, each fix", geofence.EachFix(), curfew.Config{}),
 		ours("ours", geofence.Config{}, curfew.Config{}),
+		ours("ours, suspected 1 min", geofence.Config{SuspectedAfter: time.Minute}, curfew.Config{}),
 		ours("ours, may be 1 min", geofence.Config{UnknownAfter: time.Minute}, curfew.Config{MaxGap: 90 * time.Second, Unknown: 30 * time.Second, Loss: time.Minute}),
 		ours("ours, may be 5 min", geofence.Config{UnknownAfter: 5 * time.Minute}, curfew.Config{MaxGap: 4 * time.Minute, Unknown: time.Minute, Loss: time.Minute}),
 	}
