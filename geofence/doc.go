@@ -112,8 +112,10 @@
 // it. Two moving fixes, or a fast one, end the rest. Where a device reports no speed,
 // or none yet but that it stands, that between fixes 50 s to three minutes apart takes
 // its place, from 0.5 m/s on and farther than the errors of both, within 150 m, and no
-// single one ends the rest: so a visit of one or two fixes near where the device rests
-// may be held to be an error. After a longer silence one fix near there is not believed
+// single one ends the rest, unless fixes in between show a steady way, as no reflections
+// do. A device that came to rest less than ten minutes ago is about to go on: of it any two
+// fixes almost a minute apart do as precise ones do. After that a visit of one or two fixes
+// near where it rests may be held to be an error. After a longer silence one fix near there is not believed
 // until the next agrees.
 //
 // What does it say? An event begins with the first fix of a row that satisfies
@@ -149,6 +151,8 @@
 // their own count, and drift of a device that does not rest clear of it says nothing else.
 // So while positions come a violation goes on for no longer than that without being told
 // of in any way, but for what so many claim together. The event ends as an alert does.
+// Where Config.SuspectedAfter asks for it, it is told sooner of positions in a row whose
+// best estimate is on the wrong side.
 //
 // What may be? Where Config.UnknownAfter asks for it, EventUnknown tells of each
 // violation that may last for so long unseen: from the last position that lies

@@ -72,7 +72,7 @@ const (
 // reflections come at any time alike. So of a device that measures no speed and rests
 // for less than restsLately two fixes preciseFor apart, by their whole circles on one
 // side, are no drift, precise or not. benchmarks/verdicts: of the real tracks it finds
-// five in six of what was missed, for a tenth more false alerts of such devices.
+// two in three of what was missed, for a tenth more false alerts of such devices.
 const restsLately = 10 * time.Minute
 
 // lately reports whether a fix that is drift is of a device that measures no speed and
