@@ -43,9 +43,17 @@ func (v *view) vendor(h Header, f []em.Field, tail []byte) {
 		f = append(f[:len(f):len(f)], em.Field{Name: "check code", Value: "wrong"})
 	}
 	if len(f) > 0 {
-		v.see(&em.Vendor{Name: Name + " " + code(h.Code), Fields: f})
+		v.see(&em.Vendor{Name: vendorNames[h.Code], Fields: f})
 	}
 }
+
+// vendorNames are the names of Vendor by the frame's code.
+var vendorNames = func() (names [256]string) {
+	for c := range names {
+		names[c] = Name + " " + code(byte(c))
+	}
+	return names
+}()
 
 func (v *view) message(m protocol.Message) {
 	switch m := m.(type) {
@@ -141,6 +149,9 @@ func (v *view) position(m *Position) {
 		v.see(&c)
 	}
 	var extra []em.Field
+	if m.Upload.OK {
+		extra = make([]em.Field, 0, 2) // most tell no more
+	}
 	if acc := m.GPS.ACC(); acc.OK {
 		extra = append(extra, boolean("acc", acc.V))
 	} else if m.Upload.OK {
@@ -200,7 +211,8 @@ func (v *view) state(h Header, s *em.Opt[State], p em.Power) {
 		p.Charging = em.Some(s.V.Flags&stateCharging != 0)
 	}
 	if s.OK || p.Volts.OK {
-		v.see(&p)
+		told := p // what most positions do not tell costs nothing
+		v.see(&told)
 	}
 }
 

@@ -266,6 +266,16 @@ func TestAllocations(t *testing.T) {
 			t.Errorf("Split of %s: %v allocations, want none", name, n)
 		}
 	}
+	s, position := loggedIn(t), decode(t, frame(false, "22"+gps+cell+"010000"+"0002"))
+	var out protocol.Output
+	if n := testing.AllocsPerRun(200, func() {
+		out.Reset()
+		if err := s.Handle(time.Time{}, position, &out); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 6 || len(out.Observations) != 3 { // a body each, the list of the cell, that of the fields, the acknowledgement
+		t.Errorf("Handle of a position: %v allocations for %d observations, want 6 for 3", n, len(out.Observations))
+	}
 	ack := &gt06.Ack{Header: gt06.Header{Code: 0x12, Serial: 7}}
 	buf := make([]byte, 0, 64)
 	if n := testing.AllocsPerRun(200, func() { codec.Append(buf, ack) }); n != 0 {
