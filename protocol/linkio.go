@@ -200,6 +200,13 @@ func (p *pump) wait() {
 	<-p.ended
 }
 
+// prompt is a connection that can write what goes at once, which spares what is
+// mostly a few bytes a timer. Package tcp has one.
+type prompt interface {
+	WriteNow([]byte) (int, error)
+	SetWriteDeadline(time.Time) error
+}
+
 // write writes all of b within limit (negative: without one). Where the
 // connection has no write deadlines, running late closes it, and leaves a
 // goroutine behind for as long as Close does not end the Write.
@@ -207,6 +214,14 @@ func write(conn io.WriteCloser, b []byte, limit time.Duration) error {
 	if limit < 0 {
 		_, err := conn.Write(b)
 		return err
+	}
+	if p, ok := conn.(prompt); ok {
+		n, err := p.WriteNow(b)
+		if err != nil || n == len(b) {
+			return err
+		}
+		b = b[n:]
+		defer p.SetWriteDeadline(time.Time{}) // for WriteNow
 	}
 	if d, ok := conn.(interface{ SetWriteDeadline(time.Time) error }); ok && d.SetWriteDeadline(time.Now().Add(limit)) == nil {
 		_, err := conn.Write(b)

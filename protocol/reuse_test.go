@@ -3,9 +3,12 @@ package protocol_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"reflect"
+	"runtime/metrics"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,4 +121,75 @@ func TestLinkReuse(t *testing.T) {
 	if reuse > keep-5 { // the report, its frames, and the bytes and observations of three
 		t.Errorf("%v allocations a report, and %v where memory is used again", keep, reuse)
 	}
+}
+
+// half is a connection that takes the first bytes of an answer at once.
+type half struct {
+	deadlined
+	did *[]string
+}
+
+func (c half) WriteNow(b []byte) (int, error) {
+	*c.did = append(*c.did, fmt.Sprintf("now %s", b))
+	return min(3, len(b)), nil
+}
+
+func (c half) Write(b []byte) (int, error) {
+	*c.did = append(*c.did, fmt.Sprintf("write %s", b))
+	return len(b), nil
+}
+
+func (c half) SetWriteDeadline(t time.Time) error {
+	*c.did = append(*c.did, fmt.Sprint("deadline ", !t.IsZero()))
+	return nil
+}
+
+// What does not go at once is written within the limit, which is then lifted.
+func TestLinkWritesAtOnce(t *testing.T) {
+	c := &turns{say: make(chan []byte), silent: make(chan struct{})}
+	var did []string
+	l := &protocol.Link{Device: sample.Device(), Conn: half{deadlined{c}, &did}}
+	ended := make(chan error, 1)
+	l.Start(t.Context(), func(err error) { ended <- err })
+	c.say <- line(t, &sample.Alive{Identity: identity})
+	<-c.silent
+	ack := string(line(t, &sample.Ack{At: 0}))
+	if want := []string{"now " + ack, "deadline true", "write " + ack[3:], "deadline false"}; !slices.Equal(did, want) {
+		t.Errorf("%q, want %q", did, want)
+	}
+	close(c.say)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// A started link takes reports that come one upon the other in one goroutine, and
+// leaves it when they stop.
+func TestLinkLingers(t *testing.T) {
+	created := func() uint64 {
+		s := []metrics.Sample{{Name: "/sched/goroutines-created:goroutines"}}
+		metrics.Read(s)
+		return s[0].Value.Uint64()
+	}
+	inBubble(t, nil, func(b *bench) {
+		if !strings.HasSuffix(b.t.Name(), "deadlines,_started") { // the others have goroutines of their own
+			return
+		}
+		alive := line(b.t, &sample.Alive{Identity: identity})
+		say := func(n int, every time.Duration) uint64 {
+			before := created()
+			for range n {
+				time.Sleep(every)
+				b.send(alive)
+			}
+			return created() - before
+		}
+		say(5, 10*time.Millisecond)
+		if n := say(10, 10*time.Millisecond); n != 0 {
+			b.t.Errorf("%d goroutines for 10 reports one upon the other", n)
+		}
+		if n := say(10, time.Second); n < 10 || n > 20 { // it does not look each linger either
+			b.t.Errorf("%d goroutines for 10 reports a second apart", n)
+		}
+	})
 }

@@ -16,6 +16,7 @@ import (
 type lender interface {
 	net.Conn
 	Lend() ([]byte, error)
+	WriteNow([]byte) (int, error)
 }
 
 // What a started connection lends is what was sent; the end of the stream, of time
@@ -98,6 +99,29 @@ func TestLend(t *testing.T) {
 		c.Close()
 		if b, err := c.Lend(); b != nil || !errors.Is(err, net.ErrClosed) {
 			t.Errorf("Lend = %q, %v, want net.ErrClosed", b, err)
+		}
+	})
+	t.Run("write at once", func(t *testing.T) {
+		peer, c := dial(t)
+		sent := 0
+		for piece := make([]byte, 1<<16); ; {
+			n, err := c.WriteNow(piece)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sent += n; n == 0 {
+				break // the peer does not read
+			}
+		}
+		if n, err := io.ReadFull(peer, make([]byte, sent)); err != nil {
+			t.Errorf("%d of %d bytes: %v", n, sent, err)
+		}
+		if n, err := c.WriteNow([]byte("more")); n != 4 || err != nil {
+			t.Errorf("%d bytes, %v once the peer has read", n, err)
+		}
+		c.Close()
+		if n, err := c.WriteNow([]byte("more")); n != 0 || !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%d bytes, %v once it is closed", n, err)
 		}
 	})
 	t.Run("allocations", func(t *testing.T) {

@@ -46,7 +46,7 @@ type Server struct {
 	// returns: it calls done, once, when the connection is over. See
 	// protocol.Link.Start, whose quiet connections keep less memory than those of a
 	// handler that waits. Without TLS conn is not itself a *net.TCPConn but has its
-	// methods, and lends a Link its buffers.
+	// methods, lends a Link its buffers, and takes from it what can be sent at once.
 	Start func(ctx context.Context, conn net.Conn, done func())
 
 	// MaxConns bounds the open connections: one with a Link that was started costs
