@@ -36,6 +36,7 @@ type gate struct {
 	bound     string        // the device that the certificate names; empty where there is none
 	fixed     string        // the identity that the operator gave a serial line
 	conv      *conversation // nil for requests and undetected dialects, which are none
+	counters  *counters     // of its reports; nil before the first
 }
 
 // gate makes the gate of a connection; ctx is that of a tcp.Server's handler.

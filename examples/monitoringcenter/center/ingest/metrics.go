@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +21,7 @@ type metrics struct {
 	reports     *prometheus.CounterVec
 	frames      *prometheus.CounterVec
 	appended    prometheus.Histogram
+	found       sync.Map // *counters by dialect and transport
 }
 
 // Waits are the bounds of the buckets of latencies in seconds.
@@ -69,16 +71,35 @@ func (m *metrics) refuse(g *gate, reason string) {
 
 func (m *metrics) waited(by string) { m.delayed.WithLabelValues(by).Inc() }
 
+// counters are those of a dialect over a transport, found once for all reports.
+type counters struct{ reports, good, wrong prometheus.Counter }
+
+func (m *metrics) counters(codec, transport string) *counters {
+	key := [2]string{codec, transport}
+	if c, ok := m.found.Load(key); ok {
+		return c.(*counters)
+	}
+	c, _ := m.found.LoadOrStore(key, &counters{
+		m.reports.WithLabelValues(codec, transport), m.frames.WithLabelValues(codec, "ok"), m.frames.WithLabelValues(codec, "error"),
+	})
+	return c.(*counters)
+}
+
 // kept counts a report that is in the log.
 func (m *metrics) kept(g *gate, r *protocol.Report, took time.Duration) {
 	m.appended.Observe(took.Seconds())
-	m.reports.WithLabelValues(r.Codec, g.transport).Inc()
+	if g.counters == nil {
+		g.counters = m.counters(r.Codec, g.transport)
+	}
+	g.counters.reports.Inc()
 	good := 0
 	for i := range r.Frames {
 		if r.Frames[i].Err == nil {
 			good++
 		}
 	}
-	m.frames.WithLabelValues(r.Codec, "ok").Add(float64(good))
-	m.frames.WithLabelValues(r.Codec, "error").Add(float64(len(r.Frames) - good))
+	g.counters.good.Add(float64(good))
+	if wrong := len(r.Frames) - good; wrong > 0 {
+		g.counters.wrong.Add(float64(wrong))
+	}
 }

@@ -240,7 +240,7 @@ func BenchmarkPath(b *testing.B) {
 // A report costs little memory on its way: what links, gates and the log need for one
 // the next one uses again.
 func TestPathAllocations(t *testing.T) {
-	const devices, rounds, mostAllocs, mostBytes = 100, 20, 14, 3000
+	const devices, rounds, mostAllocs, mostBytes = 100, 20, 9, 3000
 	p := newPath(t, devices)
 	var warm, s spent
 	warm.round(t, p)
