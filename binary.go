@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -203,7 +204,43 @@ func ReadOpt[T any](r *StateReader, f func(*StateReader) T) Opt[T] {
 
 func appendIntOf[T ~int | ~uint16 | ~uint32](dst []byte, v T) []byte { return AppendInt(dst, int64(v)) }
 
-func readInt(r *StateReader) int { return int(r.Int()) }
+// These are ReadOpt for observations. A function that ReadOpt calls might keep the
+// reader, which so would not stay on the stack.
+
+func (r *StateReader) optFloat() (o Opt[float64]) {
+	if r.Bool() {
+		o = Some(r.Float())
+	}
+	return o
+}
+
+func (r *StateReader) optInt() (o Opt[int]) {
+	if r.Bool() {
+		o = Some(int(r.Int()))
+	}
+	return o
+}
+
+func (r *StateReader) optUint() (o Opt[uint64]) {
+	if r.Bool() {
+		o = Some(r.Uint())
+	}
+	return o
+}
+
+func (r *StateReader) optBool() (o Opt[bool]) {
+	if r.Bool() {
+		o = Some(r.Bool())
+	}
+	return o
+}
+
+func (r *StateReader) optDecimal() (o Opt[Decimal]) {
+	if r.Bool() {
+		o = Some(readDecimal(r))
+	}
+	return o
+}
 
 func appendDecimal(dst []byte, d Decimal) []byte {
 	return append(AppendInt(dst, d.Coef), d.Scale)
@@ -275,7 +312,7 @@ func readIdentity(r *StateReader, o *Observation) {
 func readObservation(r *StateReader, usual DeviceID) Observation {
 	o := Observation{Device: usual}
 	readIdentity(r, &o)
-	o.Seq = ReadOpt(r, (*StateReader).Uint)
+	o.Seq = r.optUint()
 	part := r.Uint()
 	if part > math.MaxUint16 {
 		r.fail("part out of range")
@@ -359,10 +396,10 @@ func (f *Fix) readFields(r *StateReader) {
 	f.Lat, f.Lng = r.Float(), r.Float()
 	f.Validity = FixValidity(r.word(string(FixCurrent), string(FixLastKnown), string(FixInvalid)))
 	f.Source = FixSource(r.word(string(SourceGNSS), string(SourceCell), string(SourceWiFi)))
-	f.Accuracy, f.HDOP = ReadOpt(r, (*StateReader).Float), ReadOpt(r, (*StateReader).Float)
-	f.Satellites = ReadOpt(r, readInt)
-	f.Altitude = ReadOpt(r, (*StateReader).Float)
-	f.Speed, f.Course = ReadOpt(r, (*StateReader).Float), ReadOpt(r, (*StateReader).Float)
+	f.Accuracy, f.HDOP = r.optFloat(), r.optFloat()
+	f.Satellites = r.optInt()
+	f.Altitude = r.optFloat()
+	f.Speed, f.Course = r.optFloat(), r.optFloat()
 }
 
 func (b *Beacon) appendFields(dst []byte) []byte {
@@ -372,7 +409,7 @@ func (b *Beacon) appendFields(dst []byte) []byte {
 
 func (b *Beacon) readFields(r *StateReader) {
 	b.Beacon, b.Radio, b.Lost = r.String(), r.String(), r.Bool()
-	b.RSSI = ReadOpt(r, readInt)
+	b.RSSI = r.optInt()
 }
 
 func (a *AlcoholReading) appendFields(dst []byte) []byte {
@@ -385,9 +422,9 @@ func (a *AlcoholReading) appendFields(dst []byte) []byte {
 
 func (a *AlcoholReading) readFields(r *StateReader) {
 	a.Value, a.Unit = readDecimal(r), AlcoholUnit(r.String())
-	a.Ratio = ReadOpt(r, readInt)
+	a.Ratio = r.optInt()
 	a.Status, a.Reason, a.Identity = SampleStatus(r.String()), r.String(), Identity(r.String())
-	a.Ambient, a.CalDue = ReadOpt(r, readDecimal), r.Time()
+	a.Ambient, a.CalDue = r.optDecimal(), r.Time()
 }
 
 func (t *Transdermal) appendFields(dst []byte) []byte {
@@ -398,8 +435,8 @@ func (t *Transdermal) appendFields(dst []byte) []byte {
 
 func (t *Transdermal) readFields(r *StateReader) {
 	t.Value, t.Unit = readDecimal(r), AlcoholUnit(r.String())
-	t.Temperature, t.IR = ReadOpt(r, (*StateReader).Float), ReadOpt(r, (*StateReader).Float)
-	t.Motion = ReadOpt(r, (*StateReader).Float)
+	t.Temperature, t.IR = r.optFloat(), r.optFloat()
+	t.Motion = r.optFloat()
 }
 
 func (t *Tamper) appendFields(dst []byte) []byte {
@@ -418,8 +455,8 @@ func (p *Power) appendFields(dst []byte) []byte {
 
 func (p *Power) readFields(r *StateReader) {
 	p.Event = PowerEvent(r.String())
-	p.Level, p.Volts = ReadOpt(r, (*StateReader).Float), ReadOpt(r, (*StateReader).Float)
-	p.Charging, p.External = ReadOpt(r, (*StateReader).Bool), ReadOpt(r, (*StateReader).Bool)
+	p.Level, p.Volts = r.optFloat(), r.optFloat()
+	p.Charging, p.External = r.optBool(), r.optBool()
 }
 
 func (c *Comms) appendFields(dst []byte) []byte {
@@ -438,12 +475,14 @@ func (c *Comms) appendFields(dst []byte) []byte {
 }
 
 func (c *Comms) readFields(r *StateReader) {
-	c.Event, c.Signal = CommsEvent(r.word(string(CommsLogin), string(CommsHeartbeat), string(CommsInfo), string(CommsReply))), ReadOpt(r, (*StateReader).Float)
-	for n := r.Len(); n > 0 && r.err == nil; n-- {
-		c.Cells = append(c.Cells, Cell{uint16(r.Uint()), uint16(r.Uint()), uint32(r.Uint()), r.Uint(), ReadOpt(r, readInt)})
+	c.Event, c.Signal = CommsEvent(r.word(string(CommsLogin), string(CommsHeartbeat), string(CommsInfo), string(CommsReply))), r.optFloat()
+	n := r.Len()
+	for c.Cells = slices.Grow(c.Cells, min(n, roomAtOnce)); n > 0 && r.err == nil; n-- {
+		c.Cells = append(c.Cells, Cell{uint16(r.Uint()), uint16(r.Uint()), uint32(r.Uint()), r.Uint(), r.optInt()})
 	}
-	for n := r.Len(); n > 0 && r.err == nil; n-- {
-		c.WiFi = append(c.WiFi, AccessPoint{r.String(), ReadOpt(r, readInt)})
+	n = r.Len()
+	for c.WiFi = slices.Grow(c.WiFi, min(n, roomAtOnce)); n > 0 && r.err == nil; n-- {
+		c.WiFi = append(c.WiFi, AccessPoint{r.String(), r.optInt()})
 	}
 	c.Text = r.String()
 }
@@ -472,8 +511,19 @@ func (v *Vendor) appendFields(dst []byte) []byte {
 }
 
 func (v *Vendor) readFields(r *StateReader) {
-	v.Name = r.String()
-	for n := r.Len(); n > 0 && r.err == nil; n-- {
-		v.Fields = append(v.Fields, Field{r.String(), r.String()})
+	// All texts are parts of one string: an observation ends with its body.
+	all := string(r.b)
+	text := func() string {
+		b := r.Bytes(r.Len())
+		end := len(all) - len(r.b)
+		return all[end-len(b) : end]
+	}
+	v.Name = text()
+	n := r.Len()
+	for v.Fields = slices.Grow(v.Fields, min(n, roomAtOnce)); n > 0 && r.err == nil; n-- {
+		v.Fields = append(v.Fields, Field{text(), text()})
 	}
 }
+
+// roomAtOnce bounds the room that is made for what a list only says it has.
+const roomAtOnce = 8

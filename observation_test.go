@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -278,5 +279,33 @@ func TestObservationAllocations(t *testing.T) {
 	}
 	if err := o.UnmarshalBinary(b); err != nil || !bytes.Equal(appended(t, o), b) {
 		t.Errorf("%v: %+v", err, o)
+	}
+}
+
+// Reading an observation of a device that is known costs its body, and one allocation
+// for each list and for all texts of a vendor's.
+func TestUnmarshalAllocations(t *testing.T) {
+	for _, c := range []struct {
+		body em.Body
+		most float64
+	}{
+		{&em.Fix{LatLng: em.LatLng{Lat: 54.7, Lng: 25.3}, Validity: em.FixCurrent, Source: em.SourceGNSS, Speed: em.Some(1.5), Satellites: em.Some(9)}, 1},
+		{&em.Comms{Event: em.CommsInfo, Signal: em.Some(0.5), Cells: []em.Cell{{MCC: 1, MNC: 1, CID: 7}, {MCC: 1, MNC: 1, CID: 8}}}, 2},
+		{&em.Vendor{Name: "x 1", Fields: []em.Field{{Name: "acc", Value: "off"}, {Name: "reason", Value: "0"}}}, 3},
+		{&em.Power{Level: em.Some(0.5), Charging: em.Some(true)}, 1},
+	} {
+		o := em.Observation{Device: "x:1", Seq: em.Some[uint64](7), Body: c.body}.Stamp(time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC))
+		b, err := o.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := em.Observation{Device: o.Device}
+		if got := testing.AllocsPerRun(100, func() {
+			if err := back.UnmarshalBinary(b); err != nil {
+				t.Fatal(err)
+			}
+		}); got > c.most && !raceEnabled || !reflect.DeepEqual(back, o) { // with it room for a list is made twice
+			t.Errorf("%v allocations, want %v, for %+v of %+v", got, c.most, back, o)
+		}
 	}
 }
