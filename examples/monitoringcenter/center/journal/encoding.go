@@ -64,24 +64,73 @@ func prefixLength(dst []byte, at int) []byte {
 	return dst
 }
 
-// readCommit reads a commit, but for entries of which want says no to each device.
-func readCommit(b []byte, want func(em.DeviceID) bool) (c Commit, err error) {
+// decoder reads commits, each for its own, but for memory: one for a reader of many
+// makes the texts that come again and again once.
+type decoder struct {
+	texts        map[string]string // nil where none are kept
+	frames       []protocol.ReportFrame
+	observations []em.Observation // room for those of reports to come
+}
+
+// Bounds of it.
+const (
+	mostTexts  = 8192
+	roomAtOnce = 1024 // for what a message only says it has
+	roomTaken  = 8    // things share their room with so many
+)
+
+// text reads a string that often is the one before.
+func (d *decoder) text(r *em.StateReader, before string) string {
+	b := r.Bytes(r.Len())
+	if string(b) == before {
+		return before
+	}
+	if s, ok := d.texts[string(b)]; ok || d.texts == nil {
+		if !ok {
+			s = string(b)
+		}
+		return s
+	}
+	if len(d.texts) >= mostTexts {
+		clear(d.texts)
+	}
+	s := string(b)
+	d.texts[s] = s
+	return s
+}
+
+// room returns an empty list for n things.
+func room[T any](of *[]T, n int) []T {
+	if n = min(n, roomAtOnce); n == 0 {
+		return nil
+	}
+	if len(*of) < n {
+		*of = make([]T, max(n, roomTaken))
+	}
+	list := (*of)[:0:n]
+	*of = (*of)[n:]
+	return list
+}
+
+// commit reads a commit, but for entries of which want says no to each device.
+func (d *decoder) commit(b []byte, want func(em.DeviceID) bool) (c Commit, err error) {
 	r := em.NewStateReader(b)
 	v := r.Bytes(1)
 	if v == nil || v[0] == 0 || v[0] > commitVersion {
 		return c, fmt.Errorf("%w: not a commit of a version known here", em.ErrState)
 	}
 	if v[0] > 1 {
-		c.Gateway = r.String()
+		c.Gateway = d.text(r, "")
 	}
 	n := r.Len()
 	if want == nil {
 		c.Entries = slices.Grow(c.Entries, min(n, roomAtOnce))
 	}
+	var before protocol.Report
 	for ; n > 0 && r.Err() == nil; n-- {
 		var e Entry
 		if v[0] > 1 {
-			e.Conversation, e.Foreign = r.Uint(), em.DeviceID(r.String())
+			e.Conversation, e.Foreign = r.Uint(), em.DeviceID(d.text(r, ""))
 		}
 		if want != nil {
 			after := *r
@@ -90,14 +139,12 @@ func readCommit(b []byte, want func(em.DeviceID) bool) (c Commit, err error) {
 				continue
 			}
 		}
-		e.Report = readReport(r)
+		e.Report = d.report(r, &before)
+		before = e.Report
 		c.Entries = append(c.Entries, e)
 	}
 	return c, r.Close()
 }
-
-// roomAtOnce bounds the room that is made for what a message only says it has.
-const roomAtOnce = 1024
 
 // passReport reads over a report; true where want says yes to a device in it.
 func passReport(r *em.StateReader, want func(em.DeviceID) bool) (wanted bool) {
@@ -124,16 +171,26 @@ func passReport(r *em.StateReader, want func(em.DeviceID) bool) (wanted bool) {
 	return wanted
 }
 
-func readReport(r *em.StateReader) protocol.Report {
-	rep := protocol.Report{Conn: r.String(), Codec: r.String(), Device: em.DeviceID(r.String()), Received: r.Time()}
+// report reads a report, which has much of the one before.
+func (d *decoder) report(r *em.StateReader, before *protocol.Report) protocol.Report {
+	rep := protocol.Report{Conn: d.text(r, before.Conn), Codec: d.text(r, before.Codec), Device: em.DeviceID(d.text(r, string(before.Device))), Received: r.Time()}
+	kind := ""
+	if len(before.Frames) > 0 {
+		kind = before.Frames[0].Type
+	}
 	n := r.Len()
-	for rep.Frames = slices.Grow(rep.Frames, min(n, roomAtOnce)); n > 0 && r.Err() == nil; n-- {
-		f := protocol.ReportFrame{Offset: r.Int(), Raw: append([]byte(nil), r.Bytes(r.Len())...), Type: r.String()}
-		if msg := r.String(); msg != "" {
-			f.Err = errors.New(msg)
+	for rep.Frames = room(&d.frames, n); n > 0 && r.Err() == nil; n-- {
+		f := protocol.ReportFrame{Offset: r.Int(), Raw: r.Bytes(r.Len())}
+		if len(f.Raw) == 0 {
+			f.Raw = nil
+		}
+		f.Type = d.text(r, kind)
+		kind = f.Type
+		if msg := r.Bytes(r.Len()); len(msg) > 0 {
+			f.Err = errors.New(string(msg))
 		}
 		m := r.Len()
-		for f.Observations = slices.Grow(f.Observations, min(m, roomAtOnce)); m > 0 && r.Err() == nil; m-- {
+		for f.Observations = room(&d.observations, m); m > 0 && r.Err() == nil; m-- {
 			o := em.Observation{Device: rep.Device} // mostly it is
 			if err := o.UnmarshalBinary(r.Bytes(r.Len())); err != nil {
 				r.Fail(err.Error())

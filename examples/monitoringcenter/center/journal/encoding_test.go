@@ -57,7 +57,7 @@ func appendAll(t testing.TB, c Commit) []byte {
 
 func TestCommitRoundTrip(t *testing.T) {
 	want := flatten(commit())
-	got, err := readCommit(appendAll(t, want), nil)
+	got, err := new(decoder).commit(appendAll(t, want), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestReadCommitByHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := readCommit(b, nil)
+		c, err := new(decoder).commit(b, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,8 +147,52 @@ func TestOpenForSome(t *testing.T) {
 	}
 }
 
-// BenchmarkOpen opens a commit of 100 reports, all of it, and for one device of 16.
-func BenchmarkOpen(b *testing.B) {
+// A decoder makes texts once and gives things room together, and what it has read stays
+// as it is whatever it reads next, also many names.
+func TestDecoderMemory(t *testing.T) {
+	want := flatten(commit())
+	d := &decoder{texts: map[string]string{}}
+	var all []Commit
+	names := Commit{Entries: make([]Entry, mostTexts/2)}
+	for i := range names.Entries {
+		names.Entries[i].Device = em.DeviceID(fmt.Sprint("x:", i))
+		names.Entries[i].Conn = fmt.Sprint(i)
+	}
+	for range 20 {
+		got, err := d.commit(appendAll(t, want), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, got)
+	}
+	for range 2 {
+		if got, err := d.commit(appendAll(t, names), nil); err != nil || !reflect.DeepEqual(got, names) {
+			t.Fatalf("%d entries, %v", len(got.Entries), err)
+		}
+		for i := range names.Entries {
+			names.Entries[i].Device += "0"
+		}
+	}
+	for i := range all {
+		if !reflect.DeepEqual(all[i], want) {
+			t.Errorf("commit %d is now %+v", i, all[i])
+		}
+	}
+	if len(d.texts) > mostTexts {
+		t.Errorf("%d texts are kept", len(d.texts))
+	}
+	many := benchCommit(t)
+	if got := testing.AllocsPerRun(100, func() {
+		if _, err := d.commit(many, nil); err != nil {
+			t.Fatal(err)
+		}
+	}) / 100; got > 1.5 { // its body, and a share of the rest
+		t.Errorf("%v allocations a report", got)
+	}
+}
+
+// benchCommit is a commit of 100 reports of 16 devices.
+func benchCommit(b testing.TB) []byte {
 	one := commit().Entries[1]
 	one.Frames = one.Frames[:1]
 	c := Commit{Gateway: "g-1"}
@@ -161,7 +205,12 @@ func BenchmarkOpen(b *testing.B) {
 		e.Frames[0].Observations = []em.Observation{o}
 		c.Entries = append(c.Entries, e)
 	}
-	s := Sealed{data: appendAll(b, c)}
+	return appendAll(b, c)
+}
+
+// BenchmarkOpen opens a commit, all of it, and for one device of 16.
+func BenchmarkOpen(b *testing.B) {
+	s := Sealed{data: benchCommit(b)}
 	for name, want := range map[string]func(em.DeviceID) bool{"all": nil, "sixteenth": func(d em.DeviceID) bool { return d == "gt06:990000000000015" }} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -179,16 +228,16 @@ func TestReadCommitCut(t *testing.T) {
 	b := appendAll(t, commit())
 	for n := range b {
 		for _, want := range []func(em.DeviceID) bool{nil, nobody} {
-			if _, err := readCommit(b[:n], want); !errors.Is(err, em.ErrState) {
+			if _, err := new(decoder).commit(b[:n], want); !errors.Is(err, em.ErrState) {
 				t.Errorf("%d of %d bytes: %v", n, len(b), err)
 			}
 		}
 	}
-	if _, err := readCommit(append(b, 0), nil); !errors.Is(err, em.ErrState) {
+	if _, err := new(decoder).commit(append(b, 0), nil); !errors.Is(err, em.ErrState) {
 		t.Errorf("one byte more: %v", err)
 	}
 	b[0]++
-	if _, err := readCommit(b, nil); !errors.Is(err, em.ErrState) {
+	if _, err := new(decoder).commit(b, nil); !errors.Is(err, em.ErrState) {
 		t.Errorf("another version: %v", err)
 	}
 }
@@ -203,7 +252,7 @@ func FuzzReadCommit(f *testing.F) {
 	f.Add([]byte{2, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F})
 	f.Add([]byte{1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		all, err := readCommit(b, nil)
+		all, err := new(decoder).commit(b, nil)
 		n := 0
 		for _, r := range all.Entries {
 			n += 1 + len(r.Frames)
@@ -221,12 +270,12 @@ func FuzzReadCommit(f *testing.F) {
 			return
 		}
 		for _, e := range all.Entries {
-			some, err := readCommit(b, func(d em.DeviceID) bool { return d == e.Device })
+			some, err := new(decoder).commit(b, func(d em.DeviceID) bool { return d == e.Device })
 			if err != nil || !bytes.Equal(appendAll(t, some), appendAll(t, of(all, e.Device))) {
 				t.Errorf("of %q: %+v, %v", e.Device, some, err)
 			}
 		}
-		again, err := readCommit(appendAll(t, all), nil)
+		again, err := new(decoder).commit(appendAll(t, all), nil)
 		if err != nil || !bytes.Equal(appendAll(t, again), appendAll(t, all)) {
 			t.Errorf("%+v\nreads again as %+v, %v", all, again, err)
 		}

@@ -201,7 +201,8 @@ type Entry struct {
 	Foreign em.DeviceID
 }
 
-// Commit is one message of the log: the entries of one group commit.
+// Commit is one message of the log: the entries of one group commit. They share
+// memory: who keeps a frame or its bytes for long makes a copy.
 type Commit struct {
 	Seq     uint64 // position in the log, rising
 	Gateway string // that wrote it; empty where that is not known

@@ -19,8 +19,9 @@ var ErrDamaged = errors.New("journal: the log is damaged")
 // waits. A commit that does not decode, or does not follow the one before, is an
 // error that wraps ErrDamaged: reading on would lose evidence silently.
 func (j *Journal) Read(ctx context.Context, after uint64, out chan<- Commit) error {
+	d := decoder{texts: map[string]string{}}
 	return j.readOn(ctx, after, func(s Sealed) error {
-		c, err := s.Open(nil)
+		c, err := s.open(&d, nil)
 		if err != nil {
 			return err
 		}
@@ -115,9 +116,14 @@ type Sealed struct {
 
 // Open decodes the entries that want says yes to, or all where it is nil: to the
 // device of the report, or of an observation in it. The others are passed over, which
-// takes a fraction of the time. Errors wrap ErrDamaged.
+// takes a fraction of the time. Raw frames are parts of what lies in the log. Errors
+// wrap ErrDamaged.
 func (s Sealed) Open(want func(em.DeviceID) bool) (Commit, error) {
-	c, err := readCommit(s.data, want)
+	return s.open(new(decoder), want)
+}
+
+func (s Sealed) open(d *decoder, want func(em.DeviceID) bool) (Commit, error) {
+	c, err := d.commit(s.data, want)
 	if err != nil {
 		return c, fmt.Errorf("%w: message %d: %w", ErrDamaged, s.Seq, err)
 	}
@@ -127,7 +133,7 @@ func (s Sealed) Open(want func(em.DeviceID) bool) (Commit, error) {
 
 // Has reports whether Open would decode an entry.
 func (s Sealed) Has(want func(em.DeviceID) bool) (found bool) {
-	readCommit(s.data, func(d em.DeviceID) bool { // what is wrong with it is for Open to tell
+	new(decoder).commit(s.data, func(d em.DeviceID) bool { // what is wrong with it is for Open to tell
 		found = found || want(d)
 		return false
 	})
