@@ -356,12 +356,11 @@ func memory() int64 {
 
 func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
 
-// intended is the time of the k-th report of the n-th device: the device's own
-// phase, and the ramp, at whose end all report.
-func (l *load) intended(n, k int) time.Time {
-	phase := time.Duration(rand.New(rand.NewPCG(l.seed, uint64(n)+1)).Int64N(int64(l.interval)))
-	at := l.start.Add(phase + time.Duration(k)*l.interval)
-	return at.Add(time.Duration(float64(l.ramp) * float64(n) / float64(len(l.devices))))
+// phase is when the n-th device first reports, after the start: a time of its own
+// within the interval, and the ramp, at whose end all report.
+func (l *load) phase(n int) time.Duration {
+	own := time.Duration(rand.New(rand.NewPCG(l.seed, uint64(n)+1)).Int64N(int64(l.interval)))
+	return own + time.Duration(float64(l.ramp)*float64(n)/float64(len(l.devices)))
 }
 
 // write keeps a file, and tells of a failure to close it too.

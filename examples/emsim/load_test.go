@@ -37,6 +37,7 @@ type pipeBuffer struct {
 	closed   bool
 	deadline time.Time
 	timer    *time.Timer
+	reads    int
 }
 
 func newPipe() (a, b net.Conn) {
@@ -48,6 +49,7 @@ func newPipe() (a, b net.Conn) {
 func (p *bufferedPipe) Read(b []byte) (int, error) {
 	p.r.mu.Lock()
 	defer p.r.mu.Unlock()
+	p.r.reads++
 	for {
 		switch {
 		case !p.r.deadline.IsZero() && !time.Now().Before(p.r.deadline):
@@ -157,6 +159,21 @@ func serve(dev protocol.Device, commit func() error) func(net.Conn) {
 		link := protocol.Link{Device: dev, Conn: conn, Commit: func(context.Context, *protocol.Report) error { return commit() }}
 		_ = link.Run(context.Background()) // ends with the connection
 	}
+}
+
+// A device listens once for each answer, and not for its own times: what the generator
+// takes the center under load lacks.
+func TestLoadReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var answers *pipeBuffer // which the device reads
+		r := pipeLoad(t, "target=127.0.0.1:1 interval=50ms", func(conn net.Conn) {
+			answers = conn.(*bufferedPipe).w
+			serve(registry(t, "gt06"), func() error { return nil })(conn)
+		})
+		if r.Sent != 200 || r.Acknowledged != 200 || answers.reads < 200 || answers.reads > 220 { // and before the schedule
+			t.Errorf("%d reads for %d answers to %d reports", answers.reads, r.Acknowledged, r.Sent)
+		}
+	})
 }
 
 // A center that stalls for five seconds delays all reports of that time: each by

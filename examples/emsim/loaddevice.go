@@ -21,7 +21,10 @@ const (
 	// answers nothing does not fill the memory.
 	mostPending = 1000
 	// writeLimit is how long a write may block: the center does not read.
-	writeLimit = 30 * time.Second
+	writeLimit = 30 * time.Second // and twice that at most
+	// lookAway is how long a device that waits for no answer may look away from its
+	// connection: to sleep costs less than to listen until a time.
+	lookAway = 100 * time.Millisecond
 )
 
 // loadDevice is one connection. It is small: a goroutine, a buffer, the
@@ -34,6 +37,9 @@ type loadDevice struct {
 	split   protocol.Splitter
 	dial    func(context.Context) (net.Conn, error)
 	conn    net.Conn
+	writeBy time.Time     // its deadline for writing
+	phase   time.Duration // of the first report, after the start
+	home    em.LatLng
 	k       int         // of the next report
 	next    time.Time   // when it is due
 	pending []time.Time // of reports that are not acknowledged, the oldest first
@@ -69,7 +75,8 @@ func (d *loadDevice) run(ctx context.Context, connected chan<- error, ready <-ch
 			d.turn(ctx, buf, time.Now().Add(d.look()))
 		}
 	}
-	d.next = d.intended(d.n, 0)
+	d.phase = d.load.phase(d.n)
+	d.next = d.intended(0)
 	last := d.end.Add(d.drain)
 	for ctx.Err() == nil {
 		now := time.Now()
@@ -96,11 +103,18 @@ func (d *loadDevice) turn(ctx context.Context, buf []byte, until time.Time) {
 		err = d.wake(now)
 	}
 	if err == nil {
+		if d.next.After(now) && d.next.Before(d.end) {
+			until = d.next // which report has moved on
+		}
 		if dl := d.sim.Deadline(); !dl.IsZero() && dl.Before(until) {
 			until = dl
 		}
 		if limit := now.Add(max(time.Second, d.look())); until.After(limit) {
 			until = limit // to see whether to stop
+		}
+		if away := until.Sub(now); len(d.pending) == 0 && away < lookAway {
+			time.Sleep(away)
+			return
 		}
 		err = d.conn.SetReadDeadline(until)
 	}
@@ -123,7 +137,7 @@ func (d *loadDevice) report(now time.Time) error {
 	for !d.next.IsZero() && d.next.Before(d.end) && !d.next.After(now) {
 		at := d.next
 		d.k++
-		d.next = d.intended(d.n, d.k)
+		d.next = d.intended(d.k)
 		if len(d.pending) == mostPending {
 			d.meter.overflow()
 			continue
@@ -140,6 +154,11 @@ func (d *loadDevice) report(now time.Time) error {
 	return nil
 }
 
+// intended is the time of the k-th report.
+func (d *loadDevice) intended(k int) time.Time {
+	return d.start.Add(d.phase + time.Duration(k)*d.interval)
+}
+
 // callForHelp is the button that a wearer presses.
 func callForHelp(at time.Time) em.Observation {
 	return em.Observation{DeviceAt: at.UTC().Truncate(time.Second), Body: &em.Alarm{What: em.AlarmSOS}}
@@ -148,9 +167,12 @@ func callForHelp(at time.Time) em.Observation {
 // observation is the device's position at a time: a circle round its home. A
 // dialect that tells none says what it can.
 func (d *loadDevice) observation(at time.Time) em.Observation {
-	r := rand.New(rand.NewPCG(d.seed, uint64(d.n)))
+	if d.home == (em.LatLng{}) {
+		r := rand.New(rand.NewPCG(d.seed, uint64(d.n)))
+		d.home = em.LatLng{Lat: 54.4 + 0.6*r.Float64(), Lng: 24.6 + r.Float64()}
+	}
 	sin, cos := math.Sincos(float64(d.k))
-	p := em.LatLng{Lat: 54.4 + 0.6*r.Float64() + 2e-4*sin, Lng: 24.6 + r.Float64() + 3e-4*cos}
+	p := em.LatLng{Lat: d.home.Lat + 2e-4*sin, Lng: d.home.Lng + 3e-4*cos}
 	if d.n < d.calls && d.k == 1+int(d.duration/d.interval)/2 {
 		d.meter.called(string(d.sim.Device()), at)
 		return callForHelp(at)
@@ -197,8 +219,11 @@ func (d *loadDevice) send() error {
 	hangUp := d.out.Close
 	d.out.Reset()
 	if len(d.bytes) > 0 {
-		if err := d.conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
-			return err
+		if now := time.Now(); d.writeBy.Sub(now) < writeLimit { // not each time: it is a timer
+			d.writeBy = now.Add(2 * writeLimit)
+			if err := d.conn.SetWriteDeadline(d.writeBy); err != nil {
+				return err
+			}
 		}
 		if _, err := d.conn.Write(d.bytes); err != nil {
 			return err
@@ -259,7 +284,7 @@ func (d *loadDevice) reconnect(ctx context.Context, until time.Time) bool {
 		d.meter.failed()
 		return false
 	}
-	d.conn = conn
+	d.conn, d.writeBy = conn, time.Time{}
 	d.split = *protocol.NewSplitter(*d.dev)
 	d.sim.Reconnect()
 	if err := d.wake(time.Now()); err != nil {
