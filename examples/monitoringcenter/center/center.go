@@ -231,8 +231,9 @@ func (c *Center) Token() string { return c.token }
 func (c *Center) NewPassword() string { return c.secrets.NewPassword() }
 
 // Run opens log and record, listens, and works until ctx ends or something
-// without which the center would lose data fails. It returns nil after a clean
-// stop, and leaves no goroutine behind.
+// without which the center would lose data fails. Where an external log or the
+// record's database is away it waits. It returns nil after a clean stop, and leaves no
+// goroutine behind.
 func (c *Center) Run(ctx context.Context) (err error) {
 	if c.ran.Swap(true) {
 		return errors.New("center: it was run before; make a new one")
@@ -267,7 +268,9 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, c.store.Close()) }()
 	c.partitions = &partitions{c: c}
 	defer c.partitions.close()
-	if c.journal, err = journal.Open(ctx, c.journalConfig()); err != nil {
+	if c.journal, err = openLog(ctx, c.journalConfig(), c.log); err == errStart {
+		return nil
+	} else if err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
 	defer c.journal.Close()
@@ -287,7 +290,10 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	defer gateway.Close()
 	c.metrics.of(c)
 	c.engine = newEngine(c)
-	loaded := c.engine.load(ctx)
+	loaded := patient(ctx, c.log, "log and record", func() error { return c.engine.load(ctx) })
+	if loaded == errStart {
+		return nil
+	}
 	if loaded != nil && !errors.Is(loaded, record.ErrOwned) {
 		return loaded
 	}

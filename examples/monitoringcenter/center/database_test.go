@@ -1,8 +1,11 @@
 package center_test
 
 import (
+	"context"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +17,59 @@ import (
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
 )
+
+// A center that starts while log and database are away says what it waits for, and
+// begins when both are there; one that is stopped meanwhile has not failed.
+func TestStartWhileAllIsAway(t *testing.T) {
+	database := pgserver.ForTest(t)
+	url, err := database.NewDatabase(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	srv := startNATS(t, dir, -1)
+	port := srv.Addr().(interface{ AddrPort() netip.AddrPort }).AddrPort().Port()
+	srv.Shutdown()
+	srv.WaitForShutdown()
+	if err := database.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	start := func() (c *centertest.Center, said *centertest.Buffer, stop func() error) {
+		said = new(centertest.Buffer)
+		c = centertest.New(t, centertest.Config{Options: func(o *center.Options) {
+			o.Record, o.Journal, o.Replicas, o.Log = url, srv.ClientURL(), 1, slog.New(slog.NewTextHandler(said, nil))
+		}})
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- c.Run(ctx) }()
+		return c, said, func() error { cancel(); return <-ended }
+	}
+	first, said, stop := start()
+	says := func(what string) {
+		t.Helper()
+		first.Eventually("it says that it waits for "+what, func() bool { return strings.Contains(said.String(), `msg="the start waits" for=`+what) })
+	}
+	says(`"the log"`)
+	if err := stop(); err != nil {
+		t.Errorf("stopped while it waits: %v", err)
+	}
+	c, said, stop := start()
+	says(`"the log"`)
+	startNATS(t, dir, int(port))
+	says(`"log and record"`)
+	select {
+	case <-c.Ready():
+		t.Error("it has started without its record")
+	default:
+	}
+	if err := database.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	<-c.Ready()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
 
 // While the database server is gone, whether it was killed or shut down, devices
 // are acknowledged and the page says what is missing; once it is back evaluation

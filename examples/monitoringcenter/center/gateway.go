@@ -109,12 +109,15 @@ func (g *Gateway) Ready() <-chan struct{} { return g.ready }
 func (g *Gateway) Addresses() Addresses { return g.addresses }
 
 // Run opens the log, listens, and works until ctx ends or a listener fails. While
-// the log cannot be reached nothing is acknowledged.
+// the log cannot be reached nothing is acknowledged, and before it was once Run waits.
 func (g *Gateway) Run(ctx context.Context) (err error) {
 	if g.ran.Swap(true) {
 		return errors.New("center: it was run before; make a new one")
 	}
-	if g.journal, err = journal.Open(ctx, journal.Config{URL: g.opts.Journal, Replicas: g.opts.Replicas, Group: g.opts.Group, Name: g.opts.Name}); err != nil {
+	cfg := journal.Config{URL: g.opts.Journal, Replicas: g.opts.Replicas, Group: g.opts.Group, Name: g.opts.Name}
+	if g.journal, err = openLog(ctx, cfg, g.opts.Log); err == errStart {
+		return nil
+	} else if err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
 	defer g.journal.Close()

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/sargas-em/em/examples/internal/faults"
 )
@@ -36,6 +39,46 @@ func TestOpenBeforeTheServer(t *testing.T) {
 	defer j.Close()
 	if err := j.Append(t.Context(), report("1", 0)); err != nil {
 		t.Error(err)
+	}
+}
+
+// A log that is not there in time is away, which is told with how long it was waited
+// for; what is no log at all is an error of another kind.
+func TestOpenAway(t *testing.T) {
+	if j, err := Open(t.Context(), Config{URL: "nats://127.0.0.1:1", Wait: 300 * time.Millisecond}); !errors.Is(err, ErrAway) || !strings.Contains(err.Error(), "300ms") {
+		t.Errorf("without a server: %v, %v", j, err)
+	}
+	start := func(o server.Options) string {
+		o.Host, o.Port, o.StoreDir, o.NoLog, o.NoSigs = "127.0.0.1", -1, t.TempDir(), true, true
+		srv, err := server.NewServer(&o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv.Start()
+		t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+		if !srv.ReadyForConnections(20 * time.Second) {
+			t.Fatal("the server does not start")
+		}
+		return srv.ClientURL()
+	}
+	if j, err := Open(t.Context(), Config{URL: start(server.Options{}), Wait: 300 * time.Millisecond}); err == nil || errors.Is(err, ErrAway) {
+		t.Errorf("with a server that keeps no streams: %v, %v", j, err)
+	}
+	url := start(server.Options{JetStream: true})
+	conn, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err == nil {
+		_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: streamName, Subjects: []string{"other"}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j, err := Open(t.Context(), Config{URL: url}); !errors.Is(err, errNoLog) {
+		t.Errorf("with a stream of others: %v, %v", j, err)
 	}
 }
 

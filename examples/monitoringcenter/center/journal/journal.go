@@ -68,6 +68,9 @@ type Config struct {
 	// Name is what people call the gateway that writes; see Gateway. Optional.
 	Name string
 
+	// Wait is how long Open waits for an external log to be there; a minute by default.
+	Wait time.Duration
+
 	// MaxAge is how long the log keeps what the record already holds; 30 days
 	// by default. The record is the archive, the log the buffer before it.
 	MaxAge time.Duration
@@ -106,7 +109,7 @@ var (
 )
 
 // Open opens the log, embedded or external, and creates its stream where there is
-// none.
+// none. Where an external one is not there within Config.Wait the error wraps ErrAway.
 func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if (cfg.Dir == "") == (cfg.URL == "") {
 		return nil, errors.New("journal: it takes a folder or the URL of a server")
@@ -120,6 +123,9 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if cfg.MaxAge == 0 {
 		cfg.MaxAge = 30 * 24 * time.Hour
 	}
+	if cfg.Wait == 0 {
+		cfg.Wait = time.Minute
+	}
 	if cfg.Replicas == 0 {
 		cfg.Replicas = 3
 	}
@@ -131,6 +137,9 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 		shared: shared{commits: windowCommits}}
 	if err := j.open(ctx, cfg); err != nil {
 		j.disconnect()
+		if errors.Is(err, ErrAway) {
+			return nil, err
+		}
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	j.hurried, j.hurry = context.WithCancel(context.Background())
@@ -140,7 +149,10 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 
 func (j *Journal) open(ctx context.Context, cfg Config) (err error) {
 	if cfg.URL != "" {
-		j.conn, err = dial(ctx, cfg.URL)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, cfg.Wait)
+		defer cancel()
+		j.conn, err = dial(ctx, cfg)
 	} else {
 		cfg.Replicas = 1
 		if j.srv, err = embed(cfg.Dir); err == nil {

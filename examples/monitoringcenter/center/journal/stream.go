@@ -15,41 +15,43 @@ import (
 // dial connects to an external server or cluster. The connection comes back by
 // itself, to whichever of the servers is there. Processes that are started together
 // with the servers are mostly ready before those.
-func dial(ctx context.Context, url string) (*nats.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialFor)
-	defer cancel()
+func dial(ctx context.Context, cfg Config) (*nats.Conn, error) {
 	for {
-		conn, err := nats.Connect(url, nats.Name("monitoringcenter"), nats.MaxReconnects(-1), nats.ReconnectWait(200*time.Millisecond))
-		if !errors.Is(err, nats.ErrNoServers) || !sleep(ctx, retryEvery) {
+		conn, err := nats.Connect(cfg.URL, nats.Name("monitoringcenter"), nats.MaxReconnects(-1), nats.ReconnectWait(200*time.Millisecond))
+		if !errors.Is(err, nats.ErrNoServers) {
 			return conn, err
+		}
+		if !sleep(ctx, retryEvery) {
+			return nil, fmt.Errorf("%w: none of its servers answered for %v: %w", ErrAway, cfg.Wait, err)
 		}
 	}
 }
-
-// dialFor is how long servers may take before the first of them answers.
-const dialFor = 20 * time.Second
 
 const identityKey = "sargas.log"
 
 // openStream opens the stream of the log, or makes one with a new identity.
 func openStream(ctx context.Context, js jetstream.JetStream, cfg Config) (jetstream.Stream, string, error) {
 	// A cluster that has just started elects its leader first.
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 	for {
 		s, id, err := openStreamOnce(ctx, js, cfg)
 		var api *jetstream.APIError
 		switch {
 		case err == nil:
 			return s, id, nil
-		case cfg.URL == "" || ctx.Err() != nil || errors.As(err, &api) && api.Code < 500:
+		case cfg.URL == "" || errors.Is(err, errNoLog) || errors.As(err, &api) && api.Code < 500:
 			return nil, "", err
 		}
-		if !sleep(ctx, retryEvery) {
-			return nil, "", err
+		switch {
+		case sleep(ctx, retryEvery):
+		case errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+			return nil, "", fmt.Errorf("the server keeps no streams: %w", err) // which does not pass
+		default:
+			return nil, "", fmt.Errorf("%w: its servers answer, but hold no stream for %v; most of them are away, or have no leader: %w", ErrAway, cfg.Wait, err)
 		}
 	}
 }
+
+var errNoLog = errors.New("the server has a stream " + streamName + " that is no log of a center")
 
 func openStreamOnce(ctx context.Context, js jetstream.JetStream, cfg Config) (jetstream.Stream, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryFor)
@@ -77,7 +79,7 @@ func openStreamOnce(ctx context.Context, js jetstream.JetStream, cfg Config) (je
 	}
 	id := s.CachedInfo().Config.Metadata[identityKey]
 	if id == "" {
-		return nil, "", fmt.Errorf("the server has a stream %s that is no log of a center", streamName)
+		return nil, "", errNoLog
 	}
 	if have := s.CachedInfo().Config; have.MaxAge != want.MaxAge || have.Replicas != want.Replicas || have.Duplicates != want.Duplicates ||
 		have.Compression != want.Compression {

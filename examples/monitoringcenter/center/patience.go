@@ -1,0 +1,51 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
+)
+
+// A process that starts while an external log or the record's database is away waits
+// for it, as one does that runs: a supervisor that starts it again and again takes
+// ever longer between two attempts. What it waits for is in its log, at once and then
+// by the minute. It ends where something else is wrong.
+const (
+	tryEvery  = time.Second
+	tellEvery = time.Minute
+	openFor   = 5 * time.Second // one attempt to open the log
+)
+
+// patient calls f until it fails otherwise than because what it needs is away.
+func patient(ctx context.Context, log *slog.Logger, needs string, f func() error) error {
+	begun, told := time.Now(), time.Time{}
+	for {
+		err := f()
+		if err == nil || !passing(err) {
+			return err
+		}
+		if ctx.Err() == nil && time.Since(told) >= tellEvery {
+			told = time.Now()
+			log.Warn("the start waits", "for", needs, "since", time.Since(begun).Round(time.Second), "error", err)
+		}
+		if !wait(ctx, tryEvery) {
+			return errStart
+		}
+	}
+}
+
+// errStart: the process was stopped before all that it needs was there.
+var errStart = errors.New("center: stopped while it waited to start")
+
+// openLog opens the log, as soon as it is there.
+func openLog(ctx context.Context, cfg journal.Config, log *slog.Logger) (j *journal.Journal, err error) {
+	cfg.Wait = openFor
+	err = patient(ctx, log, "the log", func() (err error) {
+		j, err = journal.Open(ctx, cfg)
+		return err
+	})
+	return j, err
+}
