@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 )
 
 // A process that starts while an external log or the record's database is away waits
@@ -19,12 +20,13 @@ const (
 	openFor   = 5 * time.Second // one attempt to open the log
 )
 
-// patient calls f until it fails otherwise than because what it needs is away.
+// patient calls f until it fails otherwise than because what it needs is away. A record
+// that another process evaluates is there: this one has started, and stands by.
 func patient(ctx context.Context, log *slog.Logger, needs string, f func() error) error {
 	begun, told := time.Now(), time.Time{}
 	for {
 		err := f()
-		if err == nil || !passing(err) {
+		if err == nil || errors.Is(err, record.ErrOwned) || !passing(err) {
 			return err
 		}
 		if ctx.Err() == nil && time.Since(told) >= tellEvery {

@@ -27,7 +27,8 @@ type Process struct {
 
 // Start runs cmd, "serve" or "gateway" of command monitoringcenter, and waits
 // until it listens: it has named its page and as many listeners for devices as are
-// given, of a gateway these alone. Its standard output and error are taken.
+// given, of a gateway these alone. Its standard output and error are taken. One that
+// does not listen within a minute is killed.
 func Start(cmd *exec.Cmd, token string, listeners int) (*Process, error) {
 	p := &Process{Client: Client{Token: token}, Devices: map[string]string{}, Cmd: cmd, Errs: new(Text)}
 	cmd.Stderr = p.Errs
@@ -38,6 +39,8 @@ func Start(cmd *exec.Cmd, token string, listeners int) (*Process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+	late := time.AfterFunc(startWithin, func() { cmd.Process.Kill() })
+	defer late.Stop()
 	named := 0
 	for sc := bufio.NewScanner(out); sc.Scan(); {
 		f := strings.Fields(sc.Text())
@@ -55,6 +58,9 @@ func Start(cmd *exec.Cmd, token string, listeners int) (*Process, error) {
 	}
 	return nil, errors.Join(fmt.Errorf("client: %s did not start: %s", cmd.Path, p.Errs), cmd.Wait())
 }
+
+// startWithin is far longer than a start takes where all that it needs is there.
+const startWithin = time.Minute
 
 // Stop ends the process as an operator does, and waits for its end.
 func (p *Process) Stop() error {
