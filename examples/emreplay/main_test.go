@@ -262,7 +262,7 @@ func TestOrdersSchemaTakesWhatIsWritten(t *testing.T) {
 func TestOrdersSchemaTakesTracking(t *testing.T) {
 	asked := roster.Tracking{
 		Buffer: 1, MaxRadius: 1, Accuracy: map[string]float64{"gt06": 1}, Alert: &roster.Confirm{Fixes: 1, Dwell: 1, Sure: 1, Sum: 1}, Clear: &roster.Confirm{Fixes: 2},
-		ClearMargin: 1, PassGap: 1, Stays: true, Contacts: true, Undecided: 1, Unknown: 1,
+		ClearMargin: 1, PassGap: 1, Stays: true, Contacts: true, Undecided: 1, Suspected: 1, Unknown: 1,
 	}
 	for v, i := reflect.ValueOf(asked), 0; i < v.NumField(); i++ {
 		if v.Field(i).IsZero() {

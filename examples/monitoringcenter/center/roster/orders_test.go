@@ -59,7 +59,7 @@ func TestOrders(t *testing.T) {
 		"calendars":[{"name":"L","days":[{"date":"2026-12-24","name":"Eve","like":"sun"}]}],"suspensions":[{"from":"2026-05-01T00:00:00Z","approved_by":"o","approved_at":"2026-04-30T00:00:00Z","reason":"flood"}]}`
 	for name, c := range map[string]struct{ fields, err string }{
 		"nothing":                    {``, ""},
-		"tracking":                   {`,"tracking":{"buffer_m":200,"max_radius95_m":300,"accuracy_m":{"gt06":8},"alert":{"fixes":2,"dwell":"1m","sure":3,"sum":1},"clear":{"fixes":4},"clear_margin_m":-1,"pass_gap":"1m","undecided_after":"10m","unknown_after":"2m","contacts":true,"stays":true}`, ""},
+		"tracking":                   {`,"tracking":{"buffer_m":200,"max_radius95_m":300,"accuracy_m":{"gt06":8},"alert":{"fixes":2,"dwell":"1m","sure":3,"sum":1},"clear":{"fixes":4},"clear_margin_m":-1,"pass_gap":"1m","undecided_after":"10m","suspected_after":"1m","unknown_after":"2m","contacts":true,"stays":true}`, ""},
 		"tracking, misspelt":         {`,"tracking":{"bufer_m":200}`, "bufer_m"},
 		"tracking, negative buffer":  {`,"tracking":{"buffer_m":-1}`, "Buffer"},
 		"skin, defaults":             {`,"skin":{}`, ""},

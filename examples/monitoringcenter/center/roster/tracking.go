@@ -21,9 +21,11 @@ type Tracking struct {
 	Stays       bool               `json:"stays,omitempty"` // also tell stays at home and at places
 
 	// After so long zone.unknown tells what may be: that positions leave a violation
-	// open, half an hour by default, and, where Unknown is set, that nothing says
-	// where the person is.
+	// open, half an hour by default; that by their best estimate two or more in a row are
+	// one, where Suspected is set, as for zones about a protected person; and, where
+	// Unknown is set, that nothing says where the person is.
 	Undecided Duration `json:"undecided_after,omitempty"`
+	Suspected Duration `json:"suspected_after,omitempty"`
 	Unknown   Duration `json:"unknown_after,omitempty"`
 
 	// Contacts holds contacts with the curfew's units against satellites that put the
@@ -57,7 +59,7 @@ func (p *Person) tracking() geofence.Config {
 			c.Contacts = p.contacts()
 		}
 		c.Buffer, c.MaxRadius95, c.DeviceAccuracy, c.Stays = t.Buffer, t.MaxRadius, t.Accuracy, t.Stays
-		c.UndecidedAfter, c.UnknownAfter = time.Duration(t.Undecided), time.Duration(t.Unknown)
+		c.UndecidedAfter, c.SuspectedAfter, c.UnknownAfter = time.Duration(t.Undecided), time.Duration(t.Suspected), time.Duration(t.Unknown)
 		c.Alert, c.Clear, c.ClearMargin, c.PassGap = t.Alert.confirm(), t.Clear.confirm(), t.ClearMargin, time.Duration(t.PassGap)
 	}
 	return c

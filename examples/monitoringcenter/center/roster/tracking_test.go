@@ -85,23 +85,26 @@ func TestTracking(t *testing.T) {
 	}
 }
 
-// After how long positions that leave a violation open are told is the order's.
+// After how long positions that leave a violation open are told is the order's, and
+// whether sooner where their best estimate is one.
 func TestUndecidedIsTheOrders(t *testing.T) {
 	const school = `{"type":"Feature","id":"school","properties":{"kind":"exclusion","radius_m":100},"geometry":{"type":"Point","coordinates":[25.28,54.72]}}`
-	for fields, want := range map[string]int{``: 30, `,"tracking":{"undecided_after":"10m"}`: 10} {
-		tracker, told := zoneRule(t, school, `"zones":["school"]`+fields), -1
-		for i := range 60 {
-			at := base.Add(time.Duration(i) * time.Minute)
-			for _, e := range tracker.Observe(nil, em.Observation{ID: em.ObservationID{byte(i + 1)}, Device: "gt06:990000000000017", At: at, Body: &em.Fix{
-				LatLng: em.LatLng{Lat: 54.721, Lng: 25.28}, Validity: em.FixCurrent, Source: em.SourceGNSS, // 11 m outside
-			}}) {
-				if e.Detail.Kind == geofence.EventUnknown && told < 0 {
-					told = i
+	for fields, want := range map[string][2]int{``: {30, 30}, `,"tracking":{"undecided_after":"10m"}`: {10, 10}, `,"tracking":{"suspected_after":"2m"}`: {30, 2}} {
+		for i, lat := range []float64{54.721, 54.72088} { // 11 m outside, and 2 m inside
+			tracker, told := zoneRule(t, school, `"zones":["school"]`+fields), -1
+			for n := range 60 {
+				at := base.Add(time.Duration(n) * time.Minute)
+				for _, e := range tracker.Observe(nil, em.Observation{ID: em.ObservationID{byte(n + 1)}, Device: "gt06:990000000000017", At: at, Body: &em.Fix{
+					LatLng: em.LatLng{Lat: lat, Lng: 25.28}, Validity: em.FixCurrent, Source: em.SourceGNSS,
+				}}) {
+					if e.Detail.Kind == geofence.EventUnknown && told < 0 {
+						told = n
+					}
 				}
 			}
-		}
-		if told != want {
-			t.Errorf("%s: told after %d minutes, want %d", fields, told, want)
+			if told != want[i] {
+				t.Errorf("%s, at %v: told after %d minutes, want %d", fields, lat, told, want[i])
+			}
 		}
 	}
 }
