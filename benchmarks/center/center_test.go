@@ -51,6 +51,27 @@ func TestClimb(t *testing.T) {
 	}
 }
 
+// A rate is given up when no try sustains it, and tried no more once one does.
+func TestAgain(t *testing.T) {
+	broken := errors.New("broken")
+	for _, c := range []struct {
+		tries int
+		fail  int // so many first
+		err   error
+		want  bool
+		tried int
+	}{{1, 0, nil, true, 1}, {1, 1, nil, false, 1}, {2, 0, nil, true, 1}, {2, 1, nil, true, 2}, {2, 2, nil, false, 2}, {0, 0, nil, true, 1}, {2, 1, broken, false, 1}} {
+		tried := 0
+		got, err := again(c.tries, func(float64) (bool, error) {
+			tried++
+			return tried > c.fail, c.err
+		})(1)
+		if c.err == nil && got != c.want || err != c.err || tried != c.tried {
+			t.Errorf("%d tries of which %d fail: %v, %v after %d", c.tries, c.fail, got, err, tried)
+		}
+	}
+}
+
 // Whatever can be sustained, climb ends within the gap that its halvings leave.
 func TestClimbFinds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

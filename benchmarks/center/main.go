@@ -20,8 +20,8 @@
 //
 // The ramp finds how many reports a second are sustained: acknowledged within a
 // second in 99 % of cases, none lost, and evaluation not behind. It doubles the
-// rate until it is not, then halves the gap, for the whole center and for the log
-// alone in one run: for a cold center, which is new at each rate and hears of each
+// rate until it is not, in two tries, then halves the gap, for the whole center and for
+// the log alone in one run: for a cold center, which is new at each rate and hears of each
 // device for the first time, and, with -warm, for one that has heard of all.
 //
 // Without -gateways the center is one process, and so its files bound the devices.
@@ -114,12 +114,12 @@ func main() {
 	flag.IntVar(&p.Share, "evaluators", 2, "of -partitions")
 	flag.IntVar(&p.Stored, "stored", 50, "what the days of so many devices take that report once a minute; not looked for if 0, or with -record")
 	flag.Uint64Var(&p.Seed, "seed", 1, "of schedules and movements")
-	p.Ramp = ramp{Devices: 16_000, First: 1000, Most: 400_000, Step: 10, Halvings: 3}
+	p.Ramp = ramp{Devices: 16_000, First: 8000, Most: 512_000, Step: 10, Halvings: 3, Tries: 2}
 	flag.IntVar(&p.Ramp.Warm, "warm", 3, "what is sustained once each device has reported so often; not looked for if 0")
 	flag.Parse()
 	if *quick {
 		p.Devices, p.Interval, p.Duration, p.Slow = 1000, time.Second, 6*time.Second, 400
-		p.Ramp = ramp{Devices: 8000, First: 2000, Most: 256_000, Step: 3, Halvings: 2, Warm: min(1, p.Ramp.Warm)}
+		p.Ramp = ramp{Devices: 8000, First: 8000, Most: 256_000, Step: 3, Halvings: 2, Tries: 1, Warm: min(1, p.Ramp.Warm)}
 	}
 	if !*ramps {
 		p.Ramp = ramp{}

@@ -64,8 +64,8 @@ func (r *report) print(out io.Writer) {
 			s.Devices, s.Fixes, s.Tracks, s.Frames, s.Other, s.Log)
 	}
 	if m := r.Most; m != nil {
-		fmt.Fprintf(out, "\nThe most that is sustained, with %d devices in steps of %g s: %.0f reports/s of the log alone; %.0f of a cold center, new at each rate and with each device's first report among them: %.0f %%",
-			r.Plan.Ramp.Devices, r.Plan.Ramp.Step, m.LogOnly.Rate, m.Center.Rate, 100*m.Ratio)
+		fmt.Fprintf(out, "\nThe most that is sustained, with %d devices in steps of %g s, of which one of %d must succeed: %.0f reports/s of the log alone; %.0f of a cold center, new at each rate and with each device's first report among them: %.0f %%",
+			r.Plan.Ramp.Devices, r.Plan.Ramp.Step, max(1, r.Plan.Ramp.Tries), m.LogOnly.Rate, m.Center.Rate, 100*m.Ratio)
 		all := []ramped{{"cold", m.Center}}
 		if m.Warm != nil {
 			fmt.Fprintf(out, "; %.0f of a warm one, to which each device has reported %d times before: %.0f %%", m.Warm.Rate, r.Plan.Ramp.Warm, 100*m.WarmRatio)
@@ -75,8 +75,8 @@ func (r *report) print(out io.Writer) {
 		printSteps(out, append(all, ramped{"log alone", m.LogOnly})...)
 	}
 	if one, several := r.MostOne, r.MostDivided; len(one.Steps) > 0 {
-		fmt.Fprintf(out, "\nThe most that is sustained, with %d devices in steps of %g s: %.0f reports/s of one evaluator, %.0f of %d that share partitions: %.0f %%\n",
-			r.Plan.Ramp.Devices, r.Plan.Ramp.Step, one.Rate, several.Rate, r.Plan.Share, 100*several.Rate/max(1, one.Rate))
+		fmt.Fprintf(out, "\nThe most that is sustained, with %d devices in steps of %g s, of which one of %d must succeed: %.0f reports/s of one evaluator, %.0f of %d that share partitions: %.0f %%\n",
+			r.Plan.Ramp.Devices, r.Plan.Ramp.Step, max(1, r.Plan.Ramp.Tries), one.Rate, several.Rate, r.Plan.Share, 100*several.Rate/max(1, one.Rate))
 		printSteps(out, ramped{"one", one}, ramped{"several", several})
 	}
 }

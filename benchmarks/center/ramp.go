@@ -13,6 +13,7 @@ type ramp struct {
 	Most     float64 `json:"most_reports_per_s"`
 	Step     float64 `json:"step_s"`
 	Halvings int     `json:"halvings"`
+	Tries    int     `json:"tries"`        // of a rate, until it is sustained once
 	Warm     int     `json:"warm_reports"` // of each device before the steps of a warm center; 0: there is none
 }
 
@@ -88,6 +89,17 @@ func climb(first, most float64, halvings int, try func(rate float64) (bool, erro
 	return low, nil
 }
 
+// again tries a rate that is not sustained so many times in all: near the ceiling one
+// pause of a machine that is shared decides.
+func again(tries int, try func(rate float64) (bool, error)) func(rate float64) (bool, error) {
+	return func(rate float64) (ok bool, err error) {
+		for n := 0; n < max(1, tries) && !ok && err == nil; n++ {
+			ok, err = try(rate)
+		}
+		return ok, err
+	}
+}
+
 // ceilings looks for all.
 func (b *bench) ceilings(ctx context.Context) (c *ceilings, err error) {
 	c = &ceilings{}
@@ -125,7 +137,7 @@ func (b *bench) ceiling(ctx context.Context, s setup, warm int) (c ceiling, err 
 			at.st.kill()
 		}
 	}()
-	c.Rate, err = climb(b.Ramp.First, b.Ramp.Most, b.Ramp.Halvings, func(rate float64) (bool, error) {
+	c.Rate, err = climb(b.Ramp.First, b.Ramp.Most, b.Ramp.Halvings, again(b.Ramp.Tries, func(rate float64) (bool, error) {
 		if at == nil {
 			st, err := b.start(ctx, s)
 			if err != nil {
@@ -151,7 +163,7 @@ func (b *bench) ceiling(ctx context.Context, s setup, warm int) (c ceiling, err 
 		err = at.end(ctx)
 		at = nil
 		return t.Sustained, err
-	})
+	}))
 	if err == nil && at != nil {
 		err = at.end(ctx)
 	}
