@@ -19,68 +19,64 @@ import (
 	"github.com/sargas-em/em/protocol"
 )
 
-func TestClimb(t *testing.T) {
+func TestSearch(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		most     float64 // that the search goes to
 		halvings int
+		tries    int
 		can      float64 // that is sustained
 		want     float64
 		tried    []float64
 	}{
-		{"between two doublings", 100_000, 2, 3100, 3000, []float64{1000, 2000, 4000, 3000, 3500}},
-		{"all of it", 5000, 2, 9000, 5000, []float64{1000, 2000, 4000, 5000}},
-		{"not even the first", 100_000, 2, 300, 250, []float64{1000, 500, 250}},
-		{"nothing", 100_000, 3, 0, 0, []float64{1000, 500, 250, 125}},
-		{"without halving", 100_000, 0, 2500, 2000, []float64{1000, 2000, 4000}},
+		{"between two doublings", 100_000, 2, 1, 3100, 3000, []float64{1000, 2000, 4000, 3000, 3500}},
+		{"each twice before it is given up", 100_000, 2, 2, 3100, 3000, []float64{1000, 2000, 4000, 4000, 3000, 3500, 3500}},
+		{"all of it", 5000, 2, 1, 9000, 5000, []float64{1000, 2000, 4000, 5000}},
+		{"not even the first", 100_000, 2, 1, 300, 250, []float64{1000, 500, 250}},
+		{"nothing", 100_000, 3, 1, 0, 0, []float64{1000, 500, 250, 125}},
+		{"without halving", 100_000, 0, 0, 2500, 2000, []float64{1000, 2000, 4000}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			r := ramp{First: 1000, Most: c.most, Halvings: c.halvings, Tries: c.tries}
 			var tried []float64
-			got, err := climb(1000, c.most, c.halvings, func(rate float64) (bool, error) {
-				tried = append(tried, rate)
-				return rate <= c.can, nil
-			})
-			if err != nil || got != c.want || !slices.Equal(tried, c.tried) {
-				t.Errorf("climb = %v, %v after %v, want %v after %v", got, err, tried, c.want, c.tried)
+			s := r.search()
+			for !s.done {
+				tried = append(tried, s.rate)
+				s.tried(s.rate <= c.can)
+			}
+			if s.low != c.want || !slices.Equal(tried, c.tried) {
+				t.Errorf("found %v after %v, want %v after %v", s.low, tried, c.want, c.tried)
 			}
 		})
 	}
-	broken := errors.New("broken")
-	if _, err := climb(1, 10, 1, func(float64) (bool, error) { return true, broken }); err != broken {
-		t.Errorf("climb = %v, want what try failed with", err)
-	}
 }
 
-// A rate is given up when no try sustains it, and tried no more once one does.
-func TestAgain(t *testing.T) {
-	broken := errors.New("broken")
-	for _, c := range []struct {
-		tries int
-		fail  int // so many first
-		err   error
-		want  bool
-		tried int
-	}{{1, 0, nil, true, 1}, {1, 1, nil, false, 1}, {2, 0, nil, true, 1}, {2, 1, nil, true, 2}, {2, 2, nil, false, 2}, {0, 0, nil, true, 1}, {2, 1, broken, false, 1}} {
-		tried := 0
-		got, err := again(c.tries, func(float64) (bool, error) {
-			tried++
-			return tried > c.fail, c.err
-		})(1)
-		if c.err == nil && got != c.want || err != c.err || tried != c.tried {
-			t.Errorf("%d tries of which %d fail: %v, %v after %d", c.tries, c.fail, got, err, tried)
+// A try that fails is forgotten once one of the same rate succeeds.
+func TestSearchForgets(t *testing.T) {
+	s := (&ramp{First: 1000, Most: 4000, Tries: 2}).search()
+	for _, ok := range []bool{false, true, false, true, false, true} {
+		if s.done {
+			t.Fatal("it ended early")
 		}
+		s.tried(ok)
+	}
+	if !s.done || s.low != 4000 {
+		t.Errorf("found %v, done %t; want 4000", s.low, s.done)
 	}
 }
 
-// Whatever can be sustained, climb ends within the gap that its halvings leave.
-func TestClimbFinds(t *testing.T) {
+// Whatever can be sustained, a search ends within the gap that its halvings leave.
+func TestSearchFinds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		can := rapid.Float64Range(1, 50_000).Draw(t, "can")
-		halvings := rapid.IntRange(0, 6).Draw(t, "halvings")
-		got, err := climb(1000, 100_000, halvings, func(rate float64) (bool, error) { return rate <= can, nil })
-		gap := max(1000, can) / float64(int(1)<<halvings)
-		if err != nil || got > can || can-got > gap {
-			t.Fatalf("climb = %v, %v where %v is sustained", got, err, can)
+		r := ramp{First: 1000, Most: 100_000, Halvings: rapid.IntRange(0, 6).Draw(t, "halvings"), Tries: rapid.IntRange(0, 3).Draw(t, "tries")}
+		s := r.search()
+		for !s.done {
+			s.tried(s.rate <= can)
+		}
+		gap := max(1000, can) / float64(int(1)<<r.Halvings)
+		if s.low > can || can-s.low > gap {
+			t.Fatalf("found %v where %v is sustained", s.low, can)
 		}
 	})
 }

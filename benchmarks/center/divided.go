@@ -21,13 +21,18 @@ func (b *bench) divided(ctx context.Context, r *report) (err error) {
 	if r.Divided, err = b.run(ctx, several); err != nil || b.Ramp.Devices == 0 {
 		return err
 	}
-	progress("the most that one process evaluates")
-	if r.MostOne, err = b.ceiling(ctx, one, b.Ramp.Warm); err != nil {
-		return err
+	for _, c := range []struct {
+		name string
+		setup
+		*ceiling
+	}{{"one process", one, &r.MostOne}, {"several", several, &r.MostDivided}} { // one after the other, as each drops the database of the one before
+		cl := &climb{bench: b, name: c.name, search: b.Ramp.search(), setup: c.setup, warm: b.Ramp.Warm, stays: b.Ramp.Warm > 0}
+		if err := inTurns(ctx, cl); err != nil {
+			return err
+		}
+		*c.ceiling = cl.found
 	}
-	progress("the most that they evaluate together")
-	r.MostDivided, err = b.ceiling(ctx, several, b.Ramp.Warm)
-	return err
+	return nil
 }
 
 // database makes an empty database beside the one that was named, and returns its

@@ -21,7 +21,7 @@
 // The ramp finds how many reports a second are sustained: acknowledged within a
 // second in 99 % of cases, none lost, and evaluation not behind. It doubles the
 // rate until it is not, in two tries, then halves the gap, for the whole center and for
-// the log alone in one run: for a cold center, which is new at each rate and hears of each
+// the log alone in turns: for a cold center, which is new at each rate and hears of each
 // device for the first time, and, with -warm, for one that has heard of all.
 //
 // Without -gateways the center is one process, and so its files bound the devices.

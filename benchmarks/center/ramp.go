@@ -57,67 +57,62 @@ func (s *step) sustained() bool {
 	return s.Lost == 0 && s.Ack.P99 <= promptly && s.Behind <= caught
 }
 
-// climb returns the highest rate that try sustains: it doubles from first on until
-// one is not, or most is reached, and then halves the gap so many times.
-func climb(first, most float64, halvings int, try func(rate float64) (bool, error)) (best float64, err error) {
-	low, high := 0.0, 0.0
-	for rate := first; ; rate = min(2*rate, most) {
-		ok, err := try(rate)
-		if err != nil {
-			return 0, err
-		}
-		if !ok {
-			high = rate
-			break
-		}
-		if low = rate; rate >= most {
-			return low, nil
-		}
-	}
-	for range halvings {
-		rate := (low + high) / 2
-		ok, err := try(rate)
-		if err != nil {
-			return 0, err
-		}
-		if ok {
-			low = rate
-		} else {
-			high = rate
-		}
-	}
-	return low, nil
+// search looks for the highest rate that is sustained: it doubles from first on until
+// one is not, or most is reached, and then halves the gap. A rate is given up when none
+// of its tries sustains it: near the ceiling one pause of a machine that is shared
+// decides.
+type search struct {
+	rate      float64 // to be tried next
+	low, high float64 // sustained, and not; 0: none is known
+	most      float64
+	halvings  int // that are left
+	tries     int
+	failed    int // tries of rate
+	done      bool
 }
 
-// again tries a rate that is not sustained so many times in all: near the ceiling one
-// pause of a machine that is shared decides.
-func again(tries int, try func(rate float64) (bool, error)) func(rate float64) (bool, error) {
-	return func(rate float64) (ok bool, err error) {
-		for n := 0; n < max(1, tries) && !ok && err == nil; n++ {
-			ok, err = try(rate)
+func (r *ramp) search() search {
+	return search{rate: r.First, most: r.Most, halvings: r.Halvings, tries: r.Tries}
+}
+
+// tried goes on from whether the rate was sustained.
+func (s *search) tried(sustained bool) {
+	if !sustained {
+		if s.failed++; s.failed < s.tries {
+			return
 		}
-		return ok, err
+		s.high = s.rate
+	} else {
+		s.low = s.rate
+	}
+	s.failed = 0
+	switch {
+	case s.high == 0 && s.low < s.most:
+		s.rate = min(2*s.rate, s.most)
+	case s.high > 0 && s.halvings > 0:
+		s.halvings--
+		s.rate = (s.low + s.high) / 2
+	default:
+		s.done = true
 	}
 }
 
-// ceilings looks for all.
-func (b *bench) ceilings(ctx context.Context) (c *ceilings, err error) {
-	c = &ceilings{}
-	progress("the most that a cold center sustains")
-	if c.Center, err = b.ceiling(ctx, setup{}, 0); err != nil {
-		return nil, err
+// ceilings looks for all, in turns: what a machine that is shared gives changes within
+// minutes, and what is compared should have the same.
+func (b *bench) ceilings(ctx context.Context) (*ceilings, error) {
+	all := []*climb{
+		{bench: b, name: "a cold center", search: b.Ramp.search()},
+		{bench: b, name: "the log alone", search: b.Ramp.search(), setup: setup{logOnly: true}, stays: true},
 	}
 	if b.Ramp.Warm > 0 {
-		progress("the most that a warm center sustains")
-		warm, err := b.ceiling(ctx, setup{}, b.Ramp.Warm)
-		if err != nil {
-			return nil, err
-		}
-		c.Warm = &warm
+		all = append(all, &climb{bench: b, name: "a warm center", search: b.Ramp.search(), warm: b.Ramp.Warm, stays: true})
 	}
-	progress("the most that the log alone sustains")
-	if c.LogOnly, err = b.ceiling(ctx, setup{logOnly: true}, 0); err != nil {
+	if err := inTurns(ctx, all...); err != nil {
 		return nil, err
+	}
+	c := &ceilings{Center: all[0].found, LogOnly: all[1].found}
+	if b.Ramp.Warm > 0 {
+		c.Warm = &all[2].found
 	}
 	if c.LogOnly.Rate > 0 {
 		c.Ratio = c.Center.Rate / c.LogOnly.Rate
@@ -128,46 +123,75 @@ func (b *bench) ceilings(ctx context.Context) (c *ceilings, err error) {
 	return c, nil
 }
 
-// ceiling looks for one: of the log alone, of a center whose devices have each
-// reported so often before, or, each rate on a new one, of a center that is cold.
-func (b *bench) ceiling(ctx context.Context, s setup, warm int) (c ceiling, err error) {
-	var at *attempts
+// inTurns tries one rate of each after the other, until all are found.
+func inTurns(ctx context.Context, all ...*climb) error {
 	defer func() {
-		if at != nil {
-			at.st.kill()
+		for _, c := range all {
+			c.kill()
 		}
 	}()
-	c.Rate, err = climb(b.Ramp.First, b.Ramp.Most, b.Ramp.Halvings, again(b.Ramp.Tries, func(rate float64) (bool, error) {
-		if at == nil {
-			st, err := b.start(ctx, s)
-			if err != nil {
-				return false, err
+	for more := true; more; {
+		more = false
+		for _, c := range all {
+			if c.done {
+				continue
 			}
-			at = &attempts{bench: b, setup: s, st: st}
-			if warm > 0 {
-				interval := float64(b.Ramp.Devices) / b.Ramp.First
-				if _, err := at.step(ctx, b.Ramp.First, interval*float64(warm)); err != nil {
-					return false, err
-				}
+			more = true
+			if err := c.try(ctx); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
 			}
 		}
-		t, err := at.step(ctx, rate, b.Ramp.Step)
-		if err != nil {
-			return false, err
-		}
-		c.Steps = append(c.Steps, *t)
-		progress(fmt.Sprintf("%.0f reports/s: sustained %t, p99 %.0f ms, %d lost, caught up after %.1f s", rate, t.Sustained, t.Ack.P99, t.Lost, t.Behind))
-		if s.logOnly || warm > 0 {
-			return t.Sustained, nil
-		}
-		err = at.end(ctx)
-		at = nil
-		return t.Sustained, err
-	}))
-	if err == nil && at != nil {
-		err = at.end(ctx)
 	}
-	return c, err
+	return nil
+}
+
+// climb looks for one ceiling.
+type climb struct {
+	*bench
+	setup
+	search
+	name  string
+	stays bool // one for all rates; else each has a new one
+	warm  int  // reports of each device before the first rate
+	at    *attempts
+	found ceiling
+}
+
+func (c *climb) try(ctx context.Context) error {
+	if c.at == nil {
+		st, err := c.start(ctx, c.setup)
+		if err != nil {
+			return err
+		}
+		c.at = &attempts{bench: c.bench, setup: c.setup, st: st}
+		if c.warm > 0 {
+			interval := float64(c.Ramp.Devices) / c.Ramp.First
+			if _, err := c.at.step(ctx, c.Ramp.First, interval*float64(c.warm)); err != nil {
+				return err
+			}
+		}
+	}
+	t, err := c.at.step(ctx, c.rate, c.Ramp.Step)
+	if err != nil {
+		return err
+	}
+	c.found.Steps = append(c.found.Steps, *t)
+	progress(fmt.Sprintf("%s, %.0f reports/s: sustained %t, p99 %.0f ms, %d lost, caught up after %.1f s", c.name, c.rate, t.Sustained, t.Ack.P99, t.Lost, t.Behind))
+	c.tried(t.Sustained)
+	c.found.Rate = c.low
+	if c.stays && !c.done {
+		return nil
+	}
+	err = c.at.end(ctx)
+	c.at = nil
+	return err
+}
+
+// kill ends what an error has left.
+func (c *climb) kill() {
+	if c.at != nil {
+		c.at.st.kill()
+	}
 }
 
 // attempts are steps on one center.
