@@ -31,13 +31,15 @@
 // which two, some hundred pages, stay in memory. A day of one device is 26 segments, each in a
 // page of its own, since devices fill theirs in turn: about 30 pages, all of which a
 // cold disk reads one after the other. At 0.1 ms a page that is 3 ms, and beside it
-// decoding takes a millisecond. Unverified: a billion were never stored here.
+// decoding takes half a millisecond. Unverified: a billion were never stored here.
 //
-// BenchmarkTrack reads such days, 1,440 positions, warm, in ms, while the machine had
-// other work of its own, which the least does not show and all else does:
+// BenchmarkTrack reads such days, 1,440 positions, warm, in ms; how many are stored
+// hardly matters:
 //
-//	                      least  median   99 %
-//	SQLite      200,000     1.2     3.2     55
-//	SQLite    1,000,000     1.3     4.2     28
-//	PostgreSQL  200,000     1.2     2.3     31
+//	                       least  median   99 %
+//	SQLite       200,000    0.46    0.55    2.4
+//	SQLite     1,000,000    0.47    0.59    2.4
+//	SQLite    10,000,000    0.56    0.70    2.5
+//	PostgreSQL   200,000    0.51    0.89    3.0
+//	PostgreSQL 1,000,000    0.52    0.73    3.1
 package record
