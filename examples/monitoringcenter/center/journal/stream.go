@@ -57,14 +57,16 @@ func openStreamOnce(ctx context.Context, js jetstream.JetStream, cfg Config) (je
 	ctx, cancel := context.WithTimeout(ctx, tryFor)
 	defer cancel()
 	want := jetstream.StreamConfig{
-		Name:        streamName,
-		Subjects:    []string{"em.in.*"},
-		Storage:     jetstream.FileStorage,
-		Replicas:    cfg.Replicas,
-		MaxAge:      cfg.MaxAge,
-		Duplicates:  duplicates,
-		Compression: jetstream.S2Compression, // of blocks that are full
-		Discard:     jetstream.DiscardNew,    // a full log refuses; it never drops what it has acknowledged
+		Name:       streamName,
+		Subjects:   []string{"em.in.*"},
+		Storage:    jetstream.FileStorage,
+		Replicas:   cfg.Replicas,
+		MaxAge:     cfg.MaxAge,
+		Duplicates: duplicates,
+		Discard:    jetstream.DiscardNew, // a full log refuses; it never drops what it has acknowledged
+	}
+	if cfg.URL == "" {
+		want.Compression = jetstream.S2Compression // of blocks that are full
 	}
 	s, err := js.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -81,7 +83,11 @@ func openStreamOnce(ctx context.Context, js jetstream.JetStream, cfg Config) (je
 	if id == "" {
 		return nil, "", errNoLog
 	}
-	if have := s.CachedInfo().Config; have.MaxAge != want.MaxAge || have.Replicas != want.Replicas || have.Duplicates != want.Duplicates ||
+	have := s.CachedInfo().Config
+	if cfg.URL != "" {
+		want.Compression = have.Compression // whoever runs the servers may compress
+	}
+	if have.MaxAge != want.MaxAge || have.Replicas != want.Replicas || have.Duplicates != want.Duplicates ||
 		have.Compression != want.Compression {
 		want.Metadata = have.Metadata
 		s, err = js.UpdateStream(ctx, want)
