@@ -2,6 +2,7 @@ package em_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -201,5 +202,56 @@ func BenchmarkRulesAlone(b *testing.B) {
 			buf = e.Observe(buf[:0], obs[i])
 		}
 		i++
+	}
+}
+
+// BenchmarkFeedMany feeds many timelines in turn, one observation each, as a center
+// does whose caches hold few of them; with and without Prefetch, which changes nothing
+// of what is told.
+func BenchmarkFeedMany(b *testing.B) {
+	const subjects, together = 20_000, 16
+	obs := track(2000)
+	told := map[bool]int{}
+	for _, ahead := range []bool{false, true} {
+		b.Run(fmt.Sprintf("prefetch=%t", ahead), func(b *testing.B) {
+			all := make([]*em.Timeline, subjects)
+			for i := range all {
+				var err error
+				if all[i], err = em.NewTimeline(em.Config{Subject: subject, Every: 30 * time.Minute, History: discard{}}, threeRules()...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			rand.New(rand.NewPCG(1, 2)).Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+			var r em.Result
+			var turn, changes int
+			feed := func() {
+				o := obs[turn/(subjects/together)]
+				next := all[turn%(subjects/together)*together:][:together]
+				if ahead {
+					em.Prefetch(next)
+				}
+				for _, tl := range next {
+					r = em.Result{}
+					if err := tl.Feed(&r, o.Received, o); err != nil {
+						b.Fatal(err)
+					}
+					changes += len(r.Changes)
+				}
+				turn++
+			}
+			for range 100 * subjects / together {
+				feed()
+			}
+			if told[ahead] = changes; changes == 0 || ahead && changes != told[false] {
+				b.Fatalf("%d changes, without Prefetch %d", changes, told[false])
+			}
+			for b.Loop() {
+				if turn == len(obs)*subjects/together {
+					b.Fatal("more rounds than observations")
+				}
+				feed()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*together), "ns/observation")
+		})
 	}
 }
