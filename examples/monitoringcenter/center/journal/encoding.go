@@ -68,15 +68,28 @@ func prefixLength(dst []byte, at int) []byte {
 // makes the texts that come again and again once.
 type decoder struct {
 	texts        map[string]string // nil where none are kept
+	senders      map[string]sender // by device; nil where none are kept
 	frames       []protocol.ReportFrame
 	observations []em.Observation // room for those of reports to come
 }
 
+// sender is a device and the connection that its last report came by.
+type sender struct {
+	device em.DeviceID
+	conn   string
+}
+
+func newDecoder() *decoder {
+	return &decoder{texts: map[string]string{}, senders: map[string]sender{}}
+}
+
 // Bounds of it.
 const (
-	mostTexts  = 8192
-	roomAtOnce = 1024 // for what a message only says it has
-	roomTaken  = 8    // things share their room with so many
+	mostTexts   = 8192
+	mostSenders = 1 << 17 // more than report to one center at once, some ten million bytes
+	longSender  = 128     // the texts of a sender that is kept have so many bytes together
+	roomAtOnce  = 1024    // for what a message only says it has
+	roomTaken   = 8       // things share their room with so many
 )
 
 // text reads a string that often is the one before.
@@ -96,6 +109,26 @@ func (d *decoder) text(r *em.StateReader, before string) string {
 	}
 	s := string(b)
 	d.texts[s] = s
+	return s
+}
+
+// sender returns the texts of who sent a report: mostly they are those of its last one.
+func (d *decoder) sender(device, conn []byte) sender {
+	was, known := d.senders[string(device)]
+	if known && string(conn) == was.conn {
+		return was
+	}
+	s := sender{was.device, string(conn)}
+	if !known {
+		s.device = em.DeviceID(device)
+	}
+	if d.senders == nil || len(device)+len(conn) > longSender {
+		return s
+	}
+	if len(d.senders) >= mostSenders && !known {
+		clear(d.senders)
+	}
+	d.senders[string(s.device)] = s
 	return s
 }
 
@@ -173,7 +206,10 @@ func passReport(r *em.StateReader, want func(em.DeviceID) bool) (wanted bool) {
 
 // report reads a report, which has much of the one before.
 func (d *decoder) report(r *em.StateReader, before *protocol.Report) protocol.Report {
-	rep := protocol.Report{Conn: d.text(r, before.Conn), Codec: d.text(r, before.Codec), Device: em.DeviceID(d.text(r, string(before.Device))), Received: r.Time()}
+	conn := r.Bytes(r.Len())
+	rep := protocol.Report{Codec: d.text(r, before.Codec)}
+	who := d.sender(r.Bytes(r.Len()), conn)
+	rep.Conn, rep.Device, rep.Received = who.conn, who.device, r.Time()
 	kind := ""
 	if len(before.Frames) > 0 {
 		kind = before.Frames[0].Type

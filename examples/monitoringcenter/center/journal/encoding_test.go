@@ -151,9 +151,9 @@ func TestOpenForSome(t *testing.T) {
 // as it is whatever it reads next, also many names.
 func TestDecoderMemory(t *testing.T) {
 	want := flatten(commit())
-	d := &decoder{texts: map[string]string{}}
+	d := newDecoder()
 	var all []Commit
-	names := Commit{Entries: make([]Entry, mostTexts/2)}
+	names := Commit{Entries: make([]Entry, mostSenders/2+1)}
 	for i := range names.Entries {
 		names.Entries[i].Device = em.DeviceID(fmt.Sprint("x:", i))
 		names.Entries[i].Conn = fmt.Sprint(i)
@@ -165,12 +165,14 @@ func TestDecoderMemory(t *testing.T) {
 		}
 		all = append(all, got)
 	}
-	for range 2 {
+	for n := range 4 {
 		if got, err := d.commit(appendAll(t, names), nil); err != nil || !reflect.DeepEqual(got, names) {
 			t.Fatalf("%d entries, %v", len(got.Entries), err)
 		}
 		for i := range names.Entries {
-			names.Entries[i].Device += "0"
+			if names.Entries[i].Conn += "0"; n == 1 { // first another connection, then another device
+				names.Entries[i].Device += "+"
+			}
 		}
 	}
 	for i := range all {
@@ -178,8 +180,12 @@ func TestDecoderMemory(t *testing.T) {
 			t.Errorf("commit %d is now %+v", i, all[i])
 		}
 	}
-	if len(d.texts) > mostTexts {
-		t.Errorf("%d texts are kept", len(d.texts))
+	if len(d.texts) > mostTexts || len(d.senders) > mostSenders {
+		t.Errorf("%d texts and %d senders are kept", len(d.texts), len(d.senders))
+	}
+	long := Commit{Entries: []Entry{{Report: protocol.Report{Device: "x:1", Conn: strings.Repeat("c", longSender)}}}}
+	if got, err := d.commit(appendAll(t, long), nil); err != nil || !reflect.DeepEqual(got, long) || len(d.senders["x:1"].conn) >= longSender {
+		t.Errorf("%+v, %v", got, err)
 	}
 	many := benchCommit(t)
 	if got := testing.AllocsPerRun(100, func() {

@@ -19,9 +19,9 @@ var ErrDamaged = errors.New("journal: the log is damaged")
 // waits. A commit that does not decode, or does not follow the one before, is an
 // error that wraps ErrDamaged: reading on would lose evidence silently.
 func (j *Journal) Read(ctx context.Context, after uint64, out chan<- Commit) error {
-	d := decoder{texts: map[string]string{}}
+	d := newDecoder()
 	return j.readOn(ctx, after, func(s Sealed) error {
-		c, err := s.open(&d, nil)
+		c, err := s.open(d, nil)
 		if err != nil {
 			return err
 		}
