@@ -2,12 +2,13 @@ package record
 
 import (
 	"bytes"
-	"compress/flate"
 	"context"
 	"fmt"
 	"io"
 	"slices"
 	"time"
+
+	"github.com/klauspost/compress/flate"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
@@ -22,6 +23,10 @@ const framesPerChunk = 1 << 16
 
 // chunkBytes is from which size on a chunk is ended within a transaction.
 const chunkBytes = 1 << 20
+
+// chunkLevel packs as small as the standard library's fastest, in less than half of the
+// time.
+const chunkLevel = 2
 
 func frameNumber(chunk int64, place int) int64 { return chunk<<16 | int64(place) }
 func chunkOf(frame int64) int64                { return frame >> 16 }
@@ -122,7 +127,7 @@ func (t *Tx) writeChunk(day int64, c *chunk) error {
 	packed.Reset()
 	z := &t.s.deflate
 	if *z == nil {
-		*z, _ = flate.NewWriter(nil, flate.BestSpeed) // the level is one of flate's own
+		*z, _ = flate.NewWriter(nil, chunkLevel) // which is one of flate's own
 	}
 	(*z).Reset(packed)
 	if _, err := (*z).Write(c.data); err != nil {

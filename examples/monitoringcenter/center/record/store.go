@@ -1,7 +1,6 @@
 package record
 
 import (
-	"compress/flate"
 	"context"
 	"database/sql"
 	"embed"
@@ -13,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/pressly/goose/v3"
 
 	"github.com/sargas-em/em"
@@ -228,6 +228,7 @@ type Tx struct {
 	buckets    map[int64]*bucket
 	chunks     map[int64]*chunk // of frames, by day
 	fed        cameInAll        // of what is added, or added again
+	found      known            // of what find has found last
 	carriers   []*slot          // what carrying returned, for reuse
 	carriersOf em.DeviceID      // by them; empty where it is to be looked up
 	cites      map[em.ObservationID]citation

@@ -261,14 +261,21 @@ type reception struct {
 	seq      em.Opt[uint64]
 }
 
-// find looks for an observation in a stream; nil where it is new there.
+// knownAt is an observation that find has just found.
+func (t *Tx) knownAt(at time.Time) *known {
+	t.found = known{at, t.found.heard[:0]}
+	return &t.found
+}
+
+// find looks for an observation in a stream; nil where it is new there. What it
+// returns is good until it is called again.
 func (t *Tx) find(s *stream, o *em.Observation) (*known, error) {
 	k := key(o)
 	var found *known
 	take := func(id em.ObservationID, at time.Time, heard reception) {
 		if id == o.ID {
 			if found == nil {
-				found = &known{at: at}
+				found = t.knownAt(at)
 			}
 			found.heard = append(found.heard, heard)
 		}
@@ -329,7 +336,7 @@ func (t *Tx) find(s *stream, o *em.Observation) (*known, error) {
 			newest.add(index.newest)
 			if was := index.ids[o.ID]; was != nil {
 				if found == nil {
-					found = &known{at: was.at}
+					found = t.knownAt(was.at)
 				}
 				found.heard = append(found.heard, was.heard...)
 			}
@@ -369,7 +376,7 @@ func (t *Tx) findAgain(s *stream, o *em.Observation, found *known, of int) (*kno
 			continue
 		}
 		if found == nil {
-			found = &known{at: a.At}
+			found = t.knownAt(a.At)
 		}
 		found.heard = append(found.heard, reception{a.Received, a.Seq})
 	}
