@@ -50,35 +50,42 @@ func (e *engine) newStep(ctx context.Context, tx *record.Tx, now time.Time) *ste
 
 // commits takes what the log holds next.
 func (s *step) commits(batch []journal.Commit) error {
-	for _, c := range batch {
-		for i := range c.Entries {
-			if s.part > 0 {
-				if err := s.share(c.Seq, &c.Entries[i].Report); err != nil {
+	for i := range batch {
+		c := &batch[i]
+		for next := range slices.Chunk(c.Entries, prefetched) {
+			s.prefetchReports(next)
+			for k := range next {
+				if err := s.entry(c, &next[k]); err != nil {
 					return err
 				}
-				continue
-			}
-			if ok, err := s.gateway(c.Gateway, &c.Entries[i].Report); err != nil {
-				return err
-			} else if ok {
-				continue
-			}
-			carried := s.roster.Carried(c.Entries[i].Device) // which most observations are of
-			if err := s.report(c.Seq, &c.Entries[i].Report, carried); err != nil {
-				return err
-			}
-			if err := s.identity(c.Gateway, &c.Entries[i], carried); err != nil {
-				return err
 			}
 		}
 		s.seq = c.Seq
 	}
-	for _, sub := range s.inOrder() {
-		if err := s.feedSubject(sub, sub.fed); err != nil {
-			return err
+	for next := range slices.Chunk(s.inOrder(), prefetched) {
+		prefetchSubjects(next)
+		for _, sub := range next {
+			if err := s.feedSubject(sub, sub.fed); err != nil {
+				return err
+			}
 		}
 	}
 	return s.tx.SetPosition(s.seq)
+}
+
+// entry takes one entry of a commit.
+func (s *step) entry(c *journal.Commit, e *journal.Entry) error {
+	if s.part > 0 {
+		return s.share(c.Seq, &e.Report)
+	}
+	if ok, err := s.gateway(c.Gateway, &e.Report); ok || err != nil {
+		return err
+	}
+	carried := s.roster.Carried(e.Device) // which most observations are of
+	if err := s.report(c.Seq, &e.Report, carried); err != nil {
+		return err
+	}
+	return s.identity(c.Gateway, e, carried)
 }
 
 // report stores one report, of a device that is carried so, and sorts its
