@@ -100,7 +100,7 @@ func main() {
 		return
 	}
 	var p plan
-	quick := flag.Bool("quick", false, "some minutes in all: 1,000 devices, a report each second, for 6 s; a small ramp")
+	quick := flag.Bool("quick", false, "three minutes in all: 1,000 devices, a report each second, for 6 s; a small ramp")
 	asJSON := flag.Bool("json", false, "print JSON")
 	ramps := flag.Bool("ramp", true, "find how many reports a second are sustained")
 	flag.IntVar(&p.Devices, "devices", 10_000, "connections, each of a monitored person's device")
@@ -114,12 +114,12 @@ func main() {
 	flag.IntVar(&p.Share, "evaluators", 2, "of -partitions")
 	flag.IntVar(&p.Stored, "stored", 50, "what the days of so many devices take that report once a minute; not looked for if 0, or with -record")
 	flag.Uint64Var(&p.Seed, "seed", 1, "of schedules and movements")
-	p.Ramp = ramp{Devices: 16_000, First: 8000, Most: 512_000, Step: 10, Halvings: 3, Tries: 2}
+	p.Ramp = ramp{Devices: 16_000, First: 16_000, Most: 512_000, Step: 10, Halvings: 4, Tries: 2}
 	flag.IntVar(&p.Ramp.Warm, "warm", 3, "what is sustained once each device has reported so often; not looked for if 0")
 	flag.Parse()
 	if *quick {
 		p.Devices, p.Interval, p.Duration, p.Slow = 1000, time.Second, 6*time.Second, 400
-		p.Ramp = ramp{Devices: 8000, First: 8000, Most: 256_000, Step: 3, Halvings: 2, Tries: 1, Warm: min(1, p.Ramp.Warm)}
+		p.Ramp = ramp{Devices: 8000, First: 16_000, Most: 256_000, Step: 3, Halvings: 2, Tries: 1, Warm: min(1, p.Ramp.Warm)}
 	}
 	if !*ramps {
 		p.Ramp = ramp{}

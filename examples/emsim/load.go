@@ -169,12 +169,13 @@ type load struct {
 	args    []string
 	devices []*loadDevice
 	meter   *meter
-	start   time.Time // of the schedule
+	ready   chan struct{} // closed when all are connected, and start and end are set
+	start   time.Time     // of the schedule
 	end     time.Time
 }
 
 func newLoad(f *loadFlags, args []string) (*load, error) {
-	l := &load{loadFlags: f, args: args, meter: newMeter(f.duration + f.drain)}
+	l := &load{loadFlags: f, args: args, meter: newMeter(f.duration + f.drain), ready: make(chan struct{})}
 	weights := 0
 	for _, t := range f.targets {
 		weights += t.weight
@@ -245,7 +246,6 @@ func (l *load) run(ctx context.Context, errs io.Writer) (*result, error) {
 	r := newResult(l)
 	before := memory()
 	var wg sync.WaitGroup
-	ready := make(chan struct{}) // closed when all are connected, and start and end are set
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	connected := make(chan error, len(l.devices))
@@ -260,7 +260,7 @@ func (l *load) run(ctx context.Context, errs io.Writer) (*result, error) {
 			}
 			for ; i < due; i++ {
 				d := l.devices[i]
-				wg.Go(func() { d.run(ctx, connected, ready) })
+				wg.Go(func() { d.run(ctx, connected) })
 			}
 			select {
 			case <-pace.C:
@@ -277,7 +277,7 @@ func (l *load) run(ctx context.Context, errs io.Writer) (*result, error) {
 			if err != nil {
 				cancel(err)
 				l.start, l.end = time.Now(), time.Now()
-				close(ready)
+				close(l.ready)
 				for ; n < len(l.devices); n++ {
 					<-connected
 				}
@@ -299,16 +299,19 @@ func (l *load) run(ctx context.Context, errs io.Writer) (*result, error) {
 		if err := enter(ctx, os.Stdin); err != nil {
 			cancel(err)
 			l.start, l.end = time.Now(), time.Now()
-			close(ready)
+			close(l.ready)
 			wg.Wait()
 			return nil, fmt.Errorf("load: hold: %w", err)
 		}
 	}
-	l.start = time.Now().Add(2*l.look() + 200*time.Millisecond)
+	l.start = time.Now().Add(200*time.Millisecond + time.Duration(len(l.devices))*rousing)
 	l.end = l.start.Add(l.duration)
 	l.meter.start = l.start
 	cpu := cpuTime()
-	close(ready)
+	close(l.ready)
+	for _, d := range l.devices {
+		d.rouse()
+	}
 	finished := make(chan struct{})
 	go func() { wg.Wait(); close(finished) }()
 	for running := true; running; {
@@ -325,8 +328,11 @@ func (l *load) run(ctx context.Context, errs io.Writer) (*result, error) {
 	return r, nil
 }
 
-// look is how long a device waits at most before it looks whether to begin, or to
-// stop: all together look some thousand times a second.
+// rousing is more than it takes to have a device begin.
+const rousing = 100 * time.Microsecond
+
+// look is how long a device waits at most before it looks whether to stop: all together
+// look some thousand times a second.
 func (l *load) look() time.Duration {
 	return min(10*time.Second, max(100*time.Millisecond, time.Duration(len(l.devices))*time.Second/2000))
 }

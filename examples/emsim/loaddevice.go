@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/sargas-em/em"
@@ -37,8 +38,10 @@ type loadDevice struct {
 	split   protocol.Splitter
 	dial    func(context.Context) (net.Conn, error)
 	conn    net.Conn
-	writeBy time.Time     // its deadline for writing
-	phase   time.Duration // of the first report, after the start
+	listens atomic.Pointer[net.Conn] // conn, for rouse
+	idle    bool                     // until all are connected
+	writeBy time.Time                // its deadline for writing
+	phase   time.Duration            // of the first report, after the start
 	home    em.LatLng
 	k       int         // of the next report
 	next    time.Time   // when it is due
@@ -48,10 +51,10 @@ type loadDevice struct {
 }
 
 // run connects, tells so, waits until all have, and keeps to the schedule.
-func (d *loadDevice) run(ctx context.Context, connected chan<- error, ready <-chan struct{}) {
+func (d *loadDevice) run(ctx context.Context, connected chan<- error) {
 	conn, err := d.dial(ctx)
 	if err == nil {
-		d.conn = conn
+		d.take(conn)
 		err = d.wake(time.Now()) // the login
 	}
 	connected <- err
@@ -65,10 +68,10 @@ func (d *loadDevice) run(ctx context.Context, connected chan<- error, ready <-ch
 	}
 	buf := make([]byte, 512)
 	// Until all are connected the device says what its dialect asks for.
-	for idle := true; idle; {
+	for d.idle = true; d.idle; {
 		select {
-		case <-ready:
-			idle = false
+		case <-d.ready:
+			d.idle = false
 		case <-ctx.Done():
 			return
 		default:
@@ -90,6 +93,20 @@ func (d *loadDevice) run(ctx context.Context, connected chan<- error, ready <-ch
 		d.turn(ctx, buf, until)
 	}
 	d.meter.unacknowledged(len(d.pending))
+}
+
+// take takes a new connection.
+func (d *loadDevice) take(conn net.Conn) {
+	d.conn, d.writeBy = conn, time.Time{}
+	d.listens.Store(&conn)
+}
+
+// rouse ends the device's reading, so that it sees that all are ready. It is called once
+// they are.
+func (d *loadDevice) rouse() {
+	if conn := d.listens.Load(); conn != nil {
+		(*conn).SetReadDeadline(time.Now()) // whoever reads hears of an error
+	}
 }
 
 // turn does what is due, and reads until something else is.
@@ -117,6 +134,13 @@ func (d *loadDevice) turn(ctx context.Context, buf []byte, until time.Time) {
 			return
 		}
 		err = d.conn.SetReadDeadline(until)
+		if d.idle {
+			select {
+			case <-d.ready: // rouse may have been before this deadline
+				return
+			default:
+			}
+		}
 	}
 	if err == nil {
 		var n int
@@ -284,7 +308,7 @@ func (d *loadDevice) reconnect(ctx context.Context, until time.Time) bool {
 		d.meter.failed()
 		return false
 	}
-	d.conn, d.writeBy = conn, time.Time{}
+	d.take(conn)
 	d.split = *protocol.NewSplitter(*d.dev)
 	d.sim.Reconnect()
 	if err := d.wake(time.Now()); err != nil {
