@@ -209,6 +209,12 @@ func (f *Fix) Radius95(assumed float64) (metres float64, reported bool) {
 
 const widen95 = 1.6214623090066282 // sqrt(ln 0.05 / ln 0.32), rounded to a float64
 
+// WorstRadius is what a position by cells or access points is off by at worst, in metres:
+// three times its 95 % radius, and 5 km at least, which access points may have been moved
+// by. Unverified: they may come from farther away. Hence one such position by itself
+// says nothing against satellites before it.
+func WorstRadius(radius95 float64) float64 { return max(3*radius95, 5000) }
+
 // Beacon is a radio contact between a worn device and a fixed unit or beacon,
 // or its loss.
 type Beacon struct {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -115,10 +114,10 @@ type Config struct {
 	// not believed; zero is DefaultJumpHold, what is negative none. See Tracker.
 	JumpHold time.Duration
 
-	// Contacts are the home units and beacons at known places, MaxContacts at most: a
+	// Contacts are the home units and beacons at known places, em.MaxContacts at most: a
 	// contact with one excludes what satellites say elsewhere, as a position by cells
 	// or access points with an accuracy of its own does. See Tracker.
-	Contacts []Contact
+	Contacts []em.Contact
 
 	// DriftReach in metres and DriftHold say what is drift: see Tracker. Zeros
 	// are DefaultDriftReach and DefaultDriftHold; where DriftReach is negative
@@ -238,18 +237,9 @@ func (c *Config) complete() error {
 			return bad(fmt.Sprintf("DeviceAccuracy[%q]", name), x)
 		}
 	}
-	if len(c.Contacts) > MaxContacts {
-		return bad("number of Contacts", len(c.Contacts))
-	}
-	c.Contacts = slices.Clone(c.Contacts)
-	for i := range c.Contacts {
-		k := &c.Contacts[i]
-		if k.Reach == 0 {
-			k.Reach = DefaultContactReach
-		}
-		if k.Beacon == "" || (k.Reporter == "") != (k.Worn == "") || !k.Place.Valid() || !(k.Reach > 0) || math.IsInf(k.Reach, 1) {
-			return bad(fmt.Sprintf("Contacts[%d]", i), *k)
-		}
+	var err error
+	if c.Contacts, err = em.CheckContacts(c.Contacts); err != nil {
+		return bad("Contacts", err)
 	}
 	if c.Alert == (Confirm{}) {
 		c.Alert = DefaultAlert()

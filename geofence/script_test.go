@@ -65,7 +65,7 @@ func readScript(t *testing.T, doc string) (config Config, zones []Zone, obs []em
 			}
 			zones = append(zones, z)
 		case "contact":
-			config.Contacts = append(config.Contacts, Contact{Beacon: f[1], Place: metresFrom(number(t, f[2]), number(t, f[3])), Reach: number(t, f[4])})
+			config.Contacts = append(config.Contacts, em.Contact{Beacon: f[1], Place: metresFrom(number(t, f[2]), number(t, f[3])), Reach: number(t, f[4])})
 		case "until":
 			until = clock(t, f[1])
 		default:

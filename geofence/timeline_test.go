@@ -25,7 +25,7 @@ func TestLateData(t *testing.T) {
 	configs := []Config{
 		each(Config{Alert: Confirm{Fixes: 2}, Clear: Confirm{Fixes: 2, Dwell: 2 * time.Minute}, ClearMargin: 10, Stays: true}),
 		{Alert: Confirm{Fixes: 2, Sure: 3}, Clear: Confirm{Fixes: 2}, Stays: true, Unused: true, Buffer: 50, DriftHold: 3 * time.Minute},
-		{Unused: true, Contacts: []Contact{{Beacon: "unit", Place: metresFrom(0, 0)}}},
+		{Unused: true, Contacts: []em.Contact{{Beacon: "unit", Place: metresFrom(0, 0)}}},
 		{UnknownAfter: 2 * time.Minute},
 	}
 

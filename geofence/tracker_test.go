@@ -542,7 +542,7 @@ func TestConfigErrors(t *testing.T) {
 	for _, c := range []Config{
 		{AssumedAccuracy: -1}, {AssumedAccuracy: math.NaN()}, {MaxRadius95: -1}, {MaxRadius95: math.Inf(1)},
 		{ClearMargin: math.Inf(-1)}, {ClearMargin: math.NaN()}, {Alert: Confirm{Fixes: -1}}, {Clear: Confirm{Dwell: -1}}, {Alert: Confirm{Sure: math.NaN()}},
-		{DeviceAccuracy: map[string]float64{"gt06": 0}}, {MaxSpeed: math.NaN()}, {Contacts: []Contact{{Beacon: "unit", Reporter: "unit:1"}}}, {Contacts: []Contact{{}}}, {Contacts: make([]Contact, MaxContacts+1)}, {OutlierRun: 1}, {OutlierRun: MaxOutlierRun + 1}, {DriftReach: math.Inf(1)}, {DriftHold: -1}, {Buffer: -1},
+		{DeviceAccuracy: map[string]float64{"gt06": 0}}, {MaxSpeed: math.NaN()}, {Contacts: []em.Contact{{Beacon: "unit", Reporter: "unit:1"}}}, {Contacts: []em.Contact{{}}}, {Contacts: make([]em.Contact, em.MaxContacts+1)}, {OutlierRun: 1}, {OutlierRun: MaxOutlierRun + 1}, {DriftReach: math.Inf(1)}, {DriftHold: -1}, {Buffer: -1},
 		{UnknownAfter: -1}, {UnknownSpeed: -1}, {UnknownReach: math.NaN()},
 	} {
 		if _, err := NewTracker(nil, c); !errors.Is(err, ErrConfig) {

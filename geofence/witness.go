@@ -8,35 +8,6 @@ import (
 	"github.com/sargas-em/em"
 )
 
-// Contact is a home unit or beacon at a known place: who hears it, or is heard by it,
-// is within its reach. A contact with it is compared with what satellites say.
-type Contact struct {
-	// Beacon is what em.Beacon names. Where the unit itself reports, Reporter is its
-	// device and Worn whose contact with it that is; else Reporter is empty, and
-	// whichever device reports it heard it.
-	Beacon   string
-	Reporter em.DeviceID
-	Worn     em.DeviceID
-
-	Place em.LatLng
-	Reach float64 // metres, of the radio at its best; zero is DefaultContactReach
-}
-
-// DefaultContactReach is far more than such radios reach, in metres.
-const DefaultContactReach = 1000
-
-// MaxContacts bounds Config.Contacts: homes and places of one person.
-const MaxContacts = 32
-
-// What a position by cells or access points is off by at worst: worstTimes its 95 %
-// radius, and worstLeast metres at least, which access points may have been moved by.
-// Unverified: they may come from farther away. Hence one such position by itself says
-// nothing against a satellite fix before it.
-const (
-	worstTimes = 3
-	worstLeast = 5000
-)
-
 // witness is what else than satellites says where a device is.
 type witness struct {
 	reading
@@ -48,7 +19,7 @@ func (n *witness) worst() float64 {
 	if n.origin == ofReach {
 		return n.r95
 	}
-	return max(worstTimes*n.r95, worstLeast)
+	return em.WorstRadius(n.r95)
 }
 
 // excludes reports whether nobody can be both there and at a fix, whichever came
@@ -106,19 +77,11 @@ func (t *Tracker) hears(dst []em.Event, d em.DeviceID, n witness) []em.Event {
 
 // contact takes a contact with a unit at a known place.
 func (t *Tracker) contact(dst []em.Event, o *em.Observation, b *em.Beacon) []em.Event {
-	if b.Lost {
-		return dst
-	}
 	for i := range t.c.Contacts {
 		k := &t.c.Contacts[i]
-		if k.Beacon != b.Beacon || k.Reporter != "" && k.Reporter != o.Device {
-			continue
+		if d, ok := k.Near(o, b); ok {
+			dst = t.hears(dst, d, witness{reading: reading{id: o.ID, at: o.At, p: k.Place, r95: k.Reach, origin: ofReach, coarse: true}})
 		}
-		d := o.Device
-		if k.Reporter != "" {
-			d = k.Worn
-		}
-		dst = t.hears(dst, d, witness{reading: reading{id: o.ID, at: o.At, p: k.Place, r95: k.Reach, origin: ofReach, coarse: true}})
 	}
 	return dst
 }

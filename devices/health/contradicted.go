@@ -3,57 +3,10 @@ package health
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/sargas-em/em"
 )
-
-// What a position by cells or access points is off by at worst: worstTimes its 95 %
-// radius, and worstLeast metres at least, which access points may have been moved by;
-// as package geofence has it. Unverified: they may come from farther away. Hence one
-// such position by itself says nothing against satellites before it.
-const (
-	worstTimes = 3
-	worstLeast = 5000
-)
-
-// Contact is a home unit or beacon at a known place: who hears it, or is heard by it,
-// is within its reach, as package geofence has it.
-type Contact struct {
-	// Beacon is what em.Beacon names. Where the unit itself reports, Reporter is its
-	// device and Worn whose contact with it that is; else Reporter is empty, and
-	// whichever device reports it heard it.
-	Beacon   string
-	Reporter em.DeviceID
-	Worn     em.DeviceID
-
-	Place em.LatLng
-	Reach float64 // metres, of the radio at its best; zero is 1,000, far more than such radios reach
-}
-
-const (
-	contactReach = 1000
-	maxContacts  = 32 // homes and places of one person
-)
-
-// complete checks contacts, and returns a copy with the default reach.
-func complete(contacts []Contact) ([]Contact, error) {
-	if len(contacts) > maxContacts {
-		return nil, fmt.Errorf("health: %d contacts, more than %d", len(contacts), maxContacts)
-	}
-	contacts = slices.Clone(contacts)
-	for i := range contacts {
-		k := &contacts[i]
-		if k.Reach == 0 {
-			k.Reach = contactReach
-		}
-		if k.Beacon == "" || (k.Reporter == "") != (k.Worn == "") || !k.Place.Valid() || !(k.Reach > 0) || math.IsInf(k.Reach, 1) {
-			return nil, fmt.Errorf("health: contact %d: %v", i, *k)
-		}
-	}
-	return contacts, nil
-}
 
 // other is where cells, access points or a contact had a device last, within what they
 // are off by at worst.
@@ -82,24 +35,18 @@ func (t *Track) hear(dst []em.Event, d *tracked, o *em.Observation, f *em.Fix) [
 		return dst
 	}
 	radius, _ := f.Radius95(0)
-	return t.places(dst, d, other{position: position{o.At, o.ID, f.LatLng, min(max(worstTimes*radius, worstLeast), em.EarthRadius)}})
+	return t.places(dst, d, other{position: position{o.At, o.ID, f.LatLng, min(em.WorstRadius(radius), em.EarthRadius)}})
 }
 
 // meet takes a contact with units at known places.
 func (t *Track) meet(dst []em.Event, o *em.Observation, b *em.Beacon) []em.Event {
-	if b.Lost {
-		return dst
-	}
 	for i := range t.c.Contacts {
 		k := &t.c.Contacts[i]
-		if k.Beacon != b.Beacon || k.Reporter != "" && k.Reporter != o.Device {
+		d, ok := k.Near(o, b)
+		if !ok {
 			continue
 		}
-		worn := o.Device
-		if k.Reporter != "" {
-			worn = k.Worn
-		}
-		if j, found := t.find(worn); found {
+		if j, found := t.find(d); found {
 			dst = t.places(dst, &t.devices[j], other{position: position{o.At, o.ID, k.Place, min(k.Reach, em.EarthRadius)}, contact: true})
 		}
 	}

@@ -638,10 +638,10 @@ func TestConfig(t *testing.T) {
 		{"confirm below zero", err(NewReports(ReportsConfig{Confirm: -1})), "confirm"},
 		{"speed below zero", err(NewTrack(TrackConfig{Speed: -1})), "speed"},
 		{"accuracy unbounded", err(NewTrack(TrackConfig{Accuracy: math.Inf(1)})), "accuracy"},
-		{"contact with nobody", err(NewTrack(TrackConfig{Contacts: []Contact{{}}})), "contact 0"},
-		{"contact of whom", err(NewTrack(TrackConfig{Contacts: []Contact{{Beacon: "B-1", Reporter: unit}}})), "contact 0"},
-		{"contact nowhere", err(NewTrack(TrackConfig{Contacts: []Contact{{Beacon: "B-1", Place: em.LatLng{Lat: 91}}}})), "contact 0"},
-		{"too many contacts", err(NewTrack(TrackConfig{Contacts: make([]Contact, maxContacts+1)})), "33 contacts"},
+		{"contact with nobody", err(NewTrack(TrackConfig{Contacts: []em.Contact{{}}})), "contact 0"},
+		{"contact of whom", err(NewTrack(TrackConfig{Contacts: []em.Contact{{Beacon: "B-1", Reporter: unit}}})), "contact 0"},
+		{"contact nowhere", err(NewTrack(TrackConfig{Contacts: []em.Contact{{Beacon: "B-1", Place: em.LatLng{Lat: 91}}}})), "contact 0"},
+		{"too many contacts", err(NewTrack(TrackConfig{Contacts: make([]em.Contact, em.MaxContacts+1)})), "33 contacts"},
 		{"one is frozen", err(NewTrack(TrackConfig{Frozen: 1})), "1 positions"},
 		{"no unit", err(NewInstalled(InstalledConfig{})), "no unit"},
 		{"no place", err(NewInstalled(InstalledConfig{Device: unit, Place: em.Some(em.LatLng{Lat: 91})})), "91"},
@@ -671,7 +671,7 @@ func evaluators() []func() em.Evaluator {
 		must(NewSOS(SOSConfig{})),
 		must(NewBattery(BatteryConfig{Night: night})),
 		must(NewReports(ReportsConfig{Sequence: true, Repeats: 2})),
-		must(NewTrack(TrackConfig{Frozen: 2, Contacts: []Contact{{Beacon: "unit", Reporter: unit, Worn: bracelet, Place: em.LatLng{Lat: 54.7, Lng: 25.3}}}})),
+		must(NewTrack(TrackConfig{Frozen: 2, Contacts: []em.Contact{{Beacon: "unit", Reporter: unit, Worn: bracelet, Place: em.LatLng{Lat: 54.7, Lng: 25.3}}}})),
 		must(NewInstalled(InstalledConfig{Device: unit, Place: em.Some(em.LatLng{Lat: 54.7, Lng: 25.3})})),
 	}
 }

@@ -192,7 +192,7 @@ var reportScripts = []script{
 		// In 21 minutes somebody may go a degree of latitude, but not from where the unit
 		// heard the bracelet a minute before; nor be there when it is heard a minute after.
 		name: "position: contradicted by contacts that the unit reports, before and after",
-		ev:   must(NewTrack(TrackConfig{Contacts: []Contact{{Beacon: "B-1", Reporter: unit, Worn: bracelet, Place: em.LatLng{Lat: 54.7, Lng: 25.3}}}})),
+		ev:   must(NewTrack(TrackConfig{Contacts: []em.Contact{{Beacon: "B-1", Reporter: unit, Worn: bracelet, Place: em.LatLng{Lat: 54.7, Lng: 25.3}}}})),
 		obs: []em.Observation{
 			at(0, bracelet, fix(54.7, 25.3, 0)), at(20*m, unit, &em.Beacon{Beacon: "B-1"}), at(21*m, bracelet, fix(55.7, 25.3, 0)), at(22*m, bracelet, fix(54.7, 25.3, 0)),
 			at(50*m, bracelet, fix(55.7, 25.3, 0)), at(51*m, unit, &em.Beacon{Beacon: "B-1"}), at(52*m, bracelet, fix(54.7, 25.3, 0)), at(53*m, bracelet, fix(54.7, 25.3, 0)),
@@ -205,14 +205,14 @@ var reportScripts = []script{
 	},
 	{
 		name: "position: contradicted by a beacon that the bracelet hears itself",
-		ev:   must(NewTrack(TrackConfig{Contacts: []Contact{{Beacon: "B-1", Place: em.LatLng{Lat: 54.7, Lng: 25.3}}}})),
+		ev:   must(NewTrack(TrackConfig{Contacts: []em.Contact{{Beacon: "B-1", Place: em.LatLng{Lat: 54.7, Lng: 25.3}}}})),
 		obs:  []em.Observation{at(0, bracelet, fix(54.7, 25.3, 0)), at(20*m, bracelet, &em.Beacon{Beacon: "B-1"}), at(21*m, bracelet, fix(55.7, 25.3, 0))},
 		end:  h,
 		told: []string{"position POSITION_CONTRADICTED warning 20m0s..21m0s because 2"},
 	},
 	{
 		name: "position: a loss, another bracelet's beacon and another reporter say nothing",
-		ev:   must(NewTrack(TrackConfig{Contacts: []Contact{{Beacon: "B-1", Reporter: unit, Worn: bracelet, Place: em.LatLng{Lat: 54.7, Lng: 25.3}}}})),
+		ev:   must(NewTrack(TrackConfig{Contacts: []em.Contact{{Beacon: "B-1", Reporter: unit, Worn: bracelet, Place: em.LatLng{Lat: 54.7, Lng: 25.3}}}})),
 		obs: []em.Observation{
 			at(0, bracelet, fix(54.7, 25.3, 0)), at(20*m, unit, &em.Beacon{Beacon: "B-1", Lost: true}), at(20*m+s, unit, &em.Beacon{Beacon: "B-2"}),
 			at(20*m+2*s, bracelet, &em.Beacon{Beacon: "B-1"}), at(21*m, bracelet, fix(55.7, 25.3, 0)), at(22*m, bracelet, fix(55.7, 25.3, 0)),
@@ -223,7 +223,7 @@ var reportScripts = []script{
 		// In a minute 6,000 m; the contact reaches 1,000 m and the position is good to 8 m:
 		// 7,008 m in all, of which 0.0630° are 7,005 m and 0.0631° 7,016 m.
 		name: "position: as far from a contact as can be, and a little farther",
-		ev:   must(NewTrack(TrackConfig{Contacts: []Contact{{Beacon: "B-1", Place: em.LatLng{Lat: 54, Lng: 25.3}}}})),
+		ev:   must(NewTrack(TrackConfig{Contacts: []em.Contact{{Beacon: "B-1", Place: em.LatLng{Lat: 54, Lng: 25.3}}}})),
 		obs: []em.Observation{
 			at(0, bracelet, fix(54, 25.3, 0)), at(20*m, bracelet, &em.Beacon{Beacon: "B-1"}), at(21*m, bracelet, fix(54.0630, 25.3, 0)),
 			at(40*m, bracelet, &em.Beacon{Beacon: "B-1"}), at(41*m, bracelet, fix(54.0631, 25.3, 0)),

@@ -41,10 +41,10 @@ type TrackConfig struct {
 	Moving float64
 	Frozen int
 
-	// Contacts are the home units and beacons at known places, 32 at most: a contact
+	// Contacts are the home units and beacons at known places, em.MaxContacts at most: a contact
 	// with one excludes what satellites say elsewhere. That is for units that nobody can
 	// carry along, as geofence.Config.Contacts is.
-	Contacts []Contact
+	Contacts []em.Contact
 }
 
 // Track finds positions that cannot be. It takes current satellite fixes, and of
@@ -110,8 +110,8 @@ func NewTrack(c TrackConfig) (*Track, error) {
 		return nil, fmt.Errorf("health: %d positions alike are not too many", c.Frozen)
 	}
 	var err error
-	if c.Contacts, err = complete(c.Contacts); err != nil {
-		return nil, err
+	if c.Contacts, err = em.CheckContacts(c.Contacts); err != nil {
+		return nil, fmt.Errorf("health: %w", err)
 	}
 	return &Track{c: c}, nil
 }

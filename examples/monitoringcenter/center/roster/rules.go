@@ -155,11 +155,7 @@ func reportsOf(ru *rules) (em.Evaluator, error) {
 var marks = [...]string{"bactrack", "eview", "gt06", "jt808", "megastek", "r16h", "siadc09", "watch3g", "xexun2"}
 
 func trackOf(ru *rules) (em.Evaluator, error) {
-	c := health.TrackConfig{Version: ru.Person.Version}
-	for _, k := range ru.Person.tracking().Contacts {
-		c.Contacts = append(c.Contacts, health.Contact(k))
-	}
-	return health.NewTrack(c)
+	return health.NewTrack(health.TrackConfig{Version: ru.Person.Version, Contacts: ru.Person.tracking().Contacts})
 }
 
 func powerOf(ru *rules) (em.Evaluator, error) {

@@ -67,7 +67,7 @@ func (p *Person) tracking() geofence.Config {
 
 // contacts are the units of the curfew at places that are known. Of one that reports by
 // itself it must be clear which device it hears.
-func (p *Person) contacts() (all []geofence.Contact) {
+func (p *Person) contacts() (all []em.Contact) {
 	c := p.Curfew
 	if c == nil {
 		return nil
@@ -80,7 +80,7 @@ func (p *Person) contacts() (all []geofence.Contact) {
 		if at == nil {
 			return
 		}
-		near := geofence.Contact{Place: em.LatLng{Lat: at.Lat, Lng: at.Lon}, Reach: at.Radius + geofence.DefaultContactReach}
+		near := em.Contact{Place: em.LatLng{Lat: at.Lat, Lng: at.Lon}, Reach: at.Radius + em.DefaultContactReach}
 		for _, u := range units {
 			near.Beacon, near.Reporter, near.Worn = u.ID, u.Device, ""
 			if u.Device != "" {
@@ -96,5 +96,5 @@ func (p *Person) contacts() (all []geofence.Contact) {
 	for _, pl := range c.Places {
 		add(pl.Area, pl.Units)
 	}
-	return all[:min(len(all), geofence.MaxContacts)]
+	return all[:min(len(all), em.MaxContacts)]
 }
