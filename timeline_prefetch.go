@@ -1,5 +1,7 @@
 package em
 
+import "slices"
+
 // Prefetch reads what Feed of each timeline begins with, of all at once, and changes
 // nothing. Whoever feeds many in turn, whose states are more than the processor's
 // caches hold, waits for memory at one place after the other of each; those of several
@@ -7,10 +9,9 @@ package em
 // many more the first are forgotten before they are fed. As any call it is not to be
 // made while another one of the same Timeline is under way.
 func Prefetch(next []*Timeline) {
-	for ; len(next) > prefetched; next = next[prefetched:] {
-		prefetch(next[:prefetched])
+	for some := range slices.Chunk(next, prefetched) {
+		prefetch(some)
 	}
-	prefetch(next)
 }
 
 // prefetched is how many timelines are read at once: a processor has some ten reads of

@@ -5,10 +5,11 @@ import (
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/journal"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 )
 
 // prefetched is how many reports, or subjects, are read ahead together: see em.Prefetch.
-const prefetched = 16
+const prefetched = record.Prefetched
 
 // prefetchReports reads what the next reports come to; prefetched at most.
 func (s *step) prefetchReports(next []journal.Entry) {

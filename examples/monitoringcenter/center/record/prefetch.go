@@ -2,23 +2,23 @@ package record
 
 import "github.com/sargas-em/em"
 
-// prefetched is how many devices Prefetch looks at.
-const prefetched = 16
+// Prefetched is how many devices Prefetch looks at.
+const Prefetched = 16
 
 // Prefetch reads what AddObservation of each device begins with, of all at once: see
-// em.Prefetch. It is for the next sixteen at most. What it returns is nothing but a
+// em.Prefetch. It is for the next Prefetched at most. What it returns is nothing but a
 // reason to read.
 //
 //go:noinline
 func (t *Tx) Prefetch(devices []em.DeviceID) (sum int) {
 	var (
-		known [prefetched]*carriers
-		slots [prefetched]*slot
-		all   [prefetched]*stream
-		opens [prefetched]*open
+		known [Prefetched]*carriers
+		slots [Prefetched]*slot
+		all   [Prefetched]*stream
+		opens [Prefetched]*open
 	)
 	n := 0
-	for _, d := range devices[:min(len(devices), prefetched)] {
+	for _, d := range devices[:min(len(devices), Prefetched)] {
 		if c := t.s.devices[d]; c != nil {
 			known[n] = c
 			n++
