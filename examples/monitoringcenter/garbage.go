@@ -14,8 +14,9 @@ import (
 const centerGarbage = 256 << 20
 
 // allowGarbage lets at least so many bytes of garbage pile up between two collections,
-// from the next one on, and as much as lives where that is more. It leaves GOGC alone
-// where the operator has set it.
+// from the next one on. Where more than half of that lives it is twice as much as lives,
+// up to twice the least, and as much as lives where even that is more. It leaves GOGC
+// alone where the operator has set it.
 func allowGarbage(least uint64) {
 	if os.Getenv("GOGC") != "" {
 		return
@@ -37,5 +38,6 @@ func watchCollection(least uint64) {
 
 // gcPercent is the percentage by which so much garbage piles up on what lives.
 func gcPercent(lives, least uint64) int {
-	return int(max(100, min(least*100/max(lives, 1), 10_000)))
+	garbage := max(least, min(2*lives, 2*least), lives)
+	return int(min(garbage*100/max(lives, 1), 10_000))
 }

@@ -15,9 +15,12 @@ func TestGCPercent(t *testing.T) {
 		"nothing":      {0, 10_000},
 		"little":       {1 << 20, 10_000},
 		"some people":  {64 << 20, 400},
-		"as much":      {256 << 20, 100},
+		"half":         {128 << 20, 200},
+		"a third less": {170 << 20, 200},
+		"as much":      {256 << 20, 200},
+		"half more":    {384 << 20, 133},
+		"twice":        {512 << 20, 100},
 		"many more":    {1600 << 20, 100},
-		"a third less": {170 << 20, 150},
 	} {
 		if got := gcPercent(c.lives, 256<<20); got != c.want {
 			t.Errorf("%s: %d %%, want %d", name, got, c.want)
@@ -45,7 +48,7 @@ func TestAllowGarbage(t *testing.T) {
 		}
 	}
 	until("little lives", func(p int) bool { return p > 100 })
-	much := make([]byte, 2*least)
+	much := make([]byte, 3*least)
 	until("much lives", func(p int) bool { return p == 100 })
 	runtime.KeepAlive(much)
 	much = nil

@@ -392,7 +392,9 @@ func (e *engine) work(ctx context.Context) error {
 		select {
 		case c := <-commits:
 			batch := e.gather(ctx, c, commits)
-			err = e.update(ctx, func(s *step) error { return s.commits(batch) })
+			if err = e.update(ctx, func(s *step) error { return s.commits(batch) }); err == nil {
+				free(batch)
+			}
 		case call := <-e.calls:
 			cerr := e.update(ctx, call.f)
 			if record.Unreachable(cerr) {
@@ -447,6 +449,13 @@ func (e *engine) gather(ctx context.Context, first journal.Commit, commits <-cha
 		}
 	}
 	return batch
+}
+
+// free gives back the memory of commits that were taken.
+func free(batch []journal.Commit) {
+	for i := range batch {
+		batch[i].Free()
+	}
 }
 
 // errStopped: the engine has ended.
@@ -546,7 +555,7 @@ func (e *engine) commit(ctx context.Context, f func(*step) error) (s *step, err 
 		}
 	}
 	e.mu.Unlock()
-	if len(s.sightings) <= 2*reportsAtOnce { // those of a start go
+	if len(s.sightings) <= roomMost { // those of a start go
 		clear(s.sightings)
 		e.sightings = s.sightings[:0]
 	}

@@ -22,7 +22,7 @@ type feeding struct {
 // Room is made for so many observations at once, and so much is kept from step to step.
 const (
 	roomLeast = 64
-	roomMost  = 4 * reportsAtOnce
+	roomMost  = 16 * reportsAtOnce // of up to two commits of the log, and three observations a report
 )
 
 // add feeds an observation to a subject, to which some more of its report will go.

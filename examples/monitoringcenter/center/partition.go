@@ -179,8 +179,9 @@ func (e *engine) wants(d em.DeviceID) bool {
 // or that version alone once it is there; again is true where more is to be done.
 func (e *engine) turn(ctx context.Context, waiting *[]ahead) (again bool, err error) {
 	var (
-		v    *record.Version
-		rest = *waiting
+		v     *record.Version
+		rest  = *waiting
+		batch []journal.Commit
 	)
 	_, err = e.commit(ctx, func(s *step) error {
 		head, err := s.tx.HeadPosition()
@@ -193,7 +194,6 @@ func (e *engine) turn(ctx context.Context, waiting *[]ahead) (again bool, err er
 		if v != nil {
 			head = min(head, v.Seq)
 		}
-		var batch []journal.Commit
 		for reports := 0; len(rest) > 0 && reports < reportsAtOnce && rest[0].Seq <= head; rest = rest[1:] {
 			c, err := rest[0].Open(e.wants)
 			if err != nil {
@@ -213,6 +213,7 @@ func (e *engine) turn(ctx context.Context, waiting *[]ahead) (again bool, err er
 	if err != nil {
 		return false, err
 	}
+	free(batch)
 	*waiting = rest
 	if v == nil || v.Seq > e.seq {
 		return again, nil

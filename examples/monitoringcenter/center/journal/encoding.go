@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/sargas-em/em"
 	"github.com/sargas-em/em/protocol"
@@ -67,10 +66,8 @@ func prefixLength(dst []byte, at int) []byte {
 // decoder reads commits, each for its own, but for memory: one for a reader of many
 // makes the texts that come again and again once.
 type decoder struct {
-	texts        map[string]string // nil where none are kept
-	senders      map[string]sender // by device; nil where none are kept
-	frames       []protocol.ReportFrame
-	observations []em.Observation // room for those of reports to come
+	texts   map[string]string // nil where none are kept
+	senders map[string]sender // by device; nil where none are kept
 }
 
 // sender is a device and the connection that its last report came by.
@@ -88,8 +85,6 @@ const (
 	mostTexts   = 8192
 	mostSenders = 1 << 17 // more than report to one center at once, some ten million bytes
 	longSender  = 128     // the texts of a sender that is kept have so many bytes together
-	roomAtOnce  = 1024    // for what a message only says it has
-	roomTaken   = 8       // things share their room with so many
 )
 
 // text reads a string that often is the one before.
@@ -132,21 +127,12 @@ func (d *decoder) sender(device, conn []byte) sender {
 	return s
 }
 
-// room returns an empty list for n things.
-func room[T any](of *[]T, n int) []T {
-	if n = min(n, roomAtOnce); n == 0 {
-		return nil
-	}
-	if len(*of) < n {
-		*of = make([]T, max(n, roomTaken))
-	}
-	list := (*of)[:0:n]
-	*of = (*of)[n:]
-	return list
-}
-
 // commit reads a commit, but for entries of which want says no to each device.
 func (d *decoder) commit(b []byte, want func(em.DeviceID) bool) (c Commit, err error) {
+	m := newMemory()
+	if b, err = unpack(&m.unpacked, b); err != nil {
+		return c, err
+	}
 	r := em.NewStateReader(b)
 	v := r.Bytes(1)
 	if v == nil || v[0] == 0 || v[0] > commitVersion {
@@ -156,9 +142,6 @@ func (d *decoder) commit(b []byte, want func(em.DeviceID) bool) (c Commit, err e
 		c.Gateway = d.text(r, "")
 	}
 	n := r.Len()
-	if want == nil {
-		c.Entries = slices.Grow(c.Entries, min(n, roomAtOnce))
-	}
 	var before protocol.Report
 	for ; n > 0 && r.Err() == nil; n-- {
 		var e Entry
@@ -172,10 +155,11 @@ func (d *decoder) commit(b []byte, want func(em.DeviceID) bool) (c Commit, err e
 				continue
 			}
 		}
-		e.Report = d.report(r, &before)
+		e.Report = d.report(m, r, &before)
 		before = e.Report
-		c.Entries = append(c.Entries, e)
+		m.entries = append(m.entries, e)
 	}
+	c.Entries, c.memory = m.entries[:len(m.entries):len(m.entries)], m
 	return c, r.Close()
 }
 
@@ -205,7 +189,7 @@ func passReport(r *em.StateReader, want func(em.DeviceID) bool) (wanted bool) {
 }
 
 // report reads a report, which has much of the one before.
-func (d *decoder) report(r *em.StateReader, before *protocol.Report) protocol.Report {
+func (d *decoder) report(m *memory, r *em.StateReader, before *protocol.Report) protocol.Report {
 	conn := r.Bytes(r.Len())
 	rep := protocol.Report{Codec: d.text(r, before.Codec)}
 	who := d.sender(r.Bytes(r.Len()), conn)
@@ -215,7 +199,7 @@ func (d *decoder) report(r *em.StateReader, before *protocol.Report) protocol.Re
 		kind = before.Frames[0].Type
 	}
 	n := r.Len()
-	for rep.Frames = room(&d.frames, n); n > 0 && r.Err() == nil; n-- {
+	for rep.Frames = m.frames.list(&frameChunks, n); n > 0 && r.Err() == nil; n-- {
 		f := protocol.ReportFrame{Offset: r.Int(), Raw: r.Bytes(r.Len())}
 		if len(f.Raw) == 0 {
 			f.Raw = nil
@@ -225,8 +209,8 @@ func (d *decoder) report(r *em.StateReader, before *protocol.Report) protocol.Re
 		if msg := r.Bytes(r.Len()); len(msg) > 0 {
 			f.Err = errors.New(string(msg))
 		}
-		m := r.Len()
-		for f.Observations = room(&d.observations, m); m > 0 && r.Err() == nil; m-- {
+		k := r.Len()
+		for f.Observations = m.observations.list(&observationChunks, k); k > 0 && r.Err() == nil; k-- {
 			o := em.Observation{Device: rep.Device} // mostly it is
 			if err := o.UnmarshalBinary(r.Bytes(r.Len())); err != nil {
 				r.Fail(err.Error())

@@ -147,9 +147,9 @@ func (j *Journal) join(ctx context.Context, buf *[]byte, e *Entry) (*group, erro
 func (j *Journal) commitLoop() {
 	defer close(j.done)
 	var (
-		commits uint64
-		last    time.Time
-		spare   []byte
+		commits       uint64
+		last          time.Time
+		spare, packed []byte
 	)
 	for on := true; on; {
 		on = j.groups.collect(last.Add(j.group), j.stop)
@@ -157,7 +157,12 @@ func (j *Journal) commitLoop() {
 		last = time.Now()
 		if g.entries > 0 {
 			commits++
-			g.err = j.publish(j.message(g), commits)
+			var msg []byte
+			msg, packed = pack(j.message(g), packed)
+			g.err = j.publish(msg, commits)
+			if cap(packed) > 2*j.maxCommit {
+				packed = nil // a rare long report must not stay
+			}
 		}
 		spare = g.msg
 		close(g.done)

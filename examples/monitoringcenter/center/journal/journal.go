@@ -221,6 +221,18 @@ type Commit struct {
 	Seq     uint64 // position in the log, rising
 	Gateway string // that wrote it; empty where that is not known
 	Entries []Entry
+
+	memory *memory // of the entries; nil where it is not shared
+}
+
+// Free says that nobody uses the entries any more, nor their frames, bytes and lists of
+// observations: the next commits are read into the same memory. Texts and bodies of
+// observations are their own, and stay. It may be left out, and is called once at most.
+func (c *Commit) Free() {
+	if c.memory != nil {
+		c.memory.free()
+	}
+	c.Entries, c.memory = nil, nil
 }
 
 // Bounds returns the first and last position that the log holds; an empty log

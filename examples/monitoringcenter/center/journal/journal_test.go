@@ -335,9 +335,10 @@ func TestDamagedMessage(t *testing.T) {
 func TestCompressed(t *testing.T) {
 	const raw, plain, most = 1 << 16, 200, 600
 	dir := t.TempDir()
+	same := noise(raw) // which is packed by itself to no less
 	long := func(n int) *Entry {
 		e := report("1", n)
-		e.Report.Frames[0].Raw = bytes.Repeat(e.Report.Frames[0].Raw, raw/len(e.Report.Frames[0].Raw))
+		e.Report.Frames[0].Raw = append(e.Report.Frames[0].Raw, same...)
 		return e
 	}
 	// As older centers have made it; to compress begins with a start.

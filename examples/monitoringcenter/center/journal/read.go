@@ -108,10 +108,18 @@ func (j *Journal) forget(ctx context.Context, cons jetstream.Consumer) {
 // forgetWithin is what the end of a reader waits for at most: the log may be away.
 const forgetWithin = 250 * time.Millisecond
 
-// Sealed is a commit as it lies in the log.
+// Sealed is a commit before its entries are decoded.
 type Sealed struct {
 	Seq  uint64
 	data []byte
+}
+
+// unpacked is s for who opens it more than once. What is wrong with it Open tells.
+func (s Sealed) unpacked() Sealed {
+	if data, err := unpack(new([]byte), s.data); err == nil {
+		s.data = data
+	}
+	return s
 }
 
 // Open decodes the entries that want says yes to, or all where it is nil: to the
@@ -133,9 +141,10 @@ func (s Sealed) open(d *decoder, want func(em.DeviceID) bool) (Commit, error) {
 
 // Has reports whether Open would decode an entry.
 func (s Sealed) Has(want func(em.DeviceID) bool) (found bool) {
-	new(decoder).commit(s.data, func(d em.DeviceID) bool { // what is wrong with it is for Open to tell
+	c, _ := new(decoder).commit(s.data, func(d em.DeviceID) bool { // what is wrong with it is for Open to tell
 		found = found || want(d)
 		return false
 	})
+	c.Free()
 	return found
 }

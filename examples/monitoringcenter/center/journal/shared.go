@@ -58,7 +58,7 @@ func (j *Journal) ReadSealed(ctx context.Context, after uint64, out chan<- Seale
 			return err
 		case behind:
 			if err := j.readOn(ctx, after, func(c Sealed) error {
-				err := send(c)
+				err := send(c.unpacked())
 				if err == nil && !w.behind(after+1) {
 					err = errEnough
 				}
@@ -108,7 +108,7 @@ func (j *Journal) enter(ctx context.Context) (*window, error) {
 	go func() {
 		defer close(ended)
 		w.close(j.readOn(ctx, last, func(c Sealed) error {
-			w.add(c)
+			w.add(c.unpacked())
 			return nil
 		}))
 	}()
