@@ -25,7 +25,7 @@ const (
 	writeLimit = 30 * time.Second // and twice that at most
 	// lookAway is how long a device that waits for no answer may look away from its
 	// connection: to sleep costs less than to listen until a time.
-	lookAway = 100 * time.Millisecond
+	lookAway = 500 * time.Millisecond
 )
 
 // loadDevice is one connection. It is small: a goroutine, a buffer, the
