@@ -1,10 +1,11 @@
 // Package journal is the center's durable log of what devices sent: a NATS
 // JetStream in which one message is one group commit. The server is embedded, or
 // an external cluster: the code is the same. A device is acknowledged only after
-// Append has returned. The embedded server compresses each block once it is full, to
-// about a quarter; what comes in is written, and synced, as it is. Of a cluster that
-// is left to its operator: compressing, three servers of which two were killed again
-// and again (50 rounds) did once not come back within a minute, not compressing they did.
+// Append has returned. A group commit of some reports is packed before it is sent. The
+// embedded server compresses each block once it is full, to about a quarter where its
+// commits are of a report or two. Of a cluster that is left to its operator:
+// compressing, three servers of which two were killed again and again (50 rounds) did
+// once not come back within a minute, not compressing they did.
 package journal
 
 import (
