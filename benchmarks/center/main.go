@@ -1,7 +1,7 @@
 // Command center measures a monitoring center from outside: the programs
 // themselves, each in a process of its own, under the open load of emsim in others.
 //
-//	go run ./benchmarks/center [-quick] [-json] [-devices 10000] [-interval 10s] [-duration 1m] [-gateways 0] [-stored 50] [-warm 3]
+//	go run ./benchmarks/center [-quick] [-json] [-devices 10000] [-interval 10s] [-duration 1m] [-gateways 0] [-stored 50] [-warm 3] [-ramp-devices 16000]
 //	go run ./benchmarks/center -devices 77000 -interval 60s -duration 2m -gateways 5
 //	go run ./benchmarks/center -gateways 2 -record postgres://… -partitions 8 -evaluators 2
 //
@@ -100,7 +100,7 @@ func main() {
 		return
 	}
 	var p plan
-	quick := flag.Bool("quick", false, "three minutes in all: 1,000 devices, a report each second, for 6 s; a small ramp")
+	quick := flag.Bool("quick", false, "a minute and a half in all: 1,000 devices, a report each second, for 3 s, and a coarse ramp; flags beside it count")
 	asJSON := flag.Bool("json", false, "print JSON")
 	ramps := flag.Bool("ramp", true, "find how many reports a second are sustained")
 	flag.IntVar(&p.Devices, "devices", 10_000, "connections, each of a monitored person's device")
@@ -114,12 +114,14 @@ func main() {
 	flag.IntVar(&p.Share, "evaluators", 2, "of -partitions")
 	flag.IntVar(&p.Stored, "stored", 50, "what the days of so many devices take that report once a minute; not looked for if 0, or with -record")
 	flag.Uint64Var(&p.Seed, "seed", 1, "of schedules and movements")
-	p.Ramp = ramp{Devices: 16_000, First: 16_000, Most: 512_000, Step: 10, Halvings: 4, Tries: 2}
+	p.Ramp = ramp{First: 16_000, Most: 512_000, Step: 10, Halvings: 4, Tries: 2}
+	flag.IntVar(&p.Ramp.Devices, "ramp-devices", 16_000, "devices of the ramp, which share its rate: with few, more reports of one come together")
 	flag.IntVar(&p.Ramp.Warm, "warm", 3, "what is sustained once each device has reported so often; not looked for if 0")
 	flag.Parse()
 	if *quick {
-		p.Devices, p.Interval, p.Duration, p.Slow = 1000, time.Second, 6*time.Second, 400
-		p.Ramp = ramp{Devices: 8000, First: 16_000, Most: 256_000, Step: 3, Halvings: 2, Tries: 1, Warm: min(1, p.Ramp.Warm)}
+		p.Devices, p.Interval, p.Duration, p.Slow = 1000, time.Second, 3*time.Second, 400
+		p.Ramp = ramp{Devices: 8000, First: 32_000, Most: 256_000, Step: 3, Halvings: 1, Tries: 1}
+		flag.Parse() // what was asked for by name
 	}
 	if !*ramps {
 		p.Ramp = ramp{}
