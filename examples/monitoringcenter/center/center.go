@@ -251,14 +251,28 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
+	// Stopping goes upstream to downstream: devices, page, then the engine, so
+	// that what was acknowledged is in the log and what is in the log may wait.
+	work, cancel := context.WithCancelCause(ctx)
+	var devices, rest sync.WaitGroup
+	run := func(wg *sync.WaitGroup, what string, f func() error) {
+		wg.Go(func() {
+			if err := f(); err != nil {
+				c.log.Error("the center stops", "because", what) // it may take long
+				cancel(fmt.Errorf("center: %s: %w", what, err))
+			}
+		})
+	}
+	var start starting
+	page, metrics := newFront(webListener, &start), newFront(metricsListener, &start)
+	run(&rest, "web", func() error { return page.serve(work, c.opts.TLS, c.log) })
+	run(&rest, "metrics", func() error { return metrics.serve(work, nil, c.log) })
 	served := false
 	defer func() {
+		cancel(nil)
 		if !served {
 			c.ingest.Close()
-			webListener.Close()
-			if metricsListener != nil {
-				metricsListener.Close()
-			}
+			rest.Wait()
 		}
 	}()
 	where := cmp.Or(c.opts.Record, filepath.Join(c.opts.DataDir, "record.db"))
@@ -268,8 +282,8 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, c.store.Close()) }()
 	c.partitions = &partitions{c: c}
 	defer c.partitions.close()
-	if c.journal, err = openLog(ctx, c.journalConfig(), c.log); err == errStart {
-		return nil
+	if c.journal, err = start.openLog(work, c.journalConfig(), c.log); err == errStart {
+		return ended(ctx, work)
 	} else if err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
@@ -290,9 +304,9 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	defer gateway.Close()
 	c.metrics.of(c)
 	c.engine = newEngine(c)
-	loaded := patient(ctx, c.log, "log and record", func() error { return c.engine.load(ctx) })
+	loaded := start.patient(work, c.log, "log and record", func() error { return c.engine.load(work) })
 	if loaded == errStart {
-		return nil
+		return ended(ctx, work)
 	}
 	if loaded != nil && !errors.Is(loaded, record.ErrOwned) {
 		return loaded
@@ -303,23 +317,12 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	}
 	c.announce(webListener, metricsListener)
 	served = true
+	page.show(c.present(handler))
+	metrics.show(web.HealthHandler(backend{c}, metricsHandler(c.metrics.reg)))
 
-	// Stopping goes upstream to downstream: devices, page, then the engine, so
-	// that what was acknowledged is in the log and what is in the log may wait.
-	work, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	defer context.AfterFunc(work, c.journal.Hurry)()
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopEngine()
-	var devices, rest sync.WaitGroup
-	run := func(wg *sync.WaitGroup, what string, f func() error) {
-		wg.Go(func() {
-			if err := f(); err != nil {
-				c.log.Error("the center stops", "because", what) // it may take long
-				cancel(fmt.Errorf("center: %s: %w", what, err))
-			}
-		})
-	}
 	run(&rest, "log", func() error {
 		select {
 		case <-c.journal.Stopped():
@@ -336,17 +339,11 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	if !c.opts.LogOnly {
 		run(&rest, "partitions", func() error { return c.partitions.run(engineCtx) })
 	}
-	run(&rest, "web", func() error { return c.serveWeb(work, webListener, c.present(handler)) })
 	if !c.opts.LogOnly {
 		run(&devices, "sender", func() error { return c.sender.run(work) })
 	}
 	run(&devices, "commands", func() error { return c.orders.run(work) })
 	run(&rest, "self", func() error { return c.watchSelf(work) })
-	if metricsListener != nil {
-		run(&rest, "metrics", func() error {
-			return serveHTTPUntil(work, metricsListener, web.HealthHandler(backend{c}, metricsHandler(c.metrics.reg)), c.log)
-		})
-	}
 	if c.canary != nil {
 		run(&devices, "canary", func() error { return c.runCanary(work) })
 	}
@@ -359,8 +356,13 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	c.lastCommands()
 	stopEngine()
 	rest.Wait()
-	if cause := context.Cause(work); ctx.Err() == nil {
-		return cause
+	return ended(ctx, work)
+}
+
+// ended is why the work has ended: nil where ctx has.
+func ended(ctx, work context.Context) error {
+	if ctx.Err() == nil {
+		return context.Cause(work)
 	}
 	return nil
 }
@@ -438,47 +440,4 @@ func announceIngest(out io.Writer, metrics net.Listener, in *ingest.Server) (met
 		fmt.Fprintf(out, "devices   %-10s serial %s\n", s.Codec, s.Port)
 	}
 	return metricsURL
-}
-
-func (c *Center) serveWeb(ctx context.Context, l net.Listener, h http.Handler) error {
-	if c.opts.TLS != nil {
-		l = tls.NewListener(l, c.opts.TLS)
-	}
-	return serveHTTPUntil(ctx, l, h, c.log)
-}
-
-// serveHTTPUntil serves until ctx ends, and gives requests under way a while.
-func serveHTTPUntil(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
-	// Live feeds never end by themselves: their base context ends them.
-	base, stop := context.WithCancel(context.Background())
-	defer stop()
-	srv := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second, // the body too; the live feed lifts it
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		BaseContext:       func(net.Listener) context.Context { return base },
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	down := make(chan struct{})
-	unhook := context.AfterFunc(ctx, func() {
-		defer close(down)
-		stop()
-		end, cancel := context.WithTimeout(context.Background(), ingest.Drain)
-		defer cancel()
-		if srv.Shutdown(end) != nil {
-			srv.Close()
-		}
-	})
-	err := srv.Serve(l)
-	if unhook() {
-		srv.Close()
-		return err
-	}
-	<-down // Serve returns when Shutdown begins: requests may still be under way
-	if !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }

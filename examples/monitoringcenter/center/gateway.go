@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -114,9 +115,28 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	if g.ran.Swap(true) {
 		return errors.New("center: it was run before; make a new one")
 	}
+	var metrics net.Listener
+	if g.opts.Metrics != "" {
+		if metrics, err = net.Listen("tcp", g.opts.Metrics); err != nil {
+			return fmt.Errorf("center: %w", err)
+		}
+	}
+	work, cancel := context.WithCancelCause(ctx)
+	var start starting
+	front := newFront(metrics, &start)
+	served := make(chan error, 1)
+	go func() {
+		err := front.serve(work, nil, g.opts.Log)
+		if err != nil {
+			cancel(err)
+		}
+		served <- err
+	}()
+	end := sync.OnceValue(func() error { cancel(nil); return <-served })
+	defer end()
 	cfg := journal.Config{URL: g.opts.Journal, Replicas: g.opts.Replicas, Group: g.opts.Group, Name: g.opts.Name}
-	if g.journal, err = openLog(ctx, cfg, g.opts.Log); err == errStart {
-		return nil
+	if g.journal, err = start.openLog(work, cfg, g.opts.Log); err == errStart {
+		return end()
 	} else if err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
@@ -129,27 +149,9 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	if err := g.ingest.Listen(); err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
-	var metrics net.Listener
-	if g.opts.Metrics != "" {
-		if metrics, err = net.Listen("tcp", g.opts.Metrics); err != nil {
-			g.ingest.Close()
-			return fmt.Errorf("center: %w", err)
-		}
-	}
+	front.show(web.HealthHandler(g, g.metrics))
 	g.addresses = Addresses{Metrics: announceIngest(g.opts.Out, metrics, g.ingest), Devices: g.ingest.Listeners()}
-	work, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	defer context.AfterFunc(work, g.journal.Hurry)()
-	served := make(chan error, 1)
-	if metrics != nil {
-		go func() {
-			err := serveHTTPUntil(work, metrics, web.HealthHandler(g, g.metrics), g.opts.Log)
-			cancel(err)
-			served <- err
-		}()
-	} else {
-		served <- nil
-	}
 	sung := make(chan error, 1)
 	if g.opts.Name != "" {
 		go func() {
@@ -163,7 +165,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	close(g.ready)
 	err = g.ingest.Serve(work)
 	cancel(nil)
-	if err = errors.Join(err, <-sung, <-served); err == nil && g.opts.Name != "" {
+	if err = errors.Join(err, <-sung, end()); err == nil && g.opts.Name != "" {
 		g.leave(ctx)
 	}
 	return err

@@ -9,25 +9,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sargas-em/em/devices"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/web"
-	"github.com/sargas-em/em/protocol"
 )
 
 // startGateway runs a gateway on a log until the test ends, or stop is called. Its
 // address is that of c's devices from then on. It may have a name.
 func startGateway(t *testing.T, c *centertest.Center, log string, name ...string) (g *center.Gateway, stop func()) {
 	t.Helper()
-	reg, err := protocol.NewRegistry(devices.All()...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err = center.NewGateway(center.GatewayOptions{
-		Registry: reg, Journal: log, Replicas: 1, Metrics: "127.0.0.1:0",
+	g, err := center.NewGateway(center.GatewayOptions{
+		Registry: registry(t), Journal: log, Replicas: 1, Metrics: "127.0.0.1:0",
 		Devices: []ingest.Listener{{Codec: "gt06", Addr: "127.0.0.1:0"}}, Name: strings.Join(name, ""),
 	})
 	if err != nil {
@@ -228,10 +222,7 @@ func TestGatewayIsSilent(t *testing.T) {
 
 // A gateway's options are checked.
 func TestGatewayOptions(t *testing.T) {
-	reg, err := protocol.NewRegistry(devices.All()...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	reg := registry(t)
 	good := func() center.GatewayOptions {
 		return center.GatewayOptions{Registry: reg, Journal: "nats://127.0.0.1:1", Devices: []ingest.Listener{{Codec: "gt06", Addr: "127.0.0.1:0"}}}
 	}

@@ -13,7 +13,7 @@ import (
 // A process that starts while an external log or the record's database is away waits
 // for it, as one does that runs: a supervisor that starts it again and again takes
 // ever longer between two attempts. What it waits for is in its log, at once and then
-// by the minute. It ends where something else is wrong.
+// by the minute, and in its health. It ends where something else is wrong.
 const (
 	tryEvery  = time.Second
 	tellEvery = time.Minute
@@ -22,8 +22,10 @@ const (
 
 // patient calls f until it fails otherwise than because what it needs is away. A record
 // that another process evaluates is there: this one has started, and stands by.
-func patient(ctx context.Context, log *slog.Logger, needs string, f func() error) error {
+func (s *starting) patient(ctx context.Context, log *slog.Logger, needs string, f func() error) error {
 	begun, told := time.Now(), time.Time{}
+	s.needs.Store(&needs)
+	defer s.needs.Store(nil)
 	for {
 		err := f()
 		if err == nil || errors.Is(err, record.ErrOwned) || !passing(err) {
@@ -43,9 +45,9 @@ func patient(ctx context.Context, log *slog.Logger, needs string, f func() error
 var errStart = errors.New("center: stopped while it waited to start")
 
 // openLog opens the log, as soon as it is there.
-func openLog(ctx context.Context, cfg journal.Config, log *slog.Logger) (j *journal.Journal, err error) {
+func (s *starting) openLog(ctx context.Context, cfg journal.Config, log *slog.Logger) (j *journal.Journal, err error) {
 	cfg.Wait = openFor
-	err = patient(ctx, log, "the log", func() (err error) {
+	err = s.patient(ctx, log, "the log", func() (err error) {
 		j, err = journal.Open(ctx, cfg)
 		return err
 	})

@@ -43,3 +43,15 @@ func HealthHandler(b Healthy, metrics http.Handler) http.Handler {
 	registerHealth(mux, b)
 	return mux
 }
+
+// StartHandler is what a page's address answers before there is anything behind it:
+// GET /healthz and /readyz, and to all else that the center has not started yet.
+func StartHandler(b Healthy) http.Handler {
+	mux := http.NewServeMux()
+	registerHealth(mux, b)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "The center has not started yet: "+b.Health(r.Context()).Problem+".", http.StatusServiceUnavailable)
+	})
+	return mux
+}
