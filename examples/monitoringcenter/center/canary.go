@@ -92,6 +92,6 @@ func canaryOf(secret []byte) (identity string, d em.DeviceID) {
 // evaluates.
 func (c *Center) runCanary(ctx context.Context) error {
 	w := cage{ingest: c.ingest, every: c.canary.every, first: c.canary.limit(), log: c.log, device: c.canary.device,
-		sings: func() bool { return c.engine.state.Load() != engineStandby }}
+		sings: c.engine.knows}
 	return w.run(ctx)
 }

@@ -231,9 +231,10 @@ func (c *Center) Token() string { return c.token }
 func (c *Center) NewPassword() string { return c.secrets.NewPassword() }
 
 // Run opens log and record, listens, and works until ctx ends or something
-// without which the center would lose data fails. Where an external log or the
-// record's database is away it waits. It returns nil after a clean stop, and leaves no
-// goroutine behind.
+// without which the center would lose data fails. Where an external log is away it
+// waits, and where the record's database is, unless the log is the one that it was last
+// evaluated with: then devices are acknowledged, and evaluation begins once the record
+// is there. It returns nil after a clean stop, and leaves no goroutine behind.
 func (c *Center) Run(ctx context.Context) (err error) {
 	if c.ran.Swap(true) {
 		return errors.New("center: it was run before; make a new one")
@@ -304,12 +305,24 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	defer gateway.Close()
 	c.metrics.of(c)
 	c.engine = newEngine(c)
-	loaded := start.patient(work, c.log, "log and record", func() error { return c.engine.load(work) })
-	if loaded == errStart {
-		return ended(ctx, work)
-	}
-	if loaded != nil && !errors.Is(loaded, record.ErrOwned) {
+	var loaded error
+	err = start.patient(work, c.log, "log and record", func() error {
+		if loaded = c.engine.load(work); passing(loaded) && !c.opts.LogOnly && c.knowsLog() {
+			return nil
+		}
 		return loaded
+	})
+	switch {
+	case err == errStart:
+		return ended(ctx, work)
+	case err != nil && !errors.Is(err, record.ErrOwned):
+		return err
+	case passing(loaded):
+		c.log.Error("log or record cannot be reached; the start goes on without, and evaluation waits", "error", loaded)
+		c.engine.state.Store(engineAway)
+		if c.canary != nil {
+			c.canary.begin()
+		}
 	}
 	handler, err := web.Handler(backend{c}, web.Config{Secrets: c.secrets, Secure: c.opts.TLS != nil, Basemap: c.opts.Basemap, Version: c.opts.Version, Log: c.log})
 	if err != nil {
@@ -384,17 +397,22 @@ func (c *Center) listen() (page, metrics net.Listener, err error) {
 	return page, metrics, err
 }
 
-// present keeps page and API, but for health and the way in, from showing what
-// another process evaluates, and this one does not know.
+// present keeps page and API, but for health and the way in, from showing what this
+// process does not know: what another one evaluates, or what is in a record that could
+// not be reached yet.
 func (c *Center) present(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
-		if c.engine.state.Load() != engineStandby || slices.Contains([]string{"/healthz", "/readyz", "/api/v1/health", "/login", "/logout"}, path) || strings.HasPrefix(path, "/static/") {
+		if c.engine.knows() || slices.Contains([]string{"/healthz", "/readyz", "/api/v1/health", "/login", "/logout"}, path) || strings.HasPrefix(path, "/static/") {
 			h.ServeHTTP(w, r)
 			return
 		}
+		why := "Standing by: another process of this center evaluates, and shows page and API. /api/v1/health says which."
+		if c.engine.state.Load() != engineStandby {
+			why = "The record cannot be reached, and could not since the start: reports are kept in the log, and there is nothing to show yet."
+		}
 		w.Header().Set("Retry-After", "5")
-		http.Error(w, "Standing by: another process of this center evaluates, and shows page and API. /api/v1/health says which.", http.StatusServiceUnavailable)
+		http.Error(w, why, http.StatusServiceUnavailable)
 	})
 }
 

@@ -2,10 +2,13 @@ package center_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +71,83 @@ func TestStartWhileAllIsAway(t *testing.T) {
 	<-c.Ready()
 	if err := stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A center that starts while its database is away, on the log that it evaluated before,
+// acknowledges devices at once and shows that it knows nothing yet; what was reported
+// is evaluated once, when the database is there. With another log in its folder it
+// waits, and does not start when the record tells that they do not belong together.
+func TestStartWithoutItsDatabase(t *testing.T) {
+	server := pgserver.ForTest(t)
+	url, err := server.NewDatabase(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := centertest.Config{Dir: t.TempDir(), Options: func(o *center.Options) { o.Record = url }}
+	c := centertest.Start(t, cfg)
+	base := now().Add(-time.Hour)
+	minute := func(n int) time.Time { return base.Add(time.Duration(n) * time.Minute) }
+	c.Put("/api/v1/zones", centertest.School("school-1", "z7", 300))
+	c.Put("/api/v1/people", centertest.Person(1, base, `"zones":["school-1"]`))
+	c.Send(c.Connect(1), centertest.Kept(minute(1), 1000))
+	c.CaughtUp()
+	c.Stop()
+	pause := func() {
+		t.Helper()
+		if err := server.Pause(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resume := func() {
+		t.Helper()
+		if err := server.Resume(); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	pause()
+	c = centertest.Start(t, cfg)
+	d := c.Connect(1)
+	for n, metres := range []float64{50, 1000, 1000} {
+		d.Report(centertest.Kept(minute(2+n), metres))
+	}
+	c.Eventually("the login and the reports are acknowledged: they are in the log", func() bool { return d.Acks() == 4 })
+	for path, want := range map[string]int{"/healthz": 503, "/readyz": 503, "/": 503, "/api/v1/people": 503, "/login": 200} {
+		if status, _, body := ask(c.URL + path); status != want || path != "/login" && !strings.Contains(body, "cannot be reached") && path != "/healthz" {
+			t.Errorf("%s answers %d, %s", path, status, body)
+		}
+	}
+	if h := centertest.Get[web.Health](c, "/api/v1/health"); h.Status != "degraded" || h.Evaluated != 0 {
+		t.Errorf("health: %+v", h)
+	}
+	resume()
+	c.Eventually("health says that all is well", func() bool { return centertest.Get[web.Health](c, "/api/v1/health").Status == "ok" })
+	c.CaughtUp()
+	if all := c.Incidents("zone.exclusion"); len(all) != 1 || !all[0].At.Equal(minute(2)) {
+		t.Errorf("incidents: %+v", all)
+	}
+	if counts := centertest.Get[record.Counts](c, "/api/v1/counts"); counts.Fixes != 4 {
+		t.Errorf("%d fixes, want 4", counts.Fixes)
+	}
+	c.Stop()
+
+	if err := os.RemoveAll(filepath.Join(cfg.Dir, "journal")); err != nil {
+		t.Fatal(err)
+	}
+	pause()
+	c = centertest.New(t, cfg)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(t.Context()) }()
+	c.Eventually("it waits", func() bool { return strings.Contains(c.Log.String(), `msg="the start waits" for="log and record"`) })
+	select {
+	case <-c.Ready():
+		t.Error("it has started on a log that it does not know")
+	default:
+	}
+	resume()
+	if err := <-ended; !errors.Is(err, center.ErrLog) {
+		t.Errorf("%v, want %v", err, center.ErrLog)
 	}
 }
 

@@ -65,8 +65,10 @@ type engine struct {
 
 	tx *record.Tx // of the present step, through which Timelines read history
 
-	file  *roster.File // to take when first loaded
-	state atomic.Int32 // engineRuns, …
+	file   *roster.File // to take when first loaded
+	state  atomic.Int32 // engineRuns, …
+	ever   atomic.Bool  // it has loaded
+	paired func()       // the log and the record belong together
 
 	mu    sync.RWMutex // guards what the page reads
 	seq   uint64
@@ -128,7 +130,7 @@ func newEngine(c *Center) *engine {
 		store: c.store, journal: c.journal, hub: c.hub, log: c.log, maxLate: c.opts.MaxLate, settle: c.settle, keep: c.opts.Keep,
 		divide: c.opts.Partitions, partitions: c.partitions, handed: make(chan struct{}, 1),
 		canary: c.canary, metrics: c.metrics, orders: c.orders, sender: c.sender, clocks: &c.clocks, sides: sides{grid: c.grid},
-		calls: make(chan call), stopped: make(chan struct{}), file: c.opts.Roster,
+		calls: make(chan call), stopped: make(chan struct{}), file: c.opts.Roster, paired: c.noteLog,
 	}
 }
 
@@ -226,11 +228,16 @@ func (e *engine) load(ctx context.Context) error {
 		return fmt.Errorf("center: %w", err)
 	}
 	e.file = nil
+	e.ever.Store(true)
+	e.paired()
 	if was := e.state.Swap(engineRuns); was != engineAway && e.canary != nil {
 		e.canary.begin()
 	}
 	return nil
 }
+
+// knows reports whether what this process has in memory is what is evaluated.
+func (e *engine) knows() bool { return e.ever.Load() && e.state.Load() != engineStandby }
 
 // restoreAll brings all under evaluation whom this engine evaluates.
 func (s *step) restoreAll() error {

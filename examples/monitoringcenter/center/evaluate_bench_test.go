@@ -138,7 +138,7 @@ func benchEngine(b testing.TB, people int) *engine {
 			Devices: []roster.Assignment{{ID: benchDevice(n)}}, Silence: &roster.Silence{From: time.Now()}})
 	}
 	c := &Center{store: store, journal: j, hub: newHub(), log: slog.New(slog.DiscardHandler), metrics: newMetrics()}
-	c.opts.Roster, c.opts.MaxLate = f, 7*24*time.Hour
+	c.opts.Roster, c.opts.MaxLate, c.opts.DataDir = f, 7*24*time.Hour, b.TempDir()
 	c.orders = newOrders(c)
 	c.sender = newSender(c)
 	e := newEngine(c)

@@ -10,10 +10,11 @@ import (
 	"github.com/sargas-em/em/examples/monitoringcenter/center/record"
 )
 
-// A process that starts while an external log or the record's database is away waits
-// for it, as one does that runs: a supervisor that starts it again and again takes
-// ever longer between two attempts. What it waits for is in its log, at once and then
-// by the minute, and in its health. It ends where something else is wrong.
+// A process that starts while an external log is away waits for it, as one does that
+// runs, and so for the record's database where it cannot do without (pairing.go): a
+// supervisor that starts it again and again takes ever longer between two attempts.
+// What it waits for is in its log, at once and then by the minute, and in its health.
+// It ends where something else is wrong.
 const (
 	tryEvery  = time.Second
 	tellEvery = time.Minute

@@ -253,7 +253,7 @@ func (c *Center) told(a alarm) em.Severity {
 
 // behind is how many group commits the record is behind.
 func (c *Center) behind(end uint64) uint64 {
-	if at := c.engine.position(); end > at && !c.opts.LogOnly && c.engine.state.Load() != engineStandby {
+	if at := c.engine.position(); end > at && !c.opts.LogOnly && c.engine.knows() {
 		return end - at
 	}
 	return 0
