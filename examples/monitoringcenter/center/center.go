@@ -328,10 +328,10 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
-	c.announce(webListener, metricsListener)
-	served = true
 	page.show(c.present(handler))
 	metrics.show(web.HealthHandler(backend{c}, metricsHandler(c.metrics.reg)))
+	served = true
+	c.announce(webListener, metricsListener) // who reads where it is finds it there
 
 	defer context.AfterFunc(work, c.journal.Hurry)()
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))

@@ -3,6 +3,7 @@ package center_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/sargas-em/em/devices"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
+	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
 	"github.com/sargas-em/em/protocol"
 )
 
@@ -135,6 +137,27 @@ func TestAddressesAnswerWhileTheStartWaits(t *testing.T) {
 		})
 	}
 }
+
+// What a center prints is where its page is, not where it will be.
+func TestPageIsThereWhenItIsPrinted(t *testing.T) {
+	var said []string
+	c := centertest.Start(t, centertest.Config{Options: func(o *center.Options) {
+		o.Out = writer(func(line []byte) {
+			if url, ok := strings.CutPrefix(string(line), "page "); ok {
+				status, _, body := ask(strings.TrimSpace(url) + "/login")
+				said = append(said, fmt.Sprint(status, body))
+			}
+		})
+	}})
+	c.Stop()
+	if len(said) != 1 || !strings.HasPrefix(said[0], "200") {
+		t.Errorf("the page answers %q", said)
+	}
+}
+
+type writer func([]byte)
+
+func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
 
 // An address for metrics that is taken ends a gateway at once, before it looks for a log.
 func TestGatewayWithoutItsMetricsAddress(t *testing.T) {
