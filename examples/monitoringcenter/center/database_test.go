@@ -75,9 +75,10 @@ func TestStartWhileAllIsAway(t *testing.T) {
 }
 
 // A center that starts while its database is away, on the log that it evaluated before,
-// acknowledges devices at once and shows that it knows nothing yet; what was reported
-// is evaluated once, when the database is there. With another log in its folder it
-// waits, and does not start when the record tells that they do not belong together.
+// acknowledges devices at once and shows that it knows nothing yet, and so once more
+// after it was stopped; what was reported is evaluated once, when the database is there.
+// With another log in its folder it waits, and does not start when the record tells that
+// they do not belong together.
 func TestStartWithoutItsDatabase(t *testing.T) {
 	server := pgserver.ForTest(t)
 	url, err := server.NewDatabase(t.Context())
@@ -121,6 +122,8 @@ func TestStartWithoutItsDatabase(t *testing.T) {
 	if h := centertest.Get[web.Health](c, "/api/v1/health"); h.Status != "degraded" || h.Evaluated != 0 {
 		t.Errorf("health: %+v", h)
 	}
+	c.Stop()
+	c = centertest.Start(t, cfg)
 	resume()
 	c.Eventually("health says that all is well", func() bool { return centertest.Get[web.Health](c, "/api/v1/health").Status == "ok" })
 	c.CaughtUp()
