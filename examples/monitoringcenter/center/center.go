@@ -351,8 +351,6 @@ func (c *Center) Run(ctx context.Context) (err error) {
 	}
 	if !c.opts.LogOnly {
 		run(&rest, "partitions", func() error { return c.partitions.run(engineCtx) })
-	}
-	if !c.opts.LogOnly {
 		run(&devices, "sender", func() error { return c.sender.run(work) })
 	}
 	run(&devices, "commands", func() error { return c.orders.run(work) })

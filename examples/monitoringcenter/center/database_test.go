@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +30,7 @@ func TestStartWhileAllIsAway(t *testing.T) {
 	}
 	dir := t.TempDir()
 	srv := startNATS(t, dir, -1)
-	port := srv.Addr().(interface{ AddrPort() netip.AddrPort }).AddrPort().Port()
+	port := portOf(srv)
 	srv.Shutdown()
 	srv.WaitForShutdown()
 	if err := database.Pause(); err != nil {
@@ -58,7 +57,7 @@ func TestStartWhileAllIsAway(t *testing.T) {
 	}
 	c, said, stop := start()
 	says(`"the log"`)
-	startNATS(t, dir, int(port))
+	startNATS(t, dir, port)
 	says(`"log and record"`)
 	select {
 	case <-c.Ready():
@@ -115,7 +114,7 @@ func TestStartWithoutItsDatabase(t *testing.T) {
 	}
 	c.Eventually("the login and the reports are acknowledged: they are in the log", func() bool { return d.Acks() == 4 })
 	for path, want := range map[string]int{"/healthz": 503, "/readyz": 503, "/": 503, "/api/v1/people": 503, "/login": 200} {
-		if status, _, body := ask(c.URL + path); status != want || path != "/login" && !strings.Contains(body, "cannot be reached") && path != "/healthz" {
+		if status, body := get(c, c.URL+path); status != want || path != "/login" && !strings.Contains(body, "cannot be reached") && path != "/healthz" {
 			t.Errorf("%s answers %d, %s", path, status, body)
 		}
 	}

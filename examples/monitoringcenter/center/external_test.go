@@ -1,7 +1,7 @@
 package center_test
 
 import (
-	"net/netip"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -30,12 +30,15 @@ func startNATS(t *testing.T, dir string, port int) *server.Server {
 	return srv
 }
 
+// portOf is where a server listens, for one that is to come in its place.
+func portOf(srv *server.Server) int { return srv.Addr().(*net.TCPAddr).Port }
+
 // With the log on a server of its own the center does the same; while that is
 // away nothing is acknowledged, and once it is back everything goes on.
 func TestExternalLogGoesAndComes(t *testing.T) {
 	dir := t.TempDir()
 	srv := startNATS(t, dir, -1)
-	port := srv.Addr().(interface{ AddrPort() netip.AddrPort }).AddrPort().Port()
+	port := portOf(srv)
 	c := centertest.Start(t, centertest.Config{Options: func(o *center.Options) { o.Journal, o.Replicas = srv.ClientURL(), 1 }})
 	if _, err := os.Stat(filepath.Join(c.Dir, "journal")); err == nil {
 		t.Error("there is an embedded log all the same")
@@ -54,7 +57,7 @@ func TestExternalLogGoesAndComes(t *testing.T) {
 	if n := d.Acks(); n != acks {
 		t.Errorf("%d acknowledgements, want %d: the log is away", n, acks)
 	}
-	startNATS(t, dir, int(port))
+	startNATS(t, dir, port)
 	c.Eventually("the report is acknowledged once the log is back", func() bool { return d.Acks() == acks+1 })
 	c.CaughtUp()
 	if all := c.Incidents("zone.exclusion"); len(all) != 1 || !all[0].At.Equal(minute(2)) {
@@ -71,7 +74,7 @@ func TestExternalLogGoesAndComes(t *testing.T) {
 func TestStopWhileTheLogIsAway(t *testing.T) {
 	dir := t.TempDir()
 	srv := startNATS(t, dir, -1)
-	port := srv.Addr().(interface{ AddrPort() netip.AddrPort }).AddrPort().Port()
+	port := portOf(srv)
 	cfg := centertest.Config{Dir: t.TempDir(), Options: func(o *center.Options) { o.Journal, o.Replicas = srv.ClientURL(), 1 }}
 	c := centertest.Start(t, cfg)
 	base := now().Add(-time.Hour)
@@ -96,7 +99,7 @@ func TestStopWhileTheLogIsAway(t *testing.T) {
 	if n := first.Acks() + second.Acks(); n != acks {
 		t.Errorf("%d acknowledgements, want %d: the log is away", n, acks)
 	}
-	startNATS(t, dir, int(port))
+	startNATS(t, dir, port)
 	c = centertest.Start(t, cfg)
 	c.Send(c.Connect(1), centertest.Kept(base.Add(time.Minute), 0))
 	c.CaughtUp()

@@ -7,26 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/sargas-em/em/devices"
 	"github.com/sargas-em/em/examples/monitoringcenter/center"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/ingest"
 	"github.com/sargas-em/em/examples/monitoringcenter/center/internal/centertest"
-	"github.com/sargas-em/em/protocol"
 )
-
-func registry(t *testing.T) *protocol.Registry {
-	t.Helper()
-	reg, err := protocol.NewRegistry(devices.All()...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return reg
-}
 
 // freeAddr is an address of this machine at which nothing listens.
 func freeAddr(t *testing.T) string {
@@ -60,7 +48,7 @@ func ask(url string) (status int, retryAfter, body string) {
 func TestAddressesAnswerWhileTheStartWaits(t *testing.T) {
 	for name, begin := range map[string]func(t *testing.T, log, page, metrics string) (run func(context.Context) error, ready <-chan struct{}){
 		"center": func(t *testing.T, log, page, metrics string) (func(context.Context) error, <-chan struct{}) {
-			c, err := center.New(center.Options{DataDir: t.TempDir(), Listen: page, Metrics: metrics, Journal: log, Replicas: 1, Registry: registry(t),
+			c, err := center.New(center.Options{DataDir: t.TempDir(), Listen: page, Metrics: metrics, Journal: log, Replicas: 1, Registry: centertest.Registry(t),
 				Devices: []ingest.Listener{{Codec: "gt06", Transport: ingest.TCP, Addr: "127.0.0.1:0"}}})
 			if err != nil {
 				t.Fatal(err)
@@ -68,7 +56,7 @@ func TestAddressesAnswerWhileTheStartWaits(t *testing.T) {
 			return c.Run, c.Ready()
 		},
 		"gateway": func(t *testing.T, log, _, metrics string) (func(context.Context) error, <-chan struct{}) {
-			g, err := center.NewGateway(center.GatewayOptions{Name: "g1", Metrics: metrics, Journal: log, Replicas: 1, Registry: registry(t),
+			g, err := center.NewGateway(center.GatewayOptions{Name: "g1", Metrics: metrics, Journal: log, Replicas: 1, Registry: centertest.Registry(t),
 				Devices: []ingest.Listener{{Codec: "gt06", Transport: ingest.TCP, Addr: "127.0.0.1:0"}}})
 			if err != nil {
 				t.Fatal(err)
@@ -79,7 +67,7 @@ func TestAddressesAnswerWhileTheStartWaits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			srv := startNATS(t, dir, -1)
-			port := srv.Addr().(interface{ AddrPort() netip.AddrPort }).AddrPort().Port()
+			port := portOf(srv)
 			srv.Shutdown()
 			srv.WaitForShutdown()
 			page, metrics := freeAddr(t), freeAddr(t)
@@ -108,7 +96,7 @@ func TestAddressesAnswerWhileTheStartWaits(t *testing.T) {
 					}
 				}
 				if logComes {
-					startNATS(t, dir, int(port))
+					startNATS(t, dir, port)
 					select {
 					case <-ready:
 					case err := <-ended:
@@ -166,7 +154,7 @@ func TestGatewayWithoutItsMetricsAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	g, err := center.NewGateway(center.GatewayOptions{Metrics: l.Addr().String(), Journal: "nats://" + freeAddr(t), Registry: registry(t),
+	g, err := center.NewGateway(center.GatewayOptions{Metrics: l.Addr().String(), Journal: "nats://" + freeAddr(t), Registry: centertest.Registry(t),
 		Devices: []ingest.Listener{{Codec: "gt06", Transport: ingest.TCP, Addr: "127.0.0.1:0"}}})
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ import (
 func startGateway(t *testing.T, c *centertest.Center, log string, name ...string) (g *center.Gateway, stop func()) {
 	t.Helper()
 	g, err := center.NewGateway(center.GatewayOptions{
-		Registry: registry(t), Journal: log, Replicas: 1, Metrics: "127.0.0.1:0",
+		Registry: centertest.Registry(t), Journal: log, Replicas: 1, Metrics: "127.0.0.1:0",
 		Devices: []ingest.Listener{{Codec: "gt06", Addr: "127.0.0.1:0"}}, Name: strings.Join(name, ""),
 	})
 	if err != nil {
@@ -222,7 +222,7 @@ func TestGatewayIsSilent(t *testing.T) {
 
 // A gateway's options are checked.
 func TestGatewayOptions(t *testing.T) {
-	reg := registry(t)
+	reg := centertest.Registry(t)
 	good := func() center.GatewayOptions {
 		return center.GatewayOptions{Registry: reg, Journal: "nats://127.0.0.1:1", Devices: []ingest.Listener{{Codec: "gt06", Addr: "127.0.0.1:0"}}}
 	}

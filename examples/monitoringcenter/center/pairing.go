@@ -25,12 +25,7 @@ func (c *Center) noteLog() {
 	if c.knowsLog() {
 		return
 	}
-	name := filepath.Join(c.opts.DataDir, logFile)
-	err := os.WriteFile(name+".new", []byte(c.journal.ID()), 0o600)
-	if err == nil {
-		err = os.Rename(name+".new", name)
-	}
-	if err != nil {
+	if err := replaceFile(filepath.Join(c.opts.DataDir, logFile), []byte(c.journal.ID()), 0o600); err != nil {
 		c.log.Warn("which log belongs to the record is not noted", "error", err)
 	}
 }

@@ -115,20 +115,11 @@ func (c *Center) watchSelf(ctx context.Context) error {
 		h := backend{c}.Health(ctx)
 		w.well.Store(h.Ready)
 		if h.Ready && c.opts.Heartbeat != "" {
-			if err := beat(c.opts.Heartbeat, now); err != nil {
+			if err := replaceFile(c.opts.Heartbeat, []byte(now.UTC().Format(time.RFC3339)+"\n"), 0o644); err != nil {
 				c.log.Error("the heartbeat file is not written", "error", err)
 			}
 		}
 	}
-}
-
-// beat writes the time into a file, whole or not at all.
-func beat(name string, now time.Time) error {
-	tmp := name + ".new"
-	if err := os.WriteFile(tmp, []byte(now.UTC().Format(time.RFC3339)+"\n"), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(tmp, name)
 }
 
 func (c *Center) canaryAlarm() func(*step) error {

@@ -73,6 +73,16 @@ type Config struct {
 	Before  func(*center.Center) // called before Run
 }
 
+// Registry has all dialects.
+func Registry(t *testing.T) *protocol.Registry {
+	t.Helper()
+	reg, err := protocol.NewRegistry(devices.All()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reg
+}
+
 // New makes a center that does not run yet.
 func New(t *testing.T, cfg Config) *Center {
 	t.Helper()
@@ -81,16 +91,13 @@ func New(t *testing.T, cfg Config) *Center {
 	if c.Dir == "" {
 		c.Dir = t.TempDir()
 	}
-	reg, err := protocol.NewRegistry(devices.All()...)
-	if err != nil {
-		t.Fatal(err)
-	}
 	o := center.Options{
-		DataDir: c.Dir, Registry: reg, Listen: "127.0.0.1:0", Token: Token, Out: c.Out,
+		DataDir: c.Dir, Registry: Registry(t), Listen: "127.0.0.1:0", Token: Token, Out: c.Out,
 		Devices: []ingest.Listener{{Codec: "gt06", Addr: "127.0.0.1:0"}},
 		Log:     slog.New(slog.NewTextHandler(c.Log, nil)),
 	}
 	o.Record = RecordOf(t, c.Dir)
+	var err error
 	if v := os.Getenv("EM_PARTITIONS"); v != "" && record.IsURL(o.Record) {
 		if o.Partitions, err = strconv.Atoi(v); err != nil {
 			t.Fatalf("EM_PARTITIONS=%s: %v", v, err)
